@@ -1,0 +1,1 @@
+"""Data: the record schema, the description of a prepared set, decoding, sources, and reading for training."""

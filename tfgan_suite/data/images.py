@@ -1,0 +1,254 @@
+"""From the bytes of any picture to pixels of one size, and to the bytes that are stored. Pillow does the work.
+
+An image that cannot be used raises `ImageRefused` with a machine-readable reason; nothing is quietly repaired.
+"""
+
+import dataclasses
+import io
+import warnings
+
+import numpy as np
+import PIL
+from PIL import Image, ImageColor, ImageOps
+
+from tfgan_suite.data.records import ENCODINGS
+from tfgan_suite.errors import UserError, unknown_name
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib")
+# All of them antialiased: Pillow widens the filter's support by the factor of reduction.
+RESIZE_FILTERS = {
+    "lanczos": Image.Resampling.LANCZOS,
+    "bicubic": Image.Resampling.BICUBIC,
+    "bilinear": Image.Resampling.BILINEAR,
+    "hamming": Image.Resampling.HAMMING,
+    "box": Image.Resampling.BOX,
+}
+CROPS = ("center", "pad", "border", "none")
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+# Pillow's own limit against decompression bombs: a quarter of a gigabyte of RGB.
+MAX_SOURCE_PIXELS = 89_478_485
+MAX_SOURCE_BYTES = 256 * 2**20
+
+
+class ImageRefused(Exception):
+    """An image that is set aside. `reason` is for machines, the message for people."""
+
+    def __init__(self, reason: str, message: str):
+        super().__init__(reason, message)
+        self.reason = reason
+        self.message = message
+
+    def __str__(self):
+        return self.message
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageFormat:
+    """What every prepared image looks like.
+
+    Args:
+        height, width: Pixels, 1 to 4096.
+        channels: 1 (grey), 3 (RGB) or 4 (RGBA).
+        crop: How another aspect ratio is brought to this one. `"center"`: scale until the picture covers the target and
+            cut the middle out. `"pad"`: scale until it fits inside and fill with the background. `"border"`: never
+            scale, set the picture in the middle of the background; a larger one is refused. `"none"`: scale only; a
+            picture of another aspect ratio (more than one target pixel off) is refused.
+        resize_filter: `"lanczos"`, `"bicubic"`, `"bilinear"`, `"hamming"` or `"box"`: Pillow's, all antialiased.
+        background: Colour behind transparent pixels and padding, as CSS writes it (`"white"`, `"#20304f"`).
+        encoding: `"png"` (lossless, optimised), `"jpeg"`, `"webp"` (lossless) or `"raw"`.
+        jpeg_quality: 1 to 100, only for `"jpeg"`, which keeps full colour resolution (4:4:4).
+        max_source_pixels: A picture that claims more is refused from its header, before anything is decoded.
+    """
+
+    height: int
+    width: int
+    channels: int = 3
+    crop: str = "center"
+    resize_filter: str = "lanczos"
+    background: str = "white"
+    encoding: str = "png"
+    jpeg_quality: int = 95
+    max_source_pixels: int = MAX_SOURCE_PIXELS
+
+    def __post_init__(self):
+        for name, size in (("height", self.height), ("width", self.width)):
+            if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= 4096:
+                raise UserError(f"Image {name} should be a whole number of pixels from 1 to 4096. Received: {size!r}.")
+        if self.channels not in MODES:
+            raise UserError(f"channels should be 1 (grey), 3 (RGB) or 4 (RGBA). Received: {self.channels!r}.")
+        if self.crop not in CROPS:
+            raise unknown_name("crop", self.crop, CROPS)
+        if self.resize_filter not in RESIZE_FILTERS:
+            raise unknown_name("resize filter", self.resize_filter, RESIZE_FILTERS)
+        if self.encoding not in ENCODINGS:
+            raise unknown_name("encoding", self.encoding, ENCODINGS)
+        if self.encoding == "jpeg" and self.channels == 4:
+            raise UserError("JPEG stores no transparency. For channels=4 use encoding='png', 'webp' or 'raw'.")
+        if not 1 <= self.jpeg_quality <= 100:
+            raise UserError(f"jpeg_quality should be from 1 to 100. Received: {self.jpeg_quality!r}.")
+        try:
+            ImageColor.getrgb(self.background)
+        except (ValueError, AttributeError, TypeError) as error:
+            raise UserError(
+                f"background should be a colour such as 'white' or '#20304f'. Received: {self.background!r}."
+            ) from error
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.height, self.width, self.channels
+
+    @property
+    def resize_library(self) -> str:
+        """Who resizes, with the version: filters of the same name differ between libraries."""
+        return f"Pillow {PIL.__version__}"
+
+
+def decode_image(data: bytes, max_source_pixels: int = MAX_SOURCE_PIXELS) -> Image.Image:
+    """Decodes a JPEG, PNG, WebP, GIF (first frame) or BMP file, turned upright as its EXIF data says.
+
+    16-bit grey is scaled to 8 bits, CMYK is converted without its colour profile, palettes are resolved.
+
+    Returns:
+        A Pillow image of mode L, LA, RGB or RGBA.
+
+    Raises:
+        ImageRefused: With reason `empty_file`, `not_an_image`, `too_many_pixels`, `truncated` or `corrupt`.
+    """
+    if not data:
+        raise ImageRefused("empty_file", "The file is empty (0 bytes).")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # Judged below, against our own limit.
+        image = _open(data, max_source_pixels)
+    try:
+        image.load()
+        image = _to_eight_bits(image)
+        return ImageOps.exif_transpose(image)
+    except MemoryError as error:
+        raise ImageRefused("too_many_pixels", f"Not enough memory to decode {image.size}.") from error
+    # A hostile file makes the decoders raise nearly anything (struct.error, SyntaxError, EOFError, zlib.error, ...).
+    except Exception as error:
+        reason = "truncated" if "truncated" in str(error).lower() else "corrupt"
+        raise ImageRefused(reason, f"The {image.format or 'image'} data is {reason}: {error}") from error
+
+
+def _open(data: bytes, max_source_pixels: int) -> Image.Image:
+    """Reads the header only."""
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except Image.DecompressionBombError as error:
+        raise ImageRefused("too_many_pixels", f"{error}") from error
+    except PIL.UnidentifiedImageError as error:
+        raise ImageRefused("not_an_image", "Not a JPEG, PNG, WebP, GIF or BMP file, whatever its name says.") from error
+    except Exception as error:
+        raise ImageRefused("corrupt", f"The image header is corrupt: {error}") from error
+    width, height = image.size
+    if width * height > max_source_pixels:
+        raise ImageRefused(
+            "too_many_pixels", f"The header claims {width} x {height} pixels; the limit is {max_source_pixels:,} in all."
+        )
+    if not width or not height:
+        raise ImageRefused("corrupt", f"The header claims a size of {width} x {height}.")
+    return image
+
+
+def _to_eight_bits(image: Image.Image) -> Image.Image:
+    """To L, LA, RGB or RGBA. Keeps EXIF data, which `exif_transpose` still needs."""
+    exif = image.getexif()
+    transparency = image.info.get("transparency")
+    if image.mode.startswith("I"):  # 16-bit grey PNG: `convert("L")` would clip at 255 instead of scaling.
+        values = np.asarray(image).astype(np.int64)
+        result = Image.fromarray(np.clip((values * 255 + 32767) // 65535, 0, 255).astype(np.uint8))
+        if isinstance(transparency, int):
+            result.putalpha(Image.fromarray(np.where(values == transparency, 0, 255).astype(np.uint8)))
+    elif image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or transparency is not None:
+        result = image.convert("LA" if image.mode in ("LA", "La") else "RGBA")
+    elif image.mode in ("1", "L"):
+        result = image.convert("L")
+    else:  # P, RGB, CMYK, YCbCr, ...
+        result = image.convert("RGB")
+    result.info.pop("transparency", None)
+    if len(exif):
+        result.info["exif"] = exif.tobytes()
+    return result
+
+
+def transform_image(image: Image.Image, target: ImageFormat) -> np.ndarray:
+    """Brings a decoded image to the target's size and channels.
+
+    Returns:
+        uint8 array `[height, width, channels]`.
+
+    Raises:
+        ImageRefused: With reason `aspect_ratio` (crop "none") or `larger_than_target` (crop "border").
+    """
+    mode = MODES[target.channels]
+    background = ImageColor.getcolor(target.background, mode)
+    if target.channels == 4:
+        image = image.convert("RGBA").convert("RGBa")  # Premultiplied, so that hidden colours do not bleed in.
+        if len(background) == 4:
+            background = tuple(round(value * background[3] / 255) for value in background[:3]) + (background[3],)
+    else:
+        image = _flatten(image, target.background).convert(mode)
+    image = _fit(image, target, background)
+    if target.channels == 4:
+        image = image.convert("RGBA")
+    return np.asarray(image, np.uint8).reshape(target.shape)  # [height, width, channels]
+
+
+def _flatten(image: Image.Image, background: str) -> Image.Image:
+    """Lays a transparent image over the background."""
+    if image.mode not in ("LA", "RGBA"):
+        return image
+    backdrop = Image.new("RGBA", image.size, ImageColor.getcolor(background, "RGB"))
+    return Image.alpha_composite(backdrop, image.convert("RGBA")).convert("RGB")
+
+
+def _fit(image: Image.Image, target: ImageFormat, background: int | tuple) -> Image.Image:
+    width, height = image.size
+    size = (target.width, target.height)
+    resampling = RESIZE_FILTERS[target.resize_filter]
+    if image.size == size:
+        return image
+    if target.crop == "center":
+        # The largest box of the target's aspect ratio in the middle, resampled in one pass with sub-pixel borders.
+        scale = min(width / target.width, height / target.height)
+        left, top = (width - target.width * scale) / 2, (height - target.height * scale) / 2
+        box = (max(left, 0.0), max(top, 0.0), min(width - left, width), min(height - top, height))
+        return image.resize(size, resampling, box=box)
+    if target.crop == "none":
+        # One side scaled to the target, the other may be at most one target pixel off.
+        if abs(height * target.width / width - target.height) > 1 and abs(width * target.height / height - target.width) > 1:
+            raise ImageRefused(
+                "aspect_ratio",
+                f"{width} x {height} does not have the aspect ratio of {target.width} x {target.height}. "
+                "Use crop='center' or crop='pad'.",
+            )
+        return image.resize(size, resampling)
+    if target.crop == "pad":
+        scale = min(target.width / width, target.height / height)
+        inner = (max(1, round(width * scale)), max(1, round(height * scale)))
+        image = image.resize(inner, resampling)
+    elif width > target.width or height > target.height:
+        raise ImageRefused(
+            "larger_than_target",
+            f"{width} x {height} is larger than {target.width} x {target.height}, and crop='border' never scales.",
+        )
+    canvas = Image.new(image.mode, size, background)
+    canvas.paste(image, ((target.width - image.width) // 2, (target.height - image.height) // 2))
+    return canvas
+
+
+def encode_image(pixels: np.ndarray, target: ImageFormat) -> bytes:
+    """Encodes uint8 `[height, width, channels]` as the target's encoding says. Equal pixels give equal bytes."""
+    if target.encoding == "raw":
+        return np.ascontiguousarray(pixels).tobytes()
+    image = Image.fromarray(pixels[..., 0] if target.channels == 1 else pixels)
+    file = io.BytesIO()
+    if target.encoding == "png":
+        image.save(file, "PNG", optimize=True)
+    elif target.encoding == "webp":
+        image.save(file, "WEBP", lossless=True, exact=True, quality=75, method=4)
+    else:
+        image.save(file, "JPEG", quality=target.jpeg_quality, subsampling=0, optimize=True)
+    return file.getvalue()
