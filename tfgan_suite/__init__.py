@@ -1,0 +1,56 @@
+"""tfgan-suite: generative adversarial networks on TensorFlow and Keras 3.
+
+    import tfgan_suite as tg
+
+Names are loaded when they are first used, so that importing the package takes milliseconds.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    # === Data ===
+    "prepare_dataset": "tfgan_suite.preprocessing.pipeline",
+    "load_dataset": "tfgan_suite.data.loader",
+    "DatasetInfo": "tfgan_suite.data.dataset_info",
+    "to_float": "tfgan_suite.image_range",
+    "to_uint8": "tfgan_suite.image_range",
+    # === Models ===
+    "GAN": "tfgan_suite.gan",
+    "DCGAN": "tfgan_suite.models.dcgan.dcgan",
+    "GenerativeModel": "tfgan_suite.generative_model",
+    # === Parts of training, passed to compile() ===
+    "ExponentialMovingAverage": "tfgan_suite.ema",
+    # === Running ===
+    "TrainConfig": "tfgan_suite.config",
+    "train": "tfgan_suite.training",
+    "resume": "tfgan_suite.training",
+    "default_callbacks": "tfgan_suite.callbacks.default_callbacks",
+    # === Scores ===
+    "evaluate": "tfgan_suite.evaluation",
+    # === Export and serving ===
+    "export_saved_model": "tfgan_suite.export",
+    "load_generator": "tfgan_suite.export",
+    # === Errors ===
+    "UserError": "tfgan_suite.errors",
+    "MissingExtraError": "tfgan_suite.errors",
+}
+_MODULES = ["callbacks", "latents", "layers", "losses", "metrics", "penalties", "serving"]
+
+__all__ = ["__version__", *_PUBLIC, *_MODULES]
+
+
+def __getattr__(name):
+    if name in _PUBLIC:
+        value = getattr(importlib.import_module(_PUBLIC[name]), name)
+    elif name in _MODULES:
+        value = importlib.import_module(f"tfgan_suite.{name}")
+    else:
+        raise AttributeError(f"module 'tfgan_suite' has no attribute {name!r}. Expected one of: {', '.join(__all__)}.")
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return __all__

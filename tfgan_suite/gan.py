@@ -1,0 +1,474 @@
+"""GAN: the adversarial training step, written once. Every GAN of the suite trains with this one.
+
+One step on one batch of real images:
+
+1. `discriminator_steps` times: draw latents, generate fakes, update the discriminator on its share of the batch;
+2. draw latents, generate fakes, update the generator through the discriminator;
+3. move the averaged generator, count the images.
+
+What differs between models comes in as objects (networks, loss, penalties, augmentation, EMA) or by one of six hooks:
+`sample_latents`, `sample_labels`, `generate_fakes`, `discriminate`, `compute_discriminator_loss`,
+`compute_generator_loss`. Hooks take tensors and return tensors.
+"""
+
+import keras
+import tensorflow as tf
+
+from tfgan_suite import latents as latent_distributions
+from tfgan_suite import losses
+from tfgan_suite.ema import ExponentialMovingAverage
+from tfgan_suite.generative_model import GenerativeModel
+from tfgan_suite.randomness import draw_per_example, fold
+
+
+@keras.saving.register_keras_serializable("tfgan_suite")
+class GAN(GenerativeModel):
+    """Two networks that train against each other, and a third that averages the generator.
+
+    Networks are called as `generator(latents, labels)` and `discriminator(images, labels)`, or without labels if
+    `num_classes` is `None`. Networks with several inputs made by the functional API get a list.
+
+    Args:
+        generator: Maps latents float32 `[batch, latent_size]` to images `[batch, height, width, channels]` in [-1, 1].
+        discriminator: Maps such images to logits `[batch]` or `[batch, 1]`.
+        image_shape: `(height, width, channels)`; by default the generator's output shape.
+        latent_size: By default the generator's input size.
+        num_classes: Number of classes of a conditional pair, or `None`.
+        label_weights: Relative frequency of each class among generated labels; `None` for all alike.
+        latent_distribution: A `latents.LatentDistribution`; by default standard normal.
+        seed: Of everything random in training.
+
+    Example:
+
+    >>> generator = keras.Sequential([keras.Input([8]), keras.layers.Dense(16), keras.layers.Reshape([4, 4, 1])])
+    >>> discriminator = keras.Sequential([keras.Input([4, 4, 1]), keras.layers.Flatten(), keras.layers.Dense(1)])
+    >>> gan = GAN(generator, discriminator)
+    >>> gan.compile()
+    >>> history = gan.fit(np.zeros([8, 4, 4, 1], "float32"), batch_size=4, verbose=0)
+
+    Reference: Goodfellow et al., "Generative Adversarial Nets" (2014), algorithm 1.
+    """
+
+    def __init__(
+        self,
+        generator,
+        discriminator,
+        *,
+        image_shape=None,
+        latent_size=None,
+        num_classes=None,
+        label_weights=None,
+        latent_distribution=None,
+        seed=0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if label_weights is not None and len(label_weights) != num_classes:
+            raise ValueError(f"Expected {num_classes} label_weights, one a class. Received: {len(label_weights)}")
+        self.generator = generator
+        self.discriminator = discriminator
+        self.latent_size = int(latent_size or generator.input_shape[-1])
+        self.image_shape = tuple(image_shape or generator.output_shape[1:])
+        self.num_classes = num_classes
+        self.label_weights = None if label_weights is None else [float(weight) for weight in label_weights]
+        self.latent_distribution = latent_distribution or latent_distributions.Normal()
+        self.seed = int(seed)
+
+        # A real second network, so that it can be sampled, saved and exported like the first.
+        self.ema_generator = generator.__class__.from_config(generator.get_config())
+        labels = None if num_classes is None else keras.Input([], dtype="int32")
+        latents = keras.Input([self.latent_size])
+        for network in (self.generator, self.ema_generator):
+            _call_network(network, latents, labels)
+        _call_network(self.discriminator, keras.Input(self.image_shape), labels)
+        self.ema_generator.set_weights(self.generator.get_weights())
+        self.ema_generator.trainable = False
+
+        # Counted over all replicas, so one replica's copy is the count.
+        self.steps = self._add_counter("steps")
+        self.images_seen = self._add_counter("images_seen")
+        self._trackers = {}
+        self.built = True
+
+    def _add_counter(self, name):
+        return self.add_weight(
+            name=name, shape=(), dtype="int64", initializer="zeros", trainable=False, aggregation="only_first_replica"
+        )
+
+    # === Training choices ===
+
+    def default_training(self):
+        """What `"auto"` means in `compile`, a dict with one entry for each of its arguments that may be `"auto"`."""
+        return {
+            "generator_optimizer": keras.optimizers.Adam(2e-4, beta_1=0.5),
+            "discriminator_optimizer": keras.optimizers.Adam(2e-4, beta_1=0.5),
+            "loss": losses.NonSaturating(),
+            "discriminator_penalties": [],
+            "generator_penalties": [],
+            "ema": ExponentialMovingAverage(),
+            "discriminator_steps": 1,
+            "reuse_fakes": False,
+        }
+
+    def compile(
+        self,
+        generator_optimizer="auto",
+        discriminator_optimizer="auto",
+        loss="auto",
+        discriminator_penalties="auto",
+        generator_penalties="auto",
+        augmentation=None,
+        ema="auto",
+        discriminator_steps="auto",
+        reuse_fakes="auto",
+        steps_per_execution=1,
+        jit_compile=False,
+        run_eagerly=False,
+    ):
+        """Chooses how to train. `"auto"` is what the model's paper did.
+
+        Args:
+            generator_optimizer: A Keras optimizer. Not shared with the discriminator.
+            discriminator_optimizer: A Keras optimizer.
+            loss: A `losses.AdversarialLoss`.
+            discriminator_penalties: List of `penalties.DiscriminatorPenalty`.
+            generator_penalties: List of `penalties.GeneratorPenalty`.
+            augmentation: A callable `(images, seed) -> images` that the discriminator sees all images through, or
+                `None`. A Keras layer's state is saved with the model.
+            ema: An `ema.ExponentialMovingAverage`.
+            discriminator_steps: Discriminator updates for each generator update, k >= 1. Each takes every k-th image
+                of the batch, so the batch size is k times that of one update.
+            reuse_fakes: Whether the generator's update scores the last discriminator update's fakes again rather than
+                drawing fresh ones: one generator pass less.
+            steps_per_execution: Steps inside one call of the graph.
+            jit_compile: Whether to compile the step with XLA. Off by default: on CPU it is slower.
+            run_eagerly: For debugging.
+
+        Raises:
+            ValueError: An argument out of range, or one optimizer given for both networks.
+        """
+        chosen = {
+            "generator_optimizer": generator_optimizer,
+            "discriminator_optimizer": discriminator_optimizer,
+            "loss": loss,
+            "discriminator_penalties": discriminator_penalties,
+            "generator_penalties": generator_penalties,
+            "ema": ema,
+            "discriminator_steps": discriminator_steps,
+            "reuse_fakes": reuse_fakes,
+        }
+        defaults = self.default_training()
+        chosen = {name: defaults[name] if isinstance(value, str) and value == "auto" else value for name, value in chosen.items()}
+        for name in ("generator_optimizer", "discriminator_optimizer"):
+            chosen[name] = keras.optimizers.get(chosen[name])
+        if chosen["generator_optimizer"] is chosen["discriminator_optimizer"]:
+            raise ValueError("Expected two optimizers. Received the same object for both networks: make a second one.")
+        if chosen["discriminator_steps"] < 1:
+            raise ValueError(f"Expected discriminator_steps >= 1. Received: {chosen['discriminator_steps']}")
+
+        # optimizer=None: Keras's own would train both networks together.
+        super().compile(
+            optimizer=None, steps_per_execution=steps_per_execution, jit_compile=jit_compile, run_eagerly=run_eagerly
+        )
+        self.generator_optimizer = chosen["generator_optimizer"]
+        self.discriminator_optimizer = chosen["discriminator_optimizer"]
+        self.adversarial_loss = chosen["loss"]
+        self.discriminator_penalties = list(chosen["discriminator_penalties"])
+        self.generator_penalties = list(chosen["generator_penalties"])
+        self.augmentation = augmentation
+        self.ema = chosen["ema"]
+        self.discriminator_steps = int(chosen["discriminator_steps"])
+        self.reuse_fakes = bool(chosen["reuse_fakes"])
+        with self.distribute_strategy.scope():
+            self.generator_optimizer.build(self.generator.trainable_variables)
+            self.discriminator_optimizer.build(self.discriminator.trainable_variables)
+            self._trackers = {name: keras.metrics.Mean(name=name) for name in self._tracker_names()}
+        self._training_choices = {
+            **chosen,
+            "augmentation": augmentation,
+            "steps_per_execution": steps_per_execution,
+            "jit_compile": jit_compile,
+            "run_eagerly": run_eagerly,
+        }
+
+    def _tracker_names(self):
+        penalties = self.discriminator_penalties + self.generator_penalties
+        names = [penalty.name for penalty in penalties]
+        if len(set(names)) < len(names):
+            raise ValueError(f"Expected penalties with different names. Received: {names}. Pass name=... to one of them.")
+        return [
+            *("loss/generator", "loss/discriminator", "logits/real", "logits/fake"),
+            *("gradient_norm/generator", "gradient_norm/discriminator"),
+            *(f"penalty/{name}" for name in names),
+        ]
+
+    # === Hooks ===
+
+    def sample_latents(self, batch_size, seed, truncation=1.0):
+        return self.latent_distribution.sample([batch_size, self.latent_size], seed, truncation)
+
+    def generate_fakes(self, latents, labels, seed):
+        """The generator in training mode. `seed` is for networks that draw noise of their own."""
+        return _call_network(self.generator, latents, labels, training=True)
+
+    def discriminate(self, images, labels=None, training=False):
+        """Logits float32 `[batch]` of float images `[batch, height, width, channels]`; higher is more real."""
+        logits = _call_network(self.discriminator, images, labels, training=training)
+        return tf.reshape(tf.cast(logits, tf.float32), [-1])
+
+    def compute_discriminator_loss(self, discriminate, real_images, fake_images, real_labels, fake_labels):
+        """Per-example loss, logits of real images and logits of fakes, each float32 `[batch]`.
+
+        `discriminate` is the hook of that name in training mode, seen through the augmentation.
+        """
+        real_logits = discriminate(real_images, real_labels)
+        fake_logits = discriminate(fake_images, fake_labels)
+        return self.adversarial_loss.discriminator_loss(real_logits, fake_logits), real_logits, fake_logits
+
+    def compute_generator_loss(self, discriminate, fake_images, fake_labels, real_images, real_labels):
+        """Per-example loss, float32 `[batch]`."""
+        real_logits = discriminate(real_images, real_labels) if self.adversarial_loss.uses_real_logits else None
+        return self.adversarial_loss.generator_loss(discriminate(fake_images, fake_labels), real_logits)
+
+    # === The step ===
+
+    def train_step(self, data):
+        real_images, real_labels = self._unpack(data)
+        seed = fold(self.seed, "train_step", self.steps)
+
+        for index in range(self.discriminator_steps):
+            # Every k-th image, so that the shares are the same ones for any number of replicas.
+            images = real_images[index :: self.discriminator_steps]
+            labels = None if real_labels is None else real_labels[index :: self.discriminator_steps]
+            step_seed = fold(seed, "discriminator", index)
+            latents, fake_labels = self._draw(tf.shape(images)[0], step_seed)
+            with tf.GradientTape() as generator_tape:
+                fake_images = self.generate_fakes(latents, fake_labels, fold(step_seed, "noise"))
+            self._update_discriminator(images, tf.stop_gradient(fake_images), labels, fake_labels, step_seed)
+
+        generator_seed = fold(seed, "generator")
+        if not self.reuse_fakes:
+            latents, fake_labels = self._draw(tf.shape(images)[0], generator_seed)
+            with tf.GradientTape() as generator_tape:
+                fake_images = self.generate_fakes(latents, fake_labels, fold(generator_seed, "noise"))
+        self._update_generator(generator_tape, latents, fake_images, fake_labels, images, labels, generator_seed)
+
+        batch_size = tf.shape(real_images)[0] * self.distribute_strategy.num_replicas_in_sync
+        decay = self.ema.decay_at(self.images_seen, self.steps, batch_size)
+        self.ema.update(self.ema_generator, self.generator, decay)
+        self.images_seen.assign_add(tf.cast(batch_size, tf.int64))
+        self.steps.assign_add(1)
+        return self.get_metrics_result()
+
+    def _update_discriminator(self, real_images, fake_images, real_labels, fake_labels, seed):
+        discriminate = self._training_discriminate(seed)
+        penalties = [penalty for penalty in self.discriminator_penalties if penalty.interval == 1]
+        lazy_penalties = [penalty for penalty in self.discriminator_penalties if penalty.interval > 1]
+
+        def apply_penalty(penalty, real_logits):
+            def discriminate_images(images):
+                return discriminate(images, real_labels)
+
+            values = penalty(discriminate_images, real_images, fake_images, real_logits, fold(seed, penalty.name))
+            self._trackers[f"penalty/{penalty.name}"].update_state(values)
+            return self._reduce(values)
+
+        with tf.GradientTape() as tape:
+            losses, real_logits, fake_logits = self.compute_discriminator_loss(
+                discriminate, real_images, fake_images, real_labels, fake_labels
+            )
+            loss = self._reduce(losses) + sum(apply_penalty(penalty, real_logits) for penalty in penalties)
+            loss = self.discriminator_optimizer.scale_loss(loss)
+        variables = self.discriminator.trainable_variables
+        gradients = tape.gradient(loss, variables)
+
+        for penalty in lazy_penalties:
+
+            def scaled_penalty(penalty=penalty):
+                logits = discriminate(real_images, real_labels) if penalty.uses_real_logits else None
+                return self.discriminator_optimizer.scale_loss(penalty.interval * apply_penalty(penalty, logits))
+
+            gradients = self._add_when_due(gradients, penalty, scaled_penalty, variables)
+        self.discriminator_optimizer.apply(gradients, variables)
+        if hasattr(self.augmentation, "update"):
+            self.augmentation.update(real_logits)
+        self._track(
+            {"loss/discriminator": losses, "logits/real": real_logits, "logits/fake": fake_logits}
+            | {"gradient_norm/discriminator": tf.linalg.global_norm(gradients)}
+        )
+
+    def _update_generator(self, generator_tape, latents, fake_images, fake_labels, real_images, real_labels, seed):
+        with tf.GradientTape() as tape:
+            tape.watch(fake_images)
+            losses = self.compute_generator_loss(
+                self._training_discriminate(seed), fake_images, fake_labels, real_images, real_labels
+            )
+            loss = self.generator_optimizer.scale_loss(self._reduce(losses))
+        image_gradients = tape.gradient(loss, fake_images)
+        variables = self.generator.trainable_variables
+        # The chain rule in two parts: the fakes may be those that the discriminator has just been trained on.
+        gradients = generator_tape.gradient(fake_images, variables, output_gradients=image_gradients)
+
+        for penalty in self.generator_penalties:
+
+            def scaled_penalty(penalty=penalty):
+                values = penalty(self.generator, latents, fake_labels, fold(seed, penalty.name))
+                self._trackers[f"penalty/{penalty.name}"].update_state(values)
+                return self.generator_optimizer.scale_loss(penalty.interval * self._reduce(values))
+
+            gradients = self._add_when_due(gradients, penalty, scaled_penalty, variables)
+        self.generator_optimizer.apply(gradients, variables)
+        self._track({"loss/generator": losses, "gradient_norm/generator": tf.linalg.global_norm(gradients)})
+
+    def _add_when_due(self, gradients, penalty, scaled_penalty, variables):
+        """Adds a penalty's gradients on every `interval`-th step, and zeros on the others."""
+
+        def penalty_gradients():
+            with tf.GradientTape() as tape:
+                value = scaled_penalty()
+            return tape.gradient(value, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+
+        def zeros():
+            return [tf.zeros_like(variable) for variable in variables]
+
+        if penalty.interval == 1:
+            extra = penalty_gradients()
+        else:
+            extra = tf.cond(tf.equal(self.steps % penalty.interval, 0), penalty_gradients, zeros)
+        return [more if gradient is None else gradient + more for gradient, more in zip(gradients, extra)]
+
+    def test_step(self, data):
+        """Losses and logits on images that are not trained on; the averaged generator makes the fakes."""
+        real_images, real_labels = self._unpack(data)
+        seed = fold(self.seed, "test_step", self.steps)
+        latents, fake_labels = self._draw(tf.shape(real_images)[0], seed)
+        fake_images = self(latents, fake_labels, training=False)
+
+        def discriminate(images, labels):
+            return self.discriminate(images, labels, training=False)
+
+        losses, real_logits, fake_logits = self.compute_discriminator_loss(
+            discriminate, real_images, fake_images, real_labels, fake_labels
+        )
+        self._track({"loss/discriminator": losses, "logits/real": real_logits, "logits/fake": fake_logits})
+        generator_losses = self.compute_generator_loss(
+            discriminate, fake_images, fake_labels, real_images, real_labels
+        )
+        self._track({"loss/generator": generator_losses})
+        return {name: self._trackers[name].result() for name in list(self._trackers)[:4]}
+
+    def call(self, latents, labels=None, training=False):
+        """Images of the averaged generator, float32 `[batch, height, width, channels]` in [-1, 1]."""
+        return tf.cast(_call_network(self.ema_generator, latents, labels, training=training), tf.float32)
+
+    # === Parts of the step ===
+
+    def _unpack(self, data):
+        images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+        if not images.dtype.is_floating:
+            raise ValueError(
+                f"Expected float images in [-1, 1]. Received: dtype={images.dtype.name}. "
+                "tfgan_suite.load_dataset yields such images; for your own uint8 use tfgan_suite.to_float(images)."
+            )
+        if tuple(images.shape[1:]) != self.image_shape:
+            raise ValueError(f"Expected images of shape {self.image_shape}. Received: {tuple(images.shape[1:])}")
+        if self.num_classes is None:
+            return images, None
+        if labels is None:
+            raise ValueError("Expected batches of (images, labels), since num_classes is set. Received images alone.")
+        return images, tf.reshape(tf.cast(labels, tf.int32), [-1])
+
+    def _draw(self, batch_size, seed):
+        """Latents and labels of the fakes."""
+        latents = draw_per_example(self.sample_latents, batch_size, fold(seed, "latents"))
+        if self.num_classes is None:
+            return latents, None
+        return latents, draw_per_example(self.sample_labels, batch_size, fold(seed, "labels"))
+
+    def _training_discriminate(self, seed):
+        """The discriminator in training mode, seen through the augmentation."""
+
+        def discriminate(images, labels):
+            if self.augmentation is not None:
+                images = self.augmentation(images, fold(seed, "augmentation"))
+            return self.discriminate(images, labels, training=True)
+
+        return discriminate
+
+    def _reduce(self, per_example):
+        """The one place where losses and penalties become a number: the mean over the global batch.
+
+        Gradients are summed over replicas, so each replica divides its sum by the global batch size.
+        """
+        return tf.nn.compute_average_loss(
+            per_example, global_batch_size=tf.size(per_example) * self.distribute_strategy.num_replicas_in_sync
+        )
+
+    def _track(self, values):
+        for name, value in values.items():
+            self._trackers[name].update_state(value)
+
+    # === Keras ===
+
+    @property
+    def metrics(self):
+        return list(self._trackers.values())
+
+    def make_train_function(self, force=False):
+        """Keras's own loop fails with several steps on several replicas; this one is used there."""
+        if self.distribute_strategy.num_replicas_in_sync == 1:
+            return super().make_train_function(force)
+        if self.train_function is not None and not force:
+            return self.train_function
+        step = tf.function(self.train_step, jit_compile=True) if self.jit_compile else self.train_step
+
+        @tf.function(reduce_retracing=True)
+        def run_steps(iterator):
+            for _ in tf.range(self.steps_per_execution):
+                self.distribute_strategy.run(step, args=(next(iterator),))
+            logs = self.distribute_strategy.run(self.get_metrics_result)
+            return tf.nest.map_structure(lambda value: self.distribute_strategy.experimental_local_results(value)[0], logs)
+
+        self.train_function = run_steps
+        return run_steps
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Nothing to do: the networks and the optimizers are built already."""
+
+    def get_config(self):
+        return {
+            "name": self.name,
+            "generator": keras.saving.serialize_keras_object(self.generator),
+            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+            "image_shape": self.image_shape,
+            "latent_size": self.latent_size,
+            "num_classes": self.num_classes,
+            "label_weights": self.label_weights,
+            "latent_distribution": keras.saving.serialize_keras_object(self.latent_distribution),
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        for name in ("generator", "discriminator", "latent_distribution"):
+            if isinstance(config.get(name), dict):
+                config[name] = keras.saving.deserialize_keras_object(config[name])
+        return cls(**config)
+
+    def get_compile_config(self):
+        if not self.compiled:
+            return {}
+        return {name: keras.saving.serialize_keras_object(value) for name, value in self._training_choices.items()}
+
+    def compile_from_config(self, config):
+        self.compile(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
+
+
+def _call_network(network, inputs, labels, training=None):
+    arguments = {} if training is None else {"training": training}
+    if labels is None:
+        return network(inputs, **arguments)
+    if isinstance(network, keras.Sequential) or type(network).__name__ == "Functional":
+        return network([inputs, labels], **arguments)
+    return network(inputs, labels, **arguments)

@@ -1,0 +1,84 @@
+"""Where latents come from, and paths between them."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+class LatentDistribution:
+    """A distribution of latents: passive, seeded at each call."""
+
+    def sample(self, shape, seed, truncation=1.0):
+        """Draws latents.
+
+        Args:
+            shape: `[batch_size, latent_size]`, ints or integer scalar tensors.
+            seed: int32 `[2]`.
+            truncation: Float or float scalar in [0, 1]; 1 leaves the distribution as in training, less draws nearer to
+                its centre: fewer odd pictures, less variety.
+
+        Returns:
+            float32 of `shape`.
+        """
+        raise NotImplementedError
+
+    def get_config(self):
+        return {}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+
+@keras.saving.register_keras_serializable("tfgan_suite")
+class Uniform(LatentDistribution):
+    """Uniform on [-1, 1): DCGAN's latents. Truncation narrows the range.
+
+    Reference: Radford et al., "Unsupervised Representation Learning with DCGANs" (2016), section 4.
+    """
+
+    def sample(self, shape, seed, truncation=1.0):
+        return truncation * tf.random.stateless_uniform(shape, seed, minval=-1.0, maxval=1.0)
+
+
+@keras.saving.register_keras_serializable("tfgan_suite")
+class Normal(LatentDistribution):
+    """Standard normal. Truncation lowers the standard deviation."""
+
+    def sample(self, shape, seed, truncation=1.0):
+        return truncation * tf.random.stateless_normal(shape, seed)
+
+
+def interpolate(start: np.ndarray, end: np.ndarray, steps: int, spherical: bool = False) -> np.ndarray:
+    """Latents on the way from `start` to `end`, both included.
+
+    Args:
+        start: float `[latent_size]`.
+        end: float `[latent_size]`.
+        steps: How many, >= 2.
+        spherical: Along the great circle, with the length changing linearly: right for normal latents, whose mass
+            lies on a shell (White, "Sampling Generative Networks" (2016), section 2). Otherwise a straight line.
+
+    Returns:
+        float32 `[steps, latent_size]`.
+
+    Example:
+
+    >>> interpolate(np.zeros(2), np.ones(2), steps=3).tolist()
+    [[0.0, 0.0], [0.5, 0.5], [1.0, 1.0]]
+    """
+    if steps < 2:
+        raise ValueError(f"Expected steps >= 2, the two ends. Received: steps={steps}")
+    start, end = np.asarray(start, np.float64), np.asarray(end, np.float64)
+    fractions = np.linspace(0.0, 1.0, steps)[:, None]  # [steps, 1]
+    if not spherical:
+        return ((1.0 - fractions) * start + fractions * end).astype(np.float32)
+    lengths = np.linalg.norm(start), np.linalg.norm(end)
+    cosine = np.clip(np.dot(start, end) / max(lengths[0] * lengths[1], 1e-12), -1.0, 1.0)
+    angle = np.arccos(cosine)
+    if angle < 1e-6 or np.pi - angle < 1e-6:  # No unique great circle.
+        return interpolate(start, end, steps)
+    directions = (
+        np.sin((1.0 - fractions) * angle) * start / lengths[0] + np.sin(fractions * angle) * end / lengths[1]
+    ) / np.sin(angle)
+    return (directions * ((1.0 - fractions) * lengths[0] + fractions * lengths[1])).astype(np.float32)

@@ -1,0 +1,94 @@
+"""DCGAN: the networks and the paper's way to train them, on the common step of `GAN`."""
+
+import keras
+
+from tfgan_suite import latents
+from tfgan_suite.gan import GAN
+from tfgan_suite.models.dcgan.dcgan_discriminator import DCGANDiscriminator
+from tfgan_suite.models.dcgan.dcgan_generator import DCGANGenerator
+from tfgan_suite.models.dcgan.dcgan_presets import PRESETS
+
+
+@keras.saving.register_keras_serializable("tfgan_suite")
+class DCGAN(GAN):
+    """Deep convolutional GAN, for images of 8 to 128 pixels, grey or colour, with or without classes.
+
+    Args:
+        image_shape: `(size, size, channels)`, size one of 8, 16, 32, 64, 128.
+        num_classes: Number of classes, or `None` for the paper's unconditional model.
+        latent_size: Length of the latents.
+        base_channels: Channels at half the image's size, in both networks; doubled at each halving.
+        max_channels: Bound on that doubling.
+        kernel_size: Of every convolution.
+        label_weights: Relative frequency of each class among generated labels; `None` for all alike.
+        seed: Of the initial weights and of everything random in training.
+
+    Example:
+
+    >>> gan = DCGAN(image_shape=(32, 32, 1), num_classes=10, base_channels=4)
+    >>> gan.compile()
+    >>> gan.generate(4, labels=[0, 1, 2, 3]).shape
+    (4, 32, 32, 1)
+
+    Reference: Radford, Metz, Chintala, "Unsupervised Representation Learning with Deep Convolutional Generative
+    Adversarial Networks" (2016). The defaults are the paper's at 64x64.
+    """
+
+    presets = PRESETS
+
+    def __init__(
+        self,
+        image_shape=(64, 64, 3),
+        num_classes=None,
+        latent_size=100,
+        base_channels=128,
+        max_channels=1024,
+        kernel_size=5,
+        label_weights=None,
+        seed=0,
+        **kwargs,
+    ):
+        architecture = {
+            "image_shape": tuple(image_shape),
+            "base_channels": base_channels,
+            "max_channels": max_channels,
+            "kernel_size": kernel_size,
+            "num_classes": num_classes,
+        }
+        super().__init__(
+            DCGANGenerator(latent_size=latent_size, seed=seed, dtype=kwargs.get("dtype"), **architecture),
+            DCGANDiscriminator(seed=seed + 1000, dtype=kwargs.get("dtype"), **architecture),
+            image_shape=image_shape,
+            latent_size=latent_size,
+            num_classes=num_classes,
+            label_weights=label_weights,
+            latent_distribution=latents.Uniform(),
+            seed=seed,
+            **kwargs,
+        )
+        self.base_channels = base_channels
+        self.max_channels = max_channels
+        self.kernel_size = kernel_size
+
+    def default_training(self):
+        return {
+            **super().default_training(),
+            # Section 4: Adam with rate 0.0002 and beta1 0.5, batches of 128.
+            "generator_optimizer": keras.optimizers.Adam(2e-4, beta_1=0.5),
+            "discriminator_optimizer": keras.optimizers.Adam(2e-4, beta_1=0.5),
+            "reuse_fakes": True,
+        }
+
+    def get_config(self):
+        return {
+            "name": self.name,
+            "image_shape": self.image_shape,
+            "num_classes": self.num_classes,
+            "latent_size": self.latent_size,
+            "base_channels": self.base_channels,
+            "max_channels": self.max_channels,
+            "kernel_size": self.kernel_size,
+            "label_weights": self.label_weights,
+            "seed": self.seed,
+            "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
+        }
