@@ -1,0 +1,1 @@
+"""Serving: what an exported model contains, and a development server that speaks TensorFlow Serving's protocols."""

@@ -1,0 +1,86 @@
+"""Requests that TensorFlow Serving plays to a model before it sends it traffic, so that the first client does not wait.
+
+The file is a TFRecord of `PredictionLog` messages. Their few fields are written here by hand, so that an export does not
+need the package `tensorflow-serving-api`; the tests read them back with it.
+
+Reference: TensorFlow Serving, "SavedModel Warmup".
+"""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+# Where TensorFlow Serving looks, inside a version's directory.
+WARMUP_FILE = Path("assets.extra", "tf_serving_warmup_requests")
+
+# Field numbers of PredictionLog, PredictLog, PredictRequest, ModelSpec and of an entry of a map.
+_PREDICTION_LOG_PREDICT_LOG = 6
+_PREDICT_LOG_REQUEST = 1
+_REQUEST_MODEL_SPEC = 1
+_REQUEST_INPUTS = 2
+_MODEL_SPEC_NAME = 1
+_MODEL_SPEC_SIGNATURE_NAME = 3
+_MAP_KEY = 1
+_MAP_VALUE = 2
+
+
+def warmup_inputs(model, max_count: int, signature_names) -> list:
+    """Representative inputs of each signature: one image, and as many as are allowed in one request (at most 8).
+
+    Returns:
+        List of `(signature name, {input name: numpy array})`.
+    """
+    requests = []
+    for count in sorted({1, min(8, max_count)}):
+        labels = {} if model.num_classes is None else {"labels": np.zeros([count], np.int32)}
+        drawn_labels = {} if model.num_classes is None else {"labels": np.zeros([0], np.int32)}
+        seeded = {"seed": np.int64(0), "count": np.int32(count), "truncation": np.float32(1.0), **drawn_labels}
+        inputs = {
+            "serving_default": {"latents": np.zeros([count, model.latent_size], np.float32), **labels},
+            "generate": seeded,
+            "generate_png": seeded,
+            "discriminate": {"images": np.zeros([count, *model.image_shape], np.uint8), **labels},
+        }
+        requests += [(name, inputs[name]) for name in signature_names]
+    return requests
+
+
+def write_warmup_requests(version_directory, model_name: str, requests) -> Path:
+    """Writes `assets.extra/tf_serving_warmup_requests`.
+
+    Args:
+        version_directory: Directory of a SavedModel.
+        model_name: The name by which it will be served.
+        requests: List of `(signature name, {input name: numpy array})`, as from `warmup_inputs`.
+    """
+    path = Path(version_directory, WARMUP_FILE)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for signature_name, inputs in requests:
+            writer.write(_prediction_log(model_name, signature_name, inputs))
+    return path
+
+
+def _prediction_log(model_name, signature_name, inputs) -> bytes:
+    model_spec = _field(_MODEL_SPEC_NAME, model_name.encode())
+    model_spec += _field(_MODEL_SPEC_SIGNATURE_NAME, signature_name.encode())
+    request = _field(_REQUEST_MODEL_SPEC, model_spec)
+    for name, value in inputs.items():
+        tensor = tf.make_tensor_proto(value).SerializeToString()
+        request += _field(_REQUEST_INPUTS, _field(_MAP_KEY, name.encode()) + _field(_MAP_VALUE, tensor))
+    return _field(_PREDICTION_LOG_PREDICT_LOG, _field(_PREDICT_LOG_REQUEST, request))
+
+
+def _field(number: int, payload: bytes) -> bytes:
+    """A length-delimited field of the protocol buffers' wire format."""
+    return _varint(number << 3 | 2) + _varint(len(payload)) + payload
+
+
+def _varint(value: int) -> bytes:
+    encoded = bytearray()
+    while value > 0x7F:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    encoded.append(value)
+    return bytes(encoded)
