@@ -5,11 +5,10 @@ An image that cannot be used raises `ImageRefused` with a machine-readable reaso
 
 import dataclasses
 import io
-import warnings
 
 import numpy as np
 import PIL
-from PIL import Image, ImageColor, ImageOps
+from PIL import Image, ImageColor
 
 from tfgan_suite.data.records import ENCODINGS
 from tfgan_suite.errors import UserError, unknown_name
@@ -25,6 +24,16 @@ RESIZE_FILTERS = {
     "box": Image.Resampling.BOX,
 }
 CROPS = ("center", "pad", "border", "none")
+EXIF_ORIENTATION = 0x0112
+EXIF_ROTATIONS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 # Pillow's own limit against decompression bombs: a quarter of a gigabyte of RGB.
 MAX_SOURCE_PIXELS = 89_478_485
@@ -117,13 +126,12 @@ def decode_image(data: bytes, max_source_pixels: int = MAX_SOURCE_PIXELS) -> Ima
     """
     if not data:
         raise ImageRefused("empty_file", "The file is empty (0 bytes).")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # Judged below, against our own limit.
-        image = _open(data, max_source_pixels)
+    image = _open(data, max_source_pixels)
     try:
         image.load()
+        upright = EXIF_ROTATIONS.get(image.getexif().get(EXIF_ORIENTATION))
         image = _to_eight_bits(image)
-        return ImageOps.exif_transpose(image)
+        return image if upright is None else image.transpose(upright)
     except MemoryError as error:
         raise ImageRefused("too_many_pixels", f"Not enough memory to decode {image.size}.") from error
     # A hostile file makes the decoders raise nearly anything (struct.error, SyntaxError, EOFError, zlib.error, ...).
@@ -136,7 +144,7 @@ def _open(data: bytes, max_source_pixels: int) -> Image.Image:
     """Reads the header only."""
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
-    except Image.DecompressionBombError as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageRefused("too_many_pixels", f"{error}") from error
     except PIL.UnidentifiedImageError as error:
         raise ImageRefused("not_an_image", "Not a JPEG, PNG, WebP, GIF or BMP file, whatever its name says.") from error
@@ -153,8 +161,7 @@ def _open(data: bytes, max_source_pixels: int) -> Image.Image:
 
 
 def _to_eight_bits(image: Image.Image) -> Image.Image:
-    """To L, LA, RGB or RGBA. Keeps EXIF data, which `exif_transpose` still needs."""
-    exif = image.getexif()
+    """To L, LA, RGB or RGBA."""
     transparency = image.info.get("transparency")
     if image.mode.startswith("I"):  # 16-bit grey PNG: `convert("L")` would clip at 255 instead of scaling.
         values = np.asarray(image).astype(np.int64)
@@ -168,8 +175,6 @@ def _to_eight_bits(image: Image.Image) -> Image.Image:
     else:  # P, RGB, CMYK, YCbCr, ...
         result = image.convert("RGB")
     result.info.pop("transparency", None)
-    if len(exif):
-        result.info["exif"] = exif.tobytes()
     return result
 
 

@@ -1,0 +1,269 @@
+"""The Beam steps of a preparation: blocks of work items become block files, block files become shards.
+
+    Create(blocks) -> PrepareBlocks -> (shard name, rows) -> WriteShards (GroupByKey) -> shard files + journal
+
+Only small rows (hash, label, name, place in a block file) travel through Beam; the image bytes wait in block files
+within the work directory, which all workers must see. That bounds the memory of the in-process runner, and a
+preparation that was killed goes on from the blocks and shards that were finished. Every file appears under its name by
+`os.replace`, whole. (Beam's own WriteToTFRecord loses records on Dask.)
+"""
+
+import dataclasses
+import gzip
+import hashlib
+import io
+import itertools
+import json
+import os
+import uuid
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import apache_beam as beam
+import numpy as np
+from PIL import Image
+
+from tfgan_suite.data.dataset_info import file_sha256
+from tfgan_suite.data.images import ImageFormat, ImageRefused, decode_image, encode_image, transform_image
+from tfgan_suite.data.records import ImageRecord, encode_example, write_tfrecords
+from tfgan_suite.data.sources import SourceItem, SourceReader
+
+WRITE_FAILED = "tfgan-suite cannot write"
+
+
+class Row(NamedTuple):
+    """A prepared image on its way from a block file to its shard."""
+
+    order: str  # Hash of pixels and seed: decides split and shard, and the place within the shard.
+    key: str  # SHA-256 of the pixels.
+    source: str
+    label: int | None
+    block: int
+    offset: int
+    size_bytes: int
+
+
+@dataclasses.dataclass(frozen=True)
+class PreparePlan:
+    """What the workers need to know. Picklable.
+
+    Args:
+        work_dir: Directory that all workers share.
+        image_format: How the images shall look.
+        splits: `(name, fraction, number of shards)` in order; the fractions sum to 1.
+        seed: Changes which images go into which split, and their order.
+        deduplicate: Leave out exact copies, and refuse equal images with different labels.
+        compression: `"GZIP"` or `""`.
+        num_threads: Threads that decode within one worker.
+    """
+
+    work_dir: str
+    image_format: ImageFormat
+    splits: tuple[tuple[str, float, int], ...]
+    seed: int
+    deduplicate: bool
+    compression: str
+    num_threads: int = 1
+
+    def block_path(self, block: int, suffix: str) -> Path:
+        return Path(self.work_dir, "blocks", f"{block:06d}.{suffix}")
+
+    def shard_path(self, shard: str) -> Path:
+        return Path(self.work_dir, "shards", shard)
+
+    def journal_path(self, shard: str) -> Path:
+        return Path(self.work_dir, "journal", f"{shard}.json")
+
+    def order(self, key: str) -> str:
+        return hashlib.sha256(f"{self.seed}:{key}".encode()).hexdigest()
+
+    def shard_of(self, order: str) -> str:
+        """The file that an image belongs to, a function of its content alone."""
+        position = int(order[:13], 16) / 16**13  # 52 bits: exact in a float.
+        for name, fraction, num_shards in self.splits:
+            if position < fraction or name == self.splits[-1][0]:
+                break
+            position -= fraction
+        shard = int(order[13:26], 16) % num_shards
+        return f"{name}-{shard:05d}-of-{num_shards:05d}.tfrecord" + (".gz" if self.compression else "")
+
+
+class PrepareBlocks(beam.PTransform):
+    """Blocks `(number, items)` -> `(shard name, rows)`; writes the images into block files."""
+
+    def __init__(self, plan: PreparePlan, reader: SourceReader):
+        super().__init__()
+        self._plan = plan
+        self._reader = reader
+
+    def expand(self, blocks):
+        return blocks | "Spread over workers" >> beam.Reshuffle() | beam.ParDo(_PrepareBlock(self._plan, self._reader))
+
+
+class WriteShards(beam.PTransform):
+    """`(shard name, rows)` -> names of the shards written, each with a journal entry."""
+
+    def __init__(self, plan: PreparePlan):
+        super().__init__()
+        self._plan = plan
+
+    def expand(self, rows):
+        return rows | "Gather each shard" >> beam.GroupByKey() | beam.ParDo(_WriteShard(self._plan))
+
+
+class _PrepareBlock(beam.DoFn):
+    def __init__(self, plan: PreparePlan, reader: SourceReader):
+        self._plan = plan
+        self._reader = reader
+
+    def process(self, element):
+        block, items = element
+        index = read_block_index(self._plan, block)
+        rows = self._write_block(block, items) if index is None else index["rows"]
+        by_shard: dict[str, list] = {}
+        for row in rows:
+            by_shard.setdefault(self._plan.shard_of(row[0]), []).append(tuple(row))
+        yield from sorted(by_shard.items())
+
+    def _write_block(self, block: int, items: list[SourceItem]) -> list[Row]:
+        rows, refused, examples, offset = [], [], [], 0
+        for item, result in zip(items, self._prepare_all(items), strict=True):
+            if isinstance(result, ImageRefused):
+                refused.append((item.name, result.reason, result.message))
+                continue
+            key, example = result
+            rows.append(Row(self._plan.order(key), key, item.name, item.label, block, offset, len(example)))
+            examples.append(example)
+            offset += len(example)
+        write_file(self._plan.block_path(block, "records"), [b"".join(examples)])
+        index = {"rows": rows, "refused": refused, "size_bytes": offset}
+        # The index is written last: it says that the block is finished.
+        write_file(self._plan.block_path(block, "json"), [json.dumps(index).encode()])
+        return rows
+
+    def _prepare_all(self, items: list[SourceItem]) -> Iterator[tuple[str, bytes] | ImageRefused]:
+        loaded = zip(items, self._reader.read_many(items), strict=True)
+        if self._plan.num_threads == 1:
+            yield from map(self._prepare_one, loaded)
+            return
+        with ThreadPoolExecutor(self._plan.num_threads) as pool:
+            yield from pool.map(self._prepare_one, loaded)
+
+    def _prepare_one(self, pair) -> tuple[str, bytes] | ImageRefused:
+        item, loaded = pair
+        target = self._plan.image_format
+        if isinstance(loaded, ImageRefused):
+            return loaded
+        try:
+            if isinstance(loaded, bytes):
+                loaded = decode_image(loaded, target.max_source_pixels)
+            elif isinstance(loaded, np.ndarray):
+                loaded = Image.fromarray(loaded[..., 0] if loaded.shape[-1] == 1 else loaded)
+            pixels = transform_image(loaded, target)  # uint8 [height, width, channels]
+        except ImageRefused as refusal:
+            return refusal
+        record = ImageRecord(
+            encode_image(pixels, target), target.encoding, *target.shape, source=item.name, label=item.label
+        )
+        return hashlib.sha256(pixels.tobytes()).hexdigest(), encode_example(record)
+
+
+def read_block_index(plan: PreparePlan, block: int) -> dict | None:
+    """The index of a finished block: rows, refused, size_bytes. None when the block has to be (re)made."""
+    try:
+        index = json.loads(plan.block_path(block, "json").read_bytes())
+        if plan.block_path(block, "records").stat().st_size != index["size_bytes"]:
+            return None
+    except (OSError, ValueError):
+        return None
+    return index
+
+
+class _WriteShard(beam.DoFn):
+    def __init__(self, plan: PreparePlan):
+        self._plan = plan
+
+    def process(self, element):
+        shard, row_lists = element
+        if read_journal(self._plan, shard) is None:
+            rows = sorted(Row(*row) for rows in row_lists for row in rows)
+            kept, duplicates, refused = self._select(rows)
+            path = self._plan.shard_path(shard)
+            labels = [row.label for row in kept]
+            entry = {
+                "num_images": len(kept),
+                "class_counts": {str(label): labels.count(label) for label in sorted(set(labels), key=str)},
+                "duplicates": duplicates,
+                "refused": refused,
+            }
+            if kept:
+                write_file(path, [self._serialize(kept)], durable=True)
+                entry |= {"size_bytes": path.stat().st_size, "sha256": file_sha256(path)}
+            write_file(self._plan.journal_path(shard), [json.dumps(entry).encode()], durable=True)
+        yield shard
+
+    def _select(self, rows: list[Row]) -> tuple[list[Row], int, list[tuple[str, str, str]]]:
+        """Keeps the first by name of equal images; refuses all of them when their labels differ."""
+        if not self._plan.deduplicate:
+            return rows, 0, []
+        kept, refused, groups = [], [], {}
+        for row in rows:  # Sorted by hash, then by name.
+            groups.setdefault(row.key, []).append(row)
+        for group in groups.values():
+            if len({row.label for row in group}) == 1:
+                kept.append(group[0])
+                continue
+            for row in group:
+                other = next(other for other in group if other.label != row.label)
+                refused.append((row.source, "conflicting_labels", f"The same picture as {other.source!r}, labelled otherwise."))
+        return kept, len(rows) - len(kept) - len(refused), refused
+
+    def _serialize(self, rows: list[Row]) -> bytes:
+        buffer = io.BytesIO()
+        if self._plan.compression:
+            with gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=buffer, mtime=0) as file:
+                write_tfrecords(file, self._read_examples(rows))
+        else:
+            write_tfrecords(buffer, self._read_examples(rows))
+        return buffer.getvalue()
+
+    def _read_examples(self, rows: list[Row]) -> list[bytes]:
+        """Reads the images of one shard from the block files, one open file at a time."""
+        examples = {}
+        for block, block_rows in itertools.groupby(sorted(rows, key=lambda row: row[-3:]), key=lambda row: row.block):
+            with open(self._plan.block_path(block, "records"), "rb") as file:
+                for row in block_rows:
+                    file.seek(row.offset)
+                    examples[row.block, row.offset] = file.read(row.size_bytes)
+        return [examples[row.block, row.offset] for row in rows]
+
+
+def read_journal(plan: PreparePlan, shard: str) -> dict | None:
+    """The journal entry of a finished shard; None when the shard has to be (re)made."""
+    try:
+        entry = json.loads(plan.journal_path(shard).read_bytes())
+        if entry["num_images"] and plan.shard_path(shard).stat().st_size != entry["size_bytes"]:
+            return None
+    except (OSError, ValueError):
+        return None
+    return entry
+
+
+def write_file(path: Path, pieces: Iterable[bytes], durable: bool = False) -> None:
+    """Writes a file under a temporary name and renames it when it is whole (and, if `durable`, on the disk)."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            for piece in pieces:
+                file.write(piece)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        # Runners wrap exceptions in their own; the driver finds this one by its words.
+        raise OSError(f"{WRITE_FAILED} {path}: {error.strerror or error}.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
