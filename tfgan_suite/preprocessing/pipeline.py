@@ -139,12 +139,12 @@ def prepare_dataset(
     }
     output_dir = Path(output_dir)
     reporter = Progress(enabled=progress)
+    source_entry = {"kind": source.kind, "name": source.name, "fingerprint": source.fingerprint()}
+    finished = _finished_info(output_dir, settings, source_entry, force)
+    if finished is not None:
+        reporter.say(f"{output_dir} is already prepared ({finished.num_images:,} images): nothing to do.")
+        return finished
     with _writable(output_dir), _locked(output_dir):
-        source_entry = {"kind": source.kind, "name": source.name, "fingerprint": source.fingerprint()}
-        finished = _finished_info(output_dir, settings, source_entry, force)
-        if finished is not None:
-            reporter.say(f"{output_dir} is already prepared ({finished.num_images:,} images): nothing to do.")
-            return finished
         job = _Job(source, source_entry, settings, image_format, output_dir, reporter)
         job.run(runner, pipeline_options)
         return job.publish(max_refused_fraction)
@@ -154,7 +154,13 @@ class _Job:
     """One preparation: its plan, its work directory and the way to the published set."""
 
     def __init__(
-        self, source: Source, source_entry: dict, settings: dict, image_format: ImageFormat, output_dir: Path, reporter: Progress
+        self,
+        source: Source,
+        source_entry: dict,
+        settings: dict,
+        image_format: ImageFormat,
+        output_dir: Path,
+        reporter: Progress,
     ):
         self.source_entry = source_entry
         self.settings = settings
@@ -170,7 +176,8 @@ class _Job:
             )
         items = self.listing.items
         self.blocks: list[tuple[int, list[SourceItem]]] = [
-            (number, items[start : start + BLOCK_IMAGES]) for number, start in enumerate(range(0, len(items), BLOCK_IMAGES))
+            (number, items[start : start + BLOCK_IMAGES])
+            for number, start in enumerate(range(0, len(items), BLOCK_IMAGES))
         ]
         raw_bytes = math.prod(image_format.shape)
         self.work_dir = output_dir / WORK_DIR_NAME
@@ -186,7 +193,12 @@ class _Job:
 
     def _open_work_dir(self) -> None:
         """Goes on with an unfinished preparation of the same plan; discards one of another plan."""
-        plan = {"settings": self.settings, "source": self.source_entry, "versions": _versions(), "blocks": len(self.blocks)}
+        plan = {
+            "settings": self.settings,
+            "source": self.source_entry,
+            "versions": _versions(),
+            "blocks": len(self.blocks),
+        }
         text = json.dumps(plan, indent=2, sort_keys=True)
         plan_path = self.work_dir / "plan.json"
         if plan_path.is_file() and plan_path.read_text("utf-8") == text:
@@ -229,7 +241,9 @@ class _Job:
         for number, items in self.blocks:
             index = transforms.read_block_index(self.plan, number)
             if index is None or len(index["rows"]) + len(index["refused"]) != len(items):
-                raise RuntimeError(f"Block {number} of {len(items)} images was not prepared: the Beam runner lost work.")
+                raise RuntimeError(
+                    f"Block {number} of {len(items)} images was not prepared: the Beam runner lost work."
+                )
             num_rows += len(index["rows"])
             shard_names |= {self.plan.shard_of(row[0]) for row in index["rows"]}
             refused += [RefusedImage(*entry) for entry in index["refused"]]
@@ -259,7 +273,9 @@ class _Job:
         )
         return info
 
-    def _check_refused(self, refused: list[RefusedImage], num_read: int, written: int, max_refused_fraction: float) -> None:
+    def _check_refused(
+        self, refused: list[RefusedImage], num_read: int, written: int, max_refused_fraction: float
+    ) -> None:
         harmful = [image for image in refused if image.reason not in HARMLESS_REASONS]
         num_images = num_read - (len(refused) - len(harmful))
         if written and len(harmful) <= max_refused_fraction * num_images:
@@ -352,9 +368,13 @@ def _check_splits(splits: Mapping[str, float] | None) -> dict[str, float]:
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", str(name)):
             raise UserError(f"A split's name should be letters, digits and underscores. Received: {name!r}.")
         if isinstance(fraction, bool) or not isinstance(fraction, int | float) or not 0 < fraction <= 1:
-            raise UserError(f"The fraction of the split {name!r} should lie above 0 and up to 1. Received: {fraction!r}.")
+            raise UserError(
+                f"The fraction of the split {name!r} should lie above 0 and up to 1. Received: {fraction!r}."
+            )
     if not splits or abs(math.fsum(splits.values()) - 1) > 1e-6:
-        raise UserError(f"The fractions of the splits should sum to 1. Received: {splits}, summing to {sum(splits.values()):g}.")
+        raise UserError(
+            f"The fractions of the splits should sum to 1. Received: {splits}, summing to {sum(splits.values()):g}."
+        )
     return {name: float(fraction) for name, fraction in splits.items()}
 
 
@@ -370,7 +390,9 @@ def _check_seed(seed: int) -> int:
     return seed
 
 
-def _shards_per_split(splits: dict[str, float], num_shards: int | None, raw_bytes: int) -> tuple[tuple[str, float, int], ...]:
+def _shards_per_split(
+    splits: dict[str, float], num_shards: int | None, raw_bytes: int
+) -> tuple[tuple[str, float, int], ...]:
     total = num_shards or math.ceil(raw_bytes / SHARD_RAW_BYTES)
     return tuple((name, fraction, max(1, round(total * fraction))) for name, fraction in splits.items())
 
@@ -426,7 +448,9 @@ def _finished_info(output_dir: Path, settings: dict, source_entry: dict, force: 
 def _choose_runner(runner, pipeline_options, source: Source, num_images: int):
     """Beam options, runner and threads per worker. Without a wish: the fastest within this process."""
     if isinstance(pipeline_options, str):
-        raise UserError(f"pipeline_options should be a list of '--flag=value'. Received one string: {pipeline_options!r}.")
+        raise UserError(
+            f"pipeline_options should be a list of '--flag=value'. Received one string: {pipeline_options!r}."
+        )
     flags = list(pipeline_options) if isinstance(pipeline_options, Sequence) else []
     options = pipeline_options if isinstance(pipeline_options, beam.options.pipeline_options.PipelineOptions) else None
     options = options or beam.options.pipeline_options.PipelineOptions(flags)
@@ -477,7 +501,9 @@ def _locked(output_dir: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise UserError(f"Another process is preparing {str(output_dir)!r} just now. Wait until it is done.") from error
+            raise UserError(
+                f"Another process is preparing {str(output_dir)!r} just now. Wait until it is done."
+            ) from error
         try:
             yield
         finally:
@@ -489,5 +515,3 @@ def _first_reasons(refused: Sequence[RefusedImage], lead: str) -> str:
     if not refused:
         return ""
     return lead + "; ".join(f"{image.source}: {image.reason} ({image.message})" for image in refused[:5]) + "."
-
-

@@ -48,7 +48,12 @@ class Progress:
             rate = (done - first) / max(time.monotonic() - started, 1e-3)
             left_seconds = f", {(total - done) / rate:.0f} s left" if rate and not stopped else ""
             line = f"  {done:,} of {total:,} images, {rate:,.0f} images/s{left_seconds}"
-            print(f"\r{line:<78}" if self._in_place else line, end="" if self._in_place else "\n", file=sys.stderr, flush=True)
+            print(
+                f"\r{line:<78}" if self._in_place else line,
+                end="" if self._in_place else "\n",
+                file=sys.stderr,
+                flush=True,
+            )
         if self._in_place:
             print(file=sys.stderr, flush=True)
 

@@ -217,7 +217,9 @@ class _WriteShard(beam.DoFn):
                 continue
             for row in group:
                 other = next(other for other in group if other.label != row.label)
-                refused.append((row.source, "conflicting_labels", f"The same picture as {other.source!r}, labelled otherwise."))
+                refused.append(
+                    (row.source, "conflicting_labels", f"The same picture as {other.source!r}, labelled otherwise.")
+                )
         return kept, len(rows) - len(kept) - len(refused), refused
 
     def _serialize(self, rows: list[Row]) -> bytes:
