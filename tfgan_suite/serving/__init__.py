@@ -1,1 +1,5 @@
 """Serving: what an exported model contains, and a development server that speaks TensorFlow Serving's protocols."""
+
+from tfgan_suite.serving.server import Server, serve
+
+__all__ = ["Server", "serve"]

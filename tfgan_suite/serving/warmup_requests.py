@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from tfgan_suite.errors import import_extra
+
 # Where TensorFlow Serving looks, inside a version's directory.
 WARMUP_FILE = Path("assets.extra", "tf_serving_warmup_requests")
 
@@ -84,3 +86,23 @@ def _varint(value: int) -> bytes:
         value >>= 7
     encoded.append(value)
     return bytes(encoded)
+
+
+def read_warmup_requests(version_directory) -> list:
+    """The enclosed requests as `(signature name, {input name: numpy array})`; none where there is no file.
+
+    Raises:
+        MissingExtraError: There is a file, but the package `tensorflow-serving-api` is not installed.
+    """
+    path = Path(version_directory, WARMUP_FILE)
+    if not path.is_file():
+        return []
+    prediction_log_pb2 = import_extra(
+        "tensorflow_serving.apis.prediction_log_pb2", "serving", "Reading warm-up requests"
+    )
+    requests = []
+    for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+        request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+        inputs = {name: tf.make_ndarray(tensor) for name, tensor in request.inputs.items()}
+        requests.append((request.model_spec.signature_name, inputs))
+    return requests

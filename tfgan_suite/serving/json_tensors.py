@@ -1,0 +1,325 @@
+"""Tensors in the JSON of TensorFlow Serving's REST API.
+
+Requests come in row format, `{"instances": [...]}`, where a list runs over the batch and each item has its inputs, or in
+column format, `{"inputs": {...}}`, where each input comes whole; the answer has the format of the request. Bytes are
+`{"b64": "..."}`. NaN and Infinity are written as such, which standard JSON does not know.
+
+Reference: TensorFlow Serving, "RESTful API"; wording of errors after its `util/json_tensor.cc`.
+"""
+
+import base64
+import binascii
+import json
+
+import numpy as np
+import tensorflow as tf
+
+from tfgan_suite.serving.servable import numpy_dtype
+from tfgan_suite.serving.serving_error import ServingError, invalid_argument
+
+ROW = "instances"
+COLUMN = "inputs"
+
+_MAX_RANK = 32
+
+# Above these, not every integer has a float of its own.
+_LARGEST_EXACT_INTEGER = {
+    np.dtype(np.float16): 2**11 - 1,
+    np.dtype(np.float32): 2**24 - 1,
+    np.dtype(np.float64): 2**53 - 1,
+}
+
+
+def parse_json(body: bytes) -> dict:
+    """The JSON object of a request.
+
+    Raises:
+        ServingError: Not JSON, not UTF-8, nested too deeply, or no object.
+    """
+    if not body:
+        raise invalid_argument("JSON Parse error: The document is empty")
+    try:
+        document = json.loads(body.decode("utf-8"))
+    except json.JSONDecodeError as error:
+        raise invalid_argument(f"JSON Parse error: {error.msg} at offset: {error.pos}") from error
+    except RecursionError as error:
+        raise invalid_argument("JSON Parse error: The document is nested too deeply") from error
+    except ValueError as error:  # Not UTF-8, or a number of thousands of digits.
+        raise invalid_argument(f"JSON Parse error: {error}") from error
+    if not isinstance(document, dict):
+        raise invalid_argument(f"JSON Value: {_shown(document)} Is not object")
+    return document
+
+
+def signature_name_of(document: dict) -> str:
+    """`"signature_name"` of a request, `""` where it is left out."""
+    name = document.get("signature_name", "")
+    if not isinstance(name, str):
+        raise invalid_argument(
+            f"JSON Value: {_shown(document)} not formatted correctly. 'signature_name' key must be a string value."
+        )
+    return name
+
+
+def parse_inputs(document: dict, tensor_infos) -> tuple[dict, str]:
+    """Reads the tensors of a request.
+
+    Args:
+        document: As from `parse_json`.
+        tensor_infos: `SignatureDef.inputs`.
+
+    Returns:
+        `{name: numpy array}` and the format, `ROW` or `COLUMN`.
+    """
+    if ROW in document and COLUMN in document:
+        raise invalid_argument(
+            f"JSON Value: {_shown(document)} Not formatted correctly expecting only one of 'inputs' or 'instances' keys "
+            "to exist"
+        )
+    if ROW in document:
+        return _parse_rows(document[ROW], tensor_infos), ROW
+    if COLUMN in document:
+        return _parse_columns(document[COLUMN], tensor_infos), COLUMN
+    raise invalid_argument("Missing 'inputs' or 'instances' key")
+
+
+def _parse_rows(rows, tensor_infos) -> dict:
+    if not isinstance(rows, list):
+        raise invalid_argument(f"JSON Value: {_shown(rows)} Excepting 'instances' to be an list/array")
+    if not rows:
+        raise invalid_argument(f"JSON Value: {_shown(rows)} No values in 'instances' array")
+    named = _is_named(rows[0])
+    if not named and len(tensor_infos) > 1:
+        raise invalid_argument(
+            "instances is a plain list, but expecting list of objects as multiple input tensors required as per "
+            "tensorinfo_map"
+        )
+    for index, row in enumerate(rows):
+        if _is_named(row) != named:
+            wanted, found = ("object", "list") if named else ("value/list", "object")
+            raise invalid_argument(f"Expecting {wanted} but got {found} at item {index} of input list")
+        if named and set(row) != set(tensor_infos):
+            raise invalid_argument(
+                f"Failed to process element: {index} of 'instances' list. JSON object: {_shown(row)} "
+                f"keys must be equal to: {','.join(sorted(tensor_infos))}"
+            )
+    if not named:
+        (name,) = tensor_infos
+        return {name: _to_array(rows, name, tensor_infos[name])}
+    return {name: _to_array([row[name] for row in rows], name, info) for name, info in tensor_infos.items()}
+
+
+def _parse_columns(columns, tensor_infos) -> dict:
+    if not _is_named(columns):
+        if len(tensor_infos) > 1:
+            raise invalid_argument(
+                "inputs is a plain value/list, but expecting an object as multiple input tensors required as per "
+                "tensorinfo_map"
+            )
+        (name,) = tensor_infos
+        return {name: _to_array(columns, name, tensor_infos[name])}
+    for name in tensor_infos:
+        if name not in columns:
+            raise invalid_argument(f"Missing named input: {name} in 'inputs' object.")
+    for name in columns:  # TensorFlow Serving overlooks these; a misspelt name is better told.
+        if name not in tensor_infos:
+            raise invalid_argument(f"JSON object: does not have named input: {name}")
+    return {name: _to_array(columns[name], name, info) for name, info in tensor_infos.items()}
+
+
+def _is_named(value) -> bool:
+    """Whether it is an object of inputs, rather than a value; bytes are an object too."""
+    return isinstance(value, dict) and not _is_bytes(value)
+
+
+def _is_bytes(value) -> bool:
+    return isinstance(value, dict) and len(value) == 1 and isinstance(value.get("b64"), str)
+
+
+# === JSON values to arrays ===
+
+
+def _to_array(value, name, tensor_info) -> np.ndarray:
+    dtype = numpy_dtype(tensor_info)
+    shape = _shape_of(value)
+    items = []
+    _collect(value, 0, shape, items)
+    if dtype.kind == "O":
+        items = [_to_bytes(item, name) for item in items]
+        array = np.empty(len(items), object)
+        array[:] = items
+        return array.reshape(shape)
+    kinds = {type(item) for item in items}
+    allowed = {bool} if dtype.kind == "b" else {int} if dtype.kind in "iu" else {int, float}
+    if not kinds <= allowed:
+        wrong = next(item for item in items if type(item) not in allowed)
+        raise invalid_argument(
+            f"JSON Value: {_shown(wrong)} Type: {_type_name(wrong)} is not of expected type: "
+            f"{tf.as_dtype(tensor_info.dtype).name} (input {name})"
+        )
+    if items and dtype.kind != "b":
+        _check_range(items, kinds, dtype, name, tensor_info)
+    return np.array(items, dtype).reshape(shape)
+
+
+def _shape_of(value) -> list[int]:
+    """The shape of nested lists, by the first item of each."""
+    shape = []
+    while isinstance(value, list):
+        shape.append(len(value))
+        if not value:
+            break
+        value = value[0]
+    if len(shape) > _MAX_RANK:
+        raise invalid_argument(f"JSON lists are nested {len(shape)} deep. Expected tensors of at most {_MAX_RANK} axes")
+    return shape
+
+
+def _collect(value, level, shape, items) -> None:
+    """Appends all values in row-major order, and refuses lists of uneven lengths or depths."""
+    if level == len(shape):
+        if isinstance(value, list):
+            raise invalid_argument(f"Encountered list at unexpected level: {level} expected < {len(shape)}")
+        items.append(value)
+        return
+    if not isinstance(value, list):
+        raise invalid_argument(
+            f"JSON Value: {_shown(value)} found at incorrect level: {level + 1} in the JSON DOM. "
+            f"Expected at level: {len(shape)}"
+        )
+    if len(value) != shape[level]:
+        raise invalid_argument(
+            f"Encountered list at unexpected size: {len(value)} at level: {level} expected size: {shape[level]}"
+        )
+    if level == len(shape) - 1 and not any(isinstance(item, list) for item in value):
+        items.extend(value)
+        return
+    for item in value:
+        _collect(item, level + 1, shape, items)
+
+
+def _check_range(items, kinds, dtype, name, tensor_info) -> None:
+    """Refuses numbers that the type cannot hold."""
+    type_name = tf.as_dtype(tensor_info.dtype).name
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        for extreme in (min(items), max(items)):
+            if not limits.min <= extreme <= limits.max:
+                raise invalid_argument(
+                    f"JSON Value: {_shown(extreme)} Type: Number is not of expected type: {type_name} (input {name})"
+                )
+        return
+    wrong = []
+    if int in kinds:
+        largest_exact = _LARGEST_EXACT_INTEGER.get(dtype, 2**8 - 1)
+        integers = [item for item in items if type(item) is int]
+        wrong = [extreme for extreme in (min(integers), max(integers)) if abs(extreme) > largest_exact]
+    if not wrong:
+        values = np.array(items, np.float64)
+        wrong = values[np.isfinite(values) & (np.abs(values) > float(np.finfo(dtype).max))].tolist()
+    if wrong:
+        raise invalid_argument(
+            f"Cannot convert JSON value: {_shown(wrong[0])} to {type_name} without loss of precision. (input {name})"
+        )
+
+
+def _to_bytes(item, name) -> bytes:
+    if isinstance(item, str):
+        return item.encode("utf-8", "surrogatepass")
+    if not _is_bytes(item):
+        if isinstance(item, dict):
+            raise invalid_argument(f"JSON Value: {_shown(item)} not formatted correctly for base64 data")
+        raise invalid_argument(
+            f"JSON Value: {_shown(item)} Type: {_type_name(item)} is not of expected type: string (input {name})"
+        )
+    try:
+        return base64.b64decode(item["b64"], validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise invalid_argument("Unable to base64 decode") from error
+
+
+def _type_name(value) -> str:
+    names = {type(None): "Null", dict: "Object", list: "Array", str: "String", int: "Number", float: "Number"}
+    return str(value) if isinstance(value, bool) else names[type(value)]
+
+
+def _shown(value) -> str:
+    """A value in an error, cut where a client could make it long."""
+    try:
+        text = json.dumps(value)
+    except RecursionError:
+        return "(nested too deeply to show)"
+    return text if len(text) <= 200 else text[:200] + "..."
+
+
+# === Arrays to JSON ===
+
+
+def encode_outputs(outputs: dict, request_format: str) -> bytes:
+    """The answer to a request, in its format: `"predictions"` of rows, or `"outputs"` of columns.
+
+    Raises:
+        ServingError: Row format is asked for, but the outputs have no common first axis.
+    """
+    if request_format == COLUMN:
+        encoded = {name: _encode(array, name) for name, array in outputs.items()}
+        return f'{{"outputs": {_named_or_single(encoded)}}}'.encode()
+    num_rows = None
+    for name, array in outputs.items():
+        if array.ndim == 0:
+            raise invalid_argument(f"Tensor name: {name} has no shape information ")
+        if num_rows not in (None, len(array)):
+            raise invalid_argument(
+                f"Tensor name: {name} has inconsistent batch size: {len(array)} expecting: {num_rows}"
+            )
+        num_rows = len(array)
+    rows = [
+        _named_or_single({name: _encode(array[index], name) for name, array in outputs.items()})
+        for index in range(num_rows)
+    ]
+    return f'{{"predictions": [{", ".join(rows)}]}}'.encode()
+
+
+def _named_or_single(encoded: dict) -> str:
+    if len(encoded) == 1:
+        return next(iter(encoded.values()))
+    return "{" + ", ".join(f"{json.dumps(name)}: {text}" for name, text in encoded.items()) + "}"
+
+
+def _encode(array, name: str) -> str:
+    array = np.asarray(array)
+    if array.dtype.kind in "OS":
+        return json.dumps(_encode_bytes(array.tolist(), name))
+    if array.dtype.kind == "f":
+        return _encode_floats(array)
+    if array.dtype.kind in "iub":
+        return json.dumps(array.tolist(), separators=(",", ":"))
+    raise invalid_argument(f"Failed to write JSON value for tensor type: {array.dtype.name}")
+
+
+def _encode_floats(array) -> str:
+    # As text of the array's own precision: 0.2, where a Python float of the same float32 is 0.20000000298023224.
+    text = array.astype("U32").ravel()
+    for found, written in (("nan", "NaN"), ("inf", "Infinity"), ("-inf", "-Infinity")):
+        text[text == found] = written
+    return _nest(text.tolist(), array.shape)
+
+
+def _nest(items: list, shape) -> str:
+    if not shape:
+        return items[0]
+    if len(shape) == 1:
+        return "[" + ",".join(items) + "]"
+    step = len(items) // shape[0] if shape[0] else 0
+    return "[" + ",".join(_nest(items[i * step : (i + 1) * step], shape[1:]) for i in range(shape[0])) + "]"
+
+
+def _encode_bytes(value, name):
+    if isinstance(value, list):
+        return [_encode_bytes(item, name) for item in value]
+    if name.endswith("_bytes"):  # TensorFlow Serving's rule for which strings are bytes.
+        return {"b64": base64.b64encode(value).decode()}
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ServingError("INTERNAL", f"Output {name} is no text, and its name does not end in _bytes.") from error
