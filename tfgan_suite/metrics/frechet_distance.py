@@ -1,0 +1,128 @@
+"""Frechet distance between Gaussians fitted to real and fake features."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from tfgan_suite.errors import UserError
+from tfgan_suite.metrics.blas_threads import one_blas_thread
+from tfgan_suite.metrics.feature_checks import check_feature_pair
+from tfgan_suite.metrics.feature_statistics import FeatureStatistics
+from tfgan_suite.metrics.metric import Activations, Metric
+
+
+def frechet_distance(real: object, fake: object) -> float:
+    """Squared Frechet distance `|m1 - m2|^2 + tr(C1 + C2 - 2 sqrt(C1 C2))` between two sets of features.
+
+    It is exact in float64 with fewer rows than dimensions as well: the trace of the root is a sum of singular values
+    of a product of factors of the covariances, so no root of a noisy near-zero eigenvalue enters. It is biased upwards
+    by small samples: compare only values of equal counts.
+
+    Args:
+        real: Features of real images [rows, dimensions], floating point. Array or tensor, at least two rows.
+        fake: Features of fake images [rows, dimensions], the same dimensions.
+
+    Returns:
+        The distance, >= 0 up to rounding.
+
+    Raises:
+        UserError: NaN, infinity, integers, too few rows, different dimensions, or rows that are all the same.
+
+    Example:
+
+    >>> real = np.random.default_rng(0).normal(size=(100, 4))
+    >>> round(frechet_distance(real, real + 1.0), 6)
+    4.0
+
+    Reference: Dowson and Landau 1982; Heusel et al. 2017, "GANs Trained by a Two Time-Scale Update Rule", section 2.
+    """
+    real, fake = check_feature_pair(real, fake)
+    with one_blas_thread():
+        factors = [_factor_of_features(features) for features in (real, fake)]
+        return _distance(real.mean(axis=0), factors[0], fake.mean(axis=0), factors[1])
+
+
+def frechet_distance_from_statistics(
+    real_mean: np.ndarray, real_covariance: np.ndarray, fake_mean: np.ndarray, fake_covariance: np.ndarray
+) -> float:
+    """The same distance from means [dimensions] and covariances [dimensions, dimensions].
+
+    Raises:
+        UserError: Shapes that do not fit together, NaN or infinity.
+    """
+    dimensions = len(np.atleast_1d(real_mean))
+    arrays = [np.asarray(array, np.float64) for array in (real_mean, fake_mean, real_covariance, fake_covariance)]
+    shapes = [array.shape for array in arrays]
+    if shapes != [(dimensions,), (dimensions,), (dimensions, dimensions), (dimensions, dimensions)]:
+        raise UserError(f"Expected two means [d] and two covariances [d, d]. Received shapes {shapes}.")
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise UserError("Expected finite means and covariances. Received NaN or infinity.")
+    with one_blas_thread():
+        factors = [_factor_of_covariance(covariance) for covariance in arrays[2:]]
+        return _distance(arrays[0], factors[0], arrays[1], factors[1])
+
+
+def _factor_of_features(features: np.ndarray) -> np.ndarray:
+    """F [dimensions, rank] with F F^T = covariance of the features [rows, dimensions]."""
+    rows, dimensions = features.shape
+    deviations = features - features.mean(axis=0)
+    if rows <= dimensions:  # The deviations themselves are the narrower factor, and the exact one.
+        return deviations.T / np.sqrt(rows - 1)
+    return _factor_of_covariance(deviations.T @ deviations / (rows - 1))
+
+
+def _factor_of_covariance(covariance: np.ndarray) -> np.ndarray:
+    """F [dimensions, rank] with F F^T = covariance, without the directions that are zero up to rounding."""
+    eigenvalues, eigenvectors = np.linalg.eigh((covariance + covariance.T) / 2)
+    threshold = max(eigenvalues[-1], 0.0) * len(eigenvalues) * np.finfo(np.float64).eps
+    kept = eigenvalues > threshold
+    return eigenvectors[:, kept] * np.sqrt(eigenvalues[kept])
+
+
+def _distance(real_mean: np.ndarray, real_factor: np.ndarray, fake_mean: np.ndarray, fake_factor: np.ndarray) -> float:
+    # With C1 = F1 F1^T and C2 = F2 F2^T the eigenvalues of C1 C2 are the squared singular values of F1^T F2.
+    root_trace = 0.0
+    if real_factor.shape[1] and fake_factor.shape[1]:
+        root_trace = np.linalg.svd(real_factor.T @ fake_factor, compute_uv=False).sum()
+    traces = np.square(real_factor).sum() + np.square(fake_factor).sum()
+    return float(np.square(real_mean - fake_mean).sum() + traces - 2.0 * root_trace)
+
+
+class FrechetDistance(Metric):
+    """`frechet_distance` for `evaluate`: means and covariances are streamed in memory of O(dimensions^2).
+
+    A generator whose images are all the same gets its (finite, large) distance here: during training that is news, not
+    a mistake of the caller.
+
+    Example:
+
+    >>> metric = FrechetDistance()
+    >>> features = np.random.default_rng(0).normal(size=(100, 4)).astype("float32")
+    >>> metric.update_real(Activations(features))
+    >>> metric.update_fake(Activations(features + 1))
+    >>> value, _ = metric.result()
+    >>> round(value, 4)
+    4.0
+    """
+
+    name = "frechet_distance"
+
+    def __init__(self):
+        self._real = FeatureStatistics()
+        self._fake = FeatureStatistics()
+
+    def update_real(self, activations: Activations) -> None:
+        self._real.update(activations.features)
+
+    def update_fake(self, activations: Activations) -> None:
+        self._fake.update(activations.features)
+
+    def result(self) -> tuple[float, None]:
+        real, fake = self._real, self._fake
+        return frechet_distance_from_statistics(real.mean, real.covariance, fake.mean, fake.covariance), None
+
+    def real_arrays(self) -> dict[str, np.ndarray]:
+        return self._real.to_arrays()
+
+    def set_real_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
+        self._real = FeatureStatistics.from_arrays(arrays)

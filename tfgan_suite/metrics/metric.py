@@ -1,0 +1,70 @@
+"""What `evaluate` asks of a score."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Activations:
+    """What the extractor made of one batch of images.
+
+    Args:
+        features: float32 [batch, dimensions].
+        logits: float32 [batch, classes of the extractor], or `None` if it has no classifier.
+        labels: int32 [batch], the classes that the images were drawn from or made for, or `None` without classes.
+    """
+
+    features: np.ndarray
+    logits: np.ndarray | None = None
+    labels: np.ndarray | None = None
+
+
+class Metric:
+    """A score that is gathered batch by batch from the activations of real and of fake images.
+
+    A subclass sets `name`, `direction` and the needs, and overrides `update_fake` and `result`; one that looks at real
+    images as well also overrides `update_real` and the two methods that let their statistics be kept on disk. All real
+    batches come before the first fake one. An object is used for one evaluation; `fresh` makes another like it.
+
+    Attributes:
+        name: In rows of results, without the count of images: `"frechet_distance"`.
+        direction: `"lower"` or `"higher"` is better.
+        needs_real: Whether it looks at real images.
+        needs_logits: Whether it looks at the classifier's logits.
+        needs_labels: Whether it can be computed only where the images have classes.
+        settings: What else the value depends on, written into the row and compared: `{"splits": 10}`.
+    """
+
+    name: str
+    direction = "lower"
+    needs_real = True
+    needs_logits = False
+    needs_labels = False
+
+    @property
+    def settings(self) -> dict[str, int | float | str]:
+        return {}
+
+    def fresh(self) -> "Metric":
+        """Another object with the same settings and nothing gathered."""
+        return type(self)(**self.settings)
+
+    def update_real(self, activations: Activations) -> None:
+        raise NotImplementedError(f"{type(self).__name__} does not look at real images.")
+
+    def update_fake(self, activations: Activations) -> None:
+        raise NotImplementedError
+
+    def result(self) -> tuple[float, float | None]:
+        """The value, and its standard deviation where the protocol has one."""
+        raise NotImplementedError
+
+    def real_arrays(self) -> dict[str, np.ndarray]:
+        """What was gathered from real images, for the cache."""
+        raise NotImplementedError(f"{type(self).__name__} does not look at real images.")
+
+    def set_real_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Takes what `real_arrays` gave in place of a pass over the real images."""
+        raise NotImplementedError(f"{type(self).__name__} does not look at real images.")
