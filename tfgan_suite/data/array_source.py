@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfgan_suite.data.sources import Source, SourceItem, SourceListing, SourceReader
+from tfgan_suite.data.sources import Source, SourceItem, SourceListing, SourceReader, first_by_hash
 from tfgan_suite.errors import MissingExtraError, UserError
 
 
@@ -70,7 +70,7 @@ class ArraySource(Source):
         return {"image_size": (height, width), "channels": channels, "crop": "center"}
 
     def list_images(self, use_labels, limit):
-        rows = range(len(self.images)) if limit is None else sorted(_first_by_hash(len(self.images), limit))
+        rows = range(len(self.images)) if limit is None else first_by_hash(len(self.images), limit)
         use_labels = use_labels and self.labels is not None
         items = [SourceItem(f"row {row}", int(self.labels[row]) if use_labels else None, row) for row in rows]
         return SourceListing(items, [], self.class_names if use_labels else ())
@@ -82,7 +82,7 @@ class ArraySource(Source):
             digest.update(np.ascontiguousarray(self.labels))
         return digest.hexdigest()[:16]
 
-    def make_reader(self, work_dir):
+    def make_reader(self, work_dir, image_format):
         path = work_dir / "images.npy"
         np.save(path, self.images)
         return ArrayReader(path)
@@ -115,11 +115,6 @@ def _check_labels(labels, count: int) -> np.ndarray:
     if labels.min() < 0:
         raise UserError(f"labels should be 0 or more. Received a label of {labels.min()}.")
     return labels.astype(np.int64)
-
-
-def _first_by_hash(count: int, limit: int) -> list[int]:
-    """A sample that does not depend on the order of the rows' classes."""
-    return sorted(range(count), key=lambda row: hashlib.sha256(f"row {row}".encode()).digest())[:limit]
 
 
 def open_npz(path: str | os.PathLike) -> ArraySource:

@@ -10,6 +10,7 @@
 | a `.npz` file, an array, `(images, labels)` | arrays                                          |
 """
 
+import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from tfgan_suite.data.dataset_info import RefusedImage
-from tfgan_suite.data.images import ImageRefused
+from tfgan_suite.data.images import ImageFormat, ImageRefused
 from tfgan_suite.errors import UserError, unknown_name
 
 
@@ -80,7 +81,7 @@ class Source:
         """Hex digits that change when the inputs change."""
         raise NotImplementedError
 
-    def make_reader(self, work_dir: Path) -> SourceReader:
+    def make_reader(self, work_dir: Path, image_format: ImageFormat) -> SourceReader:
         """The reader for the workers. May write what they need into `work_dir`, which they share."""
         raise NotImplementedError
 
@@ -133,3 +134,8 @@ def open_source(source) -> Source:
 
         return open_npz(path)
     raise UserError(f"{str(path)!r} is neither a directory nor a .zip or .npz file.")
+
+
+def first_by_hash(count: int, limit: int) -> list[int]:
+    """`limit` of the rows `range(count)`, in order: a sample that does not depend on how classes lie in the rows."""
+    return sorted(sorted(range(count), key=lambda row: hashlib.sha256(f"row {row}".encode()).digest())[:limit])

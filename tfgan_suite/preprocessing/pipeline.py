@@ -221,7 +221,7 @@ class _Job:
         """Runs the Beam pipeline, unless a killed run got past it."""
         options, runner, num_threads = _choose_runner(runner, pipeline_options, self.source, len(self.listing.items))
         plan = dataclasses.replace(self.plan, num_threads=num_threads)
-        reader = self.source.make_reader(self.work_dir)
+        reader = self.source.make_reader(self.work_dir.resolve(), self.plan.image_format)
         sizes = {number: len(items) for number, items in self.blocks}
         with self.reporter.watch_blocks(self.work_dir / "blocks", sizes):
             with _plain_write_errors():

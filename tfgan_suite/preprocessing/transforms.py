@@ -82,10 +82,12 @@ class PreparePlan:
     def shard_of(self, order: str) -> str:
         """The file that an image belongs to, a function of its content alone."""
         position = int(order[:13], 16) / 16**13  # 52 bits: exact in a float.
-        for name, fraction, num_shards in self.splits:
-            if position < fraction or name == self.splits[-1][0]:
+        name, _, num_shards = self.splits[-1]
+        for split in self.splits:
+            if position < split[1]:
+                name, _, num_shards = split
                 break
-            position -= fraction
+            position -= split[1]
         shard = int(order[13:26], 16) % num_shards
         return f"{name}-{shard:05d}-of-{num_shards:05d}.tfrecord" + (".gz" if self.compression else "")
 
