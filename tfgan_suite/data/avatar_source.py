@@ -1,5 +1,6 @@
 """The colour demo set: drawn avatars, any number of them, in ten CC0 styles of DiceBear. The class is the style."""
 
+import functools
 import hashlib
 import importlib.resources
 import json
@@ -83,20 +84,22 @@ class AvatarReader(SourceReader):
 
     def __init__(self, size: int):
         self._size = size
-        self._styles = {}
-
-    def __getstate__(self):
-        return {"_size": self._size, "_styles": {}}
 
     def read(self, item):
         import resvg_py
-        from dicebear import Avatar, Style
+        from dicebear import Avatar
 
         style, seed = item.address
-        if style not in self._styles:
-            self._styles[style] = Style(_read_style(style))
-        svg = Avatar(self._styles[style], {"seed": seed, "size": self._size}).to_string()
+        svg = Avatar(_open_style(style), {"seed": seed, "size": self._size}).to_string()
         return bytes(resvg_py.svg_to_bytes(svg_string=svg, skip_system_fonts=True))
+
+
+@functools.cache
+def _open_style(style: str):
+    """Once a process: DiceBear checks a style against its schema, which takes up to two seconds."""
+    from dicebear import Style
+
+    return Style(_read_style(style))
 
 
 def _read_style(style: str) -> dict:

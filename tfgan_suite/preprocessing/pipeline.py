@@ -4,11 +4,13 @@ import contextlib
 import dataclasses
 import fcntl
 import json
+import logging
 import math
 import os
 import platform
 import re
 import shutil
+import types
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -30,7 +32,22 @@ from tfgan_suite.data.sources import Source, SourceItem, SourceListing, open_sou
 from tfgan_suite.errors import UserError, import_extra
 from tfgan_suite.preprocessing.progress import Progress
 
-beam = import_extra("apache_beam", "beam", "Preparing a data set")
+
+def _import_beam() -> types.ModuleType:
+    """Imports Beam without its remark, at warning level, that the clients of BigQuery are not installed."""
+    root = logging.getLogger()
+
+    def is_wanted(record: logging.LogRecord) -> bool:
+        return "apitools not found" not in record.getMessage()
+
+    root.addFilter(is_wanted)
+    try:
+        return import_extra("apache_beam", "beam", "Preparing a data set")
+    finally:
+        root.removeFilter(is_wanted)
+
+
+beam = _import_beam()
 
 from tfgan_suite.preprocessing import transforms  # noqa: E402  (It needs Beam, whose absence is told above.)
 
@@ -38,8 +55,9 @@ WORK_DIR_NAME = ".prepare"
 REFUSED_FILE_NAME = "refused.json"
 BLOCK_IMAGES = 256
 SHARD_RAW_BYTES = 64 * 2**20
-# Below this many raw bytes an image's PNG is so short that the names of the features weigh: GZIP takes them away.
-GZIP_RAW_BYTES = 32 * 1024
+# Encoded images do not compress, but the 200 bytes of names and sizes around each do. Above this many raw bytes an
+# image they weigh nothing, and reading is spared the work.
+GZIP_RAW_BYTES = 256 * 1024
 # Files that belong beside images. They are listed as set aside, but do not count towards `max_refused_fraction`.
 HARMLESS_REASONS = ("hidden_file", "side_file")
 
