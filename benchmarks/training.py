@@ -1,0 +1,151 @@
+"""Images per second of the full training step, against a plain PyTorch DCGAN of the same architecture.
+
+Both train the common tutorial network (4x4 kernels, batch normalisation, no biases, latents 100, Adam 2e-4) on the
+same random images, float32, each in a process of its own. The processes take turns, so that both see the same
+machine. PyTorch runs at its best: channels-last memory and the fused Adam.
+
+    pip install torch
+    python benchmarks/training.py --size 64 --batch-size 32 --base-channels 64
+"""
+
+import argparse
+import multiprocessing
+import os
+import platform
+import statistics
+import time
+
+
+def serve_rounds(make_step, connection, arguments):
+    """Runs in a process: `steps` training steps at each request, answering with the seconds that they took."""
+    step = make_step(arguments)
+    for _ in range(3):
+        step()
+    connection.send("ready")
+    while (steps := connection.recv()) is not None:
+        begin = arguments.clock()
+        for _ in range(steps):
+            step()
+        connection.send(arguments.clock() - begin)
+
+
+def make_tfgan_suite_step(arguments):
+    import numpy as np
+    import tensorflow as tf
+
+    import tfgan_suite as tg
+
+    tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
+    gan = tg.DCGAN(
+        image_shape=(arguments.size, arguments.size, 3), base_channels=arguments.base_channels, kernel_size=4
+    )
+    gan.compile()
+    shape = [arguments.batch_size, arguments.size, arguments.size, 3]
+    images = np.random.default_rng(0).uniform(-1, 1, shape).astype("float32")
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    iterator = iter(tf.data.Dataset.from_tensors(images).repeat().with_options(options))
+    gan.make_train_function()
+
+    def step():
+        logs = gan.train_function(iterator)
+        float(logs["loss/generator"])
+
+    return step
+
+
+def make_pytorch_step(arguments):
+    import math
+
+    import torch
+    from torch import nn
+
+    torch.set_num_threads(arguments.threads)
+    torch.manual_seed(0)
+    stages = int(math.log2(arguments.size)) - 2
+    channels = [min(arguments.base_channels * 2 ** (stages - 1 - i), 1024) for i in range(stages)]
+
+    layers = [nn.ConvTranspose2d(100, channels[0], 4, 1, 0, bias=False), nn.BatchNorm2d(channels[0]), nn.ReLU(True)]
+    for previous, following in zip(channels, channels[1:]):
+        layers += [nn.ConvTranspose2d(previous, following, 4, 2, 1, bias=False), nn.BatchNorm2d(following), nn.ReLU(True)]
+    generator = nn.Sequential(*layers, nn.ConvTranspose2d(channels[-1], 3, 4, 2, 1, bias=False), nn.Tanh())
+    reverse = channels[::-1]
+    layers = [nn.Conv2d(3, reverse[0], 4, 2, 1, bias=False), nn.LeakyReLU(0.2, True)]
+    for previous, following in zip(reverse, reverse[1:]):
+        layers += [nn.Conv2d(previous, following, 4, 2, 1, bias=False), nn.BatchNorm2d(following), nn.LeakyReLU(0.2, True)]
+    discriminator = nn.Sequential(*layers, nn.Conv2d(reverse[-1], 1, 4, 1, 0, bias=False))
+    for network in (generator, discriminator):
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                nn.init.normal_(module.weight, 1.0, 0.02)
+            elif hasattr(module, "weight"):
+                nn.init.normal_(module.weight, 0.0, 0.02)
+        network.to(memory_format=torch.channels_last)
+    optimizers = [
+        torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True)
+        for network in (generator, discriminator)
+    ]
+    criterion = nn.BCEWithLogitsLoss()
+    real = torch.rand(arguments.batch_size, 3, arguments.size, arguments.size) * 2 - 1
+    real = real.to(memory_format=torch.channels_last)
+    ones, zeros = torch.ones(arguments.batch_size), torch.zeros(arguments.batch_size)
+
+    def step():
+        discriminator.zero_grad()
+        criterion(discriminator(real).flatten(), ones).backward()
+        fake = generator(torch.randn(arguments.batch_size, 100, 1, 1))
+        criterion(discriminator(fake.detach()).flatten(), zeros).backward()
+        optimizers[1].step()
+        generator.zero_grad()
+        loss = criterion(discriminator(fake).flatten(), ones)
+        loss.backward()
+        optimizers[0].step()
+        loss.item()
+
+    return step
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", type=int, default=64, help="image size in pixels")
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--base-channels", type=int, default=64, help="channels at half the image's size")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--steps", type=int, default=5, help="steps of one round")
+    parser.add_argument("--cpu-time", action="store_true", help="count processor seconds, for a machine that is busy")
+    arguments = parser.parse_args()
+    arguments.clock = time.process_time if arguments.cpu_time else time.perf_counter
+
+    context = multiprocessing.get_context("spawn")
+    workers = {}
+    for name, make_step in (("tfgan-suite", make_tfgan_suite_step), ("PyTorch", make_pytorch_step)):
+        ours, theirs = context.Pipe()
+        process = context.Process(target=serve_rounds, args=(make_step, theirs, arguments), daemon=True)
+        process.start()
+        theirs.close()
+        ours.recv()
+        workers[name] = (process, ours)
+    seconds = {name: [] for name in workers}
+    for _ in range(arguments.rounds):
+        for name, (_, connection) in workers.items():
+            connection.send(arguments.steps)
+            seconds[name].append(connection.recv() / arguments.steps)
+    for process, connection in workers.values():
+        connection.send(None)
+        process.join()
+
+    print(f"{platform.machine()}, {arguments.threads} threads, {arguments.size}x{arguments.size}, batch {arguments.batch_size}")
+    print(f"{'':12} {'median ms/step':>15} {'min':>8} {'max':>8} {'images/s':>9}")
+    for name, values in seconds.items():
+        median = statistics.median(values)
+        print(
+            f"{name:12} {median * 1e3:15.1f} {min(values) * 1e3:8.1f} {max(values) * 1e3:8.1f} "
+            f"{arguments.batch_size / median:9.1f}"
+        )
+    ratios = [theirs / ours for ours, theirs in zip(seconds["tfgan-suite"], seconds["PyTorch"])]
+    print(f"images/s, tfgan-suite to PyTorch: {statistics.median(ratios):.2f} (median of {len(ratios)} rounds)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""One line a tick in the terminal, and a moving one in between."""
+
+import sys
+import time
+
+import keras
+import numpy as np
+
+
+def format_duration(seconds):
+    """Short form of a duration: `0:07`, `12:03`, `2:05:00`.
+
+    Example:
+
+    >>> format_duration(125.4)
+    '2:05'
+    """
+    seconds = int(round(seconds))
+    hours, minutes, seconds = seconds // 3600, seconds % 3600 // 60, seconds % 60
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+
+
+class Progress(keras.callbacks.Callback):
+    """Shows images done, images per second, time left, losses and the latest score.
+
+    On a terminal a bar moves within the tick; in a file there is one line a tick.
+
+    Args:
+        total_images: Images at the end of training.
+        stream: Where to write; by default the standard output at the time.
+    """
+
+    def __init__(self, total_images, stream=None):
+        super().__init__()
+        self.total_images = total_images
+        self.stream = stream
+
+    def on_train_begin(self, logs=None):
+        self._stream = self.stream or sys.stdout
+        self._live = self._stream.isatty()
+        self._clock = None
+        self._last_drawn = 0.0
+        images_seen = int(np.asarray(self.model.images_seen))
+        if images_seen:
+            self._stream.write(f"Going on from {images_seen:,} of {self.total_images:,} images.\n")
+        else:
+            self._stream.write("Building the graph of the training step ...\n")
+        self._stream.flush()
+
+    def on_train_batch_end(self, batch, logs=None):
+        now = time.perf_counter()
+        if self._clock is None:  # The first step builds the graph.
+            self._clock, self._clock_images = now, int(np.asarray(self.model.images_seen))
+            self._rate = None
+        elif self._live and now - self._last_drawn > 0.5:
+            self._last_drawn = now
+            self._stream.write("\r" + self._line(logs) + "\x1b[K")
+            self._stream.flush()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._stream.write(("\r" if self._live else "") + self._line(logs) + ("\x1b[K\n" if self._live else "\n"))
+        self._stream.flush()
+
+    def _line(self, logs):
+        images_seen = int(np.asarray(self.model.images_seen))
+        elapsed = time.perf_counter() - self._clock
+        rate = (images_seen - self._clock_images) / elapsed if elapsed > 0 else 0.0
+        left = format_duration((self.total_images - images_seen) / rate) if rate else "?"
+        width = 20
+        done = min(width, width * images_seen // self.total_images)
+        parts = [
+            f"[{'=' * done}{'.' * (width - done)}] {images_seen:>9,}/{self.total_images:,} images",
+            f"{rate:,.0f} images/s",
+            f"{left} left",
+        ]
+        logs = logs or {}
+        parts += [
+            f"{label} {float(logs[name]):.3f}"
+            for label, name in (("G", "loss/generator"), ("D", "loss/discriminator"))
+            if name in logs
+        ]
+        parts += [f"{name} {float(value):.2f}" for name, value in logs.items() if "distance" in name]
+        return "  ".join(parts)

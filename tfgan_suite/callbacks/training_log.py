@@ -1,0 +1,100 @@
+"""One record of a run: a JSON line a tick, and the same numbers in TensorBoard."""
+
+import json
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+class TrainingLog(keras.callbacks.Callback):
+    """Writes every number of a tick to `history.jsonl` and to TensorBoard, against images seen.
+
+    Adds `images_per_second` (the first step of a fit, which builds the graph, is left out) and `seconds` (since the
+    run began, over all its sittings). TensorBoard also gets the hyper-parameters and the generator's graph.
+
+    Args:
+        path: Of `history.jsonl`. Lines past the restored state are dropped when a run goes on.
+        log_dir: TensorBoard directory.
+        hyperparameters: Flat dict of str, int, float or bool, shown in TensorBoard's HParams tab.
+    """
+
+    def __init__(self, path, log_dir, hyperparameters=None):
+        super().__init__()
+        self.path = Path(path)
+        self.log_dir = Path(log_dir)
+        self.hyperparameters = hyperparameters or {}
+        self._writer = None
+
+    def on_train_begin(self, logs=None):
+        images_seen = int(np.asarray(self.model.images_seen))
+        rows = [row for row in read_history(self.path) if row["images_seen"] <= images_seen]
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        self._seconds_before = rows[-1]["seconds"] if rows else 0.0
+        self._train_begin = time.perf_counter()
+        self._traced = False
+        self._writer = tf.summary.create_file_writer(str(self.log_dir))
+        if images_seen == 0:
+            self._write_hyperparameters()
+            self._write_graph()
+
+    def _write_hyperparameters(self):
+        from tensorboard.plugins.hparams import api as hparams
+
+        values = {key: value for key, value in self.hyperparameters.items() if isinstance(value, str | int | float | bool)}
+        with self._writer.as_default():
+            hparams.hparams(values)
+
+    def _write_graph(self):
+        model = self.model
+        labels = None if model.num_classes is None else tf.TensorSpec([None], tf.int32)
+        graph_function = tf.function(lambda latents, labels: model(latents, labels, training=False))
+        concrete = graph_function.get_concrete_function(tf.TensorSpec([None, model.latent_size], tf.float32), labels)
+        with self._writer.as_default():
+            tf.summary.graph(concrete.graph.as_graph_def())
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._start_clock()
+
+    def _start_clock(self):
+        self._clock = time.perf_counter()
+        self._clock_images = int(np.asarray(self.model.images_seen))
+
+    def on_train_batch_end(self, batch, logs=None):
+        if not self._traced:
+            self._traced = True
+            self._start_clock()
+
+    def on_epoch_end(self, epoch, logs=None):
+        images_seen = int(np.asarray(self.model.images_seen))
+        elapsed = time.perf_counter() - self._clock
+        if images_seen > self._clock_images:
+            logs["images_per_second"] = (images_seen - self._clock_images) / elapsed
+        row = {name: float(value) for name, value in logs.items()}
+        row = {"images_seen": images_seen, "seconds": self._seconds_before + time.perf_counter() - self._train_begin, **row}
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        with self._writer.as_default():
+            for name, value in row.items():
+                tf.summary.scalar(name, value, step=images_seen)
+        self._writer.flush()
+
+    def on_train_end(self, logs=None):
+        self._writer.close()
+
+
+def read_history(path):
+    """The rows of a `history.jsonl`, a list of dicts; a last line that was cut short by a kill is left out."""
+    path = Path(path)
+    if not path.exists():
+        return []
+    rows = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return rows

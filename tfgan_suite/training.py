@@ -1,0 +1,228 @@
+"""train(config): data set -> model -> fit -> scores. The command line and the TFX trainer both call this."""
+
+import dataclasses
+import importlib
+import math
+from pathlib import Path
+
+import numpy as np
+
+from tfgan_suite import evaluation
+from tfgan_suite.callbacks.checkpointing import Checkpointing
+from tfgan_suite.callbacks.default_callbacks import default_callbacks
+from tfgan_suite.config import MODELS, TrainConfig
+from tfgan_suite.data.dataset_info import DatasetInfo
+from tfgan_suite.data.loader import load_dataset
+from tfgan_suite.errors import UserError, unknown_name
+
+# What a bare model name means, where its preset does not say.
+_DEFAULT_TRAINING = {"batch_size": 64, "total_images": 300_000}
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainResult:
+    """What a run ended with.
+
+    Attributes:
+        model: The trained model.
+        history: List of dicts, one a tick.
+        evaluation: The `evaluation.Evaluation` at the end, or `None`.
+        run_dir: Where everything was written.
+    """
+
+    model: object
+    history: list
+    evaluation: object
+    run_dir: Path
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """A config with everything that `None` stood for filled in.
+
+    Attributes:
+        model_class: Class of the model.
+        model_config: Its constructor arguments.
+        preset: Name of the preset, or `None` for a bare model name.
+        batch_size: Images of one step.
+        steps_per_tick: Steps of one tick.
+        total_ticks: Ticks of the run.
+    """
+
+    model_class: type
+    model_config: dict
+    preset: str | None
+    batch_size: int
+    steps_per_tick: int
+    total_ticks: int
+
+    @property
+    def total_images(self):
+        return self.total_ticks * self.steps_per_tick * self.batch_size
+
+    def build(self):
+        """Makes the model and compiles it with the preset's training choices."""
+        if self.preset is None:
+            return self.model_class(**self.model_config)
+        return self.model_class.from_preset(self.preset, **self.model_config)
+
+
+def all_presets():
+    """Dict of preset name to model class, over all models."""
+    classes = [getattr(importlib.import_module(module), name) for module, name in MODELS.values()]
+    return {preset: model_class for model_class in classes for preset in model_class.presets}
+
+
+def resolve(config, info):
+    """Fills in a config from its preset and its data set: a `Recipe`.
+
+    Args:
+        config: A `TrainConfig`.
+        info: The `DatasetInfo` of the data.
+
+    Raises:
+        UserError: An unknown preset, or classes asked of a set that has none.
+    """
+    presets = all_presets()
+    if config.preset in MODELS:
+        module, name = MODELS[config.preset]
+        model_class, preset, training = getattr(importlib.import_module(module), name), None, {}
+    elif config.preset in presets:
+        model_class, preset = presets[config.preset], config.preset
+        training = model_class.presets[preset]["training"]
+    else:
+        raise unknown_name("preset", config.preset, [*MODELS, *presets])
+    if config.conditional and not info.num_classes:
+        raise UserError(f"Expected a data set with classes, since conditional=True. {info.name!r} has none.")
+    conditional = bool(info.num_classes) if config.conditional is None else config.conditional
+    model_config = {
+        "image_shape": tuple(info.image_shape),
+        "num_classes": info.num_classes if conditional else None,
+        "seed": config.seed,
+        **config.model,
+    }
+    if conditional:
+        counts = info.splits["train"].class_counts
+        model_config.setdefault("label_weights", [float(count) for count in counts])
+    training = {**_DEFAULT_TRAINING, **training}
+    batch_size = config.batch_size or training["batch_size"]
+    total_images = config.total_images or training["total_images"]
+    total_steps = math.ceil(total_images / batch_size)
+    images_per_tick = config.images_per_tick or max(batch_size, total_images // 50)
+    steps_per_tick = min(total_steps, max(1, round(images_per_tick / batch_size)))
+    return Recipe(
+        model_class, model_config, preset, batch_size, steps_per_tick, math.ceil(total_steps / steps_per_tick)
+    )
+
+
+def resume(model, run_dir):
+    """Loads the newest checkpoint of a run into a compiled model.
+
+    Returns:
+        Images seen, 0 if there is no checkpoint. Pass it to `load_dataset(start_image=...)`, and the run goes on
+        exactly as it would have without the stop.
+    """
+    return Checkpointing(Path(run_dir) / "checkpoints").restore(model)
+
+
+def train(config, progress=True):
+    """Trains a model as a `TrainConfig` says, or goes on with a run that was stopped.
+
+    Args:
+        config: A `TrainConfig`.
+        progress: Whether to print.
+
+    Returns:
+        A `TrainResult`. `run_dir` then holds `config.json`, `checkpoints/`, `images/`, `tensorboard/`,
+        `history.jsonl`, `metrics.json` and `model.keras`.
+
+    Raises:
+        UserError: A config that cannot be run, or another one than the run in `run_dir` was started with.
+
+    Example:
+
+    >>> result = train(TrainConfig(data_dir="data/digits", run_dir="runs/digits", preset="dcgan_digits_32"))
+    >>> result.model.generate(10, labels=range(10)).shape
+    (10, 32, 32, 1)
+    """
+    run_dir = Path(config.run_dir)
+    info = DatasetInfo.load(config.data_dir)
+    recipe = resolve(config, info)
+    _claim(run_dir, config)
+
+    model = recipe.build()
+    model.compile(steps_per_execution=config.steps_per_execution, jit_compile=config.jit_compile)
+    images_seen = resume(model, run_dir)
+
+    callbacks = default_callbacks(
+        run_dir,
+        total_images=recipe.total_images if progress else None,
+        score=_score_function(config) if config.score_every_ticks > 0 else None,
+        score_every_ticks=config.score_every_ticks,
+        keep_checkpoints=config.keep_checkpoints,
+        hyperparameters={**dataclasses.asdict(config), "batch_size": recipe.batch_size},
+        seed=config.seed,
+    )
+    for first_tick, end_tick, steps in _segments(images_seen // recipe.batch_size, recipe):
+        _, dataset = load_dataset(
+            config.data_dir,
+            "train",
+            recipe.batch_size,
+            seed=config.seed,
+            start_image=int(np.asarray(model.images_seen)),
+            horizontal_flip=config.horizontal_flip,
+        )
+        model.fit(
+            dataset, initial_epoch=first_tick, epochs=end_tick, steps_per_epoch=steps, callbacks=callbacks, verbose=0
+        )
+    model.save(run_dir / "model.keras")
+    scores = _evaluate(model, config, progress) if config.score_every_ticks >= 0 else None
+
+    from tfgan_suite.callbacks.training_log import read_history
+
+    return TrainResult(model, read_history(run_dir / "history.jsonl"), scores, run_dir)
+
+
+def _segments(steps_done, recipe):
+    """Calls of fit that are left, as (first tick, tick after the last, steps per tick): the rest of a tick, then ticks."""
+    tick, done_in_tick = divmod(steps_done, recipe.steps_per_tick)
+    if done_in_tick and tick < recipe.total_ticks:
+        yield tick, tick + 1, recipe.steps_per_tick - done_in_tick
+        tick += 1
+    if tick < recipe.total_ticks:
+        yield tick, recipe.total_ticks, recipe.steps_per_tick
+
+
+def _claim(run_dir, config):
+    """Writes the config into a new run, or checks that it is the one that the run was started with."""
+    path = run_dir / "config.json"
+    if path.exists():
+        different = config.differences(TrainConfig.load(path))
+        if different:
+            earlier = TrainConfig.load(path)
+            changes = "; ".join(f"{name} was {getattr(earlier, name)!r}, is {getattr(config, name)!r}" for name in different)
+            raise UserError(
+                f"The run in {run_dir} was started with another config: {changes}. "
+                "Use the same one to go on, or another run directory to start anew."
+            )
+        return
+    run_dir.mkdir(parents=True, exist_ok=True)
+    config.save(path)
+
+
+def _evaluate(model, config, progress):
+    return evaluation.evaluate(
+        model,
+        config.data_dir,
+        num_images=config.score_images,
+        seed=config.seed,
+        output_dir=config.run_dir,
+        progress=progress,
+    )
+
+
+def _score_function(config):
+    def score(model):
+        return {row.name: row.value for row in _evaluate(model, config, progress=False).rows}
+
+    return score
