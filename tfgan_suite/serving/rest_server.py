@@ -1,29 +1,21 @@
-"""TensorFlow Serving's REST API over a `ModelRepository`, on the standard library's HTTP server."""
+"""The HTTP side of the REST API, on the standard library's server."""
 
 import contextlib
 import http.server
-import json
 import logging
 import re
 import socket
 import threading
 import time
-import urllib.parse
 
-from tensorflow.core.framework import types_pb2
-
-from tfgan_suite.serving import json_tensors
 from tfgan_suite.serving.model_repository import ModelRepository
+from tfgan_suite.serving.rest_api import answer_request, error_body
 from tfgan_suite.serving.serving_error import ServingError, invalid_argument
 
 logger = logging.getLogger(__name__)
 
-_MODEL = r"(?i:/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"
-_CALL = re.compile(_MODEL + r":(?P<verb>classify|regress|predict))")
-_STATUS = re.compile(_MODEL + r"(?:/(?P<part>metadata))?)")
 _LENGTH = re.compile("[0-9]{1,18}")
 _DISCARD_SECONDS = 2.0
-_METHOD_NAMES = {"classify": "classification", "regress": "regression"}
 
 
 class RestServer:
@@ -135,13 +127,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             body = self._read_body()
             status, answer = 200, answer_request(self.repository, self.command, self.path, body)
         except ServingError as error:
-            status, answer = error.http_status, _error_body(error.message)
+            status, answer = error.http_status, error_body(error.message)
         except (ConnectionError, TimeoutError):
             self.close_connection = True
             return
         except Exception:  # A client is told that it failed, and the log why.
             logger.exception("%s %s failed", self.command, self.path)
-            status, answer = 500, _error_body("The request failed inside the server; its log says why.")
+            status, answer = 500, error_body("The request failed inside the server; its log says why.")
         self._send(status, answer)
 
     def _send(self, status, answer):
@@ -160,7 +152,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.close_connection = True
         if not hasattr(self, "command") or self.command is None:
             self.command = "GET"
-        self._send(code, _error_body(message or self.responses.get(code, ("Error",))[0]))
+        self._send(code, error_body(message or self.responses.get(code, ("Error",))[0]))
 
     def _discard_rest(self):
         """Reads on for a moment: closing on unread bytes would reset the connection and lose the answer."""
@@ -225,118 +217,3 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, format, *arguments):
         logger.debug("%s " + format, self.client_address[0], *arguments)
-
-
-# === Requests, without HTTP ===
-
-
-def answer_request(repository: ModelRepository, method: str, path: str, body: bytes) -> bytes:
-    """Answers one request with JSON.
-
-    Raises:
-        ServingError: It is refused, or fails.
-    """
-    path = path.partition("?")[0]
-    call = _CALL.fullmatch(path) if method == "POST" else None
-    status = _STATUS.fullmatch(path) if method in ("GET", "HEAD") else None
-    if call:
-        return _call(repository, call, body)
-    if status:
-        target = _target(status)
-        return _metadata(repository, *target) if status["part"] else _status(repository, *target)
-    if method == "GET" and path.lower().rstrip("/") == "/v1/models":
-        raise invalid_argument("Missing model name in request.")
-    if path.lower().startswith("/v1/"):
-        raise invalid_argument(f"Malformed request: {method} {path}")
-    raise ServingError("NOT_FOUND", f"Expected a path /v1/models/NAME. Received: {path}")
-
-
-def _target(match):
-    """Name, version and label of the model."""
-    version = match["version"]
-    if version is not None and int(version) >= 2**63:
-        raise invalid_argument(f"Failed to convert version: {version} to numeric.")
-    label = match["label"] and urllib.parse.unquote(match["label"])
-    return urllib.parse.unquote(match["name"]), None if version is None else int(version), label
-
-
-def _call(repository, match, body) -> bytes:
-    document = json_tensors.parse_json(body)
-    signature_name = json_tensors.signature_name_of(document)
-    servable = repository.lookup(*_target(match))
-    signature = servable.signature_defs.get(signature_name or "serving_default")
-    verb = match["verb"].lower()
-    if verb != "predict":
-        raise _not_of_this_kind(verb, document, signature_name, signature)
-    if signature is None:
-        raise invalid_argument(
-            f'Serving signature name: "{signature_name or "serving_default"}" not found in signature def'
-        )
-    if not signature.inputs:
-        raise invalid_argument(f"Failed to get input map for signature: {signature_name or 'DEFAULT'}")
-    inputs, request_format = json_tensors.parse_inputs(document, signature.inputs)
-    return json_tensors.encode_outputs(repository.predict(servable, signature_name, inputs), request_format)
-
-
-def _not_of_this_kind(verb, document, signature_name, signature) -> ServingError:
-    """Generators have no signatures to classify or regress with."""
-    if "examples" not in document:
-        return invalid_argument(f"When method is {verb}, key 'examples' is expected and was not found")
-    if signature is None:
-        return invalid_argument(f"No signature was found with the name: {signature_name or 'serving_default'}")
-    return invalid_argument(
-        f"Expected {_METHOD_NAMES[verb]} signature method_name to be tensorflow/serving/{verb}. "
-        f"Was: {signature.method_name}"
-    )
-
-
-def _status(repository, name, version, label) -> bytes:
-    statuses = [
-        {
-            "version": str(status.version),
-            "state": status.state,
-            "status": {"error_code": status.error_code, "error_message": status.error_message},
-        }
-        for status in repository.status(name, version, label)
-    ]
-    return _pretty({"model_version_status": statuses})
-
-
-def _metadata(repository, name, version, label) -> bytes:
-    servable = repository.lookup(name, version, label)
-    signatures = {
-        key: {
-            "inputs": {key: _tensor_info(info) for key, info in signature.inputs.items()},
-            "outputs": {key: _tensor_info(info) for key, info in signature.outputs.items()},
-            "method_name": signature.method_name,
-            "defaults": {},
-        }
-        for key, signature in servable.signature_defs.items()
-    }
-    return _pretty(
-        {
-            "model_spec": {"name": name, "signature_name": "", "version": str(servable.version)},
-            "metadata": {"signature_def": {"signature_def": signatures}},
-        }
-    )
-
-
-def _tensor_info(info) -> dict:
-    # By hand: the option that prints default values has had two names in the protobuf package.
-    shape = info.tensor_shape
-    return {
-        "dtype": types_pb2.DataType.Name(info.dtype),
-        "tensor_shape": {
-            "dim": [{"size": str(dimension.size), "name": dimension.name} for dimension in shape.dim],
-            "unknown_rank": shape.unknown_rank,
-        },
-        "name": info.name,
-    }
-
-
-def _pretty(value) -> bytes:
-    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
-
-
-def _error_body(message: str) -> bytes:
-    return _pretty({"error": message})

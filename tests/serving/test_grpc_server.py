@@ -1,0 +1,286 @@
+"""gRPC, asked by a client made of the official messages alone."""
+
+import grpc
+import numpy as np
+import pytest
+import tensorflow as tf
+from google.protobuf import any_pb2
+from tensorflow_serving.apis import (
+    classification_pb2,
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    inference_pb2,
+    model_management_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+    regression_pb2,
+)
+
+from tfgan_suite.errors import UserError
+from tfgan_suite.serving import Server
+from tfgan_suite.serving.grpc_server import GrpcServer
+
+
+@pytest.fixture(scope="module")
+def channel(server):
+    with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as open_channel:
+        yield open_channel
+
+
+@pytest.fixture(scope="module")
+def prediction(channel):
+    return prediction_service_pb2_grpc.PredictionServiceStub(channel)
+
+
+@pytest.fixture(scope="module")
+def models(channel):
+    return model_service_pb2_grpc.ModelServiceStub(channel)
+
+
+def predict_request(model="digits", signature="generate", version=None, inputs=None, **tensors):
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = model
+    request.model_spec.signature_name = signature
+    if version is not None:
+        request.model_spec.version.value = version
+    for name, value in {**(inputs or {}), **tensors}.items():
+        request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+    return request
+
+
+def seeded(**changes):
+    inputs = {
+        "seed": np.int64(3),
+        "count": np.int32(2),
+        "truncation": np.float32(1.0),
+        "labels": np.zeros([0], np.int32),
+    }
+    return {**inputs, **changes}
+
+
+def refusal(call, request):
+    with pytest.raises(grpc.RpcError) as caught:
+        call(request, timeout=30)
+    details = caught.value.details()
+    for internal in ("Traceback", "__inference", "tfgan_suite"):
+        assert internal not in details
+    return caught.value.code(), details
+
+
+# === Predict ===
+
+
+def test_generate_gives_the_images_of_keras(prediction, digits):
+    labels = np.array([2, 0], np.int32)
+    response = prediction.Predict(predict_request(version=1, inputs=seeded(labels=labels)), timeout=30)
+    assert response.model_spec.name == "digits"
+    assert response.model_spec.version.value == 1
+    assert response.model_spec.signature_name == "generate"
+    assert list(response.outputs) == ["images"]
+    images = tf.make_ndarray(response.outputs["images"])
+    expected = digits.generate(2, labels=labels, seed=3)
+    assert images.dtype == np.uint8 and expected.std() > 10
+    np.testing.assert_array_equal(images, expected)
+
+
+def test_vectors_of_one_are_scalars(prediction, faces):
+    inputs = {
+        "seed": np.array([4], np.int64),
+        "count": np.array([3], np.int32),
+        "truncation": np.array([0.5], np.float32),
+    }
+    response = prediction.Predict(predict_request("faces", inputs=inputs), timeout=30)
+    np.testing.assert_array_equal(
+        tf.make_ndarray(response.outputs["images"]), faces.generate(3, seed=4, truncation=0.5)
+    )
+
+
+def test_png_comes_as_bytes(prediction, faces):
+    inputs = {name: value for name, value in seeded().items() if name != "labels"}
+    response = prediction.Predict(predict_request("faces", "generate_png", inputs=inputs), timeout=30)
+    encoded = tf.make_ndarray(response.outputs["png_bytes"])
+    decoded = [tf.io.decode_png(png).numpy() for png in encoded]
+    np.testing.assert_array_equal(decoded, faces.generate(2, seed=3))
+
+
+def test_default_signature_and_output_filter(prediction, faces):
+    latents = np.ones([1, 8], np.float32)
+    request = predict_request("faces", signature="", latents=latents)
+    request.output_filter.append("images")
+    response = prediction.Predict(request, timeout=30)
+    assert response.model_spec.signature_name == "serving_default"
+    np.testing.assert_allclose(tf.make_ndarray(response.outputs["images"]), faces(latents), atol=1e-6)
+    request.output_filter.append("images")
+    assert refusal(prediction.Predict, request) == (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "duplicate output tensor alias: images",
+    )
+    request.output_filter[:] = ["labels"]
+    code, details = refusal(prediction.Predict, request)
+    assert (code, "not found in signature: labels" in details) == (grpc.StatusCode.INVALID_ARGUMENT, True)
+
+
+def test_strings_pass(prediction):
+    response = prediction.Predict(predict_request("echo", "", text=[b"\x00\xff", "\u00e4".encode()]), timeout=30)
+    assert tf.make_ndarray(response.outputs["echo_bytes"]).tolist() == [b"\x00\xff", "\u00e4".encode()]
+
+
+NO_NAME = predict_pb2.PredictRequest()
+NO_NAME.model_spec.signature_name = "generate"
+REFUSED = {
+    "no model_spec": (predict_pb2.PredictRequest(), "INVALID_ARGUMENT", "Missing ModelSpec"),
+    "no name": (NO_NAME, "INVALID_ARGUMENT", "ModelSpec has no name specified."),
+    "unknown model": (predict_request("cats"), "NOT_FOUND", "Servable not found for request: Latest(cats)"),
+    "unknown version": (predict_request(version=9), "NOT_FOUND", "Servable not found for request: Specific(digits, 9)"),
+    "unknown signature": (
+        predict_request(signature="dream"),
+        "FAILED_PRECONDITION",
+        'Serving signature key "dream" not found.',
+    ),
+    "missing inputs": (
+        predict_request(seed=np.int64(1)),
+        "INVALID_ARGUMENT",
+        "Missing but required: {count,labels,truncation}",
+    ),
+    "unknown input": (predict_request(inputs=seeded(colour=1)), "INVALID_ARGUMENT", "Sent extra: {colour}"),
+    "wrong type": (
+        predict_request(inputs=seeded(seed=np.int32(1))),
+        "INVALID_ARGUMENT",
+        "Type mismatch: actual int32 vs. expect int64",
+    ),
+    "text for a number": (
+        predict_request(inputs=seeded(seed=b"1")),
+        "INVALID_ARGUMENT",
+        "Type mismatch: actual string",
+    ),
+    "number for text": (predict_request("echo", "", text=[1.0]), "INVALID_ARGUMENT", "expect string"),
+    "wrong shape": (
+        predict_request("faces", "", latents=np.zeros([2, 3], np.float32)),
+        "INVALID_ARGUMENT",
+        "Shape of tensor latents [2,3] is not compatible with expected shape [?,8].",
+    ),
+    "no rows": (
+        predict_request("faces", "", latents=np.zeros([0, 8], np.float32)),
+        "INVALID_ARGUMENT",
+        "latents must hold 1 to 8 rows",
+    ),
+    "huge count": (
+        predict_request(inputs=seeded(count=np.int32(10**9))),
+        "INVALID_ARGUMENT",
+        "count must be from 1 to 8",
+    ),
+    "NaN": (
+        predict_request("faces", "", latents=np.full([1, 8], np.nan, np.float32)),
+        "INVALID_ARGUMENT",
+        "latents must be finite numbers",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_hostile_requests_are_refused_with_a_reason(prediction, case):
+    request, code, reason = REFUSED[case]
+    received_code, details = refusal(prediction.Predict, request)
+    assert received_code == getattr(grpc.StatusCode, code)
+    assert reason in details
+
+
+def test_a_small_message_cannot_name_a_huge_tensor(prediction):
+    request = predict_request("faces", "", latents=np.zeros([1, 8], np.float32))
+    tensor = request.inputs["latents"]
+    tensor.ClearField("tensor_content")
+    del tensor.float_val[:]
+    tensor.float_val.append(1.0)
+    tensor.tensor_shape.dim[0].size = 2**40
+    code, details = refusal(prediction.Predict, request)
+    assert (code, "would take more than" in details) == (grpc.StatusCode.INVALID_ARGUMENT, True)
+    tensor.tensor_shape.dim[0].size = -1
+    code, details = refusal(prediction.Predict, request)
+    assert (code, "tensor parsing error: latents" in details) == (grpc.StatusCode.INVALID_ARGUMENT, True)
+
+
+def test_contents_that_do_not_fill_the_shape_are_refused(prediction):
+    request = predict_request("faces", "", latents=np.zeros([2, 8], np.float32))
+    request.inputs["latents"].tensor_content = b"\x00" * 7
+    code, details = refusal(prediction.Predict, request)
+    assert (code, "tensor parsing error: latents" in details) == (grpc.StatusCode.INVALID_ARGUMENT, True)
+
+
+def test_too_large_a_message_is_refused(models_directory, server):
+    small = GrpcServer(server.repository, "127.0.0.1", 0, max_message_bytes=1000)
+    small.start()
+    try:
+        with grpc.insecure_channel(f"127.0.0.1:{small.port}") as channel:
+            stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+            request = predict_request("faces", "", latents=np.zeros([8, 80], np.float32))
+            assert refusal(stub.Predict, request)[0] == grpc.StatusCode.RESOURCE_EXHAUSTED
+    finally:
+        small.stop()
+
+
+# === Metadata and status ===
+
+
+def test_metadata(prediction):
+    request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
+    request.model_spec.name = "digits"
+    response = prediction.GetModelMetadata(request, timeout=30)
+    assert (response.model_spec.name, response.model_spec.version.value) == ("digits", 2)
+    signatures = get_model_metadata_pb2.SignatureDefMap()
+    assert isinstance(response.metadata["signature_def"], any_pb2.Any)
+    assert response.metadata["signature_def"].Unpack(signatures)
+    generate = signatures.signature_def["generate"]
+    assert set(generate.inputs) == {"seed", "count", "truncation", "labels"}
+    assert generate.outputs["images"].dtype == tf.uint8.as_datatype_enum
+    assert [dim.size for dim in generate.outputs["images"].tensor_shape.dim] == [-1, 16, 16, 1]
+
+    del request.metadata_field[:]
+    assert refusal(prediction.GetModelMetadata, request)[0] == grpc.StatusCode.INVALID_ARGUMENT
+    request.metadata_field.append("weights")
+    assert refusal(prediction.GetModelMetadata, request) == (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "Metadata field weights is not supported",
+    )
+    request.ClearField("model_spec")
+    assert refusal(prediction.GetModelMetadata, request) == (grpc.StatusCode.INVALID_ARGUMENT, "Missing ModelSpec")
+
+
+def test_status(models):
+    request = get_model_status_pb2.GetModelStatusRequest()
+    request.model_spec.name = "digits"
+    response = models.GetModelStatus(request, timeout=30)
+    available = get_model_status_pb2.ModelVersionStatus.AVAILABLE
+    assert [(status.version, status.state) for status in response.model_version_status] == [
+        (2, available),
+        (1, available),
+    ]
+    assert response.model_version_status[0].status.error_code == 0
+    request.model_spec.version.value = 1
+    assert [status.version for status in models.GetModelStatus(request, timeout=30).model_version_status] == [1]
+    request.model_spec.version.value = 5
+    assert refusal(models.GetModelStatus, request) == (
+        grpc.StatusCode.NOT_FOUND,
+        "Could not find version 5 of model digits",
+    )
+    request = get_model_status_pb2.GetModelStatusRequest()
+    request.model_spec.name = "cats"
+    assert refusal(models.GetModelStatus, request) == (
+        grpc.StatusCode.NOT_FOUND,
+        "Could not find any versions of model cats",
+    )
+
+
+def test_what_generators_cannot_do_is_unimplemented(prediction, models):
+    for call, request in [
+        (prediction.Classify, classification_pb2.ClassificationRequest()),
+        (prediction.Regress, regression_pb2.RegressionRequest()),
+        (prediction.MultiInference, inference_pb2.MultiInferenceRequest()),
+        (models.HandleReloadConfigRequest, model_management_pb2.ReloadConfigRequest()),
+    ]:
+        assert refusal(call, request)[0] == grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_a_taken_port_is_told(models_directory, server):
+    with pytest.raises(UserError, match="Cannot listen for gRPC"):
+        Server(models_directory / "faces", rest_port=0, grpc_port=server.grpc_port)

@@ -1,0 +1,132 @@
+"""TensorFlow Serving's REST API over a `ModelRepository`: requests and answers, without HTTP.
+
+Reference: TensorFlow Serving, "RESTful API".
+"""
+
+import json
+import re
+import urllib.parse
+
+from tensorflow.core.framework import types_pb2
+
+from tfgan_suite.serving import json_requests, json_responses
+from tfgan_suite.serving.model_repository import ModelRepository
+from tfgan_suite.serving.serving_error import ServingError, invalid_argument
+
+_MODEL = r"(?i:/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"
+_CALL = re.compile(_MODEL + r":(?P<verb>classify|regress|predict))")
+_STATUS = re.compile(_MODEL + r"(?:/(?P<part>metadata))?)")
+_METHOD_NAMES = {"classify": "classification", "regress": "regression"}
+
+
+def answer_request(repository: ModelRepository, method: str, path: str, body: bytes) -> bytes:
+    """Answers one request with JSON.
+
+    Raises:
+        ServingError: It is refused, or fails.
+    """
+    path = path.partition("?")[0]
+    call = _CALL.fullmatch(path) if method == "POST" else None
+    status = _STATUS.fullmatch(path) if method in ("GET", "HEAD") else None
+    if call:
+        return _call(repository, call, body)
+    if status:
+        target = _target(status)
+        return _metadata(repository, *target) if status["part"] else _status(repository, *target)
+    if method == "GET" and path.lower().rstrip("/") == "/v1/models":
+        raise invalid_argument("Missing model name in request.")
+    if path.lower().startswith("/v1/"):
+        raise invalid_argument(f"Malformed request: {method} {path}")
+    raise ServingError("NOT_FOUND", f"Expected a path /v1/models/NAME. Received: {path}")
+
+
+def _target(match):
+    """Name, version and label of the model."""
+    version = match["version"]
+    if version is not None and (len(version) > 19 or int(version) >= 2**63):
+        raise invalid_argument(f"Failed to convert version: {version} to numeric.")
+    label = match["label"] and urllib.parse.unquote(match["label"])
+    return urllib.parse.unquote(match["name"]), None if version is None else int(version), label
+
+
+def _call(repository, match, body) -> bytes:
+    document = json_requests.parse_json(body)
+    signature_name = json_requests.signature_name_of(document)
+    servable = repository.lookup(*_target(match))
+    signature = servable.signature_defs.get(signature_name or "serving_default")
+    verb = match["verb"].lower()
+    if verb != "predict":
+        raise _not_of_this_kind(verb, document, signature_name, signature)
+    if signature is None:
+        raise invalid_argument(
+            f'Serving signature name: "{signature_name or "serving_default"}" not found in signature def'
+        )
+    if not signature.inputs:
+        raise invalid_argument(f"Failed to get input map for signature: {signature_name or 'DEFAULT'}")
+    inputs, request_format = json_requests.parse_inputs(document, signature.inputs)
+    return json_responses.encode_outputs(repository.predict(servable, signature_name, inputs), request_format)
+
+
+def _not_of_this_kind(verb, document, signature_name, signature) -> ServingError:
+    """Generators have no signatures to classify or regress with."""
+    if "examples" not in document:
+        return invalid_argument(f"When method is {verb}, key 'examples' is expected and was not found")
+    if signature is None:
+        return invalid_argument(f"No signature was found with the name: {signature_name or 'serving_default'}")
+    return invalid_argument(
+        f"Expected {_METHOD_NAMES[verb]} signature method_name to be tensorflow/serving/{verb}. "
+        f"Was: {signature.method_name}"
+    )
+
+
+def _status(repository, name, version, label) -> bytes:
+    statuses = [
+        {
+            "version": str(status.version),
+            "state": status.state,
+            "status": {"error_code": status.error_code, "error_message": status.error_message},
+        }
+        for status in repository.status(name, version, label)
+    ]
+    return _pretty({"model_version_status": statuses})
+
+
+def _metadata(repository, name, version, label) -> bytes:
+    servable = repository.lookup(name, version, label)
+    signatures = {
+        key: {
+            "inputs": {key: _tensor_info(info) for key, info in signature.inputs.items()},
+            "outputs": {key: _tensor_info(info) for key, info in signature.outputs.items()},
+            "method_name": signature.method_name,
+            "defaults": {},
+        }
+        for key, signature in servable.signature_defs.items()
+    }
+    return _pretty(
+        {
+            "model_spec": {"name": name, "signature_name": "", "version": str(servable.version)},
+            "metadata": {"signature_def": {"signature_def": signatures}},
+        }
+    )
+
+
+def _tensor_info(info) -> dict:
+    # By hand: the option that prints default values has had two names in the protobuf package.
+    shape = info.tensor_shape
+    return {
+        "dtype": types_pb2.DataType.Name(info.dtype),
+        "tensor_shape": {
+            "dim": [{"size": str(dimension.size), "name": dimension.name} for dimension in shape.dim],
+            "unknown_rank": shape.unknown_rank,
+        },
+        "name": info.name,
+    }
+
+
+def _pretty(value) -> bytes:
+    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def error_body(message: str) -> bytes:
+    """The JSON of a request that is refused, or fails."""
+    return _pretty({"error": message})
