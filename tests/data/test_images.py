@@ -1,0 +1,240 @@
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfgan_suite.data.images import ImageFormat, ImageRefused, decode_image, encode_image, transform_image
+from tfgan_suite.errors import UserError
+
+RNG = np.random.default_rng(0)
+PHOTO = np.clip(np.cumsum(RNG.normal(0, 9, [40, 60, 3]), axis=1) + 128, 0, 255).astype(np.uint8)
+
+
+def file_of(image: Image.Image | np.ndarray, kind: str, **options) -> bytes:
+    image = Image.fromarray(image) if isinstance(image, np.ndarray) else image
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that claims a size, followed by a few bytes that inflate to zeros."""
+
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(100_000))) + chunk(b"IEND", b"")
+
+
+def pixels_of(data: bytes) -> np.ndarray:
+    return np.asarray(decode_image(data))
+
+
+def refusal(data: bytes, **options) -> str:
+    with pytest.raises(ImageRefused) as error:
+        decode_image(data, **options)
+    assert len(str(error.value)) > 10
+    return error.value.reason
+
+
+@pytest.mark.parametrize("kind, options", [("PNG", {}), ("BMP", {}), ("WEBP", {"lossless": True})])
+def test_lossless_formats_are_exact(kind, options):
+    np.testing.assert_array_equal(pixels_of(file_of(PHOTO, kind, **options)), PHOTO)
+
+
+def test_jpeg_is_close():
+    assert np.abs(pixels_of(file_of(PHOTO, "JPEG", quality=98, subsampling=0)).astype(int) - PHOTO).mean() < 2
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP"])
+def test_animation_gives_its_first_frame(kind):
+    frames = [Image.new("RGB", (10, 10), color) for color in ("red", "blue", "lime")]
+    options = {"lossless": True} if kind == "WEBP" else {}
+    data = file_of(frames[0], kind, save_all=True, append_images=frames[1:], duration=50, **options)
+    assert Image.open(io.BytesIO(data)).n_frames == 3
+    np.testing.assert_array_equal(np.asarray(decode_image(data).convert("RGB"))[5, 5], [255, 0, 0])
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_applied(orientation):
+    # By the EXIF standard: where the first row and the first column of the stored picture are seen.
+    views = {
+        1: PHOTO,
+        2: PHOTO[:, ::-1],
+        3: PHOTO[::-1, ::-1],
+        4: PHOTO[::-1],
+        5: PHOTO.transpose(1, 0, 2),
+        6: PHOTO.transpose(1, 0, 2)[:, ::-1],
+        7: PHOTO.transpose(1, 0, 2)[::-1, ::-1],
+        8: PHOTO.transpose(1, 0, 2)[::-1],
+    }
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    np.testing.assert_array_equal(pixels_of(file_of(PHOTO, "PNG", exif=exif)), views[orientation])
+
+
+def test_sixteen_bit_grey_is_scaled_not_clipped():
+    values = np.array([[0, 255, 257, 32768, 65535]], np.uint16)
+    np.testing.assert_array_equal(pixels_of(file_of(values, "PNG")), [[0, 1, 1, 128, 255]])
+
+
+def test_one_bit_grey_palette():
+    np.testing.assert_array_equal(pixels_of(file_of(Image.fromarray(np.eye(9, dtype=bool)), "PNG")), np.eye(9) * 255)
+    grey = PHOTO[..., 0]
+    np.testing.assert_array_equal(pixels_of(file_of(grey, "PNG")), grey)
+    palette = Image.fromarray(PHOTO // 64 * 64).quantize(64, dither=Image.Dither.NONE)
+    np.testing.assert_array_equal(pixels_of(file_of(palette, "PNG")), np.asarray(palette.convert("RGB")))
+
+
+def test_cmyk_jpeg():
+    image = Image.new("CMYK", (16, 16), (0, 255, 255, 0))  # Magenta and yellow: red.
+    red, green, blue = pixels_of(file_of(image, "JPEG", quality=98))[8, 8]
+    assert red > 240 and green < 15 and blue < 15
+
+
+def test_transparency_shows_the_background():
+    image = np.zeros([8, 8, 4], np.uint8)
+    image[:, 4:] = [10, 20, 30, 255]
+    target = ImageFormat(8, 8, background="#ff8000")
+    pixels = transform_image(decode_image(file_of(image, "PNG")), target)
+    assert pixels[0, 0].tolist() == [255, 128, 0] and pixels[0, 7].tolist() == [10, 20, 30]
+    grey = transform_image(decode_image(file_of(image, "PNG")), ImageFormat(8, 8, channels=1, background="white"))
+    assert grey.shape == (8, 8, 1) and grey[0, 0] == 255
+
+
+def test_palette_with_transparency_shows_the_background():
+    image = Image.new("P", (4, 4), 0)
+    image.putpalette([255, 0, 0, 0, 0, 255])
+    image.putpixel((0, 0), 1)
+    data = file_of(image, "PNG", transparency=0)
+    pixels = transform_image(decode_image(data), ImageFormat(4, 4, background="lime"))
+    assert pixels[0, 0].tolist() == [0, 0, 255] and pixels[3, 3].tolist() == [0, 255, 0]
+
+
+def test_grey_with_one_transparent_value():
+    data = file_of(np.array([[0, 9]], np.uint8), "PNG", transparency=9)
+    assert transform_image(decode_image(data), ImageFormat(1, 2, channels=1, background="white"))[0, :, 0].tolist() == [0, 255]
+
+
+def test_hidden_colours_do_not_bleed_into_four_channels():
+    image = np.zeros([8, 8, 4], np.uint8)
+    image[:, :4] = [255, 0, 0, 255]  # Right half: transparent black.
+    pixels = transform_image(Image.fromarray(image), ImageFormat(4, 4, channels=4, resize_filter="box"))
+    assert pixels[0, 0].tolist() == [255, 0, 0, 255] and pixels[0, 3, 3] == 0
+    half = transform_image(Image.fromarray(image[:, 1:7]), ImageFormat(1, 1, channels=4, crop="pad", resize_filter="box"))
+    assert half[0, 0, 0] > 250, "the colour stays red where it is half transparent"
+
+
+def test_hostile_files_are_refused_with_reasons():
+    jpeg = file_of(PHOTO, "JPEG")
+    assert refusal(b"") == "empty_file"
+    assert refusal(b"just some text, named .png") == "not_an_image"
+    assert refusal(jpeg[: len(jpeg) // 2]) == "truncated"
+    png = file_of(PHOTO, "PNG")
+    assert refusal(png[: len(png) // 2]) == "truncated"
+    damaged = bytearray(png)
+    damaged[len(png) // 2] ^= 0xFF
+    assert refusal(bytes(damaged)) in ("corrupt", "truncated")
+    assert refusal(file_of(PHOTO, "TIFF")) == "not_an_image"
+    assert refusal(png_header(0, 10)) in ("corrupt", "not_an_image")
+
+
+@pytest.mark.parametrize("cut", [8, 20, 33, 40])
+def test_headers_cut_short_are_refused(cut):
+    for kind in ("PNG", "GIF", "BMP", "JPEG", "WEBP"):
+        assert refusal(file_of(PHOTO, kind)[:cut]) in ("not_an_image", "corrupt", "truncated")
+
+
+@pytest.mark.parametrize("size", [(30_000, 30_000), (100_000, 2_000), (2**31 - 1, 2**31 - 1)])
+def test_decompression_bomb_is_refused_from_its_header(size, monkeypatch):
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda self: pytest.fail("was decoded"))
+    assert refusal(png_header(*size)) == "too_many_pixels"
+
+
+def test_limit_of_pixels_can_be_lowered():
+    assert refusal(file_of(PHOTO, "PNG"), max_source_pixels=100) == "too_many_pixels"
+
+
+@pytest.mark.parametrize("crop", ["center", "pad", "none"])
+@pytest.mark.parametrize("name", ["lanczos", "bicubic", "bilinear", "hamming", "box"])
+def test_resizing_is_antialiased(crop, name):
+    # One-pixel stripes become flat grey; a filter that only samples would keep black or white.
+    stripes = np.zeros([64, 64], np.uint8)
+    stripes[:, ::2] = 255
+    target = ImageFormat(16, 16, channels=1, crop=crop, resize_filter=name)
+    assert np.ptp(transform_image(Image.fromarray(stripes), target)[:, 2:-2]) <= 8
+
+
+def test_centre_crop_keeps_the_middle_and_the_aspect_ratio():
+    wide = np.zeros([20, 60, 3], np.uint8)
+    wide[:, 20:40] = 200
+    assert (transform_image(Image.fromarray(wide), ImageFormat(10, 10, resize_filter="box")) == 200).all()
+    pixels = transform_image(Image.fromarray(wide.transpose(1, 0, 2)), ImageFormat(5, 10, resize_filter="box"))
+    assert pixels.shape == (5, 10, 3) and (pixels == 200).all()
+
+
+def test_pad_keeps_everything():
+    wide = np.full([20, 40, 3], 200, np.uint8)
+    pixels = transform_image(Image.fromarray(wide), ImageFormat(40, 40, crop="pad", background="black"))
+    assert (pixels[10:30] == 200).all() and (pixels[:10] == 0).all() and (pixels[30:] == 0).all()
+
+
+def test_border_never_scales():
+    image = RNG.integers(0, 256, [28, 28], np.uint8)
+    target = ImageFormat(32, 32, channels=1, crop="border", background="black")
+    pixels = transform_image(Image.fromarray(image), target)[..., 0]
+    np.testing.assert_array_equal(pixels, np.pad(image, 2))
+    with pytest.raises(ImageRefused) as error:
+        transform_image(Image.fromarray(np.zeros([33, 20], np.uint8)), target)
+    assert error.value.reason == "larger_than_target"
+
+
+def test_crop_none_refuses_another_aspect_ratio():
+    target = ImageFormat(10, 20, crop="none")
+    assert transform_image(Image.fromarray(PHOTO[:30]), target).shape == (10, 20, 3)
+    assert transform_image(Image.fromarray(PHOTO[:29]), target).shape == (10, 20, 3), "rounding is allowed"
+    with pytest.raises(ImageRefused) as error:
+        transform_image(Image.fromarray(PHOTO), target)
+    assert error.value.reason == "aspect_ratio"
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("encoding", ["png", "webp", "raw"])
+def test_lossless_encodings_round_trip_and_repeat(channels, encoding):
+    target = ImageFormat(16, 24, channels=channels, encoding=encoding)
+    pixels = RNG.integers(0, 256, target.shape, np.uint8)
+    data = encode_image(pixels, target)
+    assert data == encode_image(pixels, target)
+    if encoding == "raw":
+        decoded = np.frombuffer(data, np.uint8).reshape(target.shape)
+    else:
+        decoded = np.asarray(Image.open(io.BytesIO(data)).convert({1: "L", 3: "RGB", 4: "RGBA"}[channels])).reshape(target.shape)
+    np.testing.assert_array_equal(decoded, pixels)
+
+
+def test_jpeg_quality_counts():
+    small, large = (encode_image(PHOTO, ImageFormat(40, 60, encoding="jpeg", jpeg_quality=quality)) for quality in (50, 95))
+    assert len(small) < len(large)
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"height": 0}, "height should be"),
+        ({"width": 2.5}, "width should be"),
+        ({"channels": 2}, "channels should be 1"),
+        ({"crop": "centre"}, "Did you mean 'center'"),
+        ({"resize_filter": "nearest"}, "Unknown resize filter"),
+        ({"encoding": "pgn"}, "Did you mean 'png'"),
+        ({"encoding": "jpeg", "channels": 4}, "no transparency"),
+        ({"jpeg_quality": 0}, "jpeg_quality"),
+        ({"background": "whitish"}, "background should be a colour"),
+    ],
+)
+def test_wrong_settings_are_user_errors(settings, message):
+    with pytest.raises(UserError, match=message):
+        ImageFormat(**{"height": 8, "width": 8, **settings})
