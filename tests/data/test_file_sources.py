@@ -66,7 +66,10 @@ def test_folders_that_all_share_are_no_labels(open_tree):
 
 
 def test_common_folder_is_left_out_of_the_class(open_tree):
-    assert labels_of(open_tree({"set/a/1.png": png(), "set/b/2.png": png()})) == {"set/a/1.png": "a", "set/b/2.png": "b"}
+    assert labels_of(open_tree({"set/a/1.png": png(), "set/b/2.png": png()})) == {
+        "set/a/1.png": "a",
+        "set/b/2.png": "b",
+    }
 
 
 def test_files_beside_class_folders_are_set_aside(open_tree):
@@ -76,7 +79,14 @@ def test_files_beside_class_folders_are_set_aside(open_tree):
 
 def test_hidden_and_side_files_are_listed_others_are_tried(open_tree):
     source = open_tree(
-        {"1.png": png(), ".DS_Store": "x", "sub/._2.png": "x", "__MACOSX/3.png": "x", "readme.txt": "x", "no_suffix": png()}
+        {
+            "1.png": png(),
+            ".DS_Store": "x",
+            "sub/._2.png": "x",
+            "__MACOSX/3.png": "x",
+            "readme.txt": "x",
+            "no_suffix": png(),
+        }
     )
     assert set(labels_of(source)) == {"1.png", "no_suffix"}
     reasons = reasons_of(source)
@@ -98,7 +108,10 @@ def test_numeric_labels_are_sorted_as_numbers(open_tree):
 
 def test_dataset_json(open_tree):
     text = json.dumps({"labels": [["0/a.png", 1], ["0/b.png", 0]]})
-    assert labels_of(open_tree({"dataset.json": text, "0/a.png": png(), "0/b.png": png()})) == {"0/a.png": "1", "0/b.png": "0"}
+    assert labels_of(open_tree({"dataset.json": text, "0/a.png": png(), "0/b.png": png()})) == {
+        "0/a.png": "1",
+        "0/b.png": "0",
+    }
 
 
 def test_dataset_json_without_labels(open_tree):
@@ -196,7 +209,10 @@ def test_file_that_vanishes_is_refused(tmp_path):
 
 
 def test_zip_names_that_lead_out_are_refused(tmp_path):
-    make_zip(tmp_path / "a.zip", {"../evil.png": png(), "/abs.png": png(), "a/../../b.png": png(), "C:\\x.png": png(), "ok.png": png()})
+    make_zip(
+        tmp_path / "a.zip",
+        {"../evil.png": png(), "/abs.png": png(), "a/../../b.png": png(), "C:\\x.png": png(), "ok.png": png()},
+    )
     source = ZipSource(tmp_path / "a.zip")
     assert set(labels_of(source)) == {"ok.png"}
     assert set(reasons_of(source).values()) == {"unsafe_name"} and len(reasons_of(source)) == 4

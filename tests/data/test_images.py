@@ -117,7 +117,10 @@ def test_palette_with_transparency_shows_the_background():
 
 def test_grey_with_one_transparent_value():
     data = file_of(np.array([[0, 9]], np.uint8), "PNG", transparency=9)
-    assert transform_image(decode_image(data), ImageFormat(1, 2, channels=1, background="white"))[0, :, 0].tolist() == [0, 255]
+    assert transform_image(decode_image(data), ImageFormat(1, 2, channels=1, background="white"))[0, :, 0].tolist() == [
+        0,
+        255,
+    ]
 
 
 def test_hidden_colours_do_not_bleed_into_four_channels():
@@ -125,7 +128,9 @@ def test_hidden_colours_do_not_bleed_into_four_channels():
     image[:, :4] = [255, 0, 0, 255]  # Right half: transparent black.
     pixels = transform_image(Image.fromarray(image), ImageFormat(4, 4, channels=4, resize_filter="box"))
     assert pixels[0, 0].tolist() == [255, 0, 0, 255] and pixels[0, 3, 3] == 0
-    half = transform_image(Image.fromarray(image[:, 1:7]), ImageFormat(1, 1, channels=4, crop="pad", resize_filter="box"))
+    half = transform_image(
+        Image.fromarray(image[:, 1:7]), ImageFormat(1, 1, channels=4, crop="pad", resize_filter="box")
+    )
     assert half[0, 0, 0] > 250, "the colour stays red where it is half transparent"
 
 
@@ -212,12 +217,16 @@ def test_lossless_encodings_round_trip_and_repeat(channels, encoding):
     if encoding == "raw":
         decoded = np.frombuffer(data, np.uint8).reshape(target.shape)
     else:
-        decoded = np.asarray(Image.open(io.BytesIO(data)).convert({1: "L", 3: "RGB", 4: "RGBA"}[channels])).reshape(target.shape)
+        decoded = np.asarray(Image.open(io.BytesIO(data)).convert({1: "L", 3: "RGB", 4: "RGBA"}[channels])).reshape(
+            target.shape
+        )
     np.testing.assert_array_equal(decoded, pixels)
 
 
 def test_jpeg_quality_counts():
-    small, large = (encode_image(PHOTO, ImageFormat(40, 60, encoding="jpeg", jpeg_quality=quality)) for quality in (50, 95))
+    small, large = (
+        encode_image(PHOTO, ImageFormat(40, 60, encoding="jpeg", jpeg_quality=quality)) for quality in (50, 95)
+    )
     assert len(small) < len(large)
 
 

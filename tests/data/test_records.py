@@ -6,7 +6,9 @@ import tensorflow as tf
 
 from tfgan_suite.data.records import ImageRecord, crc32c, encode_example, parse_examples, write_tfrecords
 
-RECORD = ImageRecord(encoded=bytes(range(256)) * 3, encoding="png", height=32, width=200, channels=3, source="ä/猫.png", label=300)
+RECORD = ImageRecord(
+    encoded=bytes(range(256)) * 3, encoding="png", height=32, width=200, channels=3, source="ä/猫.png", label=300
+)
 
 
 def example_of(record: ImageRecord) -> tf.train.Example:
@@ -23,7 +25,9 @@ def example_of(record: ImageRecord) -> tf.train.Example:
         "image/channels": record.channels,
         "image/source": record.source.encode(),
     } | ({} if record.label is None else {"label": record.label})
-    return tf.train.Example(features=tf.train.Features(feature={name: feature(value) for name, value in features.items()}))
+    return tf.train.Example(
+        features=tf.train.Features(feature={name: feature(value) for name, value in features.items()})
+    )
 
 
 @pytest.mark.parametrize("label", [None, 0, 1, 127, 128, 16384, 2**40])

@@ -156,6 +156,7 @@ def prepare_dataset(
         "name": name or source.name,
     }
     output_dir = Path(output_dir)
+    _check_apart(source, output_dir)
     reporter = Progress(enabled=progress)
     source_entry = {"kind": source.kind, "name": source.name, "fingerprint": source.fingerprint()}
     finished = _finished_info(output_dir, settings, source_entry, force)
@@ -253,7 +254,7 @@ class _Job:
 
     def publish(self, max_refused_fraction: float) -> DatasetInfo:
         """Checks the counts, then moves the shards to their names and writes the description last."""
-        refused = [RefusedImage(*entry) for entry in self.listing.refused]
+        refused = list(self.listing.refused)
         num_rows = 0
         shard_names = set()
         for number, items in self.blocks:
@@ -347,7 +348,9 @@ class _Job:
         (self.output_dir / FILE_NAME).unlink(missing_ok=True)
         names = {shard.name for split in info.splits.values() for shard in split.shards}
         for path in self.output_dir.iterdir():
-            if path.name not in names and re.fullmatch(r".+-\d{5}-of-\d{5}\.tfrecord(\.gz)?", path.name):
+            is_shard = re.fullmatch(r".+-\d{5}-of-\d{5}\.tfrecord(\.gz)?", path.name)
+            is_stale = path.match(f".{FILE_NAME}.*.tmp") or path.match(f".{REFUSED_FILE_NAME}.*.tmp")
+            if path.name not in names and (is_shard or is_stale):
                 path.unlink()
         for shard in sorted(names):
             # Copied by hard link: should this be killed, the same command finds every shard in the work directory.
@@ -378,6 +381,17 @@ def _image_format(source: Source, image_size, **settings) -> ImageFormat:
     chosen = {key: value for key, value in settings.items() if value is not None}
     defaults.pop("image_size", None)
     return ImageFormat(*size, **{**defaults, **chosen})
+
+
+def _check_apart(source: Source, output_dir: Path) -> None:
+    """The output must not become a part of its own input."""
+    folder = getattr(source, "path", None)
+    if folder is not None and folder.is_dir():
+        folder, output = folder.resolve(), output_dir.resolve()
+        if output == folder or folder in output.parents:
+            raise UserError(
+                f"{str(output_dir)!r} lies within the source {str(folder)!r}. Choose a directory outside of it."
+            )
 
 
 def _check_splits(splits: Mapping[str, float] | None) -> dict[str, float]:
@@ -453,8 +467,12 @@ def _finished_info(output_dir: Path, settings: dict, source_entry: dict, force: 
     if not differences and info.source["fingerprint"] != source_entry["fingerprint"]:
         differences = [f"the content of {source_entry['kind']} {source_entry['name']!r} has changed since"]
     if not differences:
-        info.check_sizes(output_dir)
-        return info
+        try:
+            info.check_sizes(output_dir)
+            return info
+        except UserError:
+            if not force:
+                raise
     if force:
         return None
     raise UserError(

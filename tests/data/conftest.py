@@ -1,0 +1,61 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfgan_suite.data.dataset_info import DatasetInfo, RefusedInfo, ShardInfo, SplitInfo, file_sha256
+from tfgan_suite.data.records import ImageRecord, encode_example, write_tfrecords
+
+
+@pytest.fixture
+def make_dataset(tmp_path):
+    """Writes a prepared set without Beam; image `i` has all pixels `i % 256`, its left column `i // 256`, label `i % 3`."""
+
+    def make(count: int = 50, num_shards: int = 3, encoding: str = "png", labelled: bool = True, channels: int = 3):
+        images = np.empty([count, 4, 6, channels], np.uint8)
+        images[:] = np.arange(count)[:, np.newaxis, np.newaxis, np.newaxis] % 256
+        images[:, :, 0] = np.arange(count)[:, np.newaxis, np.newaxis] // 256
+        directory = tmp_path / f"set {count} {num_shards} {encoding} {labelled} {channels}"
+        directory.mkdir(exist_ok=True)
+        shards = []
+        for shard in range(num_shards):
+            rows = range(shard, count, num_shards)
+            path = directory / f"train-{shard:05d}-of-{num_shards:05d}.tfrecord"
+            with open(path, "wb") as file:
+                write_tfrecords(file, (encode_example(record(images[row], row, encoding, labelled)) for row in rows))
+            shards.append(ShardInfo(path.name, len(rows), path.stat().st_size, file_sha256(path)))
+        names = ("a", "b", "c") if labelled else ()
+        counts = tuple(len(range(label, count, 3)) for label in range(3)) if labelled else ()
+        info = DatasetInfo(
+            name="numbers",
+            image_shape=(4, 6, channels),
+            class_names=names,
+            splits={"train": SplitInfo(count, counts, tuple(shards)), "empty": SplitInfo(0, (0,) * len(names), ())},
+            encoding=encoding,
+            compression="",
+            resize={},
+            settings={},
+            versions={},
+            licence="",
+            source={},
+            refused=RefusedInfo(0, {}, ()),
+            duplicates=0,
+        )
+        info.save(directory)
+        return directory
+
+    return make
+
+
+def record(pixels: np.ndarray, row: int, encoding: str, labelled: bool) -> ImageRecord:
+    if encoding == "raw":
+        data = pixels.tobytes()
+    else:
+        buffer = io.BytesIO()
+        options = {"quality": 100, "subsampling": 0} if encoding == "jpeg" else {"lossless": True}
+        Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(
+            buffer, encoding.upper(), **(options if encoding in ("jpeg", "webp") else {})
+        )
+        data = buffer.getvalue()
+    return ImageRecord(data, encoding, *pixels.shape, source=str(row), label=row % 3 if labelled else None)
