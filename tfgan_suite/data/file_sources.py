@@ -131,8 +131,6 @@ class FolderSource(_FileSource):
                 continue
             for entry in entries:
                 name = prefix + entry.name
-                if name == "." or (prefix == "" and entry.name == ".prepare"):
-                    continue
                 found = self._judge(entry, name, root, seen)
                 if found is _DESCEND:
                     folders.append((Path(entry.path), name + "/"))
