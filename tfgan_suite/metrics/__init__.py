@@ -1,12 +1,33 @@
 """Scores of generated images, as functions of features and as objects for `tfgan_suite.evaluate`."""
 
-from tfgan_suite.metrics.features import EfficientNetLite0, FeatureExtractor
+from tfgan_suite.metrics.classifier_scores import ClassAgreement, ConfidentShare, class_agreement, confident_share
+from tfgan_suite.metrics.features import DatasetClassifier, EfficientNetLite0, FeatureExtractor
 from tfgan_suite.metrics.frechet_distance import FrechetDistance, frechet_distance, frechet_distance_from_statistics
+from tfgan_suite.metrics.inception_score import InceptionScore, inception_score
+from tfgan_suite.metrics.kernel_distance import KernelDistance, kernel_distance, kernel_distance_subsets
+from tfgan_suite.metrics.metric import Activations, Metric
+from tfgan_suite.metrics.results import Comparison, Evaluation, EvaluationRow, compare
 
 __all__ = [
+    "Activations",
+    "ClassAgreement",
+    "Comparison",
+    "ConfidentShare",
+    "DatasetClassifier",
     "EfficientNetLite0",
+    "Evaluation",
+    "EvaluationRow",
     "FeatureExtractor",
     "FrechetDistance",
+    "InceptionScore",
+    "KernelDistance",
+    "Metric",
+    "class_agreement",
+    "compare",
+    "confident_share",
     "frechet_distance",
     "frechet_distance_from_statistics",
+    "inception_score",
+    "kernel_distance",
+    "kernel_distance_subsets",
 ]

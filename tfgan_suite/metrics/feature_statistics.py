@@ -7,6 +7,9 @@ import numpy as np
 from tfgan_suite.errors import UserError
 from tfgan_suite.metrics.feature_checks import check_features
 
+# Rows are gathered up to this many before they are merged: merging passes over the covariance several times.
+_MERGED_ROWS = 1024
+
 
 class FeatureStatistics:
     """Mean and covariance of features in one pass, float64, in memory of O(dimensions^2).
@@ -25,33 +28,61 @@ class FeatureStatistics:
     """
 
     def __init__(self):
-        self.count = 0
-        self.mean = np.zeros(0)
+        self._count = 0
+        self._mean = np.zeros(0)
         self._scatter = np.zeros((0, 0))  # Sum of outer products of the deviations from the mean.
+        self._pending: list[np.ndarray] = []
+        self._num_pending = 0
 
     def update(self, features: object) -> None:
         """Adds a batch of features [batch, dimensions]."""
         features = check_features(features, "features", minimum_rows=1)
-        mean = features.mean(axis=0)
-        deviations = features - mean
-        self._merge(len(features), mean, deviations.T @ deviations)
+        dimensions = self._pending[0].shape[1] if self._pending else len(self._mean)
+        if self.count and features.shape[1] != dimensions:
+            raise UserError(f"Expected features of {dimensions} dimensions, as before. Received {features.shape[1]}.")
+        self._pending.append(features)
+        self._num_pending += len(features)
+        if self._num_pending >= _MERGED_ROWS:
+            self._flush()
 
     def merge(self, other: "FeatureStatistics") -> None:
         """Adds everything that `other` has seen."""
-        if other.count:
-            self._merge(other.count, other.mean, other._scatter)
+        self._flush()
+        other._flush()
+        if other._count:
+            self._merge(other._count, other._mean, other._scatter)
+
+    def _flush(self) -> None:
+        if self._pending:
+            features = np.concatenate(self._pending)
+            self._pending, self._num_pending = [], 0
+            mean = features.mean(axis=0)
+            features -= mean
+            self._merge(len(features), mean, features.T @ features)
 
     def _merge(self, count: int, mean: np.ndarray, scatter: np.ndarray) -> None:
-        if not self.count:
-            self.count, self.mean, self._scatter = count, mean.copy(), scatter.copy()
+        if not self._count:
+            self._count, self._mean, self._scatter = count, mean.copy(), scatter.copy()
             return
-        if mean.shape != self.mean.shape:
-            raise UserError(f"Expected features of {len(self.mean)} dimensions, as before. Received {len(mean)}.")
-        total = self.count + count
-        delta = mean - self.mean
-        self._scatter += scatter + np.outer(delta, delta) * (self.count * count / total)
-        self.mean = self.mean + delta * (count / total)
-        self.count = total
+        if mean.shape != self._mean.shape:
+            raise UserError(f"Expected features of {len(self._mean)} dimensions, as before. Received {len(mean)}.")
+        total = self._count + count
+        delta = mean - self._mean
+        self._scatter += scatter
+        self._scatter += np.outer(delta, delta) * (self._count * count / total)
+        self._mean = self._mean + delta * (count / total)
+        self._count = total
+
+    @property
+    def count(self) -> int:
+        """Rows seen."""
+        return self._count + self._num_pending
+
+    @property
+    def mean(self) -> np.ndarray:
+        """Mean [dimensions]."""
+        self._flush()
+        return self._mean
 
     @property
     def covariance(self) -> np.ndarray:
@@ -62,17 +93,19 @@ class FeatureStatistics:
         """
         if self.count < 2:
             raise UserError(f"Expected at least 2 rows of features for a covariance. Received {self.count}.")
+        self._flush()
         return self._scatter / (self.count - 1)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Everything there is to keep, for a cache on disk."""
-        return {"count": np.array(self.count), "mean": self.mean, "scatter": self._scatter}
+        self._flush()
+        return {"count": np.array(self._count), "mean": self._mean, "scatter": self._scatter}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "FeatureStatistics":
         """The inverse of `to_arrays`."""
         statistics = cls()
-        statistics.count = int(arrays["count"])
-        statistics.mean = np.asarray(arrays["mean"], np.float64)
+        statistics._count = int(arrays["count"])
+        statistics._mean = np.asarray(arrays["mean"], np.float64)
         statistics._scatter = np.asarray(arrays["scatter"], np.float64)
         return statistics

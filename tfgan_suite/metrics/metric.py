@@ -20,6 +20,11 @@ class Activations:
     logits: np.ndarray | None = None
     labels: np.ndarray | None = None
 
+    def rows(self, which: np.ndarray) -> "Activations":
+        """The rows that `which` (bool or integers) picks."""
+        parts = (self.features, self.logits, self.labels)
+        return Activations(*(None if part is None else part[which] for part in parts))
+
 
 class Metric:
     """A score that is gathered batch by batch from the activations of real and of fake images.
@@ -34,6 +39,7 @@ class Metric:
         needs_real: Whether it looks at real images.
         needs_logits: Whether it looks at the classifier's logits.
         needs_labels: Whether it can be computed only where the images have classes.
+        std_over: What the standard deviation of its result is over, `"subsets"` or `"splits"`; `None` if it has none.
         settings: What else the value depends on, written into the row and compared: `{"splits": 10}`.
     """
 
@@ -42,6 +48,7 @@ class Metric:
     needs_real = True
     needs_logits = False
     needs_labels = False
+    std_over: str | None = None
 
     @property
     def settings(self) -> dict[str, int | float | str]:

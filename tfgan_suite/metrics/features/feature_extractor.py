@@ -41,6 +41,8 @@ class FeatureExtractor:
     """
 
     resize_description = BICUBIC_DESCRIPTION
+    # Goes before the names of scores, for networks whose scores would be mistaken for the usual ones.
+    name_prefix = ""
 
     def __init__(
         self,

@@ -1,0 +1,136 @@
+"""Metrics through extractors: one look at every image, whatever the number of metrics."""
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from tfgan_suite.errors import UserError
+from tfgan_suite.metrics.cache import ArrayCache
+from tfgan_suite.metrics.features.feature_extractor import FeatureExtractor
+from tfgan_suite.metrics.metric import Activations, Metric
+from tfgan_suite.metrics.progress import Progress
+from tfgan_suite.metrics.real_images import RealImages
+
+# Written into the cache's keys: raise it with any change to what the kept statistics mean.
+_STATISTICS_VERSION = 1
+
+
+@dataclasses.dataclass
+class ScoringJob:
+    """One metric through one extractor.
+
+    Args:
+        extractor: What it looks through.
+        metric: An object that has gathered nothing yet.
+        real_arrays: What the metric keeps of the real images, once `gather_real` has run.
+        reference: Value and standard deviation on real images alone, likewise.
+    """
+
+    extractor: FeatureExtractor
+    metric: Metric
+    real_arrays: dict[str, np.ndarray] | None = None
+    reference: tuple[float, float | None] | None = None
+
+    @property
+    def name(self) -> str:
+        """Of the score, without the count of images."""
+        return f"{self.extractor.name_prefix}{self.metric.name}"
+
+    def for_fakes(self) -> "ScoringJob":
+        """A copy that knows the real images and has seen no generated one."""
+        metric = self.metric.fresh()
+        if metric.needs_real:
+            metric.set_real_arrays(self.real_arrays)
+        return ScoringJob(self.extractor, metric)
+
+
+def score_fakes(
+    jobs: Sequence[ScoringJob], batches: Iterable[tuple[np.ndarray, np.ndarray | None]], progress: Progress
+) -> list[tuple[float, float | None]]:
+    """Value and standard deviation of every job, after `gather_real`, in one pass over generated images."""
+    scored = [job.for_fakes() for job in jobs]
+    for images, labels in batches:
+        for job, activations in _look(scored, images, labels):
+            job.metric.update_fake(activations)
+        progress.advance(len(images))
+    progress.close()
+    return [job.metric.result() for job in scored]
+
+
+def gather_real(
+    jobs: Sequence[ScoringJob], real: RealImages, show_progress: bool, references_needed: bool = False
+) -> None:
+    """Fills in `real_arrays` and `reference` of the jobs, from the cache or by one pass over the real images.
+
+    Without `references_needed`, no pass is made for the sake of references alone; when one is made anyway, they come
+    with it.
+    """
+    cache = ArrayCache("real-statistics")
+    missing = []
+    for job in jobs:
+        arrays = cache.read(_cache_key(job, real)) if real.cacheable else None
+        if arrays is None:
+            missing.append(job)
+        else:
+            value, std = arrays.pop("reference")
+            job.real_arrays, job.reference = arrays, (float(value), None if np.isnan(std) else float(std))
+    if not missing or not (references_needed or any(job.metric.needs_real for job in missing)):
+        return
+    _read_real(missing, real, Progress("real images", real.num_images, show_progress))
+    for job in missing if real.cacheable else []:
+        value, std = job.reference
+        reference = np.array([value, np.nan if std is None else std])
+        cache.write(_cache_key(job, real), {**job.real_arrays, "reference": reference})
+
+
+def _read_real(jobs: Sequence[ScoringJob], real: RealImages, progress: Progress) -> None:
+    """Gathers the whole set, and the reference: two random halves against each other, or the set as if generated."""
+    references = {id(job): job.metric.fresh() for job in jobs}
+    in_second_half = np.zeros(real.num_images, bool)
+    in_second_half[np.random.default_rng(0).permutation(real.num_images)[: real.num_images // 2]] = True
+    for images, labels in real.batches():
+        second = in_second_half[progress.count : progress.count + len(images)]
+        if len(second) != len(images):
+            raise UserError(f"The real images changed while they were read: more than {real.num_images} came.")
+        for job, activations in _look(jobs, images, labels):
+            reference = references[id(job)]
+            if not job.metric.needs_real:
+                reference.update_fake(activations)
+                continue
+            job.metric.update_real(activations)
+            for rows, update in ((~second, reference.update_real), (second, reference.update_fake)):
+                if rows.any():
+                    update(activations.rows(rows))
+        progress.advance(len(images))
+    progress.close()
+    if progress.count != real.num_images:
+        raise UserError(f"The real images changed while they were read: {progress.count} of {real.num_images} came.")
+    for job in jobs:
+        job.reference = references[id(job)].result()
+        job.real_arrays = job.metric.real_arrays() if job.metric.needs_real else {}
+
+
+def _look(
+    jobs: Sequence[ScoringJob], images: np.ndarray, labels: np.ndarray | None
+) -> Iterator[tuple[ScoringJob, Activations]]:
+    """Each job with what its extractor made of the batch; every extractor looks once."""
+    seen: dict[int, Activations] = {}
+    for job in jobs:
+        if id(job.extractor) not in seen:
+            features, logits = job.extractor(images)
+            logits = None if logits is None else logits.numpy()
+            seen[id(job.extractor)] = Activations(features.numpy(), logits, labels)
+        yield job, seen[id(job.extractor)]
+
+
+def _cache_key(job: ScoringJob, real: RealImages) -> dict:
+    return {
+        "version": _STATISTICS_VERSION,
+        "data": real.fingerprint,
+        "split": real.split,
+        "count": real.num_images,
+        "metric": job.metric.name,
+        "settings": job.metric.settings,
+        **job.extractor.provenance(),
+    }
