@@ -1,4 +1,7 @@
+import hashlib
 import json
+import os
+import socket
 import subprocess
 import sys
 
@@ -85,26 +88,26 @@ def test_a_restart_anywhere_continues_the_stream_exactly(make_dataset, cache, sh
     directory = make_dataset(50, 5)
     options = {"cache": cache, "shuffle": shuffle, "horizontal_flip": True, "seed": 5}
     images, labels = read(directory, 30, batch_size=7, **options)  # 4.2 epochs.
-    for start in (0, 1, 7, 49, 50, 51, 99, 100, 123, 150):
+    for start in (1, 49, 50, 123):
         restarted, restarted_labels = read(directory, 3, batch_size=14, start_image=start, **options)
         np.testing.assert_array_equal(restarted, images[start : start + 42])
         np.testing.assert_array_equal(restarted_labels, labels[start : start + 42])
 
 
-@PATHS
-def test_another_process_reads_the_same_stream(make_dataset, cache):
+def test_another_process_reads_the_same_stream(make_dataset):
     directory = make_dataset(50)
+    options = {"batch_size": 10, "seed": 3, "horizontal_flip": True}
     script = (
         "import sys, hashlib\nfrom tfgan_suite.data.loader import load_dataset\n"
-        "_, dataset = load_dataset(sys.argv[1], batch_size=10, seed=3, start_image=70, horizontal_flip=True,"
-        f" cache={cache})\n"
-        "print(hashlib.sha256(b''.join(images.numpy().tobytes() for images, _ in dataset.take(5))).hexdigest())\n"
+        "for cache in (True, False):\n"
+        f"    _, dataset = load_dataset(sys.argv[1], start_image=70, cache=cache, **{options})\n"
+        "    data = b''.join(images.numpy().tobytes() for images, _ in dataset.take(5))\n"
+        "    print('RESULT', hashlib.sha256(data).hexdigest())\n"
     )
     result = subprocess.run([sys.executable, "-c", script, str(directory)], capture_output=True, text=True, timeout=120)
-    import hashlib
-
-    images, _ = read(directory, 12, batch_size=10, seed=3, horizontal_flip=True, cache=cache)
-    assert result.stdout.split()[-1:] == [hashlib.sha256(images[70:].tobytes()).hexdigest()], result.stderr[-2000:]
+    found = [line.split()[1] for line in result.stdout.splitlines() if line.startswith("RESULT")]
+    whole = [read(directory, 12, cache=cache, **options)[0] for cache in (True, False)]
+    assert found == [hashlib.sha256(images[70:].tobytes()).hexdigest() for images in whole], result.stderr[-2000:]
 
 
 @PATHS
@@ -160,23 +163,16 @@ def test_options_for_training(make_dataset):
 
 
 @PATHS
-def test_replicas_get_slices_of_each_global_batch(make_dataset, cache):
+def test_replicas_get_slices_of_each_global_batch(make_dataset, two_replicas, cache):
     """Two replicas on two logical CPUs see together what one reader sees."""
     directory = make_dataset(50)
-    strategy = tf.distribute.MirroredStrategy(two_cpus())
     images, _ = read(directory, 12, batch_size=8, cache=cache, horizontal_flip=True)
     _, dataset = load_dataset(directory, batch_size=8, cache=cache, horizontal_flip=True)
-    iterator = iter(strategy.experimental_distribute_dataset(dataset))
+    iterator = iter(two_replicas.experimental_distribute_dataset(dataset))
     for step in range(12):
-        parts = strategy.experimental_local_results(next(iterator)[0])
+        parts = two_replicas.experimental_local_results(next(iterator)[0])
         assert [len(part) for part in parts] == [4, 4]
         np.testing.assert_array_equal(np.concatenate(parts), images[8 * step : 8 * step + 8])
-
-
-def two_cpus() -> list[str]:
-    if len(tf.config.list_logical_devices("CPU")) < 2:
-        pytest.skip("Needs two logical CPUs, set up before TensorFlow starts.")
-    return ["CPU:0", "CPU:1"]
 
 
 WORKER = """
@@ -195,9 +191,6 @@ print("RESULT", json.dumps(result), flush=True)
 
 
 def test_workers_get_slices_of_each_global_batch(make_dataset):
-    import os
-    import socket
-
     sockets = [socket.socket() for _ in range(2)]
     for each in sockets:
         each.bind(("localhost", 0))
@@ -230,7 +223,7 @@ def test_keras_fit_reads_it(make_dataset):
     _, dataset = load_dataset(make_dataset(50), batch_size=10)
     model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(3)])
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    history = model.fit(dataset, epochs=2, steps_per_epoch=3, verbose=0)
+    history = model.fit(dataset, epochs=2, steps_per_epoch=3, verbose=0, shuffle=False)
     assert np.isfinite(history.history["loss"]).all()
 
 
