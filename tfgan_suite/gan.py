@@ -4,12 +4,15 @@ One step on one batch of real images:
 
 1. `discriminator_steps` times: draw latents, generate fakes, update the discriminator on its share of the batch;
 2. draw latents, generate fakes, update the generator through the discriminator;
-3. move the averaged generator, count the images.
+3. each lazy penalty that is due: an update of its own;
+4. move the averaged generator, count the images.
 
 What differs between models comes in as objects (networks, loss, penalties, augmentation, EMA) or by one of six hooks:
 `sample_latents`, `sample_labels`, `generate_fakes`, `discriminate`, `compute_discriminator_loss`,
 `compute_generator_loss`. Hooks take tensors and return tensors.
 """
+
+import functools
 
 import keras
 import tensorflow as tf
@@ -233,69 +236,61 @@ class GAN(GenerativeModel):
     # === The step ===
 
     def train_step(self, data):
+        """One step. Each phase runs on all replicas; what is decided here is decided once for all of them."""
+        self._run(self._adversarial_phase, data)
+        for penalty in self.discriminator_penalties + self.generator_penalties:
+            if penalty.interval > 1:
+                # Not inside a replica: a replica may not meet the others (gradients, moments) under a condition.
+                due = tf.equal(tf.convert_to_tensor(self.steps) % penalty.interval, 0)
+                tf.cond(due, functools.partial(self._run, self._lazy_penalty_phase, data, penalty), lambda: None)
+        self._run(self._closing_phase, data)
+        return self.get_metrics_result()
+
+    def _run(self, phase, *arguments):
+        if tf.distribute.in_cross_replica_context():
+            self.distribute_strategy.run(phase, args=arguments)
+        else:  # Keras's own loop, or the caller's, is inside the one replica already.
+            phase(*arguments)
+
+    def _adversarial_phase(self, data):
+        """Discriminator updates, then the generator's."""
         real_images, real_labels = self._unpack(data)
         seed = fold(self.seed, "train_step", self.steps)
-
         for index in range(self.discriminator_steps):
-            # Every k-th image, so that the shares are the same ones for any number of replicas.
-            images = real_images[index :: self.discriminator_steps]
-            labels = None if real_labels is None else real_labels[index :: self.discriminator_steps]
+            images, labels = self._share(real_images, real_labels, index)
             step_seed = fold(seed, "discriminator", index)
             latents, fake_labels = self._draw(tf.shape(images)[0], step_seed)
             with tf.GradientTape() as generator_tape:
                 fake_images = self.generate_fakes(latents, fake_labels, fold(step_seed, "noise"))
             self._update_discriminator(images, tf.stop_gradient(fake_images), labels, fake_labels, step_seed)
 
-        generator_seed = fold(seed, "generator")
+        seed = fold(seed, "generator")
         if not self.reuse_fakes:
-            latents, fake_labels = self._draw(tf.shape(images)[0], generator_seed)
+            latents, fake_labels = self._draw(tf.shape(images)[0], seed)
             with tf.GradientTape() as generator_tape:
-                fake_images = self.generate_fakes(latents, fake_labels, fold(generator_seed, "noise"))
-        self._update_generator(generator_tape, latents, fake_images, fake_labels, images, labels, generator_seed)
-
-        batch_size = tf.shape(real_images)[0] * self.distribute_strategy.num_replicas_in_sync
-        decay = self.ema.decay_at(self.images_seen, self.steps, batch_size)
-        self.ema.update(self.ema_generator, self.generator, decay)
-        self.images_seen.assign_add(tf.cast(batch_size, tf.int64))
-        self.steps.assign_add(1)
-        return self.get_metrics_result()
+                fake_images = self.generate_fakes(latents, fake_labels, fold(seed, "noise"))
+        self._update_generator(generator_tape, latents, fake_images, fake_labels, images, labels, seed)
 
     def _update_discriminator(self, real_images, fake_images, real_labels, fake_labels, seed):
         discriminate = self._training_discriminate(seed)
-        penalties = [penalty for penalty in self.discriminator_penalties if penalty.interval == 1]
-        lazy_penalties = [penalty for penalty in self.discriminator_penalties if penalty.interval > 1]
-
-        def apply_penalty(penalty, real_logits):
-            def discriminate_images(images):
-                return discriminate(images, real_labels)
-
-            values = penalty(discriminate_images, real_images, fake_images, real_logits, fold(seed, penalty.name))
-            self._trackers[f"penalty/{penalty.name}"].update_state(values)
-            return self._reduce(values)
-
         with tf.GradientTape() as tape:
             losses, real_logits, fake_logits = self.compute_discriminator_loss(
                 discriminate, real_images, fake_images, real_labels, fake_labels
             )
-            loss = self._reduce(losses) + sum(apply_penalty(penalty, real_logits) for penalty in penalties)
+            loss = self._reduce(losses)
+            for penalty in self.discriminator_penalties:
+                if penalty.interval == 1:
+                    loss += self._discriminator_penalty(penalty, real_images, fake_images, real_labels, real_logits, seed)
             loss = self.discriminator_optimizer.scale_loss(loss)
         variables = self.discriminator.trainable_variables
-        gradients = tape.gradient(loss, variables)
-
-        for penalty in lazy_penalties:
-
-            def scaled_penalty(penalty=penalty):
-                logits = discriminate(real_images, real_labels) if penalty.uses_real_logits else None
-                return self.discriminator_optimizer.scale_loss(penalty.interval * apply_penalty(penalty, logits))
-
-            gradients = self._add_when_due(gradients, penalty, scaled_penalty, variables)
+        gradients = _dense(tape.gradient(loss, variables))
         self.discriminator_optimizer.apply(gradients, variables)
         if hasattr(self.augmentation, "update"):
             self.augmentation.update(real_logits)
-        self._track(
-            {"loss/discriminator": losses, "logits/real": real_logits, "logits/fake": fake_logits}
-            | {"gradient_norm/discriminator": tf.linalg.global_norm(gradients)}
-        )
+        self._track("loss/discriminator", losses)
+        self._track("logits/real", real_logits)
+        self._track("logits/fake", fake_logits)
+        self._track("gradient_norm/discriminator", tf.linalg.global_norm(gradients))
 
     def _update_generator(self, generator_tape, latents, fake_images, fake_labels, real_images, real_labels, seed):
         with tf.GradientTape() as tape:
@@ -307,35 +302,46 @@ class GAN(GenerativeModel):
         image_gradients = tape.gradient(loss, fake_images)
         variables = self.generator.trainable_variables
         # The chain rule in two parts: the fakes may be those that the discriminator has just been trained on.
-        gradients = generator_tape.gradient(fake_images, variables, output_gradients=image_gradients)
-
+        gradients = _dense(generator_tape.gradient(fake_images, variables, output_gradients=image_gradients))
         for penalty in self.generator_penalties:
-
-            def scaled_penalty(penalty=penalty):
-                values = penalty(self.generator, latents, fake_labels, fold(seed, penalty.name))
-                self._trackers[f"penalty/{penalty.name}"].update_state(values)
-                return self.generator_optimizer.scale_loss(penalty.interval * self._reduce(values))
-
-            gradients = self._add_when_due(gradients, penalty, scaled_penalty, variables)
+            if penalty.interval == 1:
+                with tf.GradientTape() as tape:
+                    loss = self.generator_optimizer.scale_loss(self._generator_penalty(penalty, latents, fake_labels, seed))
+                penalty_gradients = _dense(tape.gradient(loss, variables, unconnected_gradients="zero"))
+                gradients = [one + other for one, other in zip(gradients, penalty_gradients)]
         self.generator_optimizer.apply(gradients, variables)
-        self._track({"loss/generator": losses, "gradient_norm/generator": tf.linalg.global_norm(gradients)})
+        self._track("loss/generator", losses)
+        self._track("gradient_norm/generator", tf.linalg.global_norm(gradients))
 
-    def _add_when_due(self, gradients, penalty, scaled_penalty, variables):
-        """Adds a penalty's gradients on every `interval`-th step, and zeros on the others."""
+    def _lazy_penalty_phase(self, data, penalty):
+        """An update of its own for a penalty that is due, on fresh latents; it stands for `interval` steps."""
+        real_images, real_labels = self._share(*self._unpack(data), self.discriminator_steps - 1)
+        seed = fold(self.seed, "lazy_penalty", penalty.name, self.steps)
+        latents, fake_labels = self._draw(tf.shape(real_images)[0], seed)
+        of_generator = penalty in self.generator_penalties
+        network = self.generator if of_generator else self.discriminator
+        optimizer = self.generator_optimizer if of_generator else self.discriminator_optimizer
+        if not of_generator:
+            fake_images = tf.stop_gradient(self.generate_fakes(latents, fake_labels, fold(seed, "noise")))
+        with tf.GradientTape() as tape:
+            if of_generator:
+                value = self._generator_penalty(penalty, latents, fake_labels, seed)
+            else:
+                real_logits = None
+                if penalty.uses_real_logits:
+                    real_logits = self._training_discriminate(seed)(real_images, real_labels)
+                value = self._discriminator_penalty(penalty, real_images, fake_images, real_labels, real_logits, seed)
+            loss = optimizer.scale_loss(penalty.interval * value)
+        variables = network.trainable_variables
+        optimizer.apply(_dense(tape.gradient(loss, variables, unconnected_gradients="zero")), variables)
 
-        def penalty_gradients():
-            with tf.GradientTape() as tape:
-                value = scaled_penalty()
-            return tape.gradient(value, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-
-        def zeros():
-            return [tf.zeros_like(variable) for variable in variables]
-
-        if penalty.interval == 1:
-            extra = penalty_gradients()
-        else:
-            extra = tf.cond(tf.equal(self.steps % penalty.interval, 0), penalty_gradients, zeros)
-        return [more if gradient is None else gradient + more for gradient, more in zip(gradients, extra)]
+    def _closing_phase(self, data):
+        """Moves the averaged generator and counts."""
+        batch_size = tf.shape(self._unpack(data)[0])[0] * self.distribute_strategy.num_replicas_in_sync
+        decay = self.ema.decay_at(self.images_seen, self.steps, batch_size)
+        self.ema.update(self.ema_generator, self.generator, decay)
+        self.images_seen.assign_add(tf.cast(batch_size, tf.int64))
+        self.steps.assign_add(1)
 
     def test_step(self, data):
         """Losses and logits on images that are not trained on; the averaged generator makes the fakes."""
@@ -350,11 +356,13 @@ class GAN(GenerativeModel):
         losses, real_logits, fake_logits = self.compute_discriminator_loss(
             discriminate, real_images, fake_images, real_labels, fake_labels
         )
-        self._track({"loss/discriminator": losses, "logits/real": real_logits, "logits/fake": fake_logits})
-        generator_losses = self.compute_generator_loss(
-            discriminate, fake_images, fake_labels, real_images, real_labels
+        self._track("loss/discriminator", losses)
+        self._track("logits/real", real_logits)
+        self._track("logits/fake", fake_logits)
+        self._track(
+            "loss/generator",
+            self.compute_generator_loss(discriminate, fake_images, fake_labels, real_images, real_labels),
         )
-        self._track({"loss/generator": generator_losses})
         return {name: self._trackers[name].result() for name in list(self._trackers)[:4]}
 
     def call(self, latents, labels=None, training=False):
@@ -377,6 +385,11 @@ class GAN(GenerativeModel):
         if labels is None:
             raise ValueError("Expected batches of (images, labels), since num_classes is set. Received images alone.")
         return images, tf.reshape(tf.cast(labels, tf.int32), [-1])
+
+    def _share(self, images, labels, index):
+        """Every k-th image of a batch, k = `discriminator_steps`: the same images for any number of replicas."""
+        share = slice(index, None, self.discriminator_steps)
+        return images[share], None if labels is None else labels[share]
 
     def _draw(self, batch_size, seed):
         """Latents and labels of the fakes."""
@@ -404,9 +417,25 @@ class GAN(GenerativeModel):
             per_example, global_batch_size=tf.size(per_example) * self.distribute_strategy.num_replicas_in_sync
         )
 
-    def _track(self, values):
-        for name, value in values.items():
-            self._trackers[name].update_state(value)
+    def _discriminator_penalty(self, penalty, real_images, fake_images, real_labels, real_logits, seed):
+        discriminate = self._training_discriminate(fold(seed, penalty.name))
+        values = penalty(
+            lambda images: discriminate(images, real_labels),
+            real_images,
+            fake_images,
+            real_logits,
+            fold(seed, penalty.name),
+        )
+        self._track(f"penalty/{penalty.name}", values)
+        return self._reduce(values)
+
+    def _generator_penalty(self, penalty, latents, labels, seed):
+        values = penalty(self.generator, latents, labels, fold(seed, penalty.name))
+        self._track(f"penalty/{penalty.name}", values)
+        return self._reduce(values)
+
+    def _track(self, name, values):
+        self._trackers[name].update_state(values)
 
     # === Keras ===
 
@@ -415,19 +444,20 @@ class GAN(GenerativeModel):
         return list(self._trackers.values())
 
     def make_train_function(self, force=False):
-        """Keras's own loop fails with several steps on several replicas; this one is used there."""
-        if self.distribute_strategy.num_replicas_in_sync == 1:
+        """Under a strategy, a loop around `train_step`: Keras's own runs it inside a replica, and only singly."""
+        if self._distribute_strategy is None:
             return super().make_train_function(force)
         if self.train_function is not None and not force:
             return self.train_function
-        step = tf.function(self.train_step, jit_compile=True) if self.jit_compile else self.train_step
+        if self.jit_compile:
+            raise ValueError("Expected jit_compile=False under a distribution strategy. Received: jit_compile=True")
 
         @tf.function(reduce_retracing=True)
         def run_steps(iterator):
-            for _ in tf.range(self.steps_per_execution):
-                self.distribute_strategy.run(step, args=(next(iterator),))
-            logs = self.distribute_strategy.run(self.get_metrics_result)
-            return tf.nest.map_structure(lambda value: self.distribute_strategy.experimental_local_results(value)[0], logs)
+            with self.distribute_strategy.scope():
+                for _ in tf.range(self.steps_per_execution):
+                    self.train_step(next(iterator))
+                return self.get_metrics_result()
 
         self.train_function = run_steps
         return run_steps
@@ -463,6 +493,11 @@ class GAN(GenerativeModel):
 
     def compile_from_config(self, config):
         self.compile(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
+
+
+def _dense(gradients):
+    """Gradients of embeddings as plain tensors: replicas cannot exchange slices and tensors in one step."""
+    return [gradient if gradient is None else tf.convert_to_tensor(gradient) for gradient in gradients]
 
 
 def _call_network(network, inputs, labels, training=None):
