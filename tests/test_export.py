@@ -12,23 +12,14 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2, saved_model_pb2
 
+from tests.serving.conftest import lively_gan
 from tfgan_suite import export
 from tfgan_suite.data.dataset_info import DatasetInfo, RefusedInfo, ShardInfo, SplitInfo
 from tfgan_suite.errors import UserError
 from tfgan_suite.export import export_saved_model, load_generator, next_version
 from tfgan_suite.generative_model import GenerativeModel
-from tfgan_suite.models.dcgan.dcgan import DCGAN
 
 MAX_COUNT = 8
-
-
-def lively_gan(**arguments):
-    """An untrained DCGAN whose images are not all grey."""
-    gan = DCGAN(latent_size=8, base_channels=4, **arguments)
-    for variable in gan.ema_generator.weights:
-        if len(variable.shape) > 1:
-            variable.assign(variable * 8.0)
-    return gan
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +140,18 @@ def test_unconditional_and_mixed_precision(tmp_path, dtype):
     np.testing.assert_array_equal(signature(**inputs)["images"], gan.generate(2))
     with pytest.raises(UserError, match="unconditional"):
         load_generator(path).generate(1, labels=0)
+
+
+def test_a_model_on_two_replicas(tmp_path, two_replicas):
+    with two_replicas.scope():
+        gan = lively_gan(image_shape=(16, 16, 1), num_classes=3)
+        gan.compile()
+    path = export_saved_model(gan, tmp_path / "digits", max_count=4)
+    images = tf.saved_model.load(str(path)).signatures["generate"](**seeded(4, seed=2))["images"]
+    np.testing.assert_array_equal(images, gan.generate(4, seed=2))
+    weights = [*gan.ema_generator.weights, *gan.discriminator.weights]
+    saved = tf.train.list_variables(f"{path}/variables/variables")
+    assert len([name for name, _ in saved if name.endswith("VARIABLE_VALUE")]) == len(weights)
 
 
 def test_models_that_are_no_gans(tmp_path):
