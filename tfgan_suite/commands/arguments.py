@@ -1,0 +1,77 @@
+"""Types of arguments that several commands take."""
+
+import argparse
+import json
+import math
+
+
+def positive_int(text):
+    """A whole number >= 1."""
+    return _number(int, text, lambda value: value >= 1, "a whole number >= 1")
+
+
+def natural_int(text):
+    """A whole number >= 0."""
+    return _number(int, text, lambda value: value >= 0, "a whole number >= 0")
+
+
+def whole_int(text):
+    """Any whole number."""
+    return _number(int, text, lambda value: True, "a whole number")
+
+
+def fraction(text):
+    """A number from 0 to 1."""
+    return _number(float, text, lambda value: 0.0 <= value <= 1.0, "a number from 0 to 1")
+
+
+def _number(convert, text, accept, expected):
+    try:
+        value = convert(text.replace(",", "").replace("_", ""))
+    except ValueError:
+        value = math.nan
+    if math.isnan(value) or not accept(value):
+        raise argparse.ArgumentTypeError(f"Expected {expected}. Received: {text!r}")
+    return value
+
+
+def assignment(text):
+    """`name=value` as a pair. The value is read as JSON (`8`, `0.5`, `true`, `null`, `[64, 64, 3]`), else as text."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise argparse.ArgumentTypeError(f"Expected name=value. Received: {text!r}")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value
+
+
+def share(text):
+    """`name=fraction` as a pair, for splits."""
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise argparse.ArgumentTypeError(f"Expected name=fraction, such as train=0.9. Received: {text!r}")
+    return name, fraction(value)
+
+
+def size(text):
+    """`64` as an int, `64x48` as (height, width)."""
+    parts = [
+        _number(int, part, lambda value: value >= 1, "a size in pixels, such as 64 or 64x48")
+        for part in text.split("x")
+    ]
+    if len(parts) > 2:
+        raise argparse.ArgumentTypeError(f"Expected a size in pixels, such as 64 or 64x48. Received: {text!r}")
+    return parts[0] if len(parts) == 1 else tuple(parts)
+
+
+def labels(text):
+    """`all`, or whole numbers with commas between, as a tuple."""
+    if text == "all":
+        return text
+    return tuple(natural_int(part) for part in text.split(","))
+
+
+def examples(*lines):
+    """The end of a command's help."""
+    return "examples:\n" + "\n".join(f"  {line}" for line in lines)

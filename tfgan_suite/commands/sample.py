@@ -1,0 +1,57 @@
+"""`tfgan-suite sample`: pictures of a model."""
+
+from tfgan_suite.commands import arguments
+
+
+def add_parser(subparsers):
+    parser = subparsers.add_parser(
+        "sample",
+        help="draw pictures with a model",
+        description="Writes a grid of generated images. The same seed gives the same pictures, in Python and from a "
+        "server too.",
+        epilog=arguments.examples(
+            "tfgan-suite sample saved_models/digits",
+            "tfgan-suite sample runs/digits --count 20 --labels 7 --seed 3 --output sevens.png",
+            "tfgan-suite sample runs/digits --labels 2,0,2,6 --columns 4",
+            "tfgan-suite sample runs/digits/model.keras --interpolate 9 --output between.png",
+            "tfgan-suite sample runs/digits --count 1,000 --separate pictures",
+        ),
+    )
+    parser.add_argument("model", help="a run, a .keras file or an exported model")
+    parser.add_argument("--output", default="samples.png", metavar="FILE", help="the grid (default: samples.png)")
+    parser.add_argument("--count", type=arguments.positive_int, help="images; by default a grid of eight rows")
+    parser.add_argument("--seed", type=arguments.whole_int, default=0)
+    parser.add_argument(
+        "--labels",
+        type=arguments.labels,
+        metavar="N,N,...",
+        help="classes, repeated in turn; `all` (default): one a column",
+    )
+    parser.add_argument(
+        "--truncation", type=arguments.fraction, default=1.0, help="less: fewer odd pictures, less variety"
+    )
+    parser.add_argument("--columns", type=arguments.positive_int)
+    parser.add_argument("--scale", type=arguments.positive_int, default=1, help="enlarge each pixel of the grid")
+    parser.add_argument(
+        "--interpolate", type=arguments.positive_int, metavar="STEPS", help="rows lead from one image to another"
+    )
+    parser.add_argument("--separate", metavar="DIR", help="also write each image to its own file")
+    return parser
+
+
+def run(args):
+    from tfgan_suite import runs, sampling
+
+    paths = sampling.write_samples(
+        runs.load_model(args.model),
+        args.output,
+        count=args.count,
+        seed=args.seed,
+        labels=args.labels,
+        truncation=args.truncation,
+        columns=args.columns,
+        scale=args.scale,
+        interpolate=args.interpolate,
+        separate_dir=args.separate,
+    )
+    print(f"{paths[0]}" + (f" and {len(paths) - 1:,} files in {args.separate}" if args.separate else ""))

@@ -1,0 +1,72 @@
+"""`tfgan-suite train`: one flag for each field of `TrainConfig`."""
+
+import argparse
+import dataclasses
+
+from tfgan_suite.commands import arguments
+from tfgan_suite.config import TrainConfig
+from tfgan_suite.data.dataset_info import DatasetInfo
+
+
+def add_parser(subparsers):
+    defaults = {field.name: field.default for field in dataclasses.fields(TrainConfig)}
+    parser = subparsers.add_parser(
+        "train",
+        help="train a model, or go on with a run that was stopped",
+        description="Trains until --images have been seen. Stop it at any moment and give the same command again: it "
+        "goes on, to the same weights as without the stop.",
+        epilog=arguments.examples(
+            "tfgan-suite train --preset dcgan_digits_32 --data data/digits --run runs/digits",
+            "tfgan-suite train --preset dcgan --data data/photos --run runs/photos --images 500,000 --dry-run",
+            "tfgan-suite train --preset dcgan --data data/photos --run runs/small --set base_channels=32 --set kernel_size=4",
+            "tensorboard --logdir runs/digits/tensorboard",
+        ),
+    )
+    parser.add_argument("--data", dest="data_dir", required=True, metavar="DIR", help="what `prepare` wrote")
+    parser.add_argument("--run", dest="run_dir", required=True, metavar="DIR", help="where everything is written")
+    parser.add_argument("--preset", default=defaults["preset"], help="a preset, or a model for its paper's settings")
+    parser.add_argument(
+        "--set", dest="model", type=arguments.assignment, action="append", default=[], metavar="NAME=VALUE",
+        help="an argument of the model's constructor, in place of the preset's",
+    )  # fmt: skip
+    parser.add_argument("--images", dest="total_images", type=arguments.positive_int, help="images to train on")
+    parser.add_argument("--batch-size", type=arguments.positive_int)
+    parser.add_argument("--images-per-tick", type=arguments.positive_int, help="between checkpoints and pictures")
+    parser.add_argument("--seed", type=arguments.natural_int, default=defaults["seed"])
+    parser.add_argument(
+        "--conditional",
+        action=argparse.BooleanOptionalAction,
+        help="use the data's classes (default: if there are any)",
+    )
+    parser.add_argument("--horizontal-flip", action="store_true", help="mirror half of the images")
+    parser.add_argument(
+        "--score-every-ticks", type=arguments.whole_int, default=defaults["score_every_ticks"],
+        help="0: only at the end (default), -1: never",
+    )  # fmt: skip
+    parser.add_argument("--score-images", type=arguments.positive_int, help="generated images of one scoring")
+    parser.add_argument("--keep-checkpoints", type=arguments.positive_int, default=defaults["keep_checkpoints"])
+    parser.add_argument("--steps-per-execution", type=arguments.positive_int, default=defaults["steps_per_execution"])
+    parser.add_argument("--jit-compile", action="store_true", help="compile the step with XLA")
+    parser.add_argument("--dry-run", action="store_true", help="print what would be done, with estimates, and stop")
+    return parser
+
+
+def config_of(args):
+    """The `TrainConfig` that parsed arguments stand for."""
+    values = {field.name: getattr(args, field.name) for field in dataclasses.fields(TrainConfig)}
+    return TrainConfig(**{**values, "model": dict(args.model)})
+
+
+def run(args):
+    from tfgan_suite.estimate import build_model, estimate_training
+    from tfgan_suite.training import resolve, train
+
+    config = config_of(args)
+    if args.dry_run:
+        print(estimate_training(config))
+        return
+    build_model(resolve(config, DatasetInfo.load(config.data_dir)))  # Refuses wrong --set before anything is written.
+    result = train(config)
+    if result.evaluation:
+        print(result.evaluation)
+    print(f"Written to {result.run_dir}. To go on: tfgan-suite report {result.run_dir}")

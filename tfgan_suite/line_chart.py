@@ -1,0 +1,117 @@
+"""Line charts as SVG text, for the report: axes, labels, legend, nothing to load."""
+
+import html
+import math
+
+WIDTH, HEIGHT = 460, 270
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 40, 44
+_MAX_POINTS = 400
+
+
+def line_chart(series, *, title, x_label, y_label):
+    """Draws series over a common axis.
+
+    Args:
+        series: Dict of legend text to a list of `(x, y)`; points that are not finite are left out.
+        title: For readers of the screen, and above the chart.
+        x_label: Below the axis.
+        y_label: Left of the axis.
+
+    Returns:
+        An `<svg>` element. Colours are the CSS variables `--series-1`, `--series-2`, ..., `--axis` and `--text`.
+
+    Example:
+
+    >>> line_chart({"loss": [(0, 1.0), (10, 0.5)]}, title="Loss", x_label="steps", y_label="loss")[:4]
+    '<svg'
+    """
+    series = {
+        name: _thin([point for point in points if all(map(math.isfinite, point))]) for name, points in series.items()
+    }
+    series = {name: points for name, points in series.items() if points}
+    points = [point for one in series.values() for point in one]
+    if not points:
+        return ""
+    x_ticks = axis_ticks(min(0, *(x for x, _ in points)), max(x for x, _ in points))
+    y_ticks = axis_ticks(min(y for _, y in points), max(y for _, y in points))
+
+    def place(x, y):
+        across = (x - x_ticks[0]) / (x_ticks[-1] - x_ticks[0])
+        up = (y - y_ticks[0]) / (y_ticks[-1] - y_ticks[0])
+        return (
+            _LEFT + across * (WIDTH - _LEFT - _RIGHT),
+            HEIGHT - _BOTTOM - up * (HEIGHT - _TOP - _BOTTOM),
+        )
+
+    parts = [
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{html.escape(title)}">',
+        *_grid(x_ticks, y_ticks, place),
+        _text(_LEFT, 14, title, "chart-title"),
+        _text((WIDTH + _LEFT) / 2, HEIGHT - 6, x_label, "middle"),
+        f'<text class="middle" transform="translate(12 {(_TOP + HEIGHT - _BOTTOM) / 2:.0f}) rotate(-90)">'
+        f"{html.escape(y_label)}</text>",
+    ]
+    legend_x = _LEFT
+    for number, (name, line) in enumerate(series.items(), start=1):
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(*point) for point in line))
+        color = f"var(--series-{number})"
+        parts.append(f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="1.8"/>')
+        if len(series) > 1:
+            parts.append(f'<rect x="{legend_x}" y="23" width="12" height="3" fill="{color}"/>')
+            parts.append(_text(legend_x + 17, 29, name, ""))
+            legend_x += 30 + 6.6 * len(name)
+    return "".join([*parts, "</svg>"])
+
+
+def axis_ticks(low, high):
+    """Three to seven round numbers that enclose `low` and `high`.
+
+    Example:
+
+    >>> axis_ticks(0.2, 3.7)
+    [0.0, 1.0, 2.0, 3.0, 4.0]
+    """
+    if high <= low:
+        low, high = low - 0.5, high + 0.5
+    magnitude = 10.0 ** math.floor(math.log10((high - low) / 4))
+    step = next(magnitude * factor for factor in (1, 2, 5, 10, 20) if (high - low) / (magnitude * factor) <= 5)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [round(number * step, 12) for number in range(first, last + 1)]
+
+
+def format_number(value):
+    """`250,000` as `250k`, others as they are, short.
+
+    Example:
+
+    >>> [format_number(value) for value in (0.25, 1500, 250_000, 2_000_000)]
+    ['0.25', '1.5k', '250k', '2M']
+    """
+    for size, suffix in ((1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:g}{suffix}"
+    return f"{value:g}"
+
+
+def _grid(x_ticks, y_ticks, place):
+    parts = []
+    for y in y_ticks:
+        left, level = place(x_ticks[0], y)
+        parts.append(f'<line x1="{left:.1f}" x2="{WIDTH - _RIGHT}" y1="{level:.1f}" y2="{level:.1f}"/>')
+        parts.append(_text(left - 6, level + 4, format_number(y), "end"))
+    for x in x_ticks:
+        across, bottom = place(x, y_ticks[0])
+        parts.append(f'<line x1="{across:.1f}" x2="{across:.1f}" y1="{bottom:.1f}" y2="{bottom + 4:.1f}"/>')
+        parts.append(_text(across, bottom + 18, format_number(x), "middle"))
+    return parts
+
+
+def _text(x, y, text, css_class):
+    return f'<text x="{x:.1f}" y="{y:.1f}" class="{css_class}">{html.escape(text)}</text>'
+
+
+def _thin(points):
+    if len(points) <= _MAX_POINTS:
+        return points
+    step = math.ceil(len(points) / _MAX_POINTS)
+    return [*points[::step], points[-1]]

@@ -1,0 +1,204 @@
+"""What a path given by a user stands for: a run, a `.keras` file or an exported model; and what is known of it."""
+
+import dataclasses
+from pathlib import Path
+
+from tfgan_suite.config import TrainConfig
+from tfgan_suite.data.dataset_info import DatasetInfo
+from tfgan_suite.errors import UserError
+from tfgan_suite.metrics.results import Evaluation, compare
+
+MODEL_NAME = "model.keras"
+_KINDS = "a run's directory, a .keras file, or an exported model such as saved_models/digits"
+
+
+@dataclasses.dataclass(frozen=True)
+class RunFiles:
+    """What lies in a run's directory, or beside a model.
+
+    Attributes:
+        directory: The run's directory.
+        config: Its `TrainConfig`.
+        dataset_info: Of its data, or `None` if the data is no longer there.
+        scores: Its `Evaluation`, or `None` if it has not been scored.
+    """
+
+    directory: Path
+    config: TrainConfig
+    dataset_info: DatasetInfo | None
+    scores: Evaluation | None
+
+    @classmethod
+    def load(cls, directory):
+        """Reads the description of a run.
+
+        Raises:
+            UserError: The directory holds no run.
+        """
+        directory = Path(directory)
+        if not (directory / "config.json").is_file():
+            raise UserError(f"{str(directory)!r} holds no run: there is no config.json. Expected what `train` wrote.")
+        config = TrainConfig.load(directory / "config.json")
+        has_data = (Path(config.data_dir) / "dataset_info.json").is_file()
+        has_scores = (directory / "metrics.json").is_file()
+        return cls(
+            directory,
+            config,
+            DatasetInfo.load(config.data_dir) if has_data else None,
+            Evaluation.load(directory) if has_scores else None,
+        )
+
+
+def find_run(path):
+    """The `RunFiles` of a run's directory or of a file in one; `None` for anything else."""
+    path = Path(path)
+    directory = path.parent if path.suffix == ".keras" else path
+    return RunFiles.load(directory) if (directory / "config.json").is_file() else None
+
+
+def load_model(path):
+    """Loads the model that a path stands for, ready to generate.
+
+    Args:
+        path: A run's directory (one that is not finished gives its newest checkpoint), a `.keras` file, or
+            `saved_models/NAME[/VERSION]`.
+
+    Returns:
+        A `GenerativeModel`.
+
+    Raises:
+        UserError: There is none of these.
+
+    Example:
+
+    >>> load_model("runs/digits").generate(4).shape
+    (4, 32, 32, 1)
+    """
+    path = Path(path)
+    if path.suffix == ".keras" or (path / MODEL_NAME).is_file():
+        return _load_keras(path if path.suffix == ".keras" else path / MODEL_NAME)
+    if (path / "config.json").is_file():
+        return _load_checkpoint(RunFiles.load(path))
+    if not path.exists():
+        raise UserError(f"There is no {str(path)!r}. Expected {_KINDS}.")
+    from tfgan_suite.export import load_generator
+
+    try:
+        return load_generator(path)
+    except UserError as error:
+        raise UserError(f"{error} Or {_KINDS}.") from error
+
+
+def _load_keras(path):
+    import keras
+
+    # Registers the classes that the file names.
+    from tfgan_suite.generative_model import GenerativeModel
+    from tfgan_suite.training import all_presets
+
+    all_presets()
+    if not path.is_file():
+        raise UserError(f"There is no file {str(path)!r}. Expected {_KINDS}.")
+    try:
+        model = keras.models.load_model(path, compile=False)
+    except (ValueError, TypeError, OSError, KeyError) as error:
+        raise UserError(f"{str(path)!r} is not a model of this suite: {str(error).splitlines()[0]}") from error
+    if not isinstance(model, GenerativeModel):
+        raise UserError(f"{str(path)!r} holds a {type(model).__name__}. Expected a model of this suite.")
+    return model
+
+
+def _load_checkpoint(run):
+    from tfgan_suite.training import resolve, resume
+
+    if run.dataset_info is None:
+        raise UserError(
+            f"The run {str(run.directory)!r} is not finished, and its data {run.config.data_dir!r} is not there. "
+            "Expected the data, to know the model's shape."
+        )
+    model = resolve(run.config, run.dataset_info).build()
+    model.compile()
+    if resume(model, run.directory) == 0:
+        raise UserError(f"The run {str(run.directory)!r} has no checkpoint yet. Expected one, or a model.keras.")
+    return model
+
+
+def evaluate_model(path, data_dir=None, *, classifier=False, output_dir=None, **options):
+    """Scores the model that a path stands for.
+
+    Args:
+        path: As in `load_model`.
+        data_dir: Prepared data set; by default that of the run.
+        classifier: Whether to look with a classifier of the data's classes too.
+        output_dir: Where to add the rows to `metrics.json`; by default the run's directory, for other models nowhere.
+        **options: Of `tfgan_suite.evaluate`.
+
+    Raises:
+        UserError: No model, no data, or they do not fit together.
+    """
+    from tfgan_suite.evaluation import evaluate
+
+    run = find_run(path)
+    if data_dir is None and run is None:
+        raise UserError(f"Expected --data with a prepared data set, since {str(path)!r} is not a run.")
+    DatasetInfo.load(data_dir or run.config.data_dir).split(options.get("split", "train"))
+    return evaluate(
+        load_model(path),
+        data_dir or run.config.data_dir,
+        extractor=["efficientnet-lite0", "dataset-classifier"] if classifier else "efficientnet-lite0",
+        output_dir=output_dir or (run.directory if run else None),
+        **options,
+    )
+
+
+def export_run(path, export_path, **options):
+    """Exports the model that a path stands for, with what is known of its data and scores.
+
+    Args:
+        path: As in `load_model`.
+        export_path: `saved_models/NAME[/VERSION]`.
+        **options: Of `tfgan_suite.export_saved_model`.
+
+    Returns:
+        The directory of the version.
+
+    Raises:
+        UserError: No model, or the version exists.
+    """
+    from tfgan_suite.export import export_saved_model
+
+    run = find_run(path)
+    return export_saved_model(
+        load_model(path),
+        export_path,
+        dataset_info=run.dataset_info if run else None,
+        scores=run.scores if run else None,
+        **options,
+    )
+
+
+def compare_scores(first, second, allow=()):
+    """The scores of the same name of two runs side by side, as text, the latest row of each name.
+
+    Args:
+        first: A run's directory or a `metrics.json`.
+        second: Another.
+        allow: Names in the protocol that may differ.
+
+    Raises:
+        UserError: No scores, none of the same name, or scores of one name that were not made in the same way.
+    """
+    evaluations = [Evaluation.load(path) for path in (first, second)]
+    names = [list(dict.fromkeys(row.name for row in evaluation)) for evaluation in evaluations]
+    common = [name for name in names[0] if name in names[1]]
+    if not common:
+        raise UserError(
+            f"There is no score of the same name in both. {first} has: {', '.join(names[0]) or 'none'}; "
+            f"{second} has: {', '.join(names[1]) or 'none'}."
+        )
+    width = max(len(name) for name in common)
+    lines = [f"{'score':<{width}}  {'first':>10}  {'second':>10}  better"]
+    for name in common:
+        comparison = compare(*(evaluation[name] for evaluation in evaluations), allow=allow)
+        lines.append(f"{name:<{width}}  {comparison.first:>10.5g}  {comparison.second:>10.5g}  {comparison.better}")
+    return "\n".join(lines)
