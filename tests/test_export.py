@@ -341,7 +341,7 @@ def test_model_card_tells_where_it_comes_from(tmp_path):
 
     gan = lively_gan(image_shape=(16, 16, 1), num_classes=3, seed=4)
     gan.images_seen.assign(1234)
-    scores = [Row("frechet_distance_5k", np.float32(41.5), {"extractor": "efficientnet-lite0"})]
+    scores = [Row("frechet_distance_5k", np.float32(41.5), {"extractor": "efficientnet-lite0", "limit": np.inf})]
     path = export_saved_model(
         gan, tmp_path / "numerals" / "12", dataset_info=info, scores=scores, description="Numerals.", licence="MIT"
     )
@@ -351,7 +351,11 @@ def test_model_card_tells_where_it_comes_from(tmp_path):
     assert card["data"]["licence"] == "CC0-1.0" and card["data"]["fingerprint"] == info.fingerprint
     assert card["data"]["class_names"] == ["zero", "one", "two"]
     assert card["scores"] == [
-        {"metric": "frechet_distance_5k", "value": 41.5, "protocol": {"extractor": "efficientnet-lite0"}}
+        {
+            "metric": "frechet_distance_5k",
+            "value": 41.5,
+            "protocol": {"extractor": "efficientnet-lite0", "limit": "inf"},
+        }
     ]
     assert card["serving"]["max_count"] == 64
     assert card["serving"]["signatures"]["serving_default"]["inputs"]["latents"] == {
@@ -371,6 +375,11 @@ def test_model_card_tells_where_it_comes_from(tmp_path):
         "`generate_png`",
     ):
         assert said in text
+
+    with pytest.raises(UserError, match=r"Received: images \(16, 16, 1\), 3 classes"):
+        export_saved_model(lively_gan(image_shape=(16, 16, 1), num_classes=4), tmp_path / "x", dataset_info=info)
+    with pytest.raises(UserError, match="Received: images"):
+        export_saved_model(Stripes(), tmp_path / "x", dataset_info=info)
 
 
 # === Names, versions, accidents ===

@@ -60,7 +60,8 @@ def export_saved_model(
         The directory of the version.
 
     Raises:
-        UserError: The version exists, the path has no usable name or version, or the model makes no finite images.
+        UserError: The version exists, the path has no usable name or version, the data do not fit the model, or the
+            model makes no finite images.
 
     Example:
 
@@ -69,6 +70,7 @@ def export_saved_model(
     """
     if max_count < 1:
         raise UserError(f"Expected max_count >= 1. Received: max_count={max_count}")
+    _check_dataset(model, dataset_info)
     directory, version = _split_path(Path(path))
     final = directory / str(version)
     if final.exists() and not overwrite:
@@ -182,6 +184,19 @@ class ExportedGenerator(GenerativeModel):
         if self.num_classes is not None:
             inputs["labels"] = tf.constant([] if labels is None else labels, tf.int32)
         return self._loaded.signatures["generate"](**inputs)["images"].numpy()
+
+
+def _check_dataset(model, dataset_info) -> None:
+    """Refuses a card that would tell of other data than the model can have seen."""
+    if dataset_info is None:
+        return
+    model_has = tuple(model.image_shape), model.num_classes
+    data_has = tuple(dataset_info.image_shape), dataset_info.num_classes
+    if model_has[0] != data_has[0] or None not in (model_has[1], data_has[1]) and model_has[1] != data_has[1]:
+        raise UserError(
+            f"Expected dataset_info of the model's training data: images {model_has[0]}, {model_has[1]} classes. "
+            f"Received: images {data_has[0]}, {data_has[1]} classes."
+        )
 
 
 # === Paths ===

@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import json
+import math
 import platform
 from collections.abc import Mapping
 from pathlib import Path
@@ -91,7 +92,7 @@ def write_model_card(version_directory, card: Mapping) -> None:
     """Writes `model_card.json` and, of the same content, `model_card.md`."""
     path = Path(version_directory, CARD_JSON)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(card, indent=2, ensure_ascii=False, allow_nan=True) + "\n", "utf-8")
+    path.write_text(json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
     Path(version_directory, CARD_MARKDOWN).write_text(_markdown(card), "utf-8")
 
 
@@ -104,7 +105,9 @@ def plain(value):
     if isinstance(value, (list, tuple, set, frozenset)):
         return [plain(item) for item in value]
     if isinstance(value, (np.generic, np.ndarray)):
-        return value.tolist()
+        return plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # JSON has no number for it.
     if isinstance(value, (str, int, float, bool, type(None))):
         return value
     return str(value)
