@@ -173,7 +173,13 @@ def train(config, progress=True):
             horizontal_flip=config.horizontal_flip,
         )
         model.fit(
-            dataset, initial_epoch=first_tick, epochs=end_tick, steps_per_epoch=steps, callbacks=callbacks, verbose=0
+            dataset,
+            initial_epoch=first_tick,
+            epochs=end_tick,
+            steps_per_epoch=steps,
+            callbacks=callbacks,
+            shuffle=False,  # The data set is shuffled by its own seed; Keras would warn that it cannot.
+            verbose=0,
         )
     model.save(run_dir / "model.keras")
     scores = _evaluate(model, config, progress) if config.score_every_ticks >= 0 else None
