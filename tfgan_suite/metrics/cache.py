@@ -1,5 +1,6 @@
 """A directory of results that are costly and depend only on what their key says."""
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -71,7 +72,8 @@ class ArrayCache:
         except OSError as error:
             _LOGGER.warning("Could not write the cache file %s (%s): it will be computed anew next time.", path, error)
         finally:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # Where nothing could be written there is nothing to remove.
+                temporary.unlink(missing_ok=True)
 
     def _path(self, key: Mapping) -> Path:
         return self._directory / f"{self._kind}-{hashlib.sha256(_as_text(key).encode()).hexdigest()[:24]}.npz"

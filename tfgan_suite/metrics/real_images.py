@@ -58,19 +58,22 @@ class RealImages:
 
     def _describe_by_reading(self) -> None:
         """A data set that comes from anywhere is identified by its pixels and labels."""
-        digest, count, shapes, class_counts = hashlib.sha256(), 0, set(), np.zeros(0, int)
+        count, shapes, class_counts = 0, set(), np.zeros(0, int)
+        digests = [hashlib.sha256(), hashlib.sha256()]  # Apart: the batch size must not matter.
         for images, labels in self.batches():
-            digest.update(np.ascontiguousarray(images).tobytes())
+            digests[0].update(np.ascontiguousarray(images).tobytes())
             count += len(images)
             shapes.add(images.shape[1:])
             if labels is not None:
-                digest.update(labels.tobytes())
+                digests[1].update(labels.tobytes())
                 found = np.bincount(labels, minlength=len(class_counts))
                 found[: len(class_counts)] += class_counts
                 class_counts = found
         if len(shapes) != 1:
             raise UserError(f"Expected images of one shape. Received: {sorted(shapes) or 'no images'}.")
-        self.fingerprint, self.num_images, self.image_shape = digest.hexdigest()[:16], count, shapes.pop()
+        self.num_images, self.image_shape = count, shapes.pop()
+        content = [self.image_shape, *(digest.hexdigest() for digest in digests)]
+        self.fingerprint = hashlib.sha256(repr(content).encode()).hexdigest()[:16]
         self.class_counts = (
             tuple(class_counts.tolist()) if len(class_counts) > 1 else None
         )  # All labels 0: a set without classes.
