@@ -118,7 +118,7 @@ def _import_tensorflow_quietly():
         standard_error = os.dup(2)
         os.dup2(said.fileno(), 2)
         try:
-            importlib.import_module("tensorflow")
+            importlib.import_module("tensorflow").get_logger().setLevel("ERROR")
         except BaseException:
             said.seek(0)
             os.write(standard_error, said.read())

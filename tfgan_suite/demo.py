@@ -247,7 +247,7 @@ def ask_server(directory, model):
                     "protocol": protocol,
                     "request": request,
                     "response": response,
-                    "png": encode_png(make_grid(images, 5)),
+                    "png": encode_png(make_grid(images, len(images))),
                     "caption": f"{len(images)} images, answered in {milliseconds:,.0f} ms",
                 }
             )

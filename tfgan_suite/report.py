@@ -167,7 +167,7 @@ def _paths_between(model):
     return _section(
         "Between two pictures",
         f'<p class="soft">{text} from one random latent to another in {steps} even steps.</p>'
-        + _image(grid, "Rows of images that change step by step", "wide"),
+        + _image(grid, "Rows of images that change step by step", "medium"),
     )
 
 
@@ -246,11 +246,11 @@ def _scores(scores):
         )
         note = _SCORE_NOTES.get(row.protocol["metric"], "")
         rows.append(
-            f'<tr><td class="name"><code>{html.escape(row.name)}</code></td>'
-            f'<td class="number"><b>{_value(row)}</b></td><td class="number">{_value(reference) if reference else ""}</td>'
-            f"<td>{row.direction}</td><td>{html.escape(row.protocol['extractor'])}"
-            f'<div class="note">{html.escape(note)}</div><details><summary>protocol</summary><dl>{protocol}</dl></details>'
-            "</td></tr>"
+            f'<tr class="first"><td><code>{html.escape(row.name)}</code></td><td class="number"><b>{_value(row)}</b></td>'
+            f'<td class="number">{_value(reference) if reference else ""}</td></tr>'
+            f'<tr><td colspan="3" class="note">{row.direction.capitalize()} is better. Looked at with '
+            f"{html.escape(row.protocol['extractor'])}. {html.escape(note)}"
+            f"<details><summary>protocol</summary><dl>{protocol}</dl></details></td></tr>"
         )
     note = ""
     if real:
@@ -260,9 +260,8 @@ def _scores(scores):
         )
     return _section(
         "Scores",
-        '<div class="scroll"><table><thead><tr><th>score</th><th class="number">generated</th>'
-        '<th class="number">real images</th><th>better</th><th>looked at with</th></tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>{note}",
+        '<table class="scores"><thead><tr><th>score</th><th class="number">generated</th>'
+        f'<th class="number">real images</th></tr></thead><tbody>{"".join(rows)}</tbody></table>{note}',
     )
 
 
@@ -277,9 +276,9 @@ def _served(serving):
     for exchange in serving["exchanges"]:
         parts.append(
             f"<h3>{html.escape(exchange['protocol'])}</h3><pre><code>{html.escape(exchange['request'])}</code></pre>"
-            f"<pre><code>{html.escape(exchange['response'])}</code></pre><div class=pair><figure>"
-            f'<img class="wide" src="data:image/png;base64,{exchange["png"]}" alt="Images that the server sent">'
-            f"<figcaption>{html.escape(exchange['caption'])}</figcaption></figure></div>"
+            f"<pre><code>{html.escape(exchange['response'])}</code></pre><figure>"
+            f'<img class="medium" src="data:image/png;base64,{exchange["png"]}" alt="Images that the server sent">'
+            f"<figcaption>{html.escape(exchange['caption'])}</figcaption></figure>"
         )
     return _section(
         "Served",
@@ -363,7 +362,7 @@ def _making(run, demo):
             for name, seconds in [*stages.items(), ("together", sum(stages.values()))]
         )
         parts.append(
-            f"<table><thead><tr><th>stage</th><th class=number>min:s</th></tr></thead><tbody>{rows}</tbody></table>"
+            f"<table class=stages><thead><tr><th>stage</th><th class=number>min:s</th></tr></thead><tbody>{rows}</tbody></table>"
         )
     parts.append(_definitions([*_versions(), ("processors", str(os.cpu_count())), ("machine", platform.machine())]))
     config = json.dumps({name: value for name, value in vars(run.config).items()}, indent=2)
