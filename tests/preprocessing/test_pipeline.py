@@ -80,6 +80,21 @@ def test_digits_are_whole_and_small(tmp_path):
     assert on_disk <= 1.2 * optimised_bytes, f"{on_disk:,} bytes against {optimised_bytes:,}"
 
 
+def test_small_drawings_are_small_on_disk(tmp_path):
+    """Pictures whose PNG is shorter than the names and sizes in their record."""
+    drawings = np.zeros([300, 64, 64, 3], np.uint8)
+    optimised_bytes = 0
+    for number, drawing in enumerate(drawings):
+        drawing[number % 50 : number % 50 + 10, number // 10 : number // 10 + 9] = RNG.integers(0, 256, 3)
+        buffer = io.BytesIO()
+        Image.fromarray(drawing).save(buffer, "PNG", optimize=True)
+        optimised_bytes += len(buffer.getvalue())
+    assert optimised_bytes / 300 < 200
+    prepare(drawings, tmp_path / "out")
+    on_disk = sum(len(content) for content in content_of(tmp_path / "out").values())
+    assert on_disk <= 1.2 * optimised_bytes, f"{on_disk:,} bytes against {optimised_bytes:,}"
+
+
 def test_splits_are_functions_of_the_content(tmp_path):
     splits = {"train": 0.8, "validation": 0.1, "test": 0.1}
     info = prepare(NOISE, tmp_path / "a", splits=splits)
@@ -380,8 +395,8 @@ def test_a_killed_preparation_finishes_to_the_same_bytes(tmp_path):
     )
     prepare(NOISE, tmp_path / "whole", num_shards=3)
     names = set(content_of(tmp_path / "whole"))
-    # Renames in order: 1 plan, 6 for three blocks, 6 for three shards and their journal, 3 published, 1 description.
-    for killed_at in (3, 9, 15, 17):
+    # Renames in order: 1 plan, 3 items, 6 for three blocks, 6 for shards and their journal, 3 published, 1 description.
+    for killed_at in (6, 12, 18, 20):
         out = tmp_path / f"killed {killed_at}"
         result = subprocess.run(
             [sys.executable, "-c", script, str(out), str(killed_at)], capture_output=True, timeout=120

@@ -25,7 +25,10 @@ from tfgan_suite.errors import UserError, unknown_name
 
 
 class SourceItem(NamedTuple):
-    """One image to prepare: its name within the source, its label (None: no labels) and where the reader finds it."""
+    """One image to prepare: its name within the source, its label (None: no labels) and where the reader finds it.
+
+    The address is a JSON value: a path, a number, a list of them.
+    """
 
     name: str
     label: int | None

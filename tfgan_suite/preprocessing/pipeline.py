@@ -235,6 +235,8 @@ class _Job:
             write_atomically(plan_path, text.encode())
         for temporary in self.work_dir.glob("*/.*.tmp"):
             temporary.unlink(missing_ok=True)
+        for number, items in self.blocks:
+            transforms.write_block_items(self.plan, number, items)
 
     def run(self, runner, pipeline_options) -> None:
         """Runs the Beam pipeline, unless a killed run got past it."""
@@ -247,7 +249,7 @@ class _Job:
                 with beam.Pipeline(runner=runner, options=options) as pipeline:
                     rows = (
                         pipeline
-                        | "List blocks" >> beam.Create(self.blocks, reshuffle=False)
+                        | "List blocks" >> beam.Create([number for number, _ in self.blocks], reshuffle=False)
                         | "Prepare images" >> transforms.PrepareBlocks(plan, reader)
                     )
                     _ = rows | "Write shards" >> transforms.WriteShards(plan)

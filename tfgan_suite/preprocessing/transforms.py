@@ -1,8 +1,8 @@
 """The Beam steps of a preparation: blocks of work items become block files, block files become shards.
 
-    Create(blocks) -> PrepareBlocks -> (shard name, rows) -> WriteShards (GroupByKey) -> shard files + journal
+    Create(block numbers) -> PrepareBlocks -> (shard name, rows) -> WriteShards (GroupByKey) -> shard files + journal
 
-Only small rows (hash, label, name, place in a block file) travel through Beam; the image bytes wait in block files
+Only numbers and small rows (hash, label, name, place in a block file) travel through Beam; the image bytes wait in block files
 within the work directory, which all workers must see. That bounds the memory of the in-process runner, and a
 preparation that was killed goes on from the blocks and shards that were finished. Every file appears under its name by
 `os.replace`, whole. (Beam's own WriteToTFRecord loses records on Dask.)
@@ -93,7 +93,7 @@ class PreparePlan:
 
 
 class PrepareBlocks(beam.PTransform):
-    """Blocks `(number, items)` -> `(shard name, rows)`; writes the images into block files."""
+    """Block numbers -> `(shard name, rows)`; reads each block's items and writes its images into a block file."""
 
     def __init__(self, plan: PreparePlan, reader: SourceReader):
         super().__init__()
@@ -120,10 +120,9 @@ class _PrepareBlock(beam.DoFn):
         self._plan = plan
         self._reader = reader
 
-    def process(self, element):
-        block, items = element
+    def process(self, block):
         index = read_block_index(self._plan, block)
-        rows = self._write_block(block, items) if index is None else index["rows"]
+        rows = self._write_block(block, read_block_items(self._plan, block)) if index is None else index["rows"]
         by_shard: dict[str, list] = {}
         for row in rows:
             by_shard.setdefault(self._plan.shard_of(row[0]), []).append(tuple(row))
@@ -170,6 +169,16 @@ class _PrepareBlock(beam.DoFn):
             encode_image(pixels, target), target.encoding, *target.shape, source=item.name, label=item.label
         )
         return hashlib.sha256(pixels.tobytes()).hexdigest(), encode_example(record)
+
+
+def write_block_items(plan: PreparePlan, block: int, items: list[SourceItem]) -> None:
+    """Leaves a block's work where the workers find it: a million paths would be too much for a pipeline's graph."""
+    write_file(plan.block_path(block, "items"), [json.dumps(items).encode()])
+
+
+def read_block_items(plan: PreparePlan, block: int) -> list[SourceItem]:
+    """The items that `write_block_items` wrote; their addresses have become JSON values (lists for tuples)."""
+    return [SourceItem(*item) for item in json.loads(plan.block_path(block, "items").read_bytes())]
 
 
 def read_block_index(plan: PreparePlan, block: int) -> dict | None:
