@@ -130,6 +130,15 @@ def test_load_generator_is_a_generative_model_without_limit(digits, exported_dig
     assert loaded.card["model"]["class"] == "DCGAN"
 
 
+def test_load_generator_does_not_depend_on_the_global_precision(digits, exported_digits):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        images = load_generator(exported_digits).generate(3, seed=9)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    np.testing.assert_array_equal(images, digits.generate(3, seed=9))
+
+
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
 def test_unconditional_and_mixed_precision(tmp_path, dtype):
     gan = lively_gan(image_shape=(16, 16, 3), dtype=dtype)

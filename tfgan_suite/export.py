@@ -154,7 +154,7 @@ class ExportedGenerator(GenerativeModel):
     """
 
     def __init__(self, loaded, card: dict):
-        super().__init__(name="exported_generator")
+        super().__init__(name="exported_generator", dtype="float32")
         self.card = card
         self.image_shape = tuple(card["model"]["image_shape"])
         self.num_classes = card["model"]["num_classes"]
@@ -222,7 +222,7 @@ def _split_path(path: Path) -> tuple[Path, int]:
 def _versions(directory: Path) -> list[int]:
     if not directory.is_dir():
         return []
-    return [int(child.name) for child in directory.iterdir() if child.is_dir() and child.name.isdigit()]
+    return [int(child.name) for child in directory.iterdir() if child.is_dir() and re.fullmatch("[0-9]+", child.name)]
 
 
 @contextlib.contextmanager

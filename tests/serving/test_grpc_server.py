@@ -219,6 +219,15 @@ def test_too_large_a_message_is_refused(models_directory, server):
         small.stop()
 
 
+def test_a_bug_ends_the_request_without_telling_of_it(prediction, server, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr(server.repository, "lookup", fail)
+    code, details = refusal(prediction.Predict, predict_request())
+    assert (code, "secret" in details) == (grpc.StatusCode.INTERNAL, False)
+
+
 # === Metadata and status ===
 
 

@@ -264,3 +264,12 @@ def test_mixed_rows_are_refused(rest):
     assert (status, answer["error"]) == (400, "Expecting object but got list at item 1 of input list")
     status, answer = rest.predict("faces", {"instances": [[0.0] * 8, {"latents": [0.0] * 8}]})
     assert (status, answer["error"]) == (400, "Expecting value/list but got object at item 1 of input list")
+
+
+def test_a_bug_ends_the_request_without_telling_of_it(rest, server, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr(server.repository, "lookup", fail)
+    status, answer = rest.predict("digits", {"instances": [1]})
+    assert (status, "secret" in answer["error"]) == (500, False)

@@ -5,6 +5,7 @@
 """
 
 import concurrent.futures
+import logging
 import math
 
 import numpy as np
@@ -15,7 +16,10 @@ from tfgan_suite.errors import UserError, import_extra
 from tfgan_suite.serving.model_repository import ModelRepository
 from tfgan_suite.serving.serving_error import ServingError, invalid_argument
 
+logger = logging.getLogger(__name__)
+
 _SIGNATURE_DEF = "signature_def"
+_STRING_OBJECT_BYTES = 64  # About what one takes in Python, empty.
 
 
 class GrpcServer:
@@ -82,7 +86,11 @@ def _servicer(grpc, base, answers, methods):
             try:
                 return getattr(answers, method)(request)
             except ServingError as error:
-                context.abort(getattr(grpc.StatusCode, error.code), error.message)
+                refused = error
+            except Exception:  # A client is told that it failed, and the log why.
+                logger.exception("%s failed", method)
+                refused = ServingError("INTERNAL", "The request failed inside the server; its log says why.")
+            context.abort(getattr(grpc.StatusCode, refused.code), refused.message)
 
         return answer
 
@@ -159,7 +167,7 @@ def _to_array(name, tensor, max_bytes) -> np.ndarray:
     try:
         dtype = tf.as_dtype(tensor.dtype)
         # A message of some bytes can name a shape of gigabytes, which one repeated value fills.
-        item_bytes = 1 if dtype == tf.string else dtype.size
+        item_bytes = _STRING_OBJECT_BYTES if dtype == tf.string else dtype.size
         if tensor.tensor_shape.unknown_rank or min(sizes, default=0) < 0:
             raise ValueError("its shape is not known")
         if math.prod(sizes) * item_bytes > max_bytes:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import re
 import threading
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tfgan_suite.serving.serving_error import ServingError, invalid_argument, no
 
 logger = logging.getLogger(__name__)
 
+_NUMBER = re.compile("[0-9]{1,18}")
 AVAILABLE = "AVAILABLE"
 END = "END"  # TensorFlow Serving's word for a version that is served no more, or that failed to load.
 
@@ -135,7 +137,7 @@ def _find_models(directory: Path, model_name: str | None) -> dict:
         )
     directory = directory.resolve()
     if (directory / "saved_model.pb").is_file():
-        version = int(directory.name) if directory.name.isdigit() else 1
+        version = int(directory.name) if _NUMBER.fullmatch(directory.name) else 1
         return {model_name or directory.parent.name: (directory, version)}
     if _versions_of(directory):
         return {model_name or directory.name: (directory, None)}
@@ -158,4 +160,4 @@ def _versions_of(base: Path) -> dict:
     """`{version: directory}`; a directory that is a number counts as a version, whatever is in it."""
     if not base.is_dir():
         return {}
-    return {int(child.name): child for child in base.iterdir() if child.name.isdigit() and child.is_dir()}
+    return {int(child.name): child for child in base.iterdir() if _NUMBER.fullmatch(child.name) and child.is_dir()}
