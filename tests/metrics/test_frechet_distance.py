@@ -97,8 +97,8 @@ def test_collapsed_generator_has_a_distance_in_evaluation():
     np.testing.assert_allclose(metric.result()[0], expected, rtol=1e-9)
 
 
-def test_processor_seconds_of_1280_dimensions():
+def test_seconds_of_1280_dimensions():
     real, fake = random_features(1500, 1280, 0), random_features(1500, 1280, 1)
-    start = time.process_time()
+    start = time.thread_time()
     frechet_distance(real, fake)
-    assert time.process_time() - start < 8  # About 2 on the slowest machine tried; 60 with a matrix square root.
+    assert time.thread_time() - start < 8  # About 2 on the slowest machine tried; 60 with a matrix square root.

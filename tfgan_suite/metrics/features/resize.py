@@ -12,7 +12,7 @@ def resize_bicubic(images: tf.Tensor, height: int, width: int) -> tf.Tensor:
 
     The filter is wider by the scale when images shrink, so nothing is aliased. As in Pillow, columns come first and
     both axes round to whole levels, so a set that was resized by Pillow beforehand gives the same features. (Pillow
-    sums in 22-bit fixed point: a pixel in a hundred thousand may differ by one level.) Each axis is one matrix
+    sums in 22-bit fixed point: up to three pixels in a thousand of a photograph differ by one level.) Each axis is one matrix
     product, which is fast on every device and the same in every version of TensorFlow.
 
     Args:
