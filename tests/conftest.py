@@ -1,10 +1,14 @@
-"""Runs before any test module is imported: a quiet TensorFlow on two logical CPUs."""
+"""Runs before any test module is imported: a quiet TensorFlow on two logical CPUs, and a cache of the tests' own."""
 
 import os
+import tempfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+_CACHE = tempfile.TemporaryDirectory(prefix="tfgan-suite-tests-")
+os.environ["TFGAN_SUITE_CACHE"] = _CACHE.name
 
+import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
@@ -14,11 +18,45 @@ tf.config.set_logical_device_configuration(
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def two_replicas():
-    """A strategy with two replicas, on two logical CPUs.
-
-    One for the whole session: TensorFlow numbers the collectives of each strategy from the start again, and a second
-    one on the same devices would meet the first one's.
-    """
+    """A strategy with two replicas, on two logical CPUs."""
     return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
+@pytest.fixture(scope="session")
+def tiny_data(tmp_path_factory):
+    """A prepared set: 48 grey images of 8x8, three classes of different brightness."""
+    pytest.importorskip("apache_beam", reason="Needs the extra [beam].")
+    from tfgan_suite.preprocessing.pipeline import prepare_dataset
+
+    generator = np.random.default_rng(0)
+    labels = np.arange(48) % 3
+    images = generator.integers(0, 60, [48, 8, 8, 1]) + 90 * labels[:, None, None, None]
+    directory = tmp_path_factory.mktemp("data") / "tiny"
+    prepare_dataset((images.astype(np.uint8), labels), directory, name="tiny", progress=False)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def tiny_config(tiny_data, tmp_path_factory):
+    """A run of four ticks of two steps."""
+    from tfgan_suite.config import TrainConfig
+
+    return TrainConfig(
+        data_dir=str(tiny_data),
+        run_dir=str(tmp_path_factory.mktemp("runs") / "tiny"),
+        model={"base_channels": 4, "latent_size": 8},
+        batch_size=8,
+        total_images=64,
+        images_per_tick=16,
+        score_every_ticks=-1,
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_config):
+    """The directory of that run, finished. Tests only read it."""
+    from tfgan_suite.training import train
+
+    return train(tiny_config, progress=False).run_dir

