@@ -67,12 +67,20 @@ def make_pytorch_step(arguments):
 
     layers = [nn.ConvTranspose2d(100, channels[0], 4, 1, 0, bias=False), nn.BatchNorm2d(channels[0]), nn.ReLU(True)]
     for previous, following in zip(channels, channels[1:]):
-        layers += [nn.ConvTranspose2d(previous, following, 4, 2, 1, bias=False), nn.BatchNorm2d(following), nn.ReLU(True)]
+        layers += [
+            nn.ConvTranspose2d(previous, following, 4, 2, 1, bias=False),
+            nn.BatchNorm2d(following),
+            nn.ReLU(True),
+        ]
     generator = nn.Sequential(*layers, nn.ConvTranspose2d(channels[-1], 3, 4, 2, 1, bias=False), nn.Tanh())
     reverse = channels[::-1]
     layers = [nn.Conv2d(3, reverse[0], 4, 2, 1, bias=False), nn.LeakyReLU(0.2, True)]
     for previous, following in zip(reverse, reverse[1:]):
-        layers += [nn.Conv2d(previous, following, 4, 2, 1, bias=False), nn.BatchNorm2d(following), nn.LeakyReLU(0.2, True)]
+        layers += [
+            nn.Conv2d(previous, following, 4, 2, 1, bias=False),
+            nn.BatchNorm2d(following),
+            nn.LeakyReLU(0.2, True),
+        ]
     discriminator = nn.Sequential(*layers, nn.Conv2d(reverse[-1], 1, 4, 1, 0, bias=False))
     for network in (generator, discriminator):
         for module in network.modules():
@@ -135,7 +143,9 @@ def main():
         connection.send(None)
         process.join()
 
-    print(f"{platform.machine()}, {arguments.threads} threads, {arguments.size}x{arguments.size}, batch {arguments.batch_size}")
+    print(
+        f"{platform.machine()}, {arguments.threads} threads, {arguments.size}x{arguments.size}, batch {arguments.batch_size}"
+    )
     print(f"{'':12} {'median ms/step':>15} {'min':>8} {'max':>8} {'images/s':>9}")
     for name, values in seconds.items():
         median = statistics.median(values)

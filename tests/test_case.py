@@ -64,7 +64,9 @@ def run_gan_test(make_gan, tmp_path, batch_size=8):
     for network in _NETWORKS:
         for variable, old in zip(getattr(gan, network).trainable_variables, before[network]):
             assert not np.array_equal(np.asarray(variable), old), f"{network}: {variable.path} did not move"
-    assert not all(np.array_equal(new, old) for new, old in zip(gan.ema_generator.get_weights(), before["ema_generator"]))
+    assert not all(
+        np.array_equal(new, old) for new, old in zip(gan.ema_generator.get_weights(), before["ema_generator"])
+    )
     assert not gan.ema_generator.trainable_variables
     assert int(gan.images_seen.numpy()) == batch_size and int(gan.steps.numpy()) == 1
 
@@ -115,4 +117,6 @@ def run_replica_test(make_gan, strategy, batch_size=8, steps=3, tolerance=1e-5):
         for local in strategy.experimental_local_results(b.value):
             np.testing.assert_allclose(local.numpy(), np.asarray(a), rtol=0, atol=tolerance * scale, err_msg=a.path)
     for name in ("loss/generator", "loss/discriminator", "logits/real"):
-        np.testing.assert_allclose(mirrored_history.history[name], single_history.history[name], rtol=1e-3, err_msg=name)
+        np.testing.assert_allclose(
+            mirrored_history.history[name], single_history.history[name], rtol=1e-3, err_msg=name
+        )

@@ -28,9 +28,7 @@ class ExponentialMovingAverage:
     Brock et al., "Large Scale GAN Training" (2019), appendix C (decay 0.9999, from step 20,000).
     """
 
-    def __init__(
-        self, half_life_images=10_000, rampup_ratio=0.05, decay=None, start_step=0, average_buffers=False
-    ):
+    def __init__(self, half_life_images=10_000, rampup_ratio=0.05, decay=None, start_step=0, average_buffers=False):
         if decay is not None and not 0.0 <= decay < 1.0:
             raise ValueError(f"Expected decay in [0, 1). Received: decay={decay}")
         if half_life_images <= 0:

@@ -161,7 +161,10 @@ class GAN(GenerativeModel):
             "reuse_fakes": reuse_fakes,
         }
         defaults = self.default_training()
-        chosen = {name: defaults[name] if isinstance(value, str) and value == "auto" else value for name, value in chosen.items()}
+        chosen = {
+            name: defaults[name] if isinstance(value, str) and value == "auto" else value
+            for name, value in chosen.items()
+        }
         for name in ("generator_optimizer", "discriminator_optimizer"):
             chosen[name] = keras.optimizers.get(chosen[name])
         if chosen["generator_optimizer"] is chosen["discriminator_optimizer"]:
@@ -198,7 +201,9 @@ class GAN(GenerativeModel):
         penalties = self.discriminator_penalties + self.generator_penalties
         names = [penalty.name for penalty in penalties]
         if len(set(names)) < len(names):
-            raise ValueError(f"Expected penalties with different names. Received: {names}. Pass name=... to one of them.")
+            raise ValueError(
+                f"Expected penalties with different names. Received: {names}. Pass name=... to one of them."
+            )
         return [
             *("loss/generator", "loss/discriminator", "logits/real", "logits/fake"),
             *("gradient_norm/generator", "gradient_norm/discriminator"),
@@ -280,10 +285,12 @@ class GAN(GenerativeModel):
             loss = self._reduce(losses)
             for penalty in self.discriminator_penalties:
                 if penalty.interval == 1:
-                    loss += self._discriminator_penalty(penalty, real_images, fake_images, real_labels, real_logits, seed)
+                    loss += self._discriminator_penalty(
+                        penalty, real_images, fake_images, real_labels, real_logits, seed
+                    )
             loss = self.discriminator_optimizer.scale_loss(loss)
         variables = self.discriminator.trainable_variables
-        gradients = _dense(tape.gradient(loss, variables))
+        gradients = _gradients(tape, loss, variables)
         self.discriminator_optimizer.apply(gradients, variables)
         if hasattr(self.augmentation, "update"):
             self.augmentation.update(real_logits)
@@ -302,12 +309,14 @@ class GAN(GenerativeModel):
         image_gradients = tape.gradient(loss, fake_images)
         variables = self.generator.trainable_variables
         # The chain rule in two parts: the fakes may be those that the discriminator has just been trained on.
-        gradients = _dense(generator_tape.gradient(fake_images, variables, output_gradients=image_gradients))
+        gradients = _gradients(generator_tape, fake_images, variables, output_gradients=image_gradients)
         for penalty in self.generator_penalties:
             if penalty.interval == 1:
                 with tf.GradientTape() as tape:
-                    loss = self.generator_optimizer.scale_loss(self._generator_penalty(penalty, latents, fake_labels, seed))
-                penalty_gradients = _dense(tape.gradient(loss, variables, unconnected_gradients="zero"))
+                    loss = self.generator_optimizer.scale_loss(
+                        self._generator_penalty(penalty, latents, fake_labels, seed)
+                    )
+                penalty_gradients = _gradients(tape, loss, variables)
                 gradients = [one + other for one, other in zip(gradients, penalty_gradients)]
         self.generator_optimizer.apply(gradients, variables)
         self._track("loss/generator", losses)
@@ -333,7 +342,7 @@ class GAN(GenerativeModel):
                 value = self._discriminator_penalty(penalty, real_images, fake_images, real_labels, real_logits, seed)
             loss = optimizer.scale_loss(penalty.interval * value)
         variables = network.trainable_variables
-        optimizer.apply(_dense(tape.gradient(loss, variables, unconnected_gradients="zero")), variables)
+        optimizer.apply(_gradients(tape, loss, variables), variables)
 
     def _closing_phase(self, data):
         """Moves the averaged generator and counts."""
@@ -495,9 +504,14 @@ class GAN(GenerativeModel):
         self.compile(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
 
 
-def _dense(gradients):
-    """Gradients of embeddings as plain tensors: replicas cannot exchange slices and tensors in one step."""
-    return [gradient if gradient is None else tf.convert_to_tensor(gradient) for gradient in gradients]
+def _gradients(tape, target, variables, output_gradients=None):
+    """Plain tensors for all variables: zeros for one that `target` does not depend on, and no slices of embeddings,
+    since replicas cannot exchange slices and tensors in one step."""
+    gradients = tape.gradient(target, variables, output_gradients=output_gradients)
+    return [
+        tf.zeros_like(tf.convert_to_tensor(variable)) if gradient is None else tf.convert_to_tensor(gradient)
+        for variable, gradient in zip(variables, gradients)
+    ]
 
 
 def _call_network(network, inputs, labels, training=None):

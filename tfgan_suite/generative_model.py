@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfgan_suite.errors import UserError, unknown_name
 from tfgan_suite.image_range import to_uint8
-from tfgan_suite.randomness import fold
+from tfgan_suite.randomness import categorical, fold
 
 
 class GenerativeModel(keras.Model):
@@ -38,9 +38,7 @@ class GenerativeModel(keras.Model):
         """Draws int32 labels `[batch_size]` by `label_weights`, or `None` for an unconditional model."""
         if self.num_classes is None:
             return None
-        weights = self.label_weights or [1.0] * self.num_classes
-        logits = tf.math.log(tf.constant([weights], tf.float32))  # [1, num_classes]
-        return tf.random.stateless_categorical(logits, batch_size, seed, dtype=tf.int32)[0]
+        return categorical(self.label_weights or [1.0] * self.num_classes, batch_size, seed)
 
     def generate_images(self, count, seed, labels=None, truncation=1.0):
         """Generates images inside a graph: what `generate`, the callbacks and the exported model all call.
@@ -103,7 +101,9 @@ class GenerativeModel(keras.Model):
             object.__setattr__(
                 self,
                 "_generate_function",
-                tf.function(lambda latents, labels: to_uint8(self(latents, labels, training=False)), reduce_retracing=True),
+                tf.function(
+                    lambda latents, labels: to_uint8(self(latents, labels, training=False)), reduce_retracing=True
+                ),
             )
         return self._generate_function(latents, labels)
 

@@ -2,7 +2,8 @@
 
 import keras
 import numpy as np
-import tensorflow as tf
+
+from tfgan_suite import randomness
 
 
 class LatentDistribution:
@@ -38,7 +39,7 @@ class Uniform(LatentDistribution):
     """
 
     def sample(self, shape, seed, truncation=1.0):
-        return truncation * tf.random.stateless_uniform(shape, seed, minval=-1.0, maxval=1.0)
+        return truncation * randomness.uniform(shape, seed, low=-1.0, high=1.0)
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
@@ -46,7 +47,7 @@ class Normal(LatentDistribution):
     """Standard normal. Truncation lowers the standard deviation."""
 
     def sample(self, shape, seed, truncation=1.0):
-        return truncation * tf.random.stateless_normal(shape, seed)
+        return truncation * randomness.normal(shape, seed)
 
 
 def interpolate(start: np.ndarray, end: np.ndarray, steps: int, spherical: bool = False) -> np.ndarray:

@@ -8,7 +8,7 @@ Image Quality of StyleGAN" (2020), section 3.1).
 import keras
 import tensorflow as tf
 
-from tfgan_suite.randomness import draw_per_example
+from tfgan_suite.randomness import draw_per_example, uniform
 
 
 class Penalty:
@@ -129,7 +129,7 @@ class GradientPenalty(DiscriminatorPenalty):
 
     def __call__(self, discriminate, real_images, fake_images, real_logits, seed):
         mixing = draw_per_example(
-            lambda batch_size, seed: tf.random.stateless_uniform([batch_size, 1, 1, 1], seed),
+            lambda batch_size, seed: uniform([batch_size, 1, 1, 1], seed),
             tf.shape(real_images)[0],
             seed,
         )

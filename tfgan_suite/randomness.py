@@ -10,6 +10,9 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+# Named, so that a draw is the same in a graph, under XLA and on any device.
+_ALGORITHM = "philox"
+
 
 def fold(seed, *data) -> tf.Tensor:
     """Derives a new seed from `seed` and what follows: names (str) or counters (int or integer scalar tensor).
@@ -29,7 +32,7 @@ def fold(seed, *data) -> tf.Tensor:
     for item in data:
         if isinstance(item, str):
             item = zlib.crc32(item.encode()) & 0x7FFFFFFF
-        seed = tf.random.experimental.stateless_fold_in(seed, item)
+        seed = tf.random.experimental.stateless_fold_in(seed, tf.cast(item, tf.int32), alg=_ALGORITHM)
     return seed
 
 
@@ -38,6 +41,32 @@ def _as_pair(seed) -> tf.Tensor:
     if seed.shape.rank == 1:
         return tf.cast(seed, tf.int32)
     return tf.bitcast(tf.cast(seed, tf.int64), tf.int32)  # int64 [] -> int32 [2]
+
+
+def uniform(shape, seed, low=0.0, high=1.0) -> tf.Tensor:
+    """Uniform on [low, high), float32 of `shape`. `seed` is int32 `[2]`, here and below."""
+    return low + (high - low) * (_random_integers(shape, seed) * 2.0**-23)
+
+
+def normal(shape, seed) -> tf.Tensor:
+    """Standard normal, float32 of `shape`, within +-5.3."""
+    return tf.math.ndtri((_random_integers(shape, seed) + 0.5) * 2.0**-23)
+
+
+def _random_integers(shape, seed) -> tf.Tensor:
+    """Whole numbers from 0 to 2^23 - 1 as float32.
+
+    TensorFlow's own floating-point draws take other bits under XLA than outside, its integers are the same everywhere.
+    """
+    bits = tf.random.stateless_uniform(shape, seed, minval=None, maxval=None, dtype=tf.int32, alg=_ALGORITHM)
+    return tf.cast(tf.bitwise.bitwise_and(bits, 2**23 - 1), tf.float32)
+
+
+def categorical(weights, count, seed) -> tf.Tensor:
+    """Indices int32 `[count]`, each drawn in proportion to `weights`, a list of numbers >= 0."""
+    bounds = tf.cumsum(tf.constant(weights, tf.float32) / sum(weights))
+    indices = tf.searchsorted(bounds, uniform([count], seed), side="right")
+    return tf.minimum(indices, len(weights) - 1)  # The last bound may be rounded to less than 1.
 
 
 def draw_per_example(draw: Callable, batch_size, seed) -> tf.Tensor:

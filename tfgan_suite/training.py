@@ -206,7 +206,9 @@ def _claim(run_dir, config):
         different = config.differences(TrainConfig.load(path))
         if different:
             earlier = TrainConfig.load(path)
-            changes = "; ".join(f"{name} was {getattr(earlier, name)!r}, is {getattr(config, name)!r}" for name in different)
+            changes = "; ".join(
+                f"{name} was {getattr(earlier, name)!r}, is {getattr(config, name)!r}" for name in different
+            )
             raise UserError(
                 f"The run in {run_dir} was started with another config: {changes}. "
                 "Use the same one to go on, or another run directory to start anew."

@@ -44,7 +44,9 @@ class TrainingLog(keras.callbacks.Callback):
     def _write_hyperparameters(self):
         from tensorboard.plugins.hparams import api as hparams
 
-        values = {key: value for key, value in self.hyperparameters.items() if isinstance(value, str | int | float | bool)}
+        values = {
+            key: value for key, value in self.hyperparameters.items() if isinstance(value, str | int | float | bool)
+        }
         with self._writer.as_default():
             hparams.hparams(values)
 
@@ -74,7 +76,11 @@ class TrainingLog(keras.callbacks.Callback):
         if images_seen > self._clock_images:
             logs["images_per_second"] = (images_seen - self._clock_images) / elapsed
         row = {name: float(value) for name, value in logs.items()}
-        row = {"images_seen": images_seen, "seconds": self._seconds_before + time.perf_counter() - self._train_begin, **row}
+        row = {
+            "images_seen": images_seen,
+            "seconds": self._seconds_before + time.perf_counter() - self._train_begin,
+            **row,
+        }
         with open(self.path, "a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
         with self._writer.as_default():

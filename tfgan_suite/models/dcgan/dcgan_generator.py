@@ -76,7 +76,9 @@ class DCGANGenerator(keras.Model):
         )
         self.unflatten = keras.layers.Reshape([4, 4, channels[0]])
         self.normalizations = [
-            BatchNormalization(gamma_initializer=normal_initializer(seed + 100 + i, mean=1.0), name=f"normalize_{4 * 2**i}")
+            BatchNormalization(
+                gamma_initializer=normal_initializer(seed + 100 + i, mean=1.0), name=f"normalize_{4 * 2**i}"
+            )
             for i in range(len(channels))
         ]
         self.convolutions = [

@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+
+from tfgan_suite import latents
+from tfgan_suite.randomness import fold
+
+
+def test_uniform():
+    values = latents.Uniform().sample([4000, 4], fold(0)).numpy()
+    assert values.min() >= -1 and values.max() < 1 and abs(values.mean()) < 0.02
+    assert values.std() == pytest.approx(1 / np.sqrt(3), rel=0.02)
+
+
+def test_normal():
+    values = latents.Normal().sample([4000, 4], fold(0)).numpy()
+    assert abs(values.mean()) < 0.03 and values.std() == pytest.approx(1.0, rel=0.02)
+
+
+@pytest.mark.parametrize("distribution", [latents.Uniform(), latents.Normal()])
+def test_truncation_scales(distribution):
+    whole, half = (distribution.sample([10, 4], fold(3), truncation) for truncation in (1.0, 0.5))
+    np.testing.assert_allclose(half, 0.5 * whole, rtol=1e-6)
+
+
+def test_straight_interpolation():
+    path = latents.interpolate(np.array([0.0, 2.0]), np.array([4.0, 0.0]), steps=5)
+    np.testing.assert_allclose(path, [[0, 2], [1, 1.5], [2, 1], [3, 0.5], [4, 0]])
+
+
+def test_spherical_interpolation():
+    start, end = np.array([2.0, 0.0]), np.array([0.0, 4.0])
+    path = latents.interpolate(start, end, steps=3, spherical=True)
+    np.testing.assert_allclose(path[[0, 2]], [start, end], atol=1e-6)
+    np.testing.assert_allclose(path[1], 3.0 * np.array([np.sqrt(0.5), np.sqrt(0.5)]), rtol=1e-6)  # 45 degrees.
+
+
+def test_spherical_interpolation_of_opposite_points_is_straight():
+    path = latents.interpolate(np.array([1.0, 0.0]), np.array([-1.0, 0.0]), steps=3, spherical=True)
+    assert np.isfinite(path).all()
+
+
+def test_one_step_is_refused():
+    with pytest.raises(ValueError, match="steps >= 2"):
+        latents.interpolate(np.zeros(2), np.ones(2), steps=1)
