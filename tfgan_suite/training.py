@@ -10,13 +10,20 @@ import numpy as np
 from tfgan_suite import evaluation
 from tfgan_suite.callbacks.checkpointing import Checkpointing
 from tfgan_suite.callbacks.default_callbacks import default_callbacks
-from tfgan_suite.config import MODELS, TrainConfig
+from tfgan_suite.callbacks.training_log import read_history
+from tfgan_suite.config import MODELS, TrainConfig, write_atomically
 from tfgan_suite.data.dataset_info import DatasetInfo
 from tfgan_suite.data.loader import load_dataset
 from tfgan_suite.errors import UserError, unknown_name
 
 # What a bare model name means, where its preset does not say.
 _DEFAULT_TRAINING = {"batch_size": 64, "total_images": 300_000}
+
+# What may change when a run goes on, because it does not change what is computed.
+_FREE_TO_CHANGE = {
+    *("data_dir", "run_dir", "total_images", "images_per_tick", "keep_checkpoints"),
+    *("score_every_ticks", "score_images", "steps_per_execution"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,7 +155,7 @@ def train(config, progress=True):
     run_dir = Path(config.run_dir)
     info = DatasetInfo.load(config.data_dir)
     recipe = resolve(config, info)
-    _claim(run_dir, config)
+    _claim(run_dir, config, info)
 
     model = recipe.build()
     model.compile(steps_per_execution=config.steps_per_execution, jit_compile=config.jit_compile)
@@ -184,8 +191,6 @@ def train(config, progress=True):
     model.save(run_dir / "model.keras")
     scores = _evaluate(model, config, progress) if config.score_every_ticks >= 0 else None
 
-    from tfgan_suite.callbacks.training_log import read_history
-
     return TrainResult(model, read_history(run_dir / "history.jsonl"), scores, run_dir)
 
 
@@ -199,22 +204,26 @@ def _segments(steps_done, recipe):
         yield tick, recipe.total_ticks, recipe.steps_per_tick
 
 
-def _claim(run_dir, config):
-    """Writes the config into a new run, or checks that it is the one that the run was started with."""
+def _claim(run_dir, config, info):
+    """Writes the config into a new run, or checks that this one goes on with what the run was started with."""
     path = run_dir / "config.json"
+    data_path = run_dir / "dataset_info.json"
     if path.exists():
-        different = config.differences(TrainConfig.load(path))
-        if different:
-            earlier = TrainConfig.load(path)
-            changes = "; ".join(
-                f"{name} was {getattr(earlier, name)!r}, is {getattr(config, name)!r}" for name in different
-            )
+        earlier = TrainConfig.load(path)
+        changes = [
+            f"{name} was {getattr(earlier, name)!r}, is {getattr(config, name)!r}"
+            for name in config.differences(earlier)
+            if name not in _FREE_TO_CHANGE
+        ]
+        if DatasetInfo.load(run_dir).fingerprint != info.fingerprint:
+            changes.append(f"the images in {config.data_dir} are others")
+        if changes:
             raise UserError(
-                f"The run in {run_dir} was started with another config: {changes}. "
+                f"The run in {run_dir} was started with another config: {'; '.join(changes)}. "
                 "Use the same one to go on, or another run directory to start anew."
             )
-        return
     run_dir.mkdir(parents=True, exist_ok=True)
+    write_atomically(data_path, (Path(config.data_dir) / "dataset_info.json").read_text(encoding="utf-8"))
     config.save(path)
 
 
