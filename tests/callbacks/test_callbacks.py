@@ -1,0 +1,112 @@
+import io
+import types
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+import tfgan_suite as tg
+from tfgan_suite.callbacks import Checkpointing, ImageGrid, Progress, Scores, StopOnNonFinite, make_grid
+from tfgan_suite.callbacks.progress import format_duration
+from tfgan_suite.callbacks.training_log import read_history
+
+
+@pytest.fixture
+def gan():
+    gan = tg.DCGAN(image_shape=(8, 8, 1), num_classes=3, base_channels=2, kernel_size=4)
+    gan.compile()
+    return gan
+
+
+def batches(count):
+    images = np.random.default_rng(0).uniform(-1, 1, [4, 8, 8, 1]).astype("float32")
+    return tf.data.Dataset.from_tensors((images, np.array([0, 1, 2, 0], "int32"))).repeat(count)
+
+
+def test_make_grid_puts_every_image_in_its_place():
+    images = np.arange(6, dtype="uint8")[:, None, None, None] * np.ones([1, 4, 5, 1], "uint8")
+    grid = make_grid(images, columns=4, margin=1, background=99)
+    assert grid.shape == (9, 23, 1)
+    assert [int(grid[0, column * 6, 0]) for column in range(4)] == [0, 1, 2, 3]
+    assert [int(grid[5, column * 6, 0]) for column in range(4)] == [4, 5, 99, 99]
+    assert (grid[4] == 99).all() and (grid[:, 5] == 99).all()
+
+
+def test_image_grid_draws_classes_in_columns(gan, tmp_path):
+    gan.fit(batches(1), callbacks=[ImageGrid(tmp_path, rows=2)], verbose=0)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["000000000000.png", "000000000004.png"]
+    picture = np.asarray(Image.open(tmp_path / names[1]))
+    expected = make_grid(gan.generate(6, labels=[0, 1, 2, 0, 1, 2], seed=0), 3)[..., 0]
+    np.testing.assert_array_equal(picture, expected)
+
+
+def test_scores_reach_the_history(gan):
+    callback = Scores(lambda model: {"frechet_distance_1k": float(model.images_seen.numpy())}, every_ticks=1)
+    history = gan.fit(batches(None), steps_per_epoch=1, epochs=2, callbacks=[callback], verbose=0).history
+    assert history["frechet_distance_1k"] == [4.0, 8.0]
+
+
+def test_progress_says_how_far_and_how_fast(gan):
+    stream = io.StringIO()
+    gan.fit(batches(None), steps_per_epoch=3, epochs=2, callbacks=[Progress(24, stream)], verbose=0)
+    lines = stream.getvalue().splitlines()
+    assert lines[0].startswith("Building the graph")
+    assert "[==========..........]" in lines[1] and "12/24 images" in lines[1] and "images/s" in lines[1]
+    assert "24/24 images" in lines[2] and "0:00 left" in lines[2]
+
+
+@pytest.mark.parametrize("seconds, text", [(0.4, "0:00"), (59.6, "1:00"), (3599, "59:59"), (7384, "2:03:04")])
+def test_format_duration(seconds, text):
+    assert format_duration(seconds) == text
+
+
+def test_old_checkpoints_go(gan, tmp_path):
+    gan.fit(batches(None), steps_per_epoch=1, epochs=5, callbacks=[Checkpointing(tmp_path, keep=2)], verbose=0)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "000000000016.json",
+        "000000000016.weights.h5",
+        "000000000020.json",
+        "000000000020.weights.h5",
+    ]
+
+
+def test_a_state_that_is_not_finite_is_never_saved(gan, tmp_path):
+    gan.generator.project.kernel.assign(gan.generator.project.kernel * np.nan)
+    checkpointing = Checkpointing(tmp_path)
+    checkpointing.set_model(gan)
+    with pytest.raises(tg.UserError, match="not finite"):
+        checkpointing.save()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_leaves_the_last_checkpoint(gan, tmp_path, monkeypatch):
+    checkpointing = Checkpointing(tmp_path)
+    checkpointing.set_model(gan)
+    first = checkpointing.save()
+    gan.images_seen.assign(4)
+
+    def full(path):
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(gan, "save_weights", full)
+    with pytest.raises(OSError, match="No space"):
+        checkpointing.save()
+    assert checkpointing.newest() == first
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["000000000000.json", first.name]
+
+
+def test_stop_names_what_is_not_finite():
+    callback = StopOnNonFinite()
+    callback.set_model(types.SimpleNamespace(images_seen=np.int64(7)))
+    callback.on_train_batch_end(0, {"loss/generator": 1.0})
+    with pytest.raises(tg.UserError, match="loss/generator is not finite after 7 images"):
+        callback.on_train_batch_end(1, {"loss/generator": float("inf")})
+
+
+def test_history_passes_over_a_cut_line(tmp_path):
+    (tmp_path / "history.jsonl").write_text('{"images_seen": 1}\n{"images_s')
+    assert read_history(tmp_path / "history.jsonl") == [{"images_seen": 1}]
+    assert read_history(tmp_path / "missing.jsonl") == []
