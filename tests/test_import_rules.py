@@ -1,0 +1,159 @@
+"""Who may import whom, read from the source: the rooms of the house keep their doors."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "tfgan_suite"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+# A room is a folder or a file directly in the package. What stands in no row may be imported by all.
+BASE = {"errors", "image_range", "randomness"}
+PARTS = BASE | {"losses", "penalties", "ema", "latents", "layers"}
+ALLOWED = {
+    "errors": set(),
+    "image_range": set(),
+    "randomness": set(),
+    "config": {"errors"},
+    "line_chart": set(),
+    "layers": BASE,
+    "losses": BASE,
+    "penalties": BASE,
+    "ema": BASE,
+    "latents": BASE,
+    "augment": BASE | {"layers"},
+    "data": BASE,
+    "metrics": BASE | {"data", "checkpoints"},
+    "checkpoints": BASE,
+    "preprocessing": BASE | {"data"},
+    "generative_model": BASE,
+    "gan": PARTS | {"generative_model", "augment"},
+    "models": PARTS | {"generative_model", "gan", "augment"},
+    "callbacks": BASE | {"generative_model", "metrics", "config"},
+    "evaluation": BASE | {"generative_model", "metrics", "data"},
+    "serving": BASE | {"generative_model", "metrics", "data"},
+    "export": BASE | {"generative_model", "metrics", "data", "serving"},
+    "training": BASE | {"models", "data", "callbacks", "evaluation", "export", "config"},
+}
+# Packages that only some rooms may import, and the rooms.
+HEAVY = {
+    "apache_beam": {"preprocessing"},
+    "tensorflow_serving": {"serving", "demo", "export"},
+    "grpc": {"serving", "demo"},
+    "tensorflow_datasets": {"data"},
+    "torch": set(),
+    "tfx": set(),
+    "tensorflow_gan": set(),
+}
+NUMERIC = {"tensorflow", "keras", "numpy", "PIL"}
+NUMERIC_ROOMS = {
+    "data",
+    "layers",
+    "losses",
+    "penalties",
+    "ema",
+    "latents",
+    "metrics",
+    "gan",
+    "generative_model",
+    "models",
+}
+
+
+def room_of(path):
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return parts[0]
+
+
+def imports_of(path):
+    """Dotted names that a file imports, at its top or within functions; `import_extra("x", ...)` counts."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: expected an absolute import"
+            yield node.module, node.lineno
+            if node.module == "tfgan_suite":
+                yield from ((f"tfgan_suite.{alias.name}", node.lineno) for alias in node.names)
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) in (
+            "import_extra",
+            "import_module",
+        ):
+            if node.args and isinstance(node.args[0], ast.Constant):
+                yield node.args[0].value, node.lineno
+
+
+@pytest.mark.parametrize("room", sorted(ALLOWED))
+def test_a_room_imports_only_what_it_may(room):
+    wrong = []
+    for path in FILES:
+        if room_of(path) != room:
+            continue
+        for name, line in imports_of(path):
+            parts = name.split(".")
+            if parts[0] == "tfgan_suite" and len(parts) > 1 and parts[1] not in ALLOWED[room] | {room, "__version__"}:
+                wrong.append(f"{path.relative_to(ROOT)}:{line} imports {name}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_room_of_the_table_is_there():
+    assert set(ALLOWED) - {room_of(path) for path in FILES} <= {"augment"}
+
+
+def test_a_model_imports_no_other_model():
+    wrong = []
+    for path in (PACKAGE / "models").rglob("*.py"):
+        own = path.relative_to(PACKAGE / "models").parts[0]
+        for name, line in imports_of(path):
+            parts = name.split(".")
+            if parts[:2] == ["tfgan_suite", "models"] and len(parts) > 2 and parts[2] != own:
+                wrong.append(f"{path.relative_to(ROOT)}:{line} imports {name}")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("package", sorted(HEAVY))
+def test_heavy_packages_stay_in_their_rooms(package):
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line}"
+        for path in FILES
+        for name, line in imports_of(path)
+        if name.split(".")[0] == package and room_of(path) not in HEAVY[package]
+    ]
+    assert not wrong, f"only {sorted(HEAVY[package]) or 'nobody'} may import {package}: " + ", ".join(wrong)
+
+
+def test_numeric_rooms_need_only_the_core():
+    optional = {"apache_beam", "tensorflow_datasets", "dicebear", "dicebear_styles", "resvg_py"}
+    wrong = []
+    for path in FILES:
+        if room_of(path) in NUMERIC_ROOMS:
+            for name, line in imports_of(path):
+                top = name.split(".")[0]
+                if top not in sys.stdlib_module_names | NUMERIC | optional | {"tfgan_suite"}:
+                    wrong.append(f"{path.relative_to(ROOT)}:{line} imports {name}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_keras_is_never_imported_through_tensorflow():
+    wrong = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in [*FILES, *(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py")]
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr == "keras" and getattr(node.value, "id", "") == "tf"
+    ]
+    assert not wrong, f"expected `import keras`, not tf.keras: {', '.join(wrong)}"
+
+
+def test_importing_the_package_is_quick_and_light():
+    program = (
+        "import sys, time; start = time.perf_counter(); import tfgan_suite; dir(tfgan_suite)\n"
+        "print(time.perf_counter() - start, *{name.split('.')[0] for name in sys.modules})"
+    )
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert float(output[0]) < 1.0
+    heavy = {"tensorflow", "keras", "numpy", "apache_beam", "tfx", "tensorflow_datasets", "PIL"} & set(output[1:])
+    assert not heavy
