@@ -52,6 +52,7 @@ def test_arrays_come_through_unchanged(tmp_path):
     assert info.image_shape == (8, 8, 3) and info.num_classes == 3 and info.class_names == ("0", "1", "2")
     assert info.splits["train"].num_images == 600 and info.splits["train"].class_counts == (200, 200, 200)
     assert info.duplicates == 0 and info.refused.count == 0
+    assert info.resize == {"filter": "lanczos", "library": f"Pillow {Image.__version__}"}
     records = read_records(tmp_path / "out")
     for row in range(600):
         pixels, label = records[f"row {row}"]
@@ -64,7 +65,7 @@ def test_arrays_come_through_unchanged(tmp_path):
 def test_digits_are_whole_and_small(tmp_path):
     info = prepare("digits", tmp_path / "digits")
     assert info.image_shape == (32, 32, 1) and info.splits["train"].class_counts == (500,) * 10
-    assert info.resize == {"filter": "lanczos", "library": f"Pillow {Image.__version__}"} and "MNIST" in info.licence
+    assert info.resize == {"filter": "none", "library": f"Pillow {Image.__version__}"} and "MNIST" in info.licence
     records = read_records(tmp_path / "digits")
     from tfgan_suite.data.array_source import open_digits
 
@@ -217,6 +218,13 @@ def test_too_many_refused_publishes_nothing_but_the_list(tmp_path, image_folder,
     assert "Going on with an unfinished preparation: 1 of 1 blocks" in capfd.readouterr().err
     assert info.num_images == 40
     assert sorted(path.name for path in out.iterdir()) == ["dataset_info.json", "train-00000-of-00001.tfrecord.gz"]
+
+
+def test_no_usable_image(tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "1.png").write_bytes(b"")
+    with pytest.raises(UserError, match="None of the 1 images can be used. Nothing was published.*1.png: empty_file"):
+        prepare(tmp_path / "images", tmp_path / "out", image_size=8, max_refused_fraction=1.0)
 
 
 def test_the_same_call_again_does_nothing(tmp_path, image_folder, capfd):

@@ -60,7 +60,7 @@ class DatasetInfo:
         splits: `SplitInfo` by name.
         encoding: How each image is stored: `"png"`, `"jpeg"`, `"webp"` or `"raw"`.
         compression: Of the shards: `"GZIP"` or `""`.
-        resize: Name of the filter, and the library that applied it with its version.
+        resize: Name of the filter ("none" where nothing was scaled), and the library that applied it with its version.
         settings: Every setting of `prepare_dataset` that shapes the content.
         versions: Of the libraries that made the set.
         licence: Of the images, as far as the source states it.

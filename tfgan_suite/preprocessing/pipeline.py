@@ -53,7 +53,9 @@ from tfgan_suite.preprocessing import transforms  # noqa: E402  (It needs Beam, 
 
 WORK_DIR_NAME = ".prepare"
 REFUSED_FILE_NAME = "refused.json"
+# A block is what a kill can lose, and what one worker takes at a time.
 BLOCK_IMAGES = 256
+SLOW_BLOCK_IMAGES = 64
 SHARD_RAW_BYTES = 64 * 2**20
 # Encoded images do not compress, but the 200 bytes of names and sizes around each do. Above this many raw bytes an
 # image they weigh nothing, and reading is spared the work.
@@ -194,9 +196,9 @@ class _Job:
                 f"{source.kind} {source.name!r} holds no images." + _first_reasons(self.listing.refused, "Set aside: ")
             )
         items = self.listing.items
+        size = SLOW_BLOCK_IMAGES if source.is_cpu_bound else BLOCK_IMAGES
         self.blocks: list[tuple[int, list[SourceItem]]] = [
-            (number, items[start : start + BLOCK_IMAGES])
-            for number, start in enumerate(range(0, len(items), BLOCK_IMAGES))
+            (number, items[start : start + size]) for number, start in enumerate(range(0, len(items), size))
         ]
         raw_bytes = math.prod(image_format.shape)
         self.work_dir = output_dir / WORK_DIR_NAME
@@ -305,11 +307,18 @@ class _Job:
         content = [dataclasses.asdict(image) for image in refused]
         text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
         write_atomically(path, text.encode("utf-8", "surrogateescape"))
+        if written:
+            verdict = (
+                f"{len(harmful):,} of {num_images:,} images cannot be used ({len(harmful) / num_images:.1%}; at most "
+                f"{max_refused_fraction:.1%} is allowed)."
+            )
+            advice = " Mend the files, or allow more with max_refused_fraction (what is done so far is kept)."
+        else:
+            verdict, advice = f"None of the {num_images:,} images can be used.", ""
         raise UserError(
-            f"{len(harmful):,} of {num_images:,} images cannot be used ({len(harmful) / num_images:.1%}; at most "
-            f"{max_refused_fraction:.1%} is allowed). Nothing was published. The whole list: {path}."
+            f"{verdict} Nothing was published. The whole list: {path}."
             + _first_reasons(harmful, " The first: ")
-            + " Mend the files, or allow more with max_refused_fraction (what is done so far is kept)."
+            + advice
         )
 
     def _describe(self, journal: dict[str, dict], refused: list[RefusedImage], duplicates: int) -> DatasetInfo:
@@ -336,7 +345,10 @@ class _Job:
             splits=splits,
             encoding=image_format.encoding,
             compression=self.plan.compression,
-            resize={"filter": image_format.resize_filter, "library": image_format.resize_library},
+            resize={
+                "filter": "none" if image_format.crop == "border" else image_format.resize_filter,
+                "library": image_format.resize_library,
+            },
             settings=self.settings,
             versions=_versions(),
             licence=self.licence,
