@@ -6,6 +6,7 @@ Names are loaded when they are first used, so that importing the package takes m
 """
 
 import importlib
+import sys
 
 __version__ = "0.1.0"
 
@@ -20,6 +21,7 @@ _PUBLIC = {
     "GAN": "tfgan_suite.gan",
     "DCGAN": "tfgan_suite.models.dcgan.dcgan",
     "GenerativeModel": "tfgan_suite.generative_model",
+    "load_model": "tfgan_suite.saving",
     # === Parts of training, passed to compile() ===
     "ExponentialMovingAverage": "tfgan_suite.ema",
     # === Running ===
@@ -29,6 +31,9 @@ _PUBLIC = {
     "default_callbacks": "tfgan_suite.callbacks.default_callbacks",
     # === Scores ===
     "evaluate": "tfgan_suite.evaluation",
+    "evaluate_real": "tfgan_suite.evaluation",
+    "compare": "tfgan_suite.evaluation",
+    "Evaluation": "tfgan_suite.evaluation",
     # === Export and serving ===
     "export_saved_model": "tfgan_suite.export",
     "load_generator": "tfgan_suite.export",
@@ -54,3 +59,8 @@ def __getattr__(name):
 
 def __dir__():
     return __all__
+
+
+if "keras" in sys.modules:
+    # Then TensorFlow is there already, and `keras.models.load_model` should know our classes.
+    importlib.import_module("tfgan_suite.saving").register_classes()
