@@ -4,6 +4,7 @@ Each stage that is done is written down in `demo.json`, so that a demo that was 
 """
 
 import dataclasses
+import importlib.util
 import json
 import shutil
 import time
@@ -99,7 +100,8 @@ class Demo:
     def run(self):
         """Does the stages that are not done yet, and always writes the report. Returns its path."""
         for package, extra in (("apache_beam", "beam"), ("tensorflow_serving", "serving")):
-            import_extra(package, extra, "The demo")
+            if importlib.util.find_spec(package) is None:
+                import_extra(package, extra, "The demo")
         self.state = self._read_state()
         for number, stage in enumerate(STAGES, start=1):
             title, work, is_there = getattr(self, f"_{stage}")()

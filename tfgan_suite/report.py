@@ -246,7 +246,7 @@ def _scores(scores):
         )
         note = _SCORE_NOTES.get(row.protocol["metric"], "")
         rows.append(
-            f'<tr class="first"><td><code>{html.escape(row.name)}</code></td><td class="number"><b>{_value(row)}</b></td>'
+            f'<tr class="first"><td><code>{html.escape(row.name).replace("_", "_<wbr>")}</code></td><td class="number"><b>{_value(row)}</b></td>'
             f'<td class="number">{_value(reference) if reference else ""}</td></tr>'
             f'<tr><td colspan="3" class="note">{row.direction.capitalize()} is better. Looked at with '
             f"{html.escape(row.protocol['extractor'])}. {html.escape(note)}"
@@ -308,7 +308,7 @@ def _data_card(info):
     for name, split in info.splits.items():
         if split.class_counts:
             counts = ", ".join(
-                f"{label} {count:,}" for label, count in zip(info.class_names, split.class_counts, strict=True)
+                f"{label}: {count:,}" for label, count in zip(info.class_names, split.class_counts, strict=True)
             )
             entries.append((f"classes of {name}", counts))
     return _section("Data", _definitions(entries))
@@ -392,7 +392,7 @@ def _definitions(entries):
 
 
 def _value(row):
-    return f"{row.value:.4g}" + (f" ± {row.std:.2g}" if row.std is not None else "")
+    return f"{row.value:.4g}" + (f"<small>± {row.std:.2g}</small>" if row.std is not None else "")
 
 
 def _plain(value):
