@@ -36,6 +36,7 @@ ALLOWED = {
     "callbacks": BASE | {"generative_model", "metrics", "config"},
     "evaluation": BASE | {"generative_model", "metrics", "data"},
     "serving": BASE | {"generative_model", "metrics", "data"},
+    "saving": BASE | {"config"},
     "export": BASE | {"generative_model", "metrics", "data", "serving"},
     "training": BASE | {"models", "data", "callbacks", "evaluation", "export", "config"},
 }
@@ -97,6 +98,18 @@ def test_a_room_imports_only_what_it_may(room):
             parts = name.split(".")
             if parts[0] == "tfgan_suite" and len(parts) > 1 and parts[1] not in ALLOWED[room] | {room, "__version__"}:
                 wrong.append(f"{path.relative_to(ROOT)}:{line} imports {name}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_nothing_imports_the_front_door():
+    front = {"cli", "commands", "demo", "report", "runs", "sampling", "estimate"}
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line} imports {name}"
+        for path in FILES
+        if room_of(path) not in front
+        for name, line in imports_of(path)
+        if name.startswith("tfgan_suite.") and name.split(".")[1] in front
+    ]
     assert not wrong, "\n".join(wrong)
 
 

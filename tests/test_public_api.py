@@ -25,6 +25,7 @@ PUBLIC = [
     "DCGAN",
     "GAN",
     "GenerativeModel",
+    "load_model",
     # Training
     "ExponentialMovingAverage",
     "TrainConfig",
@@ -32,7 +33,10 @@ PUBLIC = [
     "resume",
     "train",
     # Scores, export
+    "Evaluation",
+    "compare",
     "evaluate",
+    "evaluate_real",
     "export_saved_model",
     "load_generator",
     # Errors

@@ -92,11 +92,10 @@ def load_model(path):
 def _load_keras(path):
     import keras
 
-    # Registers the classes that the file names.
     from tfgan_suite.generative_model import GenerativeModel
-    from tfgan_suite.training import all_presets
+    from tfgan_suite.saving import register_classes
 
-    all_presets()
+    register_classes()
     if not path.is_file():
         raise UserError(f"There is no file {str(path)!r}. Expected {_KINDS}.")
     try:
