@@ -18,9 +18,13 @@ tf.config.set_logical_device_configuration(
 )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def two_replicas():
-    """A strategy with two replicas, on two logical CPUs."""
+    """A strategy with two replicas, on two logical CPUs.
+
+    One for the whole session: TensorFlow numbers the collectives of each strategy from the start again, and a second
+    one on the same devices would meet the first one's.
+    """
     return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 
 

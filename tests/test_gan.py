@@ -130,6 +130,12 @@ def test_discriminator_steps_share_the_batch():
     assert int(gan.images_seen.numpy()) == 24
 
 
+def test_refuses_a_batch_that_cannot_be_shared():
+    gan = make_gan(discriminator_steps=3)
+    with pytest.raises(ValueError, match="discriminator_steps=3 divides"):
+        gan.fit(fixed_dataset(gan, 8, batches=1), verbose=0)
+
+
 @pytest.mark.parametrize("training", [{}, everything()], ids=["plain", "everything"])
 @pytest.mark.parametrize("num_classes", [None, 3])
 def test_two_replicas_equal_one(two_replicas, training, num_classes):

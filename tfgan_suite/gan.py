@@ -397,6 +397,11 @@ class GAN(GenerativeModel):
 
     def _share(self, images, labels, index):
         """Every k-th image of a batch, k = `discriminator_steps`: the same images for any number of replicas."""
+        if images.shape[0] is not None and images.shape[0] % self.discriminator_steps:
+            raise ValueError(
+                f"Expected a batch that discriminator_steps={self.discriminator_steps} divides, on each replica. "
+                f"Received: {images.shape[0]} images."
+            )
         share = slice(index, None, self.discriminator_steps)
         return images[share], None if labels is None else labels[share]
 
@@ -464,7 +469,11 @@ class GAN(GenerativeModel):
         @tf.function(reduce_retracing=True)
         def run_steps(iterator):
             with self.distribute_strategy.scope():
+                if self.steps_per_execution == 1:
+                    return self.train_step(next(iterator))
                 for _ in tf.range(self.steps_per_execution):
+                    # Steps that overlap would mix up what the replicas exchange.
+                    tf.autograph.experimental.set_loop_options(parallel_iterations=1)
                     self.train_step(next(iterator))
                 return self.get_metrics_result()
 
