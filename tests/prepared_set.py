@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tfgan_suite.data.dataset_info import DatasetInfo, RefusedInfo, ShardInfo, SplitInfo, file_sha256
+from tfgan_suite.data.dataset_info import DatasetInfo, RefusedInfo, ShardInfo, SplitInfo
 from tfgan_suite.data.records import ImageRecord, encode_example, write_tfrecords
+from tfgan_suite.files import file_sha256
 
 
 def write_prepared_set(directory: Path, images: np.ndarray, labels: np.ndarray | None = None) -> Path:

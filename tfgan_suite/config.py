@@ -2,24 +2,13 @@
 
 import dataclasses
 import json
-import os
 from pathlib import Path
 
 from tfgan_suite.errors import UserError, unknown_name
+from tfgan_suite.files import write_atomically
 
 # Model names of the command line, and the class that each one stands for.
 MODELS = {"dcgan": ("tfgan_suite.models.dcgan.dcgan", "DCGAN")}
-
-
-def write_atomically(path, text):
-    """Writes a text file so that a kill leaves either the old file or the new one: write, flush, rename."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with open(temporary, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
 
 
 @dataclasses.dataclass(frozen=True)

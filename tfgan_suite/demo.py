@@ -16,8 +16,9 @@ import numpy as np
 from tfgan_suite.callbacks.image_grid import make_grid
 from tfgan_suite.callbacks.progress import format_duration
 from tfgan_suite.callbacks.training_log import read_history
-from tfgan_suite.config import TrainConfig, write_atomically
+from tfgan_suite.config import TrainConfig
 from tfgan_suite.errors import UserError, import_extra, unknown_name
+from tfgan_suite.files import write_atomically
 
 STAGES = ("prepare", "train", "score", "export", "serve", "report")
 _REQUEST_SEED = 7

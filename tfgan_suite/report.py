@@ -18,9 +18,9 @@ from PIL import Image
 from tfgan_suite.callbacks.image_grid import make_grid
 from tfgan_suite.callbacks.progress import format_duration
 from tfgan_suite.callbacks.training_log import read_history
-from tfgan_suite.config import write_atomically
 from tfgan_suite.data.loader import load_dataset
 from tfgan_suite.errors import UserError
+from tfgan_suite.files import write_atomically
 from tfgan_suite.image_range import to_uint8
 from tfgan_suite.line_chart import format_number, line_chart
 from tfgan_suite.runs import RunFiles, load_model

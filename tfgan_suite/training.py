@@ -11,10 +11,11 @@ from tfgan_suite import evaluation
 from tfgan_suite.callbacks.checkpointing import Checkpointing
 from tfgan_suite.callbacks.default_callbacks import default_callbacks
 from tfgan_suite.callbacks.training_log import read_history
-from tfgan_suite.config import MODELS, TrainConfig, write_atomically
+from tfgan_suite.config import MODELS, TrainConfig
 from tfgan_suite.data.dataset_info import DatasetInfo
 from tfgan_suite.data.loader import load_dataset
 from tfgan_suite.errors import UserError, unknown_name
+from tfgan_suite.files import write_atomically
 
 # What a bare model name means, where its preset does not say.
 _DEFAULT_TRAINING = {"batch_size": 64, "total_images": 300_000}
@@ -223,7 +224,7 @@ def _claim(run_dir, config, info):
                 "Use the same one to go on, or another run directory to start anew."
             )
     run_dir.mkdir(parents=True, exist_ok=True)
-    write_atomically(data_path, (Path(config.data_dir) / "dataset_info.json").read_text(encoding="utf-8"))
+    write_atomically(data_path, (Path(config.data_dir) / "dataset_info.json").read_bytes())
     config.save(path)
 
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfgan_suite.data.dataset_info import DatasetInfo, RefusedInfo, ShardInfo, SplitInfo, file_sha256
+from tfgan_suite.data.dataset_info import DatasetInfo, RefusedInfo, ShardInfo, SplitInfo
 from tfgan_suite.data.records import ImageRecord, encode_example, write_tfrecords
+from tfgan_suite.files import file_sha256
 
 
 @pytest.fixture

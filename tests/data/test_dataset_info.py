@@ -3,8 +3,9 @@ import json
 
 import pytest
 
-from tfgan_suite.data.dataset_info import DatasetInfo, RefusedImage, RefusedInfo, ShardInfo, SplitInfo, file_sha256
+from tfgan_suite.data.dataset_info import DatasetInfo, RefusedImage, RefusedInfo, ShardInfo, SplitInfo
 from tfgan_suite.errors import UserError
+from tfgan_suite.files import file_sha256
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Checkpoints that survive a kill at any moment, and restore a run bit for bit."""
 
-import hashlib
 import json
 import os
 import signal
@@ -9,8 +8,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from tfgan_suite.config import write_atomically
 from tfgan_suite.errors import UserError
+from tfgan_suite.files import file_sha256, write_atomically
 
 
 class TrainingInterrupted(UserError):
@@ -93,7 +92,7 @@ class Checkpointing(keras.callbacks.Callback):
             self.model.save_weights(temporary)
             with open(temporary, "rb+") as file:
                 os.fsync(file.fileno())
-            manifest = {"images_seen": images_seen, "sha256": _sha256(temporary), "bytes": temporary.stat().st_size}
+            manifest = {"images_seen": images_seen, "sha256": file_sha256(temporary), "bytes": temporary.stat().st_size}
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
@@ -177,13 +176,5 @@ def _valid_manifest(weights_path):
         manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
     except json.JSONDecodeError:
         return None
-    whole = manifest.get("bytes") == weights_path.stat().st_size and manifest.get("sha256") == _sha256(weights_path)
+    whole = manifest.get("bytes") == weights_path.stat().st_size and manifest.get("sha256") == file_sha256(weights_path)
     return manifest if whole else None
-
-
-def _sha256(path):
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        for block in iter(lambda: file.read(1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()

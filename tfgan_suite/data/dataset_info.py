@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from tfgan_suite.errors import UserError, unknown_name
+from tfgan_suite.files import file_sha256, write_atomically
 
 FILE_NAME = "dataset_info.json"
 FORMAT_VERSION = 1
@@ -124,7 +125,7 @@ class DatasetInfo:
     def save(self, directory: str | os.PathLike) -> Path:
         """Writes `dataset_info.json` at once: a reader sees the old file or the new one, never a part."""
         path = Path(directory) / FILE_NAME
-        write_atomically(path, self.to_json().encode("utf-8", "surrogateescape"))
+        write_atomically(path, self.to_json())
         return path
 
     @classmethod
@@ -226,26 +227,3 @@ class DatasetInfo:
     def _shards(self, split: str | None) -> list[ShardInfo]:
         splits = self.splits.values() if split is None else [self.split(split)]
         return [shard for split_info in splits for shard in split_info.shards]
-
-
-def file_sha256(path: str | os.PathLike) -> str:
-    """SHA-256 of a file, in hex, read in pieces."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while piece := file.read(1 << 20):
-            digest.update(piece)
-    return digest.hexdigest()
-
-
-def write_atomically(path: str | os.PathLike, content: bytes) -> None:
-    """Writes a file so that it appears under its name only when whole and on the disk."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tfgan_suite.errors import UserError, unknown_name
+from tfgan_suite.files import write_atomically
 
 FILE_NAME = "metrics.json"
 FORMAT_VERSION = 1
@@ -131,12 +132,7 @@ class Evaluation(tuple):
             fcntl.flock(lock, fcntl.LOCK_EX)  # A watcher and a training may both add rows.
             rows = [*Evaluation.load(path), *self] if path.exists() else list(self)
             content = {"format_version": FORMAT_VERSION, "rows": [row.to_json() for row in rows]}
-            temporary = path.with_name(f".{FILE_NAME}.{os.getpid()}.tmp")
-            try:
-                temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-                os.replace(temporary, path)
-            finally:
-                temporary.unlink(missing_ok=True)
+            write_atomically(path, json.dumps(content, indent=2) + "\n")
         return path
 
     @classmethod

@@ -23,11 +23,11 @@ from tfgan_suite.data.dataset_info import (
     RefusedInfo,
     ShardInfo,
     SplitInfo,
-    write_atomically,
 )
 from tfgan_suite.data.images import ImageFormat
 from tfgan_suite.data.sources import Source, SourceItem, SourceListing
 from tfgan_suite.errors import UserError
+from tfgan_suite.files import write_atomically
 from tfgan_suite.preprocessing import transforms
 from tfgan_suite.preprocessing.beam_import import beam
 from tfgan_suite.preprocessing.progress import Progress
@@ -108,7 +108,7 @@ class Preparation:
                         shutil.rmtree(path) if path.is_dir() else path.unlink()
             for name in ("blocks", "shards", "journal"):
                 (self.work_dir / name).mkdir(parents=True, exist_ok=True)
-            write_atomically(plan_path, text.encode())
+            write_atomically(plan_path, text)
         for temporary in self.work_dir.glob("*/.*.tmp"):
             temporary.unlink(missing_ok=True)
         for number, items in self.blocks:
@@ -180,7 +180,7 @@ class Preparation:
         path = self.output_dir / REFUSED_FILE_NAME
         content = [dataclasses.asdict(image) for image in refused]
         text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-        write_atomically(path, text.encode("utf-8", "surrogateescape"))
+        write_atomically(path, text)
         if written:
             verdict = (
                 f"{len(harmful):,} of {num_images:,} images cannot be used ({len(harmful) / num_images:.1%}; at most "
