@@ -159,7 +159,7 @@ def test_demo_parts(page):
 
 def test_data_card(page):
     text = page.text["data"]
-    assert "tiny" in text and "train 48" in text and "0: 16, 1: 16, 2: 16" in text and "set aside0" in text
+    assert "tiny" in text and "train 48" in text and "class 0: 16, class 1: 16, class 2: 16" in text and "set aside0" in text
 
 
 def test_commands_to_go_on_can_be_parsed(page):
@@ -178,12 +178,14 @@ def test_unfinished_run_without_data_or_scores(tiny_run, tmp_path):
     directory = tmp_path / "run"
     directory.mkdir()
     shutil.copy(tiny_run / "model.keras", directory)
+    shutil.copy(tiny_run / "dataset_info.json", directory)
     config = json.loads((tiny_run / "config.json").read_text()) | {"data_dir": str(tmp_path / "gone")}
     (directory / "config.json").write_text(json.dumps(config))
     page = Page(write_report(directory, tmp_path / "elsewhere" / "r.html").read_text("utf-8"))
     assert [name for name in page.text if name] == [
         "samples",
         "between-two-pictures",
+        "data",
         "how-to-go-on",
         "how-this-was-made",
     ]

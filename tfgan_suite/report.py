@@ -94,8 +94,7 @@ def write_report(run_dir, path=None):
 
 def _title(run, model):
     height, width, _ = model.image_shape
-    name = run.dataset_info.name if run.dataset_info else Path(run.config.data_dir).name
-    return f"{name}: {type(model).__name__} at {height} × {width}"
+    return f"{run.dataset_info.name}: {type(model).__name__} at {height} × {width}"
 
 
 def _header(run, model, history, demo):
@@ -172,8 +171,8 @@ def _paths_between(model):
 
 
 def _real_and_generated(run, model):
-    if run.dataset_info is None:
-        return ""
+    if not (Path(run.config.data_dir) / "dataset_info.json").is_file():
+        return ""  # The data is no longer where it was.
     columns = class_columns(model)
     count = 4 * columns
     real = _real_images(run, columns, 4, by_class=bool(model.num_classes))
@@ -288,8 +287,6 @@ def _served(serving):
 
 
 def _data_card(info):
-    if info is None:
-        return ""
     height, width, channels = info.image_shape
     kind = {1: "grey", 3: "colour", 4: "colour with transparency"}[channels]
     reasons = ", ".join(f"{reason}: {count:,}" for reason, count in info.refused.reasons.items())

@@ -3,12 +3,12 @@
 import dataclasses
 from pathlib import Path
 
+from tfgan_suite import saving
 from tfgan_suite.config import TrainConfig
 from tfgan_suite.data.dataset_info import DatasetInfo
 from tfgan_suite.errors import UserError
 from tfgan_suite.metrics.results import Evaluation, compare
 
-MODEL_NAME = "model.keras"
 _KINDS = "a run's directory, a .keras file, or an exported model such as saved_models/digits"
 
 
@@ -19,13 +19,13 @@ class RunFiles:
     Attributes:
         directory: The run's directory.
         config: Its `TrainConfig`.
-        dataset_info: Of its data, or `None` if the data is no longer there.
+        dataset_info: The `DatasetInfo` of its data, as it was when the run began.
         scores: Its `Evaluation`, or `None` if it has not been scored.
     """
 
     directory: Path
     config: TrainConfig
-    dataset_info: DatasetInfo | None
+    dataset_info: DatasetInfo
     scores: Evaluation | None
 
     @classmethod
@@ -39,12 +39,11 @@ class RunFiles:
         if not (directory / "config.json").is_file():
             raise UserError(f"{str(directory)!r} holds no run: there is no config.json. Expected what `train` wrote.")
         config = TrainConfig.load(directory / "config.json")
-        has_data = (Path(config.data_dir) / "dataset_info.json").is_file()
         has_scores = (directory / "metrics.json").is_file()
         return cls(
             directory,
             config,
-            DatasetInfo.load(config.data_dir) if has_data else None,
+            DatasetInfo.load(directory),
             Evaluation.load(directory) if has_scores else None,
         )
 
@@ -75,8 +74,8 @@ def load_model(path):
     (4, 32, 32, 1)
     """
     path = Path(path)
-    if path.suffix == ".keras" or (path / MODEL_NAME).is_file():
-        return _load_keras(path if path.suffix == ".keras" else path / MODEL_NAME)
+    if path.suffix == ".keras" or (path / "model.keras").is_file():
+        return saving.load_model(path)
     if (path / "config.json").is_file():
         return _load_checkpoint(RunFiles.load(path))
     if not path.exists():
@@ -89,32 +88,9 @@ def load_model(path):
         raise UserError(f"{error} Or {_KINDS}.") from error
 
 
-def _load_keras(path):
-    import keras
-
-    from tfgan_suite.generative_model import GenerativeModel
-    from tfgan_suite.saving import register_classes
-
-    register_classes()
-    if not path.is_file():
-        raise UserError(f"There is no file {str(path)!r}. Expected {_KINDS}.")
-    try:
-        model = keras.models.load_model(path, compile=False)
-    except (ValueError, TypeError, OSError, KeyError) as error:
-        raise UserError(f"{str(path)!r} is not a model of this suite: {str(error).splitlines()[0]}") from error
-    if not isinstance(model, GenerativeModel):
-        raise UserError(f"{str(path)!r} holds a {type(model).__name__}. Expected a model of this suite.")
-    return model
-
-
 def _load_checkpoint(run):
     from tfgan_suite.training import resolve, resume
 
-    if run.dataset_info is None:
-        raise UserError(
-            f"The run {str(run.directory)!r} is not finished, and its data {run.config.data_dir!r} is not there. "
-            "Expected the data, to know the model's shape."
-        )
     model = resolve(run.config, run.dataset_info).build()
     model.compile()
     if resume(model, run.directory) == 0:

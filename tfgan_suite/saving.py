@@ -39,7 +39,7 @@ def load_model(path):
     path = Path(path)
     file = path / "model.keras" if path.is_dir() else path
     if not file.exists():
-        raise UserError(f"Expected a .keras file or a finished run's directory. There is no {str(file)!r}.")
+        raise UserError(f"There is no {str(file)!r}. Expected a .keras file or a finished run's directory.")
     register_classes()
     try:
         model = keras.models.load_model(file)
