@@ -12,6 +12,8 @@ import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
+from tests.prepared_set import write_prepared_set  # noqa: E402
+
 # Two devices on any machine, so that distribution is tested everywhere.
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
@@ -31,15 +33,10 @@ def two_replicas():
 @pytest.fixture(scope="session")
 def tiny_data(tmp_path_factory):
     """A prepared set: 48 grey images of 8x8, three classes of different brightness."""
-    pytest.importorskip("apache_beam", reason="Needs the extra [beam].")
-    from tfgan_suite.preprocessing.pipeline import prepare_dataset
-
     generator = np.random.default_rng(0)
     labels = np.arange(48) % 3
     images = generator.integers(0, 60, [48, 8, 8, 1]) + 90 * labels[:, None, None, None]
-    directory = tmp_path_factory.mktemp("data") / "tiny"
-    prepare_dataset((images.astype(np.uint8), labels), directory, name="tiny", progress=False)
-    return directory
+    return write_prepared_set(tmp_path_factory.mktemp("data") / "tiny", images.astype(np.uint8), labels)
 
 
 @pytest.fixture(scope="session")
