@@ -147,7 +147,7 @@ def export_run(path, export_path, **options):
         load_model(path),
         export_path,
         dataset_info=run.dataset_info if run else None,
-        scores=run.scores if run else None,
+        scores=run.scores.latest() if run and run.scores else None,
         **options,
     )
 

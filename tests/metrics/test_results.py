@@ -86,3 +86,8 @@ def test_unlike_rows_refuse_and_every_difference_is_listed():
     with pytest.raises(UserError, match="extractor"):
         compare(ROW, other, allow=["truncation"])
     assert compare(ROW, other, allow=["truncation", "extractor"]).better == "equal"
+
+
+def test_latest_keeps_the_newest_row_of_each_name():
+    newer = dataclasses.replace(ROW, value=11.0)
+    assert list(Evaluation([ROW, SCORE, newer]).latest()) == [newer, SCORE]

@@ -81,6 +81,10 @@ class Evaluation(tuple):
         found = super().__getitem__(key)
         return Evaluation(found) if isinstance(key, slice) else found
 
+    def latest(self) -> "Evaluation":
+        """The newest row of each name, in the order in which the names came first."""
+        return Evaluation({row.name: row for row in self}.values())
+
     def scalars(self) -> dict[str, float]:
         """`{name: value}` for TensorBoard or logs, with `name_std` where there is one."""
         scalars = {}

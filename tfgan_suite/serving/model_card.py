@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 import tfgan_suite
+from tfgan_suite.metrics.results import Evaluation, EvaluationRow
 
 # Beside the warm-up requests, where TensorFlow Serving ignores what it does not know.
 CARD_JSON = Path("assets.extra", "model_card.json")
@@ -20,6 +21,7 @@ CARD_MARKDOWN = Path("assets.extra", "model_card.md")
 FORMAT_VERSION = 1
 
 NOT_STATED = "not stated"
+_SCORE_FIELDS = {field.name for field in dataclasses.fields(EvaluationRow)}
 
 
 def build_model_card(
@@ -184,7 +186,12 @@ def _score_lines(scores):
     if not scores:
         return ["None given at export."]
     rows = scores if isinstance(scores, list) else [scores]
-    # Protocols are nested and differ from score to score; as JSON nothing of them is lost.
+    if all(isinstance(row, dict) and _SCORE_FIELDS <= set(row) for row in rows):
+        return [
+            Evaluation(EvaluationRow(**row) for row in rows).to_markdown(),
+            "",
+            "The whole protocol of each score stands in `model_card.json`.",
+        ]
     return ["```json", *(json.dumps(row, ensure_ascii=False) for row in rows), "```"]
 
 
