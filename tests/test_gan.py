@@ -7,24 +7,34 @@ import tfgan_suite as tg
 from tests.test_case import assert_same_weights, fixed_dataset, run_gan_test, run_replica_test
 
 
+def dense(units, activation, seed):
+    initializer = keras.initializers.GlorotUniform(seed=seed)
+    return keras.layers.Dense(units, activation, kernel_initializer=initializer)
+
+
+def make_network(shape, layers, num_classes):
+    """A functional model of flat inputs, with the class as a one-hot vector beside them if there are classes."""
+    inputs = keras.Input(shape)
+    x = keras.layers.Flatten()(inputs)
+    if num_classes is not None:
+        labels = keras.Input([], dtype="int32")
+        x = keras.ops.concatenate([x, keras.ops.one_hot(labels, num_classes)], -1)
+    for layer in layers:
+        x = layer(x)
+    return keras.Model(inputs if num_classes is None else [inputs, labels], x)
+
+
 def make_gan(num_classes=None, seed=0, **training):
     """A small pair without batch statistics, so that equalities are exact in the batch."""
-    keras.utils.set_random_seed(0)
-    latents, images = keras.Input([6]), keras.Input([4, 4, 1])
-    label_inputs = [] if num_classes is None else [keras.Input([], dtype="int32")]
-    labels = [keras.ops.one_hot(label, num_classes) for label in label_inputs]
-    x = keras.layers.Dense(16, "relu")(keras.ops.concatenate([latents, *labels], -1))
-    generator = keras.Model(
-        [latents, *label_inputs], keras.layers.Reshape([4, 4, 1])(keras.layers.Dense(16, "tanh")(x))
+    generator_layers = [dense(16, "relu", 1), dense(16, "tanh", 2), keras.layers.Reshape([4, 4, 1])]
+    gan = tg.GAN(
+        make_network([6], generator_layers, num_classes),
+        make_network([4, 4, 1], [dense(16, "softplus", 3), dense(1, None, 4)], num_classes),
+        num_classes=num_classes,
+        latent_size=6,
+        image_shape=(4, 4, 1),
+        seed=seed,
     )
-    label_inputs = [] if num_classes is None else [keras.Input([], dtype="int32")]
-    labels = [keras.ops.one_hot(label, num_classes) for label in label_inputs]
-    x = keras.layers.Dense(16, "softplus")(keras.ops.concatenate([keras.layers.Flatten()(images), *labels], -1))
-    discriminator = keras.Model([images, *label_inputs], keras.layers.Dense(1)(x))
-    if num_classes is None:
-        generator = keras.Model(generator.inputs[0], generator.outputs[0])
-        discriminator = keras.Model(discriminator.inputs[0], discriminator.outputs[0])
-    gan = tg.GAN(generator, discriminator, num_classes=num_classes, latent_size=6, image_shape=(4, 4, 1), seed=seed)
     gan.compile(**{**sgd(), **training})
     return gan
 

@@ -139,7 +139,13 @@ def evaluate_real(
     extractor and metrics all of it comes from the cache.
 
     Args:
-        data: As in `evaluate`; so the other arguments.
+        data: A prepared directory or a finite data set, as in `evaluate`.
+        metrics: Metric objects; by default those of `evaluate`.
+        extractor: As in `evaluate`.
+        split: Of a prepared directory.
+        batch_size: Images of one pass through the extractor; changes no value.
+        output_dir: Where to add the rows to `metrics.json`, or `None`.
+        progress: Whether to show progress.
 
     Returns:
         The rows.

@@ -37,8 +37,8 @@ def kernel_distance(
     Example:
 
     >>> real = np.array([[0.0], [1.0]])
-    >>> kernel_distance(real, real + 1.0)
-    4.25
+    >>> kernel_distance(real, real + 1.0)  # 1 + 27 - 2 * (1 + 1 + 8 + 27) / 4
+    9.5
 
     Reference: Binkowski et al. 2018, "Demystifying MMD GANs", section 4.
     """
