@@ -60,6 +60,8 @@ class Stripes(GenerativeModel):
     def __init__(self, noise=0.0):
         super().__init__()
         self.noise = noise
+        if noise:
+            self.noises = tf.random.Generator.from_non_deterministic_state()
         self.shade = self.add_weight(name="shade", shape=(), initializer="ones")
         self.unused = self.add_weight(name="unused", shape=(1000,))
         self.built = True
@@ -69,7 +71,10 @@ class Stripes(GenerativeModel):
 
     def call(self, latents, labels=None, training=False):
         images = tf.tile(latents[:, :, None, None] * self.shade, [1, 4, 4, 5])
-        return images + self.noise * tf.random.uniform(tf.shape(images))
+        if not self.noise:
+            return images
+        # Of a generator of its own: under a global seed, set by anyone, tf.random's would repeat themselves.
+        return images + self.noise * self.noises.uniform(tf.shape(images))
 
 
 # === The same images ===
