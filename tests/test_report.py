@@ -159,7 +159,12 @@ def test_demo_parts(page):
 
 def test_data_card(page):
     text = page.text["data"]
-    assert "tiny" in text and "train 48" in text and "class 0: 16, class 1: 16, class 2: 16" in text and "set aside0" in text
+    assert (
+        "tiny" in text
+        and "train 48" in text
+        and "class 0: 16, class 1: 16, class 2: 16" in text
+        and "set aside0" in text
+    )
 
 
 def test_commands_to_go_on_can_be_parsed(page):
