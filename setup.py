@@ -23,7 +23,9 @@ extras = {
     ],
     "test": ["pytest>=8", "scipy>=1.11", "psutil>=5.9"],
 }
-extras["all"] = sorted({requirement for name in ("beam", "avatars", "features", "serving", "tfds") for requirement in extras[name]})
+extras["all"] = sorted(
+    {requirement for name in ("beam", "avatars", "features", "serving", "tfds") for requirement in extras[name]}
+)
 
 setup(
     name="tfgan-suite",

@@ -51,7 +51,7 @@ class DemoPlan:
 PLANS = {
     ("digits", False): DemoPlan("digits", "digits", None, "dcgan_digits_32", None, None),
     ("digits", True): DemoPlan("digits-fast", "digits", 2000, "dcgan_digits_32", 48_000, 1000, ("efficientnet-lite0",)),
-    ("avatars", False): DemoPlan("avatars", "avatars", 3000, "dcgan_avatars_64", 80_000, 3000, ("efficientnet-lite0",)),
+    ("avatars", False): DemoPlan("avatars", "avatars", 3000, "dcgan_avatars_64", None, 3000, ("efficientnet-lite0",)),
     ("avatars", True): DemoPlan(
         "avatars-fast", "avatars", 500, "dcgan_avatars_64", 8_000, 500, ("efficientnet-lite0",)
     ),

@@ -128,7 +128,7 @@ class GAN(GenerativeModel):
         jit_compile=False,
         run_eagerly=False,
     ):
-        """Chooses how to train. `"auto"` is what the model's paper did.
+        """Chooses how to train. `"auto"` is what the model's paper did, or its preset says.
 
         Args:
             generator_optimizer: A Keras optimizer. Not shared with the discriminator.
@@ -160,7 +160,7 @@ class GAN(GenerativeModel):
             "discriminator_steps": discriminator_steps,
             "reuse_fakes": reuse_fakes,
         }
-        defaults = self.default_training()
+        defaults = {**self.default_training(), **self.preset_training()}
         chosen = {
             name: defaults[name] if isinstance(value, str) and value == "auto" else value
             for name, value in chosen.items()

@@ -21,7 +21,11 @@ class GenerativeModel(keras.Model):
         num_classes: Number of classes, or `None` for an unconditional model.
         label_weights: Relative frequency of each class in generated labels, or `None` for all alike.
         latent_size: Length of a latent vector.
-        presets: Dict of preset name to `{"description", "reference", "config", "training"}`.
+        presets: Dict of preset name to a dict with
+            `description`, `reference`, `expected`: texts;
+            `config`: constructor arguments;
+            `training`: what `tfgan_suite.train` takes unless told otherwise (`batch_size`, `total_images`);
+            `compile`: if there, a function without arguments to the `compile` arguments that differ from the model's own.
     """
 
     image_shape = None
@@ -29,6 +33,7 @@ class GenerativeModel(keras.Model):
     label_weights = None
     latent_size = None
     presets = {}
+    _preset = None
 
     def sample_latents(self, batch_size, seed, truncation=1.0):
         """Draws float32 latents `[batch_size, latent_size]`. `seed` is int32 `[2]`."""
@@ -127,7 +132,7 @@ class GenerativeModel(keras.Model):
 
     @classmethod
     def from_preset(cls, preset, **overrides):
-        """Makes an untrained model with a preset's architecture.
+        """Makes an untrained model with a preset's architecture, whose `compile()` takes the preset's choices.
 
         Args:
             preset: A name out of `cls.presets`.
@@ -142,4 +147,11 @@ class GenerativeModel(keras.Model):
         """
         if preset not in cls.presets:
             raise unknown_name(f"{cls.__name__} preset", preset, cls.presets)
-        return cls(**{**copy.deepcopy(cls.presets[preset]["config"]), **overrides})
+        model = cls(**{**copy.deepcopy(cls.presets[preset]["config"]), **overrides})
+        model._preset = preset
+        return model
+
+    def preset_training(self):
+        """The `compile` arguments of the preset that the model was made from; none for another model."""
+        make_choices = self.presets[self._preset].get("compile") if self._preset else None
+        return make_choices() if make_choices else {}

@@ -44,7 +44,9 @@ def load_model(path):
     try:
         model = keras.models.load_model(file)
     except (TypeError, ValueError, OSError) as error:
-        raise UserError(f"Expected a model saved by this suite in {str(file)!r}. {str(error).splitlines()[0]}") from error
+        raise UserError(
+            f"Expected a model saved by this suite in {str(file)!r}. {str(error).splitlines()[0]}"
+        ) from error
     if not hasattr(model, "generate_images"):
         raise UserError(f"Expected a generative model in {str(file)!r}. Received: {type(model).__name__}")
     return model

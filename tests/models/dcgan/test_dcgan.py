@@ -83,7 +83,20 @@ def test_presets():
     with pytest.raises(tg.UserError, match="Did you mean 'dcgan_digits_32'"):
         tg.DCGAN.from_preset("dcgan_digit_32")
     for preset in tg.DCGAN.presets.values():
-        assert set(preset) == {"description", "reference", "expected", "config", "training"}
+        assert set(preset) - {"compile"} == {"description", "reference", "expected", "config", "training"}
+
+
+def test_a_preset_brings_its_training_choices():
+    gan = tg.DCGAN.from_preset("dcgan_avatars_64", image_shape=(8, 8, 3))
+    gan.compile()
+    assert [penalty.get_config() for penalty in gan.discriminator_penalties] == [
+        {"weight": 5.0, "interval": 4, "name": "r1"}
+    ]
+    gan.compile(discriminator_penalties=[])
+    assert gan.discriminator_penalties == []
+    plain = tg.DCGAN(image_shape=(8, 8, 3), base_channels=2)
+    plain.compile()
+    assert plain.discriminator_penalties == []
 
 
 def test_learns_two_classes():

@@ -1,7 +1,16 @@
 """DCGAN's presets: architecture, training, the reference and the result to expect.
 
-`training` holds what `tfgan_suite.train` takes unless it is told otherwise; losses and optimizers are the model's own.
+`training` holds what `tfgan_suite.train` takes unless it is told otherwise, `compile` what differs from the paper's losses
+and optimizers.
 """
+
+from tfgan_suite.penalties import R1
+
+
+def _avatars_training():
+    """Without a penalty every style becomes one picture: its few flat colours are soon learned by heart."""
+    return {"discriminator_penalties": [R1(weight=5.0, interval=4)]}
+
 
 PRESETS = {
     "dcgan_paper_64": {
@@ -13,17 +22,18 @@ PRESETS = {
     },
     "dcgan_digits_32": {
         "description": "A small class-conditional pair for handwritten digits, quick on a CPU.",
-        "reference": "The paper's recipe at a quarter of its width, with 4x4 kernels and batches of 64.",
-        "expected": "5,000 MNIST digits, 200,000 images: Frechet distance 14.0 on EfficientNet-Lite0 (5,000 against "
-        "5,000); two halves of the real digits lie 18.6 apart.",
+        "reference": "The paper's recipe at less than a quarter of its width, with 4x4 kernels and batches of 64.",
+        "expected": "5,000 MNIST digits, 254,592 images: Frechet distance 12.8 on EfficientNet-Lite0 (5,000 against "
+        "5,000; random halves of the real digits lie 1.7 apart), 97% read with more than 95% confidence.",
         "config": {"image_shape": (32, 32, 1), "num_classes": 10, "base_channels": 24, "kernel_size": 4},
         "training": {"batch_size": 64, "total_images": 250_000},
     },
     "dcgan_avatars_64": {
         "description": "A class-conditional pair for drawn avatars in colour, a class a style.",
-        "reference": "The paper's recipe at a quarter of its width, with 4x4 kernels and batches of 32.",
-        "expected": "Faces and styles can be told apart after 100,000 images.",
-        "config": {"image_shape": (64, 64, 3), "num_classes": 10, "base_channels": 32, "kernel_size": 4},
-        "training": {"batch_size": 32, "total_images": 100_000},
+        "reference": "The paper's recipe at an eighth of its width, with 4x4 kernels, batches of 16 and an R1 penalty.",
+        "expected": "Styles can be told apart after 10,000 images; within a style the images begin to differ after 30,000.",
+        "config": {"image_shape": (64, 64, 3), "num_classes": 10, "base_channels": 16, "kernel_size": 4},
+        "training": {"batch_size": 16, "total_images": 90_000},
+        "compile": _avatars_training,
     },
 }
