@@ -163,6 +163,13 @@ def test_another_config_is_refused(finished, data_dir):
         train(make_config(data_dir, finished.run_dir, seed=1), progress=False)
 
 
+@pytest.mark.parametrize("model", [{"base_chanels": 4}, {"image_shape": (20, 20, 1)}])
+def test_wrong_model_arguments_are_refused_before_anything_is_written(data_dir, tmp_path, model):
+    with pytest.raises(tg.UserError, match="Did you mean 'base_channels'|cannot be built"):
+        train(make_config(data_dir, tmp_path / "run", model=model), progress=False)
+    assert not (tmp_path / "run").exists()
+
+
 def test_more_images_go_on(finished, data_dir, tmp_path):
     import shutil
 

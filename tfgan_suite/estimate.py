@@ -1,7 +1,6 @@
 """What a run would take, found out before it: `estimate_training`."""
 
 import dataclasses
-import inspect
 import time
 
 import keras
@@ -11,7 +10,6 @@ import tensorflow as tf
 from tfgan_suite.callbacks.progress import format_duration
 from tfgan_suite.data.dataset_info import DatasetInfo
 from tfgan_suite.data.loader import CACHE_LIMIT_BYTES, load_dataset
-from tfgan_suite.errors import UserError, unknown_name
 from tfgan_suite.training import resolve
 
 _FLOAT_BYTES = 4
@@ -86,7 +84,7 @@ def estimate_training(config):
     """
     info = DatasetInfo.load(config.data_dir)
     recipe = resolve(config, info)
-    model = build_model(recipe)
+    model = recipe.build()
     model.compile(jit_compile=config.jit_compile)
     parameters = {
         name: sum(int(np.prod(variable.shape)) for variable in getattr(model, name).trainable_variables)
@@ -125,22 +123,6 @@ def estimate_training(config):
         _measure_images_per_second(model, dataset, recipe.batch_size),
         recipe.total_images,
     )
-
-
-def build_model(recipe):
-    """Builds a recipe's model; arguments that its constructor refuses are the user's mistake.
-
-    Raises:
-        UserError: The constructor does not know an argument or refuses its value.
-    """
-    known = inspect.signature(recipe.model_class.__init__).parameters
-    for name in recipe.model_config:
-        if name not in known:
-            raise unknown_name(f"argument of {recipe.model_class.__name__}", name, [*known][1:-1])
-    try:
-        return recipe.build()
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{recipe.model_class.__name__} cannot be built: {error}") from error
 
 
 def activation_bytes(model, batch_size):

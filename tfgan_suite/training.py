@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import inspect
 import math
 from pathlib import Path
 
@@ -69,10 +70,21 @@ class Recipe:
         return self.total_ticks * self.steps_per_tick * self.batch_size
 
     def build(self):
-        """Makes the model and compiles it with the preset's training choices."""
-        if self.preset is None:
-            return self.model_class(**self.model_config)
-        return self.model_class.from_preset(self.preset, **self.model_config)
+        """Makes the model.
+
+        Raises:
+            UserError: The constructor does not know an argument of the config's `model`, or refuses its value.
+        """
+        known = inspect.signature(self.model_class.__init__).parameters
+        for name in self.model_config:
+            if name not in known:
+                raise unknown_name(f"argument of {self.model_class.__name__}", name, [*known][1:-1])
+        try:
+            if self.preset is None:
+                return self.model_class(**self.model_config)
+            return self.model_class.from_preset(self.preset, **self.model_config)
+        except (TypeError, ValueError) as error:
+            raise UserError(f"{self.model_class.__name__} cannot be built: {error}") from error
 
 
 def all_presets():
@@ -156,9 +168,8 @@ def train(config, progress=True):
     run_dir = Path(config.run_dir)
     info = DatasetInfo.load(config.data_dir)
     recipe = resolve(config, info)
+    model = recipe.build()  # Before anything is written: it may refuse the config.
     _claim(run_dir, config, info)
-
-    model = recipe.build()
     model.compile(steps_per_execution=config.steps_per_execution, jit_compile=config.jit_compile)
     images_seen = resume(model, run_dir)
 

@@ -5,7 +5,6 @@ import dataclasses
 
 from tfgan_suite.commands import arguments
 from tfgan_suite.config import TrainConfig
-from tfgan_suite.data.dataset_info import DatasetInfo
 
 
 def add_parser(subparsers):
@@ -58,14 +57,13 @@ def config_of(args):
 
 
 def run(args):
-    from tfgan_suite.estimate import build_model, estimate_training
-    from tfgan_suite.training import resolve, train
+    from tfgan_suite.estimate import estimate_training
+    from tfgan_suite.training import train
 
     config = config_of(args)
     if args.dry_run:
         print(estimate_training(config))
         return
-    build_model(resolve(config, DatasetInfo.load(config.data_dir)))  # Refuses wrong --set before anything is written.
     result = train(config)
     if result.evaluation:
         print(result.evaluation)
