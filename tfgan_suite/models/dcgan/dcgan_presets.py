@@ -31,7 +31,8 @@ PRESETS = {
     "dcgan_avatars_64": {
         "description": "A class-conditional pair for drawn avatars in colour, a class a style.",
         "reference": "The paper's recipe at an eighth of its width, with 4x4 kernels, batches of 16 and an R1 penalty.",
-        "expected": "Styles can be told apart after 10,000 images; within a style the images begin to differ after 30,000.",
+        "expected": "3,000 avatars, 91,392 images: every style can be told and its images differ; still blurred. Frechet "
+        "distance 244 on EfficientNet-Lite0 (3,000 against 3,000; random halves of the real ones lie 8.8 apart).",
         "config": {"image_shape": (64, 64, 3), "num_classes": 10, "base_channels": 16, "kernel_size": 4},
         "training": {"batch_size": 16, "total_images": 90_000},
         "compile": _avatars_training,
