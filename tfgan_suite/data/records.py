@@ -20,6 +20,8 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
+from tfgan_suite.wire_format import field, varint
+
 ENCODINGS = ("png", "jpeg", "webp", "raw")
 
 
@@ -55,32 +57,16 @@ def encode_example(record: ImageRecord) -> bytes:
     if record.label is not None:
         features["label"] = record.label
     # Example{features=1: Features{feature=1: repeated map entry{key=1, value=2: Feature}}}
-    entries = (
-        _field(1, _field(1, name.encode()) + _field(2, _encode_feature(value))) for name, value in features.items()
-    )
-    return _field(1, b"".join(entries))
+    entries = (field(1, field(1, name.encode()) + field(2, _encode_feature(value))) for name, value in features.items())
+    return field(1, b"".join(entries))
 
 
 def _encode_feature(value: bytes | int) -> bytes:
     if isinstance(value, bytes):
-        return _field(1, _field(1, value))  # Feature{bytes_list=1: BytesList{value=1}}
+        return field(1, field(1, value))  # Feature{bytes_list=1: BytesList{value=1}}
     if value < 0:
         raise ValueError(f"Sizes and labels are not negative. Received: {value}.")
-    return _field(3, _field(1, _varint(value)))  # Feature{int64_list=3: Int64List{value=1, packed}}
-
-
-def _field(number: int, payload: bytes) -> bytes:
-    """A length-delimited field of the protobuf wire format."""
-    return _varint(number << 3 | 2) + _varint(len(payload)) + payload
-
-
-def _varint(value: int) -> bytes:
-    groups = bytearray()
-    while value > 0x7F:
-        groups.append(value & 0x7F | 0x80)
-        value >>= 7
-    groups.append(value)
-    return bytes(groups)
+    return field(3, field(1, varint(value)))  # Feature{int64_list=3: Int64List{value=1, packed}}
 
 
 def parse_examples(serialized):

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_suite.errors import import_extra
+from tfgan_suite.wire_format import field
 
 # Where TensorFlow Serving looks, inside a version's directory.
 WARMUP_FILE = Path("assets.extra", "tf_serving_warmup_requests")
@@ -65,27 +66,13 @@ def write_warmup_requests(version_directory, model_name: str, requests) -> Path:
 
 
 def _prediction_log(model_name, signature_name, inputs) -> bytes:
-    model_spec = _field(_MODEL_SPEC_NAME, model_name.encode())
-    model_spec += _field(_MODEL_SPEC_SIGNATURE_NAME, signature_name.encode())
-    request = _field(_REQUEST_MODEL_SPEC, model_spec)
+    model_spec = field(_MODEL_SPEC_NAME, model_name.encode())
+    model_spec += field(_MODEL_SPEC_SIGNATURE_NAME, signature_name.encode())
+    request = field(_REQUEST_MODEL_SPEC, model_spec)
     for name, value in inputs.items():
         tensor = tf.make_tensor_proto(value).SerializeToString()
-        request += _field(_REQUEST_INPUTS, _field(_MAP_KEY, name.encode()) + _field(_MAP_VALUE, tensor))
-    return _field(_PREDICTION_LOG_PREDICT_LOG, _field(_PREDICT_LOG_REQUEST, request))
-
-
-def _field(number: int, payload: bytes) -> bytes:
-    """A length-delimited field of the protocol buffers' wire format."""
-    return _varint(number << 3 | 2) + _varint(len(payload)) + payload
-
-
-def _varint(value: int) -> bytes:
-    encoded = bytearray()
-    while value > 0x7F:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)
+        request += field(_REQUEST_INPUTS, field(_MAP_KEY, name.encode()) + field(_MAP_VALUE, tensor))
+    return field(_PREDICTION_LOG_PREDICT_LOG, field(_PREDICT_LOG_REQUEST, request))
 
 
 def read_warmup_requests(version_directory) -> list:
