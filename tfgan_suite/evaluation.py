@@ -6,7 +6,6 @@ gathered from the real images is kept on disk.
 
 import datetime
 import os
-import platform
 import time
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -14,7 +13,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-import tfgan_suite
 from tfgan_suite.errors import UserError, unknown_name
 from tfgan_suite.metrics.classifier_scores import ClassAgreement, ConfidentShare
 from tfgan_suite.metrics.features.dataset_classifier import DatasetClassifier
@@ -28,6 +26,7 @@ from tfgan_suite.metrics.progress import Progress
 from tfgan_suite.metrics.real_images import RealImages
 from tfgan_suite.metrics.results import Comparison, Evaluation, EvaluationRow, compare
 from tfgan_suite.metrics.scoring import ScoringJob, gather_real, score_fakes
+from tfgan_suite.versions import library_versions
 
 __all__ = ["Comparison", "Evaluation", "EvaluationRow", "compare", "evaluate", "evaluate_real"]
 
@@ -309,13 +308,7 @@ def _make_row(
             "dataset": real.name,
             **run,
             "time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-            "versions": {
-                "tfgan_suite": tfgan_suite.__version__,
-                "tensorflow": tf.__version__,
-                "keras": keras.__version__,
-                "numpy": np.__version__,
-                "python": platform.python_version(),
-            },
+            "versions": library_versions(),
         },
     )
 

@@ -4,16 +4,14 @@ import dataclasses
 import datetime
 import json
 import math
-import platform
 from collections.abc import Mapping
 from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-import tfgan_suite
 from tfgan_suite.metrics.results import Evaluation, EvaluationRow
+from tfgan_suite.versions import library_versions
 
 # Beside the warm-up requests, where TensorFlow Serving ignores what it does not know.
 CARD_JSON = Path("assets.extra", "model_card.json")
@@ -67,13 +65,7 @@ def build_model_card(
         "data": _describe_data(dataset_info),
         "scores": plain(scores),
         "serving": {"max_count": max_count, "signatures": signatures, "warmup_requests": warmup_requests},
-        "versions": {
-            "tfgan_suite": tfgan_suite.__version__,
-            "tensorflow": tf.__version__,
-            "keras": keras.__version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-        },
+        "versions": library_versions(),
     }
 
 
