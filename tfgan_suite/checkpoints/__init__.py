@@ -1,1 +1,20 @@
 """Reading weights that others wrote."""
+
+import importlib
+
+# Loaded when first used: the readers of files need no networks, the builders of networks no readers.
+_PUBLIC = {
+    "stylegan2_from_state": "tfgan_suite.checkpoints.stylegan2_state",
+    "biggan_from_state": "tfgan_suite.checkpoints.biggan_state",
+    "progan_from_state": "tfgan_suite.checkpoints.progan_state",
+}
+
+
+def __getattr__(name):
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}. Expected one of: {', '.join(_PUBLIC)}.")
+    return getattr(importlib.import_module(_PUBLIC[name]), name)
+
+
+def __dir__():
+    return list(_PUBLIC)
