@@ -1,0 +1,164 @@
+"""When a ProGAN grows: the paper's phases, counted in images, with batch size and learning rate of each resolution."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+
+from tfgan_suite.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class ProGANPhase:
+    """A stretch of training at one level.
+
+    Attributes:
+        level: Halvings from the full size, 0 for the full size itself.
+        size: Height and width of that level's images, in pixels.
+        fades: Whether the level fades in. If not, it is trained as it is.
+        first_image: Images seen at the phase's start.
+        end_image: Images seen at its end, where the next one starts.
+        batch_size: Images of one step over all replicas.
+        learning_rate: Of both optimizers.
+    """
+
+    level: int
+    size: int
+    fades: bool
+    first_image: int
+    end_image: int
+    batch_size: int
+    learning_rate: float
+
+    def fade_at(self, images_seen):
+        """Share of the next coarser level: from 1 at the phase's start to 0 at its end; 0 for one that does not fade.
+
+        Args:
+            images_seen: A number or an integer scalar tensor.
+        """
+        if not self.fades:
+            return 0.0
+        return (self.end_image - images_seen) / (self.end_image - self.first_image)
+
+    def steps_from(self, images_seen):
+        """Steps that are left when `images_seen` images have been seen; the last one may go past the phase's end."""
+        left = self.end_image - max(int(images_seen), self.first_image)
+        return max(0, math.ceil(left / self.batch_size))
+
+
+@dataclasses.dataclass(frozen=True)
+class ProGANSchedule:
+    """A stable phase at 4x4, then for each doubling a phase of fading in and a stable one; the last goes on to the end.
+
+    Attributes:
+        stable_images: Images of a stable phase.
+        fade_images: Images of a phase of fading in.
+        total_images: Images in all, or `None` to end with the last stable phase.
+        batch_size: Images of one step over all replicas, at sizes that `batch_sizes` does not name.
+        batch_sizes: From a size in pixels to the batch size there.
+        learning_rate: Of both optimizers, at sizes that `learning_rates` does not name.
+        learning_rates: From a size in pixels to the learning rate there.
+        first_size: Height and width at which training starts.
+
+    Example:
+
+    >>> schedule = ProGANSchedule(stable_images=1000, fade_images=500, batch_sizes={4: 64})
+    >>> for phase in schedule.phases(size=8):
+    ...     print(phase.size, phase.fades, phase.first_image, phase.end_image, phase.batch_size)
+    4 False 0 1000 64
+    8 True 1000 1500 16
+    8 False 1500 2500 16
+
+    Reference: Karras et al., "Progressive Growing of GANs for Improved Quality, Stability, and Variation" (2018),
+    section 2 and appendix A.1.
+    """
+
+    stable_images: int = 800_000
+    fade_images: int = 800_000
+    total_images: int | None = None
+    batch_size: int = 16
+    batch_sizes: Mapping = dataclasses.field(default_factory=dict)
+    learning_rate: float = 0.001
+    learning_rates: Mapping = dataclasses.field(default_factory=dict)
+    first_size: int = 4
+
+    def __post_init__(self):
+        # JSON has no integers as keys.
+        for name in ("batch_sizes", "learning_rates"):
+            object.__setattr__(self, name, {int(size): value for size, value in getattr(self, name).items()})
+        values = {name: getattr(self, name) for name in ("stable_images", "fade_images", "batch_size", "learning_rate")}
+        values |= {f"batch_sizes[{size}]": value for size, value in self.batch_sizes.items()}
+        values |= {f"learning_rates[{size}]": value for size, value in self.learning_rates.items()}
+        for name, value in values.items():
+            if value <= 0:
+                raise UserError(f"Expected {name} > 0. Received: {name}={value}")
+
+    def phases(self, size):
+        """All phases of a model whose full size is `size`, in order.
+
+        Raises:
+            UserError: `size` is not `first_size` times a power of two, or `total_images` ends before the full size.
+        """
+        num_doublings = (size // self.first_size).bit_length() - 1
+        if num_doublings < 0 or self.first_size << num_doublings != size:
+            raise UserError(f"Expected a size of {self.first_size} times a power of two. Received: size={size}")
+        start = 0
+        phases = []
+        for level in range(num_doublings, -1, -1):
+            for fades in (False,) if level == num_doublings else (True, False):
+                end = start + (self.fade_images if fades else self.stable_images)
+                phases.append(self._phase(level, size // 2**level, fades, start, end))
+                start = end
+        if self.total_images is None:
+            return phases
+        last = phases[-1]
+        if self.total_images <= last.first_image:
+            raise UserError(
+                f"Expected total_images to be more than the {last.first_image} images until {size}x{size} pixels are "
+                f"reached. Received: total_images={self.total_images}. Give shorter stable_images and fade_images."
+            )
+        return [*phases[:-1], dataclasses.replace(last, end_image=self.total_images)]
+
+    def _phase(self, level, size, fades, first_image, end_image):
+        return ProGANPhase(
+            level=level,
+            size=size,
+            fades=fades,
+            first_image=first_image,
+            end_image=end_image,
+            batch_size=self.batch_sizes.get(size, self.batch_size),
+            learning_rate=self.learning_rates.get(size, self.learning_rate),
+        )
+
+    def phase_at(self, images_seen, size):
+        """The phase that `images_seen` lies in; the last one when training is over."""
+        phases = self.phases(size)
+        return next((phase for phase in phases if images_seen < phase.end_image), phases[-1])
+
+
+# The paper's run, and its authors' later ones with larger batches at small sizes.
+SCHEDULES = {
+    # Appendix A.1; total length of the authors' run on one GPU, about a month.
+    "paper": ProGANSchedule(
+        total_images=19_000_000, batch_size=16, batch_sizes={256: 14, 512: 6, 1024: 3}, learning_rate=0.001
+    ),
+    # About two weeks on one GPU.
+    "one_gpu": ProGANSchedule(
+        stable_images=600_000,
+        fade_images=600_000,
+        total_images=12_000_000,
+        batch_size=4,
+        batch_sizes={4: 128, 8: 128, 16: 128, 32: 64, 64: 32, 128: 16, 256: 8, 512: 4},
+        learning_rates={1024: 0.0015},
+    ),
+    # Two days on eight GPUs.
+    "eight_gpus": ProGANSchedule(
+        stable_images=600_000,
+        fade_images=600_000,
+        total_images=12_000_000,
+        batch_size=32,
+        batch_sizes={4: 512, 8: 256, 16: 128, 32: 64},
+        learning_rates={128: 0.0015, 256: 0.002, 512: 0.003, 1024: 0.003},
+    ),
+    # Appendix A.2, with a gradient penalty whose target is 750.
+    "cifar10": ProGANSchedule(stable_images=400_000, fade_images=400_000, total_images=20_000_000),
+}
