@@ -5,6 +5,7 @@ from tfgan_suite.metrics.features import DatasetClassifier, EfficientNetLite0, F
 from tfgan_suite.metrics.frechet_distance import FrechetDistance, frechet_distance, frechet_distance_from_statistics
 from tfgan_suite.metrics.inception_score import InceptionScore, inception_score
 from tfgan_suite.metrics.kernel_distance import KernelDistance, kernel_distance, kernel_distance_subsets
+from tfgan_suite.metrics.lpips import LPIPS, lpips
 from tfgan_suite.metrics.metric import Activations, Metric
 from tfgan_suite.metrics.results import Comparison, Evaluation, EvaluationRow, compare
 
@@ -21,6 +22,7 @@ __all__ = [
     "FrechetDistance",
     "InceptionScore",
     "KernelDistance",
+    "LPIPS",
     "Metric",
     "class_agreement",
     "compare",
@@ -30,4 +32,5 @@ __all__ = [
     "inception_score",
     "kernel_distance",
     "kernel_distance_subsets",
+    "lpips",
 ]

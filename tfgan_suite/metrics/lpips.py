@@ -1,0 +1,163 @@
+"""LPIPS: how different two images look, by a network trained on people's judgements."""
+
+import functools
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from tfgan_suite.errors import UserError
+from tfgan_suite.image_range import to_float
+from tfgan_suite.metrics.features.shift_tolerant_lpips import load_shift_tolerant_lpips
+
+# The patches that people judged, and that the network was trained on, have 64 x 64 pixels.
+MIN_SIZE = 64
+
+
+class LPIPS:
+    """Perceptual distance of images, differentiable: 0 for the same image, about 0.1 for slight, 0.7 for strong changes.
+
+    The network is the shift-tolerant LPIPS (AlexNet) of Ghildyal and Liu, trained on people's judgements from scratch. Its
+    values are **not** those of the original LPIPS network and do not compare with them; they order images in the same way,
+    but hardly react to a shift of a pixel or two. Images with a side below 64 pixels, the size it was trained at, are
+    enlarged bilinearly until their smaller side has 64. Larger ones are taken as they are.
+
+    Args:
+        weights_path: The authors' `alex_shift_tolerant.pth`; by default the one in the installed package
+            `stlpips-pytorch`, whose SHA-256 is checked.
+
+    Attributes:
+        weights_sha256: Of the file that the weights came from.
+
+    Raises:
+        MissingExtraError: The package is not installed.
+        UserError: The file is not the expected one.
+
+    Example:
+
+    >>> distance = LPIPS()
+    >>> black = np.zeros([2, 64, 64, 3], "uint8")
+    >>> distance(black, black).numpy().tolist()
+    [0.0, 0.0]
+
+    Reference: Zhang et al. 2018, "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric", equation 1;
+    Ghildyal and Liu 2022, "Shift-tolerant Perceptual Similarity Metric".
+    """
+
+    name = "lpips-shift-tolerant-alexnet"
+
+    def __init__(self, weights_path: str | Path | None = None):
+        self.network, self.weights_sha256 = load_shift_tolerant_lpips(weights_path)
+
+    def __call__(self, images_a, images_b) -> tf.Tensor:
+        """Distances of pairs of images.
+
+        Args:
+            images_a: uint8 in [0, 255] or float in [-1, 1], `[batch, height, width, 1 or 3]`.
+            images_b: Images of the same size; of the same count, or one image that all of `images_a` are held against.
+
+        Returns:
+            float32 `[batch]`.
+
+        Raises:
+            UserError: The images are of different sizes, or not of these shapes and types.
+        """
+        images_a, images_b = _as_float_images(images_a), _as_float_images(images_b)
+        if images_a.shape[1:3] != images_b.shape[1:3] or len({images_a.shape[0], images_b.shape[0], 1}) > 2:
+            raise UserError(
+                f"Expected as many images of the same size on both sides. Received: {tuple(images_a.shape)} and "
+                f"{tuple(images_b.shape)}."
+            )
+        features_a, features_b = self.network(prepare(images_a)), self.network(prepare(images_b))
+        return tf.add_n(
+            [
+                tf.reduce_mean(tf.reduce_sum(tf.math.squared_difference(a, b), axis=-1), axis=[1, 2])
+                for a, b in zip(features_a, features_b)
+            ]
+        )
+
+    def embed(self, images) -> tf.Tensor:
+        """Vectors whose squared Euclidean distance is LPIPS: to hold many images against one, or each against all.
+
+        Args:
+            images: As in a call.
+
+        Returns:
+            float32 `[batch, dimensions]`; the dimensions grow with the image's size.
+        """
+        maps = self.network(prepare(_as_float_images(images)))
+        return tf.concat(
+            [
+                tf.reshape(
+                    one / tf.sqrt(tf.cast(tf.shape(one)[1] * tf.shape(one)[2], tf.float32)), [tf.shape(one)[0], -1]
+                )
+                for one in maps
+            ],
+            axis=1,
+        )
+
+
+def lpips(images_a, images_b) -> tf.Tensor:
+    """Perceptual distances of pairs of images; see `LPIPS`, which is kept from the first call on.
+
+    Args:
+        images_a: uint8 in [0, 255] or float in [-1, 1], `[batch, height, width, 1 or 3]`.
+        images_b: Images of the same size; of the same count, or one image that all of `images_a` are held against.
+
+    Returns:
+        float32 `[batch]`, 0 for equal images.
+
+    Raises:
+        MissingExtraError: The package with the weights is not installed.
+        UserError: The images are of different sizes, or not of these shapes and types.
+
+    Example:
+
+    >>> black = np.zeros([1, 64, 64, 3], "uint8")
+    >>> float(lpips(black, black)[0])
+    0.0
+    """
+    return _shared_lpips()(images_a, images_b)
+
+
+@functools.cache
+def _shared_lpips() -> LPIPS:
+    return LPIPS()
+
+
+def _as_float_images(images) -> tf.Tensor:
+    """float32 `[batch, height, width, channels]` in [-1, 1], whatever was allowed."""
+    if not tf.is_tensor(images):
+        images = np.asarray(images)
+    shape, dtype = tuple(images.shape), tf.as_dtype(images.dtype)
+    if len(shape) != 4 or shape[3] not in (1, 3):
+        raise UserError(f"Expected images [batch, height, width, 1 or 3]. Received shape {shape}.")
+    if dtype == tf.uint8:
+        return to_float(tf.convert_to_tensor(images))
+    if not dtype.is_floating:
+        raise UserError(f"Expected uint8 images in [0, 255] or float images in [-1, 1]. Received: {dtype.name}.")
+    if isinstance(images, np.ndarray) and images.size and not np.abs(images).max() <= 1.5:  # NaN fails too.
+        raise UserError(
+            f"Expected float images in [-1, 1]. Received values from {images.min():g} to {images.max():g}: give uint8 "
+            "images as uint8."
+        )
+    return tf.cast(images, tf.float32)
+
+
+def prepare(images: tf.Tensor) -> tf.Tensor:
+    """Grey images become three equal channels; images with a side below `MIN_SIZE` are enlarged.
+
+    Args:
+        images: float32 `[batch, height, width, 1 or 3]`.
+
+    Returns:
+        float32 `[batch, height, width, 3]`.
+    """
+    if images.shape[3] == 1:
+        images = tf.repeat(images, 3, axis=3)
+    height, width = images.shape[1:3]
+    smaller = min(height, width)
+    if smaller >= MIN_SIZE:
+        return images
+    size = [round(height * MIN_SIZE / smaller), round(width * MIN_SIZE / smaller)]
+    return tf.image.resize(images, size, method="bilinear")
