@@ -27,6 +27,7 @@ PUBLIC = [
     "GenerativeModel",
     "load_model",
     # Training
+    "Adam",
     "ExponentialMovingAverage",
     "TrainConfig",
     "default_callbacks",

@@ -23,6 +23,7 @@ _PUBLIC = {
     "GenerativeModel": "tfgan_suite.generative_model",
     "load_model": "tfgan_suite.saving",
     # === Parts of training, passed to compile() ===
+    "Adam": "tfgan_suite.adam",
     "ExponentialMovingAverage": "tfgan_suite.ema",
     # === Running ===
     "TrainConfig": "tfgan_suite.config",

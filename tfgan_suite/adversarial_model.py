@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from tfgan_suite import latents as latent_distributions
 from tfgan_suite import losses
+from tfgan_suite.adam import Adam
 from tfgan_suite.ema import ExponentialMovingAverage
 from tfgan_suite.generative_model import GenerativeModel
 
@@ -63,8 +64,8 @@ class AdversarialModel(GenerativeModel):
     def default_training(self):
         """What `"auto"` means in `compile`, a dict with one entry for each of its arguments that may be `"auto"`."""
         return {
-            "generator_optimizer": keras.optimizers.Adam(2e-4, beta_1=0.5),
-            "discriminator_optimizer": keras.optimizers.Adam(2e-4, beta_1=0.5),
+            "generator_optimizer": Adam(2e-4, beta_1=0.5),
+            "discriminator_optimizer": Adam(2e-4, beta_1=0.5),
             "loss": losses.NonSaturating(),
             "discriminator_penalties": [],
             "generator_penalties": [],

@@ -3,6 +3,7 @@
 import keras
 
 from tfgan_suite import latents
+from tfgan_suite.adam import Adam
 from tfgan_suite.ema import ExponentialMovingAverage
 from tfgan_suite.gan import GAN
 from tfgan_suite.models.dcgan.dcgan_discriminator import DCGANDiscriminator
@@ -75,8 +76,8 @@ class DCGAN(GAN):
         return {
             **super().default_training(),
             # Section 4: Adam with rate 0.0002 and beta1 0.5, batches of 128.
-            "generator_optimizer": keras.optimizers.Adam(2e-4, beta_1=0.5),
-            "discriminator_optimizer": keras.optimizers.Adam(2e-4, beta_1=0.5),
+            "generator_optimizer": Adam(2e-4, beta_1=0.5),
+            "discriminator_optimizer": Adam(2e-4, beta_1=0.5),
             # Not in the paper, which samples the trained weights themselves.
             "ema": ExponentialMovingAverage(half_life_images=10_000, rampup_ratio=0.05, average_buffers=True),
             "reuse_fakes": True,

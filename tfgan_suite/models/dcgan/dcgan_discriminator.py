@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from tfgan_suite.layers.batch_normalization import BatchNormalization
+from tfgan_suite.layers.convolution import Convolution
 from tfgan_suite.models.dcgan.dcgan_generator import normal_initializer, stage_channels
 
 
@@ -46,7 +47,7 @@ class DCGANDiscriminator(keras.Model):
 
         channels = stage_channels(self.image_shape, base_channels, max_channels)[::-1]
         self.convolutions = [
-            keras.layers.Conv2D(
+            Convolution(
                 filters,
                 kernel_size,
                 strides=2,

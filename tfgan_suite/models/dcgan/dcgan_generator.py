@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from tfgan_suite.layers.batch_normalization import BatchNormalization
+from tfgan_suite.layers.transposed_convolution import TransposedConvolution
 
 
 def stage_channels(image_shape, base_channels, max_channels):
@@ -82,7 +83,7 @@ class DCGANGenerator(keras.Model):
             for i in range(len(channels))
         ]
         self.convolutions = [
-            keras.layers.Conv2DTranspose(
+            TransposedConvolution(
                 filters,
                 kernel_size,
                 strides=2,
