@@ -1,0 +1,159 @@
+"""A convolution whose weights are scaled when they are used, alone or joined to a doubling or halving of the size."""
+
+import keras
+import tensorflow as tf
+
+from tfgan_suite.layers.activation import activate, check_activation
+from tfgan_suite.layers.convolve import convolve, convolve_transpose
+from tfgan_suite.layers.resample import resample, size_keeping_padding
+
+RESAMPLINGS = (None, "up", "down")
+
+
+@keras.saving.register_keras_serializable("tfgan_suite")
+class EqualizedConvolution(keras.layers.Layer):
+    """`clamp(activation(activation_gain * (convolution(inputs, scale * kernel) + bias)))`, equalized learning rate.
+
+    `scale = gain / sqrt(fan_in)`; the kernel starts as N(0, 1).
+
+    Args:
+        filters: Number of output channels.
+        kernel_size: Odd number of taps.
+        resampling: `"up"`: a transposed convolution of stride 2, then the filter. `"down"`: the filter, then a
+            convolution of stride 2. `None`: neither.
+        resample_filter: The filter's taps along each axis.
+        gain: Of the weights' scale.
+        use_bias: Whether there is a bias.
+        activation: `"leaky_relu"` (slope 0.2) or `None`.
+        activation_gain: Factor of the result; `sqrt(2)` for leaky ReLU in StyleGAN2, 1 in ProGAN.
+        clamp: Bound of the results' size, after the gain, or `None`.
+        seed: Of the initial kernel.
+
+    Call: `[batch, height, width, in_channels]` to `[batch, out_height, out_width, filters]`.
+
+    Weights: kernel `[kernel_size, kernel_size, in_channels, filters]`, with `"up"` that of a transposed convolution,
+    `[kernel_size, kernel_size, filters, in_channels]`; bias `[filters]`.
+
+    Example:
+
+    >>> EqualizedConvolution(5, resampling="down")(np.zeros([2, 8, 8, 3], "float32")).shape
+    TensorShape([2, 4, 4, 5])
+
+    Reference: Karras et al., "Progressive Growing of GANs" (2018), section 4.1; "Analyzing and Improving the Image
+    Quality of StyleGAN" (2020), section 4; the clamp: "Training Generative Adversarial Networks with Limited Data"
+    (2020), appendix D.1.
+    """
+
+    def __init__(
+        self,
+        filters,
+        kernel_size=3,
+        resampling=None,
+        resample_filter=(1, 3, 3, 1),
+        gain=1.0,
+        use_bias=True,
+        activation=None,
+        activation_gain=1.0,
+        clamp=None,
+        seed=0,
+        **kwargs,
+    ):
+        super().__init__(autocast=False, **kwargs)
+        check_activation(activation)
+        if kernel_size < 1 or kernel_size % 2 == 0:
+            raise ValueError(f"Expected an odd kernel_size. Received: kernel_size={kernel_size}")
+        if resampling not in RESAMPLINGS:
+            raise ValueError(f"Expected resampling to be one of {RESAMPLINGS}. Received: resampling={resampling!r}")
+        self.filters = filters
+        self.kernel_size = kernel_size
+        self.resampling = resampling
+        self.resample_filter = tuple(resample_filter)
+        self.gain = gain
+        self.use_bias = use_bias
+        self.activation = activation
+        self.activation_gain = activation_gain
+        self.clamp = clamp
+        self.seed = seed
+
+    def build(self, input_shape):
+        channels = [input_shape[-1], self.filters]
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=[self.kernel_size, self.kernel_size, *(channels[::-1] if self.resampling == "up" else channels)],
+            initializer=keras.initializers.RandomNormal(stddev=1.0, seed=self.seed),
+        )
+        if self.use_bias:
+            self.bias = self.add_weight(name="bias", shape=[self.filters], initializer="zeros")
+        self.scale = self.gain * (self.kernel_size**2 * input_shape[-1]) ** -0.5
+
+    def call(self, inputs):
+        # Leaky ReLU lets the gain pass.
+        scale = tf.cast(self.scale * self.activation_gain, self.compute_dtype)
+        inputs, kernel = tf.cast(inputs, self.compute_dtype), tf.cast(self.kernel, self.compute_dtype)
+        # The smaller of the two is scaled. The weights of small images are by far larger than those images.
+        if inputs.shape[1] * inputs.shape[2] <= self.filters:
+            inputs *= scale
+        else:
+            kernel *= scale
+        outputs = convolve_and_resample(inputs, kernel, self.resampling, self.resample_filter)
+        if self.use_bias:
+            bias = tf.cast(tf.convert_to_tensor(self.bias) * self.activation_gain, self.compute_dtype)
+            outputs = tf.nn.bias_add(outputs, bias)
+        return activate(outputs, self.activation, self.clamp)
+
+    def compute_output_shape(self, input_shape):
+        batch_size, height, width, _ = input_shape
+        if self.resampling == "up":
+            height, width = 2 * height, 2 * width
+        elif self.resampling == "down":
+            height, width = height // 2, width // 2
+        return batch_size, height, width, self.filters
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "resampling": self.resampling,
+            "resample_filter": self.resample_filter,
+            "gain": self.gain,
+            "use_bias": self.use_bias,
+            "activation": self.activation,
+            "activation_gain": self.activation_gain,
+            "clamp": self.clamp,
+            "seed": self.seed,
+        }
+
+
+def convolve_and_resample(inputs, kernel, resampling, taps):
+    """A convolution that keeps, doubles or halves the size, with the filter where it costs least.
+
+    Args:
+        inputs: `[batch, height, width, in_channels]`.
+        kernel: `[size, size, in_channels, out_channels]`, for `"up"` `[size, size, out_channels, in_channels]`, of odd
+            size.
+        resampling: `"up"`, `"down"` or `None`.
+        taps: The filter along each axis.
+
+    Example:
+
+    >>> convolve_and_resample(tf.ones([1, 4, 4, 2]), tf.ones([3, 3, 5, 2]), "up", (1, 3, 3, 1)).shape
+    TensorShape([1, 8, 8, 5])
+    """
+    size = kernel.shape[0]
+    if resampling is None:
+        return convolve(inputs, kernel)
+    if resampling == "down":
+        if size == 1:
+            return convolve(resample(inputs, taps, down=2), kernel)
+        before, after = size_keeping_padding(len(taps), down=2)
+        filtered = resample(inputs, taps, padding=(before + size // 2, after + size // 2))  # [batch, 2 * out + 1, ...]
+        return convolve(filtered, kernel, strides=2, padding="VALID")
+    if size == 1:
+        return resample(convolve(inputs, tf.transpose(kernel, [0, 1, 3, 2])), taps, up=2)
+    full_size = [2 * extent + size - 2 for extent in inputs.shape[1:3]]
+    enlarged = convolve_transpose(inputs, kernel, full_size, strides=2, padding="VALID")  # [batch, 2 * in + 1, ...]
+    before, after = size_keeping_padding(len(taps), up=2)
+    # What a transposed convolution adds at the edges is taken from the padding; gain 4 fills the place of zeros.
+    margins = (before + size // 2 - (size - 1), after + size // 2 - (size - 2))
+    return resample(enlarged, taps, padding=margins, gain=4.0)
