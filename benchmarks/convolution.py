@@ -45,28 +45,36 @@ def main():
         images = tf.random.stateless_normal([batch_size, size, size, large_channels], [0, 0])
         small_images = tf.random.stateless_normal([batch_size, *geometry.small_size, small_channels], [0, 1])
         kernel = tf.random.stateless_normal([taps, taps, large_channels, small_channels], [0, 2])
-        pairs = [
-            (lambda x, s, k: tf.nn.conv2d(x, k, strides, padding), lambda x, s, k: convolve._forward(x, k, geometry)),
-            (
-                lambda x, s, k: tf.nn.conv2d_transpose(s, k, x.shape, strides, padding),
-                lambda x, s, k: convolve._transpose(s, k, geometry),
-            ),
-            (
-                lambda x, s, k: tf.raw_ops.Conv2DBackpropFilter(
-                    input=x,
-                    filter_sizes=k.shape,
-                    out_backprop=s,
-                    strides=[1, strides, strides, 1],
-                    padding=padding,
-                ),
-                lambda x, s, k: convolve._kernel_gradient(x, s, geometry),
-            ),
-        ]
         cells = []
-        for pair in pairs:
+        for pair in pairs_of(geometry):
             theirs, ours = in_turns(map(tf.function, pair), (images, small_images, kernel), arguments.rounds)
             cells.append(f"{theirs:.1f} -> {ours:.1f} ({theirs / ours:.2f})")
         print(f"{name:16}{batch_size:6}" + "".join(f"{cell:>24}" for cell in cells), flush=True)
+
+
+def pairs_of(geometry):
+    """(TensorFlow's, ours) for the convolution, its transpose and its kernel's gradient.
+
+    All take images, images of the smaller size, and a kernel.
+    """
+    import tensorflow as tf
+
+    from tfgan_suite.layers import convolve
+
+    strides, padding = geometry.strides, geometry.padding
+    return [
+        (lambda x, s, k: tf.nn.conv2d(x, k, strides, padding), lambda x, s, k: convolve._forward(x, k, geometry)),
+        (
+            lambda x, s, k: tf.nn.conv2d_transpose(s, k, x.shape, strides, padding),
+            lambda x, s, k: convolve._transpose(s, k, geometry),
+        ),
+        (
+            lambda x, s, k: tf.raw_ops.Conv2DBackpropFilter(
+                input=x, filter_sizes=k.shape, out_backprop=s, strides=[1, strides, strides, 1], padding=padding
+            ),
+            lambda x, s, k: convolve._kernel_gradient(x, s, geometry),
+        ),
+    ]
 
 
 def in_turns(functions, inputs, rounds):
