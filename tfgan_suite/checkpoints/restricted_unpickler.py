@@ -238,6 +238,9 @@ class RestrictedUnpickler:
         state = self._pop()
         target = self._top()
         if isinstance(target, Inert):
+            for part in (state, *state) if type(state) is tuple else (state,):
+                if isinstance(part, (str, dict)):  # Those may be copied; the content of arrays is shared.
+                    self._spend(part)
             target.set_state(state)
         elif type(target) is not dict:
             raise UnsafePickleError(f"The pickle sets attributes of a {type(target).__name__}, which is refused.")

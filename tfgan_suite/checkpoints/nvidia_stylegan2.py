@@ -1,0 +1,301 @@
+"""StyleGAN2 out of NVIDIA's pickles: weights under the names of the PyTorch version, and what shapes do not tell."""
+
+import dataclasses
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfgan_suite.checkpoints.nvidia_pickle import NetworkRecord, read_network_pickle
+from tfgan_suite.errors import UserError
+
+# === Names of the TensorFlow version ===
+
+
+def _same(array: np.ndarray) -> np.ndarray:
+    return array
+
+
+def _scalar(array: np.ndarray) -> np.ndarray:
+    return array.reshape(())
+
+
+def _without_batch(array: np.ndarray) -> np.ndarray:
+    return array[0]  # [1, channels, 4, 4] -> [channels, 4, 4]
+
+
+def _without_batch_and_channel(array: np.ndarray) -> np.ndarray:
+    return array[0, 0]  # [1, 1, height, width] -> [height, width]
+
+
+def _dense(array: np.ndarray) -> np.ndarray:
+    return array.T  # [in, out] -> [out, in]
+
+
+def _kernel(array: np.ndarray) -> np.ndarray:
+    return array.transpose(3, 2, 0, 1)  # [height, width, in, out] -> [out, in, height, width]
+
+
+def _flipped_kernel(array: np.ndarray) -> np.ndarray:
+    # The TensorFlow version turns the kernels of upsampling convolutions around before it uses them.
+    return _kernel(array[::-1, ::-1])
+
+
+def _bias_plus_one(array: np.ndarray) -> np.ndarray:
+    return array + np.float32(1.0)  # The TensorFlow version adds the one at each use.
+
+
+_Rules = list[tuple[str, str, Callable[[np.ndarray], np.ndarray]]]
+_STYLED: _Rules = [
+    (r"(?P<at>.*)/bias", "{at}.bias", _same),
+    (r"(?P<at>.*)/noise_strength", "{at}.noise_strength", _scalar),
+    (r"(?P<at>.*)/mod_weight", "{at}.affine.weight", _dense),
+    (r"(?P<at>.*)/mod_bias", "{at}.affine.bias", _bias_plus_one),
+]
+_GENERATOR: _Rules = [
+    (r"(?:dlatent_avg|w_avg)", "mapping.w_avg", _same),
+    (r"mapping/LabelEmbed/weight", "mapping.embed.weight", _dense),
+    (r"mapping/LabelEmbed/bias", "mapping.embed.bias", _same),
+    (r"mapping/Dense(?P<n>\d+)/weight", "mapping.fc{n}.weight", _dense),
+    (r"mapping/Dense(?P<n>\d+)/bias", "mapping.fc{n}.bias", _same),
+    (r"synthesis/4x4/Const/const", "synthesis.b4.const", _without_batch),
+    (r"synthesis/(?P<r>\d+)x(?P=r)/Skip/weight", "synthesis.b{r}.skip.weight", _flipped_kernel),
+]
+# Layers with a style: the name in the file, the official name, how the kernel is stored.
+_STYLED_LAYERS = [
+    (r"synthesis/(?P<r>4)x4/Conv", "synthesis.b{r}.conv1", _kernel),
+    (r"synthesis/(?P<r>\d+)x(?P=r)/Conv0_up", "synthesis.b{r}.conv0", _flipped_kernel),
+    (r"synthesis/(?P<r>\d+)x(?P=r)/Conv1", "synthesis.b{r}.conv1", _kernel),
+    (r"synthesis/(?P<r>\d+)x(?P=r)/ToRGB", "synthesis.b{r}.torgb", _kernel),
+]
+_DISCRIMINATOR: _Rules = [
+    (r"(?:mapping/)?LabelEmbed/weight", "mapping.embed.weight", _dense),
+    (r"(?:mapping/)?LabelEmbed/bias", "mapping.embed.bias", _same),
+    (r"(?:mapping/Dense|Mapping)(?P<n>\d+)/weight", "mapping.fc{n}.weight", _dense),
+    (r"(?:mapping/Dense|Mapping)(?P<n>\d+)/bias", "mapping.fc{n}.bias", _same),
+    (r"(?P<r>\d+)x(?P=r)/FromRGB/weight", "b{r}.fromrgb.weight", _kernel),
+    (r"(?P<r>\d+)x(?P=r)/FromRGB/bias", "b{r}.fromrgb.bias", _same),
+    (r"(?P<r>\d+)x(?P=r)/Conv0/weight", "b{r}.conv0.weight", _kernel),
+    (r"(?P<r>\d+)x(?P=r)/Conv0/bias", "b{r}.conv0.bias", _same),
+    (r"(?P<r>\d+)x(?P=r)/Conv1_down/weight", "b{r}.conv1.weight", _kernel),
+    (r"(?P<r>\d+)x(?P=r)/Conv1_down/bias", "b{r}.conv1.bias", _same),
+    (r"(?P<r>\d+)x(?P=r)/Skip/weight", "b{r}.skip.weight", _kernel),
+    (r"4x4/Conv/weight", "b4.conv.weight", _kernel),
+    (r"4x4/Conv/bias", "b4.conv.bias", _same),
+    (r"4x4/Dense0/weight", "b4.fc.weight", _dense),
+    (r"4x4/Dense0/bias", "b4.fc.bias", _same),
+    (r"(?:4x4/)?Output/weight", "b4.out.weight", _dense),
+    (r"(?:4x4/)?Output/bias", "b4.out.bias", _same),
+]
+# Of progressive growing, which a finished network does not need: the level of detail, and the other levels' colours.
+_IGNORED = re.compile(r"(?:synthesis/)?lod|(?:synthesis/)?(?:To|From)RGB_lod[1-9]\d*/.*")
+
+
+def official_names(variables: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Turns the variables of a TensorFlow StyleGAN2 network into those of the PyTorch version.
+
+    Args:
+        variables: Of a generator or a discriminator, `{"synthesis/4x4/Conv/weight": array, ...}`.
+
+    Returns:
+        The same weights under the PyTorch version's names and in its layouts, `{"synthesis.b4.conv1.weight": ...}`.
+
+    Raises:
+        UserError: A variable that no StyleGAN2 has; the message says which.
+
+    Example:
+
+    >>> official_names({"dlatent_avg": np.zeros(4, "float32")})
+    {'mapping.w_avg': array([0., 0., 0., 0.], dtype=float32)}
+    """
+    of_generator = any(name.startswith("synthesis/") or name == "dlatent_avg" for name in variables)
+    resolution = max([int(r) for name in variables for r in re.findall(r"(?:^|/)(\d+)x\1/", name)], default=4)
+    state = {}
+    for name, array in variables.items():
+        if _IGNORED.fullmatch(name):
+            continue
+        name = re.sub(r"(To|From)RGB_lod0/", rf"{resolution}x{resolution}/\1RGB/", name)  # Of 'orig' networks.
+        official, transform = _translate(name, of_generator)
+        if official in state:
+            raise UserError(f"The network has two variables that mean {official!r}, one of them {name!r}.")
+        try:
+            state[official] = np.array(transform(array), np.float32, order="C")
+        except (ValueError, IndexError) as error:
+            raise UserError(f"The variable {name!r} has the unexpected shape {array.shape}.") from error
+    return state
+
+
+def _translate(name: str, of_generator: bool) -> tuple[str, Callable[[np.ndarray], np.ndarray]]:
+    if of_generator and (noise := re.fullmatch(r"synthesis/noise(\d+)", name)):
+        return _noise_name(int(noise[1])), _without_batch_and_channel
+    for pattern, template, transform in _GENERATOR if of_generator else _DISCRIMINATOR:
+        if match := re.fullmatch(pattern, name):
+            return template.format(**match.groupdict()), transform
+    for layer, template, kernel in _STYLED_LAYERS if of_generator else []:
+        for pattern, suffix, transform in [(r"(?P<at>.*)/weight", "{at}.weight", kernel), *_STYLED]:
+            match = re.fullmatch(pattern, name)
+            if match and (at := re.fullmatch(layer, match["at"])):
+                return suffix.format(at=template.format(**at.groupdict())), transform
+    hint = ""
+    if "StyleMod" in name or "AdaIN" in name:
+        hint = " It is one of the first StyleGAN, which is not supported."
+    elif "LabelConcat" in name:
+        hint = " Labels that are concatenated without a bias belong to the first StyleGAN2 code, conditional: not supported."
+    raise UserError(f"The variable {name!r} belongs to no StyleGAN2 network that is known here.{hint}")
+
+
+def _noise_name(index: int) -> str:
+    """Noise 0 is at 4x4, then two at each resolution r: 2 log2(r) - 5 and 2 log2(r) - 4."""
+    if index == 0:
+        return "synthesis.b4.conv1.noise_const"
+    return f"synthesis.b{2 ** ((index + 5) // 2)}.conv{(index + 1) % 2}.noise_const"
+
+
+# === What a file holds ===
+
+
+@dataclasses.dataclass(frozen=True)
+class OfficialStyleGAN2:
+    """A StyleGAN2 out of a file, every state under the names of NVIDIA's PyTorch version.
+
+    Attributes:
+        format: `"tensorflow"` or `"pytorch"`.
+        generator_state: Of the averaged generator.
+        trained_generator_state: Of the generator as it was trained, or `None`.
+        discriminator_state: Or `None`.
+        settings: What names and shapes do not tell, as arguments of `stylegan2_from_state`.
+        assumed: Which of them the file does not state, with the reason for each value.
+        training_set: What the file tells of its data.
+    """
+
+    format: str
+    generator_state: dict[str, np.ndarray]
+    trained_generator_state: dict[str, np.ndarray] | None
+    discriminator_state: dict[str, np.ndarray] | None
+    settings: dict[str, Any]
+    assumed: dict[str, str]
+    training_set: dict[str, Any]
+
+
+def read_nvidia_stylegan2(path: str | Path) -> OfficialStyleGAN2:
+    """Reads the StyleGAN2 in a pickle by NVIDIA's programs; nothing in the file is executed.
+
+    Args:
+        path: A `.pkl` of stylegan2 or stylegan2-ada (TensorFlow), stylegan2-ada-pytorch, or of a StyleGAN2 network by
+            stylegan3 (PyTorch).
+
+    Raises:
+        UnsafePickleError: The file asks for more than weights and settings.
+        UserError: There is no such file, or it holds no StyleGAN2.
+    """
+    pickle = read_network_pickle(path)
+    records = (pickle.averaged_generator, pickle.generator, pickle.discriminator)
+    states = [None if record is None else _state(record) for record in records]
+    read = _tensorflow_settings if pickle.format == "tensorflow" else _pytorch_settings
+    settings, assumed = read(pickle.averaged_generator, pickle.discriminator)
+    return OfficialStyleGAN2(pickle.format, *states, settings, assumed, pickle.training_set)
+
+
+def _state(record: NetworkRecord) -> dict[str, np.ndarray]:
+    if any(re.match(r"synthesis\.(input\.|L\d+_)", name) for name in record.variables):
+        raise UserError("The file holds an alias-free generator (StyleGAN3). Expected a StyleGAN2.")
+    for name, array in record.variables.items():
+        if array.dtype.kind != "f" or not np.isfinite(array).all():
+            raise UserError(
+                f"Expected finite floating-point numbers in {name!r}. Received: {array.dtype}, or not finite."
+            )
+    if record.format == "tensorflow":
+        return official_names(record.variables)
+    return {name: np.array(array, np.float32, order="C") for name, array in record.variables.items()}
+
+
+# === Settings ===
+
+
+def _tensorflow_settings(generator: NetworkRecord, discriminator: NetworkRecord | None) -> tuple[dict, dict]:
+    """Keyword arguments that were given; those that were not have the defaults of the function that got them."""
+    networks = [(generator, "synthesis")] + ([(discriminator, "")] if discriminator else [])
+    for record, part in networks:
+        for name in ("nonlinearity", "mapping_nonlinearity"):
+            _require("lrelu", record.setting(part, name, "lrelu"), name)
+    _require(True, generator.setting("mapping", "normalize_latents", True), "normalize_latents")
+    _require(True, generator.setting("synthesis", "use_noise", True), "use_noise")
+
+    def common(name: str, default: Any) -> Any:
+        return _agree(name, [record.setting(part, name, default) for record, part in networks])
+
+    settings = {
+        "resample_filter": tuple(common("resample_kernel", [1, 3, 3, 1])),
+        "conv_clamp": common("conv_clamp", None),
+        "num_mixed_precision_resolutions": common("num_fp16_res", 0),
+        "mapping_learning_rate_multiplier": generator.setting("mapping", "mapping_lrmul", 0.01),
+    }
+    assumed = {}
+    if discriminator:
+        function = str(discriminator.setting("", "func_name", discriminator.class_name)).rsplit(".", 1)[-1]
+        group_size = discriminator.setting("", "mbstd_group_size", _SKIPPED)
+        if group_size is _SKIPPED:
+            group_size = 4 if function == "D_stylegan2" else None
+            assumed["minibatch_stddev_group_size"] = f"{group_size}, the default of {function or 'the discriminator'}"
+        settings["minibatch_stddev_group_size"] = group_size
+        settings["minibatch_stddev_channels"] = discriminator.setting("", "mbstd_num_features", 1)
+    return settings, assumed
+
+
+def _pytorch_settings(generator: NetworkRecord, discriminator: NetworkRecord | None) -> tuple[dict, dict]:
+    """Attributes that the modules have."""
+    networks = [generator] + ([discriminator] if discriminator else [])
+    for record in networks:
+        _require(
+            "lrelu", _agree("activation", _attributes(record, "activation", r".*conv\d?") or ["lrelu"]), "activation"
+        )
+    _require(True, _agree("use_noise", _attributes(generator, "use_noise") or [True]), "use_noise")
+    settings = {}
+    filters = [
+        tuple(array.sum(0))
+        for record in networks
+        for name, array in record.variables.items()
+        if name.endswith("filter")
+    ]
+    if filters:
+        taps = np.asarray(_agree("resample_filter", filters), np.float64)  # The buffer is their outer product.
+        settings["resample_filter"] = tuple((taps / taps[taps != 0].min()).tolist())
+    clamps = [clamp for record in networks for clamp in _attributes(record, "conv_clamp")]
+    if clamps:
+        settings["conv_clamp"] = _agree("conv_clamp", clamps)
+    counts = [sum(map(bool, _attributes(record, "use_fp16", r"(?:synthesis\.)?b\d+"))) for record in networks]
+    settings["num_mixed_precision_resolutions"] = max(counts)
+    gains = _attributes(generator, "bias_gain", r"mapping\.fc\d+")
+    if gains:
+        settings["mapping_learning_rate_multiplier"] = float(_agree("bias_gain", gains))
+    assumed = {}
+    if discriminator:
+        deviation = discriminator.settings.get("b4.mbstd", {})
+        if "group_size" in deviation:
+            settings["minibatch_stddev_group_size"] = deviation["group_size"]
+            settings["minibatch_stddev_channels"] = deviation.get("num_channels", 1)
+        else:
+            settings["minibatch_stddev_group_size"] = 4
+            assumed["minibatch_stddev_group_size"] = "4, the default of the PyTorch version"
+    return settings, assumed
+
+
+_SKIPPED = object()
+
+
+def _attributes(record: NetworkRecord, name: str, part: str = ".*") -> list[Any]:
+    """The values of an attribute in all modules that have it and whose path matches."""
+    return [values[name] for path, values in record.settings.items() if name in values and re.fullmatch(part, path)]
+
+
+def _agree(name: str, values: list[Any]) -> Any:
+    if any(value != values[0] for value in values):
+        raise UserError(f"Expected one value of {name} in all layers. Received: {sorted(set(map(str, values)))}.")
+    return values[0]
+
+
+def _require(expected: Any, received: Any, name: str) -> None:
+    if received != expected:
+        raise UserError(f"Expected a network with {name}={expected!r}. Received: {name}={received!r}, not supported.")
