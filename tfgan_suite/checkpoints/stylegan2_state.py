@@ -1,0 +1,310 @@
+"""StyleGAN2's networks from weights under the official names, and back.
+
+The official names are those of the authors' PyTorch code, in which kernels are `[out, in, height, width]`, dense weights
+`[out, in]` and images `[channels, height, width]`. All that names and shapes tell about the architecture is read off them.
+"""
+
+import inspect
+import re
+
+import numpy as np
+
+from tfgan_suite.models.stylegan2.stylegan2_discriminator import StyleGAN2Discriminator
+from tfgan_suite.models.stylegan2.stylegan2_generator import StyleGAN2Generator
+from tfgan_suite.models.stylegan2.stylegan2_levels import level_channels, level_sizes
+
+# Layout of a weight: the axes of the official array in our order.
+_SAME, _DENSE, _IMAGE = None, (1, 0), (1, 2, 0)
+_KERNEL, _UP_KERNEL = (2, 3, 1, 0), (2, 3, 0, 1)
+_FLATTENED = "flattened"
+
+
+def stylegan2_from_state(generator_state, discriminator_state=None, **overrides):
+    """Builds the networks that a set of official weights belongs to.
+
+    Args:
+        generator_state: Mapping of official names (`"mapping.fc0.weight"`, `"synthesis.b4.const"`, ...) to arrays.
+        discriminator_state: The same of the discriminator (`"b4.fc.weight"`, ...), or `None`.
+        **overrides: Arguments of `StyleGAN2Generator` and `StyleGAN2Discriminator`, for what shapes do not tell:
+            `minibatch_stddev_group_size`, `conv_clamp`, `label_size` instead of `num_classes`,
+            `num_mixed_precision_resolutions`, `dtype`, ... Each is for every network that has such an argument; with
+            `generator_` or `discriminator_` before its name for that one only.
+
+    Returns:
+        `(generator, discriminator)`; the discriminator is `None` if no state is given.
+
+    Raises:
+        ValueError: Names are missing or unknown, a shape does not fit, or an override is no argument of the networks.
+
+    Example:
+
+    >>> generator = StyleGAN2Generator((16, 16, 3), latent_size=8, w_size=8, channel_base=64)
+    >>> generator.build()
+    >>> again, _ = stylegan2_from_state(stylegan2_to_state(generator))
+    >>> again.image_shape
+    (16, 16, 3)
+    """
+    generator_overrides, discriminator_overrides = _split_overrides(overrides)
+    config = {**_read_generator(generator_state), **generator_overrides}
+    generator = _filled(StyleGAN2Generator, config, generator_state)
+    if discriminator_state is None:
+        return generator, None
+    config = {**_read_discriminator(discriminator_state, generator.image_shape), **discriminator_overrides}
+    return generator, _filled(StyleGAN2Discriminator, config, discriminator_state)
+
+
+def stylegan2_to_state(network, values=None):
+    """The weights of a generator or discriminator under the official names, in the official layouts.
+
+    Args:
+        network: A `StyleGAN2Generator` or `StyleGAN2Discriminator`, built.
+        values: Something else for each of `network.trainable_variables`, such as its gradient; then the result holds
+            these instead of the weights.
+
+    Returns:
+        Dictionary of official names to float32 arrays.
+    """
+    state = {}
+    by_variable = None if values is None else dict(zip(map(id, network.trainable_variables), values))
+    for name, variable, layout in _entries(network):
+        if by_variable is None:
+            state[name] = _to_official(np.asarray(variable), layout, network)
+        elif id(variable) in by_variable:
+            state[name] = _to_official(np.asarray(by_variable[id(variable)]), layout, network)
+    if values is None:
+        state.update(_filters(network))
+    return state
+
+
+def _filters(network):
+    """The official networks keep their filter as a buffer of every level."""
+    taps = np.asarray(network.resample_filter, np.float32)
+    filters = np.outer(taps, taps) / taps.sum() ** 2
+    prefix = "synthesis." if isinstance(network, StyleGAN2Generator) else ""
+    first = 0 if prefix else 1
+    return {
+        f"{prefix}b{4 << level}.resample_filter": filters
+        for level in range(first, len(level_sizes(network.image_shape)))
+    }
+
+
+# === The architecture, read off names and shapes ===
+
+
+def _read_generator(state):
+    resolutions = _resolutions(state, r"synthesis\.b(\d+)\.")
+    names = [f"synthesis.b{resolution}" for resolution in resolutions]
+    widths = [_shape(state, f"{name}.conv1.weight")[0] for name in names]
+    _, height, width = _shape(state, "synthesis.b4.const")
+    doublings = len(resolutions) - 1
+    image_shape = (height << doublings, width << doublings, _shape(state, f"{names[-1]}.torgb.weight")[0])
+    architecture = "skip" if f"{names[0]}.torgb.weight" in state else "orig"
+    w_size = _shape(state, "synthesis.b4.conv1.affine.weight")[1]
+    config = {
+        "image_shape": image_shape,
+        "latent_size": _shape(state, "mapping.fc0.weight")[1],
+        "w_size": w_size,
+        **_read_mapping(state),
+        "architecture": "resnet" if any(name.endswith(".skip.weight") for name in state) else architecture,
+        **_read_filter(state),
+        **_read_channels(image_shape, widths),
+    }
+    if config["num_classes"]:
+        config["latent_size"] -= w_size
+    return config
+
+
+def _read_discriminator(state, generator_shape):
+    resolutions = _resolutions(state, r"b(\d+)\.")
+    top = f"b{resolutions[-1]}"
+    widths = [_shape(state, "b4.conv.weight")[0]]
+    widths += [_shape(state, f"b{resolution}.conv0.weight")[0] for resolution in resolutions[1:]]
+    base_height, base_width = level_sizes(generator_shape)[0]
+    doublings = len(resolutions) - 1
+    channels = _shape(state, f"{top}.fromrgb.weight")[1]
+    image_shape = (base_height << doublings, base_width << doublings, channels)
+    architecture = "skip" if "b4.fromrgb.weight" in state else "orig"
+    return {
+        "image_shape": image_shape,
+        **_read_mapping(state),
+        "architecture": "resnet" if f"{top}.skip.weight" in state else architecture,
+        "minibatch_stddev_channels": _shape(state, "b4.conv.weight")[1] - widths[0],
+        **_read_filter(state),
+        **_read_channels(image_shape, widths),
+    }
+
+
+def _resolutions(state, pattern):
+    """4, 8, ... up to the highest one that a name speaks of."""
+    found = {int(match.group(1)) for match in map(re.compile(pattern).match, state) if match}
+    if not found:
+        kind = "synthesis.b4.conv1.weight" if "synthesis" in pattern else "b4.conv.weight"
+        raise ValueError(f"Expected official names such as {kind!r}. Received: {_listed(state)}")
+    return [4 << level for level in range(max(found).bit_length() - 2)]
+
+
+def _read_mapping(state):
+    layers = [int(match.group(1)) for match in map(re.compile(r"mapping\.fc(\d+)\.").match, state) if match]
+    config = {"num_classes": None}
+    if "mapping.embed.weight" in state:
+        config["num_classes"] = _shape(state, "mapping.embed.weight")[1]
+    if layers:
+        config["num_mapping_layers"] = max(layers) + 1
+    return config
+
+
+def _read_filter(state):
+    """The taps of the separable filter, from the first buffer that holds one."""
+    for name in sorted(state):
+        if name.endswith("resample_filter"):
+            array = np.asarray(state[name], np.float64)
+            taps = array if array.ndim == 1 else array.sum(axis=0)
+            if array.ndim == 2 and not np.allclose(np.outer(array.sum(axis=1), taps), array, atol=1e-6):
+                raise ValueError(f"Expected a separable filter in {name!r}. Received: {array.tolist()}")
+            # Small whole numbers, as it was written down, if it was.
+            whole = taps / np.abs(taps).min() if np.abs(taps).min() > 0 else taps
+            return {
+                "resample_filter": tuple(
+                    float(tap) for tap in (whole if np.allclose(whole, whole.round(), atol=1e-4) else taps)
+                )
+            }
+    return {}
+
+
+def _read_channels(image_shape, widths):
+    """The rule if the widths follow it, else the widths themselves."""
+    sizes = level_sizes(image_shape)
+    rule = {"channel_base": widths[-1] * max(sizes[-1]), "max_channels": max(widths)}
+    try:
+        follow = level_channels(sizes, **rule) == widths
+    except ValueError:
+        follow = False
+    return {**rule, "channels": None if follow else tuple(widths)}
+
+
+def _shape(state, name):
+    if name not in state:
+        raise ValueError(f"Expected a weight {name!r}. Received: {_listed(state)}")
+    return tuple(np.shape(state[name]))
+
+
+# === Overrides ===
+
+
+def _split_overrides(overrides):
+    accepted = {
+        prefix: set(inspect.signature(network).parameters) - {"kwargs"} | {"dtype", "name"}
+        for prefix, network in (("generator", StyleGAN2Generator), ("discriminator", StyleGAN2Discriminator))
+    }
+    split = {"generator": {}, "discriminator": {}}
+    for name, value in overrides.items():
+        prefix, _, rest = name.partition("_")
+        if prefix in accepted and rest in accepted[prefix]:
+            split[prefix][rest] = value
+            continue
+        takers = [prefix for prefix in accepted if name in accepted[prefix]]
+        if not takers:
+            known = sorted(accepted["generator"] | accepted["discriminator"])
+            raise ValueError(f"Expected overrides among {known}. Received: {name}={value!r}")
+        for prefix in takers:
+            split[prefix].setdefault(name, value)
+    for config in split.values():
+        if config.get("label_size") is not None:
+            config.setdefault("num_classes", None)
+    return split["generator"], split["discriminator"]
+
+
+# === The weights ===
+
+
+def _filled(network_class, config, state):
+    network = network_class(**config)
+    network.build()
+    entries = _entries(network)
+    expected = {name for name, _, _ in entries}
+    received = {name for name in state if not name.endswith("resample_filter")}
+    if expected != received:
+        raise ValueError(
+            f"Expected the official names of a {network_class.__name__} of image_shape={network.image_shape}, "
+            f"architecture={network.architecture!r}. Missing: {_listed(expected - received)}. "
+            f"Unknown: {_listed(received - expected)}"
+        )
+    for name, variable, layout in entries:
+        array = np.asarray(state[name], np.float32)
+        expected_shape = _to_official(np.empty(variable.shape, np.float32), layout, network).shape
+        if array.shape != expected_shape:
+            raise ValueError(f"Expected {name!r} of shape {expected_shape}. Received: {array.shape}")
+        variable.assign(_from_official(array, layout, network))
+    return network
+
+
+def _listed(names):
+    return ", ".join(sorted(names)) or "none"
+
+
+def _entries(network):
+    """`(official name, variable, layout)` of every weight."""
+    if isinstance(network, StyleGAN2Generator):
+        entries = _mapping_entries(network.mapping)
+        for level, block in enumerate(network.blocks):
+            entries += _synthesis_entries(f"synthesis.b{4 << level}", block)
+        return entries
+    entries = [] if network.mapping is None else _mapping_entries(network.mapping)
+    for index, block in enumerate(network.blocks):
+        prefix = f"b{4 << (len(network.blocks) - index)}"
+        layers = {
+            "fromrgb": block.from_rgb,
+            "conv0": block.convolution,
+            "conv1": block.convolution_down,
+            "skip": block.shortcut,
+        }
+        entries += [entry for name, layer in layers.items() for entry in _layer_entries(f"{prefix}.{name}", layer)]
+    entries += _layer_entries("b4.fromrgb", network.from_rgb) + _layer_entries("b4.conv", network.convolution)
+    return [
+        *entries,
+        *_layer_entries("b4.fc", network.dense, _FLATTENED),
+        *_layer_entries("b4.out", network.score, _DENSE),
+    ]
+
+
+def _mapping_entries(mapping):
+    entries = _layer_entries("mapping.embed", mapping.embedding, _DENSE) if mapping.label_size else []
+    for index, dense in enumerate(mapping.dense):
+        entries += _layer_entries(f"mapping.fc{index}", dense, _DENSE)
+    return [*entries, ("mapping.w_avg", mapping.w_average, _SAME)] if mapping.track_average else entries
+
+
+def _synthesis_entries(prefix, block):
+    entries = [(f"{prefix}.const", block.constant, _IMAGE)] if block.in_channels is None else []
+    names = ["conv1"] if block.in_channels is None else ["conv0", "conv1"]
+    for name, layer in zip([*names, "torgb"], [*block.convolutions, block.to_rgb]):
+        if layer is not None:
+            entries += _layer_entries(f"{prefix}.{name}", layer, _UP_KERNEL if layer.up else _KERNEL)
+            entries += _layer_entries(f"{prefix}.{name}.affine", layer.affine, _DENSE)
+            if layer.use_noise:
+                entries.append((f"{prefix}.{name}.noise_strength", layer.noise_strength, _SAME))
+                entries.append((f"{prefix}.{name}.noise_const", layer.noise_constant, _SAME))
+    return entries + _layer_entries(f"{prefix}.skip", block.shortcut, _UP_KERNEL)
+
+
+def _layer_entries(prefix, layer, layout=_KERNEL):
+    if layer is None:
+        return []
+    entries = [(f"{prefix}.weight", layer.kernel, layout)]
+    return [*entries, (f"{prefix}.bias", layer.bias, _SAME)] if getattr(layer, "use_bias", True) else entries
+
+
+def _from_official(array, layout, network):
+    if layout == _FLATTENED:  # The official features are flattened with the channels first.
+        height, width, channels = network.smallest_shape
+        array = array.reshape([-1, channels, height, width]).transpose([2, 3, 1, 0])
+        return array.reshape([height * width * channels, -1])
+    return array if layout is _SAME else array.transpose(layout)
+
+
+def _to_official(array, layout, network):
+    if layout == _FLATTENED:
+        height, width, channels = network.smallest_shape
+        array = array.reshape([height, width, channels, -1]).transpose([3, 2, 0, 1])
+        return array.reshape([-1, channels * height * width])
+    return array if layout is _SAME else array.transpose(np.argsort(layout))
