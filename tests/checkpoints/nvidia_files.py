@@ -188,7 +188,7 @@ class Tensor:
     """Pickles as a tensor does outside of `torch.save`."""
 
     def __init__(self, array, blob=None, size=None, stride=None):
-        array = np.ascontiguousarray(array)
+        array = np.array(array, order="C")
         self.blob = storage_blob(array) if blob is None else blob
         self.size = array.shape if size is None else size
         self.stride = tuple(step // array.itemsize for step in array.strides) if stride is None else stride

@@ -39,7 +39,7 @@ ALLOWED_OPCODES = (
     )
 )
 # Bounds that no checkpoint comes near and that a hostile file meets before it fills the memory.
-_MAX_INSTRUCTIONS = 2_000_000
+_MAX_INSTRUCTIONS = 1_000_000
 _MAX_INT_BITS = 256
 _MADE_PER_FILE_BYTE = 16
 _MADE_AT_LEAST = 1 << 20
