@@ -1,0 +1,85 @@
+"""What the augmentation pipeline draws for each example: its transforms are functions of this and of the images."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from tfgan_suite.randomness import draw_per_example, fold, normal, uniform
+
+# Transforms in the order of the paper: the distribution of their draws, how many of them, and of gates.
+_UNIFORM, _NORMAL = "uniform", "normal"
+_DRAWS = {
+    "x_flip": (_UNIFORM, 1, 1),
+    "rotate90": (_UNIFORM, 1, 1),
+    "integer_translation": (_UNIFORM, 2, 1),
+    "scale": (_NORMAL, 1, 1),
+    "rotation": (_UNIFORM, 2, 2),  # Before and after the anisotropic scaling.
+    "anisotropic_scale": (_NORMAL, 1, 1),
+    "fractional_translation": (_NORMAL, 2, 1),
+    "brightness": (_NORMAL, 1, 1),
+    "contrast": (_NORMAL, 1, 1),
+    "luma_flip": (_UNIFORM, 1, 1),
+    "hue": (_UNIFORM, 1, 1),
+    "saturation": (_NORMAL, 1, 1),
+    "filter": (_NORMAL, 4, 4),  # One for each band.
+    "noise": (_NORMAL, 1, 1),
+    "cutout": (_UNIFORM, 2, 1),
+}
+TRANSFORMS = tuple(_DRAWS)
+
+
+class Draws(NamedTuple):
+    """Random numbers of one batch.
+
+    Attributes:
+        values: For each transform float32 `[batch, count]`, uniform on [0, 1) or standard normal.
+        gates: For each transform float32 `[batch, count]`, uniform on [0, 1). A gate is open, so that its transform
+            applies, where this is less than the probability.
+        pixel_noise: Standard normal, float32 `[batch, height, width, channels]`; `None` if no transform adds noise.
+    """
+
+    values: dict
+    gates: dict
+    pixel_noise: tf.Tensor | None = None
+
+    def is_open(self, name, probability, gate=0):
+        """bool `[batch]`."""
+        return self.gates[name][:, gate] < probability
+
+
+def draw(image_shape, batch_size, seed, with_pixel_noise=False):
+    """Draws for all transforms, so that what one of them does is independent of which others are enabled.
+
+    Args:
+        image_shape: `(height, width, channels)`.
+        batch_size: Examples on this replica.
+        seed: int32 `[2]`.
+        with_pixel_noise: Whether noise of the images' shape is needed.
+    """
+    values = {}
+    for distribution, sample in ((_UNIFORM, uniform), (_NORMAL, normal)):
+        counts = {name: count for name, (kind, count, _) in _DRAWS.items() if kind == distribution}
+        values.update(_columns(sample, counts, batch_size, fold(seed, distribution)))
+    gates = _columns(uniform, {name: count for name, (*_, count) in _DRAWS.items()}, batch_size, fold(seed, "gates"))
+    pixel_noise = None
+    if with_pixel_noise:
+        pixel_noise = draw_per_example(
+            lambda count, seed: normal([count, *image_shape], seed), batch_size, fold(seed, "pixel_noise")
+        )
+    return Draws(values, gates, pixel_noise)
+
+
+def constant_draws(batch_size, uniform_value, normal_value, gate=0.0):
+    """The same numbers for every example, with all gates open: what a pipeline does at one point of its draws."""
+    values = {
+        name: tf.fill([batch_size, count], uniform_value if kind == _UNIFORM else normal_value)
+        for name, (kind, count, _) in _DRAWS.items()
+    }
+    gates = {name: tf.fill([batch_size, count], gate) for name, (*_, count) in _DRAWS.items()}
+    return Draws(values, gates)
+
+
+def _columns(sample, counts, batch_size, seed):
+    """One draw for all, cut into columns."""
+    drawn = draw_per_example(lambda count, seed: sample([count, sum(counts.values())], seed), batch_size, seed)
+    return dict(zip(counts, tf.split(drawn, list(counts.values()), axis=1)))
