@@ -1,0 +1,250 @@
+"""ProGAN's networks from weights under their official TensorFlow names, and back."""
+
+import re
+
+import numpy as np
+
+from tfgan_suite.errors import UserError, unknown_name
+from tfgan_suite.models.progan.progan_discriminator import ProGANDiscriminator
+from tfgan_suite.models.progan.progan_generator import ProGANGenerator
+
+# Arguments that both networks take from `overrides`, or one of them alone.
+_SHARED = ("num_classes", "fused_scaling", "channel_base", "max_channels", "seed")
+_GENERATOR_ONLY = ("latent_size", "normalize_latents")
+_DISCRIMINATOR_ONLY = ("minibatch_stddev_group_size", "minibatch_stddev_grouping")
+# The level of detail that the official networks keep as a variable. Here it is an argument of the call.
+_IGNORED = {"lod"}
+# 4096 pixels: a bound on what a file may ask for.
+_MAX_LEVEL = 10
+
+
+def progan_from_state(generator_state, discriminator_state=None, **overrides):
+    """Builds ProGAN's networks from weights under their official names, such as `8x8/Conv0_up/weight`.
+
+    Resolution, widths, latent size, number of labels and fused or separate scaling are read from the names and shapes.
+
+    Args:
+        generator_state: From names to arrays: kernels `[height, width, in, out]`, those of `Conv0_up`
+            `[height, width, out, in]`, dense weights `[in, out]`.
+        discriminator_state: The same of the discriminator, or `None`.
+        **overrides: What names and shapes do not tell: `num_classes` and `latent_size` when there is no discriminator,
+            whose head tells the classes; `normalize_latents`; `minibatch_stddev_group_size` and
+            `minibatch_stddev_grouping`; `channel_base` and `max_channels`, `fused_scaling`; `seed`.
+
+    Returns:
+        A `ProGANGenerator` and a `ProGANDiscriminator`, or `None` for the latter without its state.
+
+    Raises:
+        UserError: Names are missing or unknown, shapes fit no ProGAN, or an override is unknown.
+
+    Example:
+
+    >>> generator = ProGANGenerator((8, 8, 3), latent_size=4, channel_base=8, max_channels=4)
+    >>> again, _ = progan_from_state(progan_state(generator))
+    >>> again.image_shape, again.latent_size
+    ((8, 8, 3), 4)
+    """
+    for name in overrides:
+        if name not in _SHARED + _GENERATOR_ONLY + _DISCRIMINATOR_ONLY:
+            raise unknown_name("override", name, _SHARED + _GENERATOR_ONLY + _DISCRIMINATOR_ONLY)
+    generator_state = _cleaned(generator_state, "generator")
+    num_classes = overrides.get("num_classes")
+    if discriminator_state is not None:
+        discriminator_state = _cleaned(discriminator_state, "discriminator")
+        config = _discriminator_config(discriminator_state)
+        num_classes = overrides.get("num_classes", config["num_classes"])
+        config |= {name: overrides[name] for name in _SHARED + _DISCRIMINATOR_ONLY if name in overrides}
+    generator_config = _generator_config(generator_state, num_classes, overrides.get("latent_size"))
+    generator_config |= {name: overrides[name] for name in _SHARED + _GENERATOR_ONLY if name in overrides}
+    generator = ProGANGenerator(**generator_config)
+    load_progan_state(generator, generator_state)
+    if discriminator_state is None:
+        return generator, None
+    if config["image_shape"] != generator.image_shape:
+        raise UserError(
+            "Expected a generator and a discriminator of the same images. Received: "
+            f"{generator.image_shape} and {config['image_shape']}"
+        )
+    discriminator = ProGANDiscriminator(**config)
+    load_progan_state(discriminator, discriminator_state)
+    return generator, discriminator
+
+
+def progan_state(network, values=None):
+    """A network's weights under their official names, in their official layouts.
+
+    Args:
+        network: A `ProGANGenerator` or a `ProGANDiscriminator`.
+        values: Arrays to name instead of the weights, such as gradients, in the order of `trainable_variables`.
+
+    Returns:
+        From names to float32 arrays.
+    """
+    values = network.trainable_variables if values is None else values
+    by_variable = {id(variable): value for variable, value in zip(network.trainable_variables, values)}
+    return {
+        name: entry.to_official(np.asarray(by_variable[id(entry.variable)]))
+        for name, entry in _entries(network).items()
+    }
+
+
+def load_progan_state(network, state):
+    """Sets a network's weights from a state under official names.
+
+    Raises:
+        UserError: Names are missing or unknown, or a shape is another one.
+    """
+    entries = _entries(network)
+    missing, unknown = sorted(set(entries) - set(state)), sorted(set(state) - set(entries) - _IGNORED)
+    if missing or unknown:
+        raise UserError(
+            f"The weights do not fit a {type(network).__name__} of {network.image_shape}. "
+            f"Missing: {', '.join(missing) or 'none'}. Unknown: {', '.join(unknown) or 'none'}."
+        )
+    wrong = [
+        f"{name} {entry.official_shape}, received {np.shape(state[name])}"
+        for name, entry in entries.items()
+        if entry.official_shape != np.shape(state[name])
+    ]
+    if wrong:
+        raise UserError(
+            f"Shapes do not fit a {type(network).__name__} of {network.image_shape}. Expected: {'; '.join(wrong)}."
+        )
+    for name, entry in entries.items():
+        entry.variable.assign(entry.from_official(np.asarray(state[name])))
+
+
+class _Entry:
+    """A variable in the official layout, which is its own but for the order of 4x4 features: channels come first."""
+
+    def __init__(self, variable, features=None):
+        self.variable = variable
+        # Position and number of channels of flattened features, [4, 4, channels] here, [channels, 4, 4] there.
+        self.axis, self.channels = features or (None, None)
+
+    @property
+    def official_shape(self):
+        return tuple(self.variable.shape)
+
+    def from_official(self, array):
+        return self._reorder(array, [self.channels, 4, 4], [1, 2, 0])
+
+    def to_official(self, array):
+        return self._reorder(array, [4, 4, self.channels], [2, 0, 1])
+
+    def _reorder(self, array, shape, order):
+        array = array.astype(np.float32)
+        if self.axis is None:
+            return array
+        before, after = array.shape[: self.axis], array.shape[self.axis + 1 :]
+        axes = [
+            *range(self.axis),
+            *(self.axis + axis for axis in order),
+            *(self.axis + 3 + i for i in range(len(after))),
+        ]
+        return array.reshape([*before, *shape, *after]).transpose(axes).reshape(array.shape)
+
+
+def _entries(network):
+    """From official names to `_Entry`, for all weights of a network."""
+    layers = {"4x4/Conv": network.convolution}
+    is_generator = isinstance(network, ProGANGenerator)
+    up, down = ("_up", "_down") if network.fused_scaling else ("", "")
+    for level, convolution in enumerate(network.convolutions):
+        block = f"{network.size_at(level)}x{network.size_at(level)}"
+        if is_generator:
+            layers |= {f"{block}/Conv0{up}": network.up_convolutions[level], f"{block}/Conv1": convolution}
+        else:
+            layers |= {f"{block}/Conv0": convolution, f"{block}/Conv1{down}": network.down_convolutions[level]}
+    for level in range(network.coarsest_level + 1):
+        if is_generator:
+            layers[f"ToRGB_lod{level}"] = network.to_rgb[level]
+        else:
+            layers[f"FromRGB_lod{level}"] = network.from_rgb[level]
+    if not is_generator:
+        layers |= {"4x4/Dense0": network.dense, "4x4/Dense1": network.score_dense}
+
+    entries = {f"{name}/weight": _Entry(layer.kernel) for name, layer in layers.items()}
+    entries |= {f"{name}/bias": _Entry(layer.bias) for name, layer in layers.items()}
+    channels = network.channels_at(4)
+    if is_generator:
+        entries["4x4/Dense/weight"] = _Entry(network.dense.kernel, features=(1, channels))
+        entries["4x4/Dense/bias"] = _Entry(network.dense_bias)
+    else:
+        entries["4x4/Dense0/weight"] = _Entry(network.dense.kernel, features=(0, channels))
+    return entries
+
+
+# === Reading a configuration from names and shapes ===
+
+
+def _cleaned(state, network):
+    """Arrays by name, with what every ProGAN has."""
+    state = {str(name): np.asarray(value) for name, value in dict(state).items()}
+    needed = {
+        "generator": ["4x4/Dense/weight", "4x4/Conv/weight", "ToRGB_lod0/weight"],
+        "discriminator": ["4x4/Conv/weight", "4x4/Dense1/weight", "FromRGB_lod0/weight"],
+    }[network]
+    missing = [name for name in needed if name not in state]
+    if missing:
+        known = ", ".join(sorted(state)[:8]) or "no names"
+        raise UserError(
+            f"Expected the weights of a ProGAN {network}, by their official names. Missing: {', '.join(missing)}. "
+            f"Received: {known}{', ...' if len(state) > 8 else ''}"
+        )
+    return state
+
+
+def _generator_config(state, num_classes, latent_size):
+    num_inputs = state["4x4/Dense/weight"].shape[0]
+    if num_classes is None and latent_size is not None and latent_size < num_inputs:
+        num_classes = num_inputs - latent_size
+    if num_classes is not None and num_classes >= num_inputs:
+        raise UserError(
+            f"Expected fewer classes than the {num_inputs} inputs of 4x4/Dense/weight. Received: {num_classes} classes."
+        )
+    return {
+        **_image_and_widths(state, "ToRGB", color_axis=3, width_axis=2),
+        "latent_size": num_inputs - (num_classes or 0),
+        "num_classes": num_classes,
+        "fused_scaling": _is_fused(state, "Conv0", "Conv0_up"),
+    }
+
+
+def _discriminator_config(state):
+    num_outputs = state["4x4/Dense1/weight"].shape[1]
+    return {
+        **_image_and_widths(state, "FromRGB", color_axis=2, width_axis=3),
+        "num_classes": num_outputs - 1 if num_outputs > 1 else None,
+        "fused_scaling": _is_fused(state, "Conv1", "Conv1_down"),
+        "minibatch_stddev_channels": state["4x4/Conv/weight"].shape[2] - state["4x4/Conv/weight"].shape[3],
+    }
+
+
+def _is_fused(state, separate, fused):
+    """Whether the fused name is there; networks of a single level have neither."""
+    return any(name.endswith(f"/{fused}/weight") for name in state) or not any(
+        name.endswith(f"/{separate}/weight") for name in state
+    )
+
+
+def _image_and_widths(state, prefix, color_axis, width_axis):
+    """Image shape and channels from the layers between features and colours, one a level."""
+    kernels = {}
+    for name, array in state.items():
+        match = re.fullmatch(prefix + r"_lod(\d+)/weight", name)
+        if match and array.ndim == 4:
+            kernels[int(match[1])] = array.shape
+    if 0 not in kernels or max(kernels) > _MAX_LEVEL:
+        raise UserError(
+            f"Expected {prefix}_lod0/weight and further levels up to {_MAX_LEVEL}, with four dimensions each. "
+            f"Received levels: {sorted(kernels)}"
+        )
+    size = 4 << max(kernels)
+    widths = {size >> level: shape[width_axis] for level, shape in kernels.items()}
+    return {
+        "image_shape": (size, size, kernels[0][color_axis]),
+        # 2 * channel_base // size is the width or, where that is bounded, more.
+        "channel_base": max(-(-size * width // 2) for size, width in widths.items()),
+        "max_channels": max(widths.values()),
+    }

@@ -1,0 +1,158 @@
+"""ProGAN's convolutions that double or halve the size in the same step."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgan_suite.layers.activation import activate, check_activation
+from tfgan_suite.layers.convolve import convolve, convolve_transpose
+
+
+class _FusedConvolution(keras.layers.Layer):
+    """Kernel, bias and equalized learning rate of both layers."""
+
+    def __init__(self, filters, kernel_size=3, gain=1.0, activation=None, seed=0, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        check_activation(activation)
+        if kernel_size < 1 or kernel_size % 2 == 0:
+            raise ValueError(f"Expected an odd kernel_size. Received: kernel_size={kernel_size}")
+        self.filters = filters
+        self.kernel_size = kernel_size
+        self.gain = gain
+        self.activation = activation
+        self.seed = seed
+
+    def _kernel_channels(self, in_channels):
+        raise NotImplementedError
+
+    def build(self, input_shape):
+        in_channels = input_shape[-1]
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=[self.kernel_size, self.kernel_size, *self._kernel_channels(in_channels)],
+            initializer=keras.initializers.RandomNormal(stddev=1.0, seed=self.seed),
+        )
+        self.bias = self.add_weight(name="bias", shape=[self.filters], initializer="zeros")
+        self.scale = self.gain * (self.kernel_size**2 * in_channels) ** -0.5
+
+    def _finish(self, outputs):
+        return activate(tf.nn.bias_add(outputs, tf.cast(self.bias, self.compute_dtype)), self.activation)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "gain": self.gain,
+            "activation": self.activation,
+            "seed": self.seed,
+        }
+
+
+@keras.saving.register_keras_serializable("tfgan_suite")
+class FusedUpscaleConvolution(_FusedConvolution):
+    """Repeats each pixel 2x2 and convolves, as one transposed convolution with stride 2; equalized learning rate.
+
+    The kernel is that of a transposed convolution, `[kernel_size, kernel_size, filters, in_channels]`: after repetition
+    a convolution with the kernel flipped in both directions does the same. It starts as N(0, 1) and is multiplied by
+    `gain / sqrt(kernel_size^2 in_channels)` in every call, so that Adam moves all layers alike.
+
+    Args:
+        filters: Number of output channels.
+        kernel_size: Odd number of taps.
+        gain: Of the weights' scale; `sqrt(2)` before a rectifier (He et al., 2015).
+        activation: `"leaky_relu"` (slope 0.2) or `None`.
+        seed: Of the initial kernel.
+
+    Call: `[batch, height, width, in_channels]` to `[batch, 2 * height, 2 * width, filters]`.
+
+    Example:
+
+    >>> FusedUpscaleConvolution(5)(np.zeros([2, 4, 4, 3], "float32")).shape
+    TensorShape([2, 8, 8, 5])
+
+    Reference: Karras et al., "Progressive Growing of GANs for Improved Quality, Stability, and Variation" (2018),
+    section 4.1 (equalized learning rate) and figure 2 (doubling by nearest neighbours).
+    """
+
+    def _kernel_channels(self, in_channels):
+        return [self.filters, in_channels]
+
+    def call(self, inputs):
+        kernel = tf.cast(sum_of_shifts(self.kernel, self.scale), self.compute_dtype)
+        output_size = (2 * inputs.shape[1], 2 * inputs.shape[2])
+        return self._finish(convolve_transpose(tf.cast(inputs, self.compute_dtype), kernel, output_size, strides=2))
+
+    def compute_output_shape(self, input_shape):
+        batch_size, height, width, _ = input_shape
+        return (batch_size, 2 * height, 2 * width, self.filters)
+
+
+@keras.saving.register_keras_serializable("tfgan_suite")
+class FusedDownscaleConvolution(_FusedConvolution):
+    """Convolves and averages squares of 2x2 pixels, as one convolution with stride 2; equalized learning rate.
+
+    The kernel `[kernel_size, kernel_size, in_channels, filters]` starts as N(0, 1) and is multiplied by
+    `gain / sqrt(kernel_size^2 in_channels)` in every call, so that Adam moves all layers alike.
+
+    Args:
+        filters: Number of output channels.
+        kernel_size: Odd number of taps.
+        gain: Of the weights' scale; `sqrt(2)` before a rectifier (He et al., 2015).
+        activation: `"leaky_relu"` (slope 0.2) or `None`.
+        seed: Of the initial kernel.
+
+    Call: `[batch, height, width, in_channels]`, height and width even, to `[batch, height / 2, width / 2, filters]`.
+
+    Example:
+
+    >>> FusedDownscaleConvolution(5)(np.zeros([2, 8, 8, 3], "float32")).shape
+    TensorShape([2, 4, 4, 5])
+
+    Reference: Karras et al., "Progressive Growing of GANs for Improved Quality, Stability, and Variation" (2018),
+    section 4.1 (equalized learning rate) and figure 2 (halving by averages).
+    """
+
+    def _kernel_channels(self, in_channels):
+        return [in_channels, self.filters]
+
+    def call(self, inputs):
+        if inputs.shape[1] % 2 or inputs.shape[2] % 2:
+            raise ValueError(f"Expected images of even height and width. Received: {tuple(inputs.shape[1:3])}")
+        kernel = tf.cast(sum_of_shifts(self.kernel, 0.25 * self.scale), self.compute_dtype)
+        return self._finish(convolve(tf.cast(inputs, self.compute_dtype), kernel, strides=2))
+
+    def compute_output_shape(self, input_shape):
+        batch_size, height, width, _ = input_shape
+        return (batch_size, height // 2, width // 2, self.filters)
+
+
+def sum_of_shifts(kernel, factor=1.0):
+    """Convolves a kernel with a box of 2x2 ones: the sum of four copies of it, each a pixel apart.
+
+    Repeating pixels before a convolution, or summing them after it, is such a box. So a 3x3 kernel at twice the size
+    is a 4x4 kernel with stride 2, at 16/36 of the multiplications.
+
+    Args:
+        kernel: `[height, width, a, b]`.
+        factor: Of the result.
+
+    Returns:
+        `[height + 1, width + 1, a, b]`.
+
+    Example:
+
+    >>> sum_of_shifts(tf.ones([3, 3, 1, 1]))[..., 0, 0].numpy().astype(int).tolist()
+    [[1, 2, 2, 1], [2, 4, 4, 2], [2, 4, 4, 2], [1, 2, 2, 1]]
+    """
+    kernel = tf.convert_to_tensor(kernel)
+    height, width, *channels = kernel.shape
+    # One product of matrices: the gradients of four shifted slices would be four paddings and a sum.
+    shifts = factor * np.kron(_shifts(height), _shifts(width))  # [(height + 1) * (width + 1), height * width]
+    summed = tf.matmul(tf.constant(shifts, kernel.dtype), tf.reshape(kernel, [height * width, -1]))
+    return tf.reshape(summed, [height + 1, width + 1, *channels])
+
+
+def _shifts(size):
+    """`[size + 1, size]`: ones where a tap, or its copy one pixel on, comes to lie."""
+    return np.eye(size + 1, size) + np.eye(size + 1, size, k=-1)
