@@ -1,0 +1,86 @@
+"""Batch normalisation whose gain and bias depend on a condition."""
+
+import keras
+import tensorflow as tf
+
+from tfgan_suite.layers.spectral_normalization import SpectralDense, seeded_initializer
+from tfgan_suite.layers.standing_batch_normalization import StandingBatchNormalization
+
+
+@keras.saving.register_keras_serializable("tfgan_suite")
+class ConditionalBatchNormalization(StandingBatchNormalization):
+    """Batch normalisation with gain `1 + W_g s` and bias `W_b s`, linear in a condition `s` and without constants.
+
+    Args:
+        momentum: Of the running averages, in [0, 1).
+        epsilon: Added to the variance.
+        spectral: Whether W_g and W_b are spectrally normalised. Without, and with one-hot conditions, they are tables
+            of one gain and bias a class.
+        spectral_norm_epsilon: As `epsilon` of `SpectralDense`.
+        initializer: Of W_g and W_b: `"orthogonal"`, or `"normal"` for N(0, 0.02).
+        seed: Of W_g; W_b has the one after it.
+
+    Call: images `[batch, height, width, channels]`, conditions float32 `[batch, condition_size]`, to the images' shape.
+
+    Example:
+
+    >>> normalize = ConditionalBatchNormalization()
+    >>> normalize(np.zeros([2, 4, 4, 3], "float32"), np.zeros([2, 5], "float32")).shape
+    TensorShape([2, 4, 4, 3])
+
+    Reference: Brock et al., "Large Scale GAN Training for High Fidelity Natural Image Synthesis" (2019), section 3.1 and
+    appendix B; de Vries et al., "Modulating early visual processing by language" (2017), section 3.2.
+    """
+
+    def __init__(
+        self,
+        momentum=0.9,
+        epsilon=1e-5,
+        spectral=True,
+        spectral_norm_epsilon=1e-6,
+        initializer="orthogonal",
+        seed=0,
+        **kwargs,
+    ):
+        # Conditions stay float32 under mixed precision; the images come in the compute type already.
+        kwargs.setdefault("autocast", False)
+        super().__init__(momentum=momentum, epsilon=epsilon, affine=False, **kwargs)
+        self.spectral = spectral
+        self.spectral_norm_epsilon = spectral_norm_epsilon
+        self.initializer = initializer
+        self.seed = seed
+
+    def build(self, inputs_shape, conditions_shape):
+        super().build(inputs_shape)
+        self.gain = self._linear(inputs_shape[-1], self.seed, "gain")
+        self.bias = self._linear(inputs_shape[-1], self.seed + 1, "bias")
+        for linear in (self.gain, self.bias):
+            linear.build(conditions_shape)
+
+    def _linear(self, channels, seed, name):
+        common = {"use_bias": False, "dtype": "float32", "name": name}
+        if not self.spectral:
+            return keras.layers.Dense(channels, kernel_initializer=seeded_initializer(self.initializer, seed), **common)
+        return SpectralDense(
+            channels, epsilon=self.spectral_norm_epsilon, initializer=self.initializer, seed=seed, **common
+        )
+
+    def compute_output_shape(self, inputs_shape, conditions_shape):
+        return inputs_shape
+
+    def call(self, inputs, conditions, training=False):
+        inputs = tf.cast(inputs, self.compute_dtype)
+        arguments = {"training": training} if self.spectral else {}
+        gain = 1.0 + self.gain(conditions, **arguments)  # [batch, channels]
+        return self.normalize(inputs, gain, self.bias(conditions, **arguments), training)
+
+    def get_config(self):
+        config = super().get_config()
+        del config["affine"]
+        return {
+            **config,
+            "spectral": self.spectral,
+            "spectral_norm_epsilon": self.spectral_norm_epsilon,
+            "initializer": self.initializer,
+            "seed": self.seed,
+        }

@@ -1,0 +1,177 @@
+"""Batch normalisation whose statistics may be running averages or standing ones."""
+
+import contextlib
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable("tfgan_suite")
+class StandingBatchNormalization(keras.layers.Layer):
+    """Normalises by the moments of the global batch: fused on one replica, synchronised on several.
+
+    Unlike `BatchNormalization` it averages the *unbiased* variance, as PyTorch does, and knows two kinds of averages:
+    running ones in training, and standing ones, plain means over a number of forward passes, which
+    `standing_statistics` collects. It goes by `training` alone, so that statistics of a frozen network can be collected.
+
+    Args:
+        momentum: Of the running averages, in [0, 1): `average = momentum * average + (1 - momentum) * value`.
+        epsilon: Added to the variance.
+        affine: Whether a trained gain and bias of each channel follow.
+
+    Call: `[batch, height, width, channels]` to the same shape.
+
+    Example:
+
+    >>> normalized = StandingBatchNormalization()(np.random.default_rng(0).normal(3, 2, [64, 4, 4, 1]), training=True)
+    >>> bool(abs(np.mean(normalized)) < 1e-5)
+    True
+
+    Reference: Ioffe and Szegedy, "Batch Normalization" (2015), algorithm 1; standing statistics: Brock et al.,
+    "Large Scale GAN Training for High Fidelity Natural Image Synthesis" (2019), appendix C.1.
+    """
+
+    def __init__(self, momentum=0.9, epsilon=1e-5, affine=True, **kwargs):
+        super().__init__(**kwargs)
+        if not 0.0 <= momentum < 1.0:
+            raise ValueError(f"Expected momentum in [0, 1). Received: momentum={momentum}")
+        self.momentum = momentum
+        self.epsilon = epsilon
+        self.affine = affine
+
+    def build(self, input_shape):
+        channels = input_shape[-1]
+        if self.affine:
+            self.gamma = self.add_weight(name="gamma", shape=[channels], initializer="ones", autocast=False)
+            self.beta = self.add_weight(name="beta", shape=[channels], initializer="zeros", autocast=False)
+        self.moving_mean = self._state("moving_mean", [channels], "zeros")
+        self.moving_variance = self._state("moving_variance", [channels], "ones")
+        # 0: running averages. k: the next forward pass is the k-th of the standing ones.
+        self.standing_pass = self._state("standing_pass", [], "zeros")
+
+    def _state(self, name, shape, initializer):
+        # The moments are those of the global batch already: equal on all replicas, so nothing is left to exchange.
+        return keras.Variable(
+            keras.initializers.get(initializer),
+            shape=tuple(shape),
+            dtype="float32",
+            trainable=False,
+            autocast=False,
+            aggregation="only_first_replica",
+            synchronization="on_read",
+            name=name,
+        )
+
+    def call(self, inputs, training=False):
+        gain = tf.convert_to_tensor(self.gamma) if self.affine else None
+        bias = tf.convert_to_tensor(self.beta) if self.affine else None
+        return self.normalize(inputs, gain, bias, training)
+
+    def normalize(self, inputs, gain=None, bias=None, training=False):
+        """Normalises, then multiplies by `gain` and adds `bias`, each float32 `[channels]`, `[batch, channels]` or
+        `None`."""
+        channels = inputs.shape[-1]
+        gain = tf.ones([channels]) if gain is None else gain
+        bias = tf.zeros([channels]) if bias is None else bias
+        if not training:
+            moments = tf.convert_to_tensor(self.moving_mean), tf.convert_to_tensor(self.moving_variance)
+            return self._normalize_by(*moments, inputs, gain, bias)
+        replica_context = tf.distribute.get_replica_context()
+        num_replicas = 1 if replica_context is None else replica_context.num_replicas_in_sync
+        if num_replicas == 1:
+            outputs, mean, variance = self._fused(inputs, gain, bias)
+        else:
+            mean, variance = _global_moments(inputs)
+            outputs = self._normalize_by(mean, variance, inputs, gain, bias)
+            count = tf.cast(num_replicas * tf.size(inputs) // channels, tf.float32)
+            variance *= count / (count - 1.0)
+        self._update(tf.stop_gradient(mean), tf.stop_gradient(variance))
+        return outputs
+
+    def _fused(self, inputs, gain, bias):
+        """Outputs, mean and unbiased variance."""
+        per_example = gain.shape.rank == 2
+        scale, offset = (tf.ones_like(gain[0]), tf.zeros_like(bias[0])) if per_example else (gain, bias)
+        outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=inputs, scale=scale, offset=offset, mean=[], variance=[], epsilon=self.epsilon, is_training=True
+        )
+        if per_example:
+            gain, bias = tf.cast(gain, outputs.dtype), tf.cast(bias, outputs.dtype)
+            outputs = outputs * _over_pixels(gain) + _over_pixels(bias)
+        return outputs, mean, variance
+
+    def _normalize_by(self, mean, variance, inputs, gain, bias):
+        scale = gain * tf.math.rsqrt(variance + self.epsilon)
+        offset = bias - mean * scale
+        outputs = tf.cast(inputs, tf.float32) * _over_pixels(scale) + _over_pixels(offset)
+        return tf.cast(outputs, inputs.dtype)
+
+    def _update(self, mean, variance):
+        standing_pass = tf.convert_to_tensor(self.standing_pass)
+        standing = standing_pass > 0.0
+        weight = tf.where(standing, 1.0 / tf.maximum(standing_pass, 1.0), 1.0 - self.momentum)
+        for average, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            old = tf.convert_to_tensor(average)
+            average.assign(old + weight * (value - old))
+        self.standing_pass.assign(standing_pass + tf.cast(standing, tf.float32))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+            "affine": self.affine,
+        }
+
+
+def _over_pixels(vectors):
+    """`[channels]` as it is, `[batch, channels]` to `[batch, 1, 1, channels]`."""
+    return vectors if vectors.shape.rank == 1 else vectors[:, None, None]
+
+
+def _global_moments(inputs):
+    """Mean and biased variance of each channel over the images of all replicas, float32 `[channels]`."""
+    return keras.ops.moments(tf.cast(inputs, tf.float32), axes=[0, 1, 2], synchronized=True)
+
+
+@contextlib.contextmanager
+def standing_statistics(network):
+    """While open, forward passes of `network` in training mode collect standing statistics.
+
+    The first pass replaces the averages, each further one counts as much as those before it. Afterwards evaluation mode
+    uses what was collected, and training goes on with running averages from there.
+
+    Args:
+        network: A Keras model or layer with `StandingBatchNormalization` layers, built.
+
+    Raises:
+        ValueError: It has no such layer.
+
+    Example:
+
+    >>> layer = StandingBatchNormalization()
+    >>> images = np.random.default_rng(0).normal(3, 2, [4, 100, 4, 4, 1]).astype("float32")
+    >>> _ = layer(images[0])
+    >>> with standing_statistics(layer):
+    ...     for batch in images:
+    ...         _ = layer(batch, training=True)
+    >>> bool(np.isclose(np.asarray(layer.moving_mean)[0], images.mean(), atol=1e-4))
+    True
+
+    Reference: Brock et al., "Large Scale GAN Training for High Fidelity Natural Image Synthesis" (2019), appendix C.1.
+    """
+    layers = [layer for layer in network._flatten_layers() if isinstance(layer, StandingBatchNormalization)]
+    if not layers:
+        raise ValueError(
+            f"Expected a network with StandingBatchNormalization layers. Received: {network.name} without."
+        )
+    for layer in layers:
+        layer.standing_pass.assign(1.0)
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.standing_pass.assign(0.0)
