@@ -127,7 +127,9 @@ def evaluate_model(path, data_dir=None, *, classifier=False, output_dir=None, **
 
 
 def export_run(path, export_path, **options):
-    """Exports the model that a path stands for, with what is known of its data and scores.
+    """Exports the model that a path stands for, with what is known of its data and scores, or of its origin.
+
+    The licence of a converted checkpoint goes into the model card unless another is given.
 
     Args:
         path: As in `load_model`.
@@ -140,9 +142,16 @@ def export_run(path, export_path, **options):
     Raises:
         UserError: No model, or the version exists.
     """
+    from tfgan_suite.checkpoints.conversion import find_manifest
     from tfgan_suite.export import export_saved_model
 
     run = find_run(path)
+    manifest = find_manifest(path)
+    if manifest is not None:
+        source = manifest["source"]
+        origin = f"Converted from {source['file']} ({source['format']}, SHA-256 {source['sha256']})."
+        options["licence"] = options.get("licence") or manifest["licence"]
+        options["description"] = " ".join(filter(None, [options.get("description"), origin]))
     return export_saved_model(
         load_model(path),
         export_path,

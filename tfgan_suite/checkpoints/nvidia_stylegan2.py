@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfgan_suite.checkpoints.nvidia_pickle import NetworkRecord, read_network_pickle
+from tfgan_suite.checkpoints.restricted_unpickler import shown
 from tfgan_suite.errors import UserError
 
 # === Names of the TensorFlow version ===
@@ -119,11 +120,11 @@ def official_names(variables: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]
         name = re.sub(r"(To|From)RGB_lod0/", rf"{resolution}x{resolution}/\1RGB/", name)  # Of 'orig' networks.
         official, transform = _translate(name, of_generator)
         if official in state:
-            raise UserError(f"The network has two variables that mean {official!r}, one of them {name!r}.")
+            raise UserError(f"The network has two variables that mean {shown(official)}, one of them {shown(name)}.")
         try:
             state[official] = np.array(transform(array), np.float32, order="C")
         except (ValueError, IndexError) as error:
-            raise UserError(f"The variable {name!r} has the unexpected shape {array.shape}.") from error
+            raise UserError(f"The variable {shown(name)} has the unexpected shape {array.shape}.") from error
     return state
 
 
@@ -143,7 +144,7 @@ def _translate(name: str, of_generator: bool) -> tuple[str, Callable[[np.ndarray
         hint = " It is one of the first StyleGAN, which is not supported."
     elif "LabelConcat" in name:
         hint = " Labels that are concatenated without a bias belong to the first StyleGAN2 code, conditional: not supported."
-    raise UserError(f"The variable {name!r} belongs to no StyleGAN2 network that is known here.{hint}")
+    raise UserError(f"The variable {shown(name)} belongs to no StyleGAN2 network that is known here.{hint}")
 
 
 def _noise_name(index: int) -> str:
@@ -204,7 +205,7 @@ def _state(record: NetworkRecord) -> dict[str, np.ndarray]:
     for name, array in record.variables.items():
         if array.dtype.kind != "f" or not np.isfinite(array).all():
             raise UserError(
-                f"Expected finite floating-point numbers in {name!r}. Received: {array.dtype}, or not finite."
+                f"Expected finite floating-point numbers in {shown(name)}. Received: {array.dtype}, or not finite."
             )
     if record.format == "tensorflow":
         return official_names(record.variables)
@@ -216,73 +217,77 @@ def _state(record: NetworkRecord) -> dict[str, np.ndarray]:
 
 def _tensorflow_settings(generator: NetworkRecord, discriminator: NetworkRecord | None) -> tuple[dict, dict]:
     """Keyword arguments that were given; those that were not have the defaults of the function that got them."""
-    networks = [(generator, "synthesis")] + ([(discriminator, "")] if discriminator else [])
-    for record, part in networks:
-        for name in ("nonlinearity", "mapping_nonlinearity"):
-            _require("lrelu", record.setting(part, name, "lrelu"), name)
     _require(True, generator.setting("mapping", "normalize_latents", True), "normalize_latents")
     _require(True, generator.setting("synthesis", "use_noise", True), "use_noise")
-
-    def common(name: str, default: Any) -> Any:
-        return _agree(name, [record.setting(part, name, default) for record, part in networks])
-
-    settings = {
-        "resample_filter": tuple(common("resample_kernel", [1, 3, 3, 1])),
-        "conv_clamp": common("conv_clamp", None),
-        "num_mixed_precision_resolutions": common("num_fp16_res", 0),
-        "mapping_learning_rate_multiplier": generator.setting("mapping", "mapping_lrmul", 0.01),
-    }
+    networks = {"generator": (generator, "synthesis")}
+    if discriminator:
+        networks["discriminator"] = (discriminator, "")
+    settings = {}
+    for network, (record, part) in networks.items():
+        for name in ("nonlinearity", "mapping_nonlinearity"):
+            _require("lrelu", record.setting(part, name, "lrelu"), name)
+        settings[network] = {
+            "resample_filter": tuple(record.setting(part, "resample_kernel", [1, 3, 3, 1])),
+            "conv_clamp": record.setting(part, "conv_clamp"),
+            "num_mixed_precision_resolutions": record.setting(part, "num_fp16_res", 0),
+            "mapping_learning_rate_multiplier": record.setting("mapping", "mapping_lrmul", 0.01),
+        }
     assumed = {}
     if discriminator:
         function = str(discriminator.setting("", "func_name", discriminator.class_name)).rsplit(".", 1)[-1]
-        group_size = discriminator.setting("", "mbstd_group_size", _SKIPPED)
-        if group_size is _SKIPPED:
-            group_size = 4 if function == "D_stylegan2" else None
-            assumed["minibatch_stddev_group_size"] = f"{group_size}, the default of {function or 'the discriminator'}"
-        settings["minibatch_stddev_group_size"] = group_size
-        settings["minibatch_stddev_channels"] = discriminator.setting("", "mbstd_num_features", 1)
-    return settings, assumed
+        # The first code's discriminator takes groups of 4 unless told otherwise, ADA's the whole batch.
+        default = 4 if function == "D_stylegan2" else None
+        group_size = discriminator.setting("", "mbstd_group_size", _NOT_STATED)
+        if group_size is _NOT_STATED:
+            group_size = default
+            assumed["minibatch_stddev_group_size"] = (
+                f"{default or 'the whole batch'}, as {shown(function)} does by itself"
+            )
+        settings["discriminator"]["minibatch_stddev_group_size"] = group_size
+    return _merge(settings), assumed
 
 
 def _pytorch_settings(generator: NetworkRecord, discriminator: NetworkRecord | None) -> tuple[dict, dict]:
-    """Attributes that the modules have."""
-    networks = [generator] + ([discriminator] if discriminator else [])
-    for record in networks:
-        _require(
-            "lrelu", _agree("activation", _attributes(record, "activation", r".*conv\d?") or ["lrelu"]), "activation"
-        )
-    _require(True, _agree("use_noise", _attributes(generator, "use_noise") or [True]), "use_noise")
+    """Attributes that the modules have. The filter is a buffer among the weights."""
+    for use_noise in _attributes(generator, "use_noise"):
+        _require(True, use_noise, "use_noise")
     settings = {}
-    filters = [
-        tuple(array.sum(0))
-        for record in networks
-        for name, array in record.variables.items()
-        if name.endswith("filter")
-    ]
-    if filters:
-        taps = np.asarray(_agree("resample_filter", filters), np.float64)  # The buffer is their outer product.
-        settings["resample_filter"] = tuple((taps / taps[taps != 0].min()).tolist())
-    clamps = [clamp for record in networks for clamp in _attributes(record, "conv_clamp")]
-    if clamps:
-        settings["conv_clamp"] = _agree("conv_clamp", clamps)
-    counts = [sum(map(bool, _attributes(record, "use_fp16", r"(?:synthesis\.)?b\d+"))) for record in networks]
-    settings["num_mixed_precision_resolutions"] = max(counts)
-    gains = _attributes(generator, "bias_gain", r"mapping\.fc\d+")
-    if gains:
-        settings["mapping_learning_rate_multiplier"] = float(_agree("bias_gain", gains))
+    for network, record in {"generator": generator, "discriminator": discriminator}.items():
+        if record is None:
+            continue
+        for activation in _attributes(record, "activation", r"(.*\.)?(conv\d?|fc\d+)"):
+            _require("lrelu", activation, "activation")
+        clamps = _attributes(record, "conv_clamp")
+        gains = _attributes(record, "bias_gain", r"mapping\.fc\d+")
+        settings[network] = {
+            "conv_clamp": _agree("conv_clamp", clamps or [None]),
+            "num_mixed_precision_resolutions": len(
+                [True for use in _attributes(record, "use_fp16", r"(synthesis\.)?b\d+") if use]
+            ),
+            "mapping_learning_rate_multiplier": _agree("bias_gain", gains or [0.01]),
+        }
     assumed = {}
     if discriminator:
-        deviation = discriminator.settings.get("b4.mbstd", {})
-        if "group_size" in deviation:
-            settings["minibatch_stddev_group_size"] = deviation["group_size"]
-            settings["minibatch_stddev_channels"] = deviation.get("num_channels", 1)
-        else:
-            settings["minibatch_stddev_group_size"] = 4
-            assumed["minibatch_stddev_group_size"] = "4, the default of the PyTorch version"
-    return settings, assumed
+        group_size = discriminator.settings.get("b4.mbstd", {}).get("group_size", _NOT_STATED)
+        if group_size is _NOT_STATED:
+            group_size = 4
+            assumed["minibatch_stddev_group_size"] = "4, as the PyTorch version does by itself"
+        settings["discriminator"]["minibatch_stddev_group_size"] = group_size
+    return _merge(settings), assumed
 
 
-_SKIPPED = object()
+_NOT_STATED = object()
+
+
+def _merge(settings: Mapping[str, dict]) -> dict[str, Any]:
+    """One entry where both networks agree or only one has it, else one for each, with the network's name before it."""
+    merged = {}
+    for network, own in settings.items():
+        others = [other for name, other in settings.items() if name != network]
+        for name, value in own.items():
+            agree = all(other.get(name, value) == value for other in others)
+            merged[name if agree else f"{network}_{name}"] = value
+    return merged
 
 
 def _attributes(record: NetworkRecord, name: str, part: str = ".*") -> list[Any]:
@@ -292,10 +297,12 @@ def _attributes(record: NetworkRecord, name: str, part: str = ".*") -> list[Any]
 
 def _agree(name: str, values: list[Any]) -> Any:
     if any(value != values[0] for value in values):
-        raise UserError(f"Expected one value of {name} in all layers. Received: {sorted(set(map(str, values)))}.")
+        raise UserError(
+            f"Expected one value of {name} in all layers. Received: {shown(sorted(set(map(str, values))))}."
+        )
     return values[0]
 
 
 def _require(expected: Any, received: Any, name: str) -> None:
     if received != expected:
-        raise UserError(f"Expected a network with {name}={expected!r}. Received: {name}={received!r}, not supported.")
+        raise UserError(f"Expected a network with {name}={expected!r}. Received: {shown(received)}, not supported.")

@@ -1,0 +1,85 @@
+"""`tfgan-suite convert`: somebody else's checkpoint becomes a model of the suite."""
+
+import argparse
+
+from tfgan_suite.commands import arguments
+from tfgan_suite.errors import unknown_name
+
+KINDS = ("nvidia-stylegan2",)
+
+
+def kind(text):
+    """The name of a format."""
+    if text not in KINDS:
+        raise argparse.ArgumentTypeError(str(unknown_name("kind of checkpoint", text, KINDS)))
+    return text
+
+
+def add_parser(subparsers):
+    parser = subparsers.add_parser(
+        "convert",
+        help="turn an official checkpoint into a model",
+        description="Reads a checkpoint without running anything in it, and writes OUT/model.keras, which holds no pickle, "
+        "and OUT/conversion.json, which tells where it comes from and its licence.",
+        epilog=arguments.examples(
+            "tfgan-suite convert nvidia-stylegan2 ffhq.pkl converted/ffhq --dry-run",
+            "tfgan-suite convert nvidia-stylegan2 ffhq.pkl converted/ffhq",
+            "tfgan-suite convert nvidia-stylegan2 network-snapshot-025000.pkl converted/mine --license 'CC BY 4.0'",
+            "tfgan-suite convert nvidia-stylegan2 cars.pkl converted/cars --set minibatch_stddev_group_size=8",
+            "tfgan-suite sample converted/ffhq --truncation 0.7",
+            "tfgan-suite export converted/ffhq saved_models/ffhq",
+        ),
+    )
+    parser.add_argument("kind", type=kind, metavar="KIND", help=f"the checkpoint's format: {', '.join(KINDS)}")
+    parser.add_argument("file", metavar="FILE", help="a .pkl of stylegan2, stylegan2-ada(-pytorch) or stylegan3")
+    parser.add_argument("output_dir", metavar="OUT", help="the directory to make")
+    parser.add_argument(
+        "--license",
+        "--licence",
+        dest="licence",
+        metavar="TEXT",
+        help="of the weights; by default NVIDIA's, which forbids commercial use",
+    )
+    parser.add_argument(
+        "--set",
+        dest="settings",
+        action="append",
+        default=[],
+        type=arguments.assignment,
+        metavar="NAME=VALUE",
+        help="a setting of the networks, instead of what the file says; can be repeated",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="show architecture and parameters, write nothing")
+    parser.add_argument("--overwrite", action="store_true", help="replace what an earlier conversion wrote")
+    return parser
+
+
+def run(args):
+    from pathlib import Path
+
+    from tfgan_suite.checkpoints import conversion
+
+    if not args.dry_run:
+        conversion.check_output(Path(args.output_dir), args.overwrite)
+    read = conversion.read_conversion(args.file, licence=args.licence, **dict(args.settings))
+    print(describe(read.manifest))
+    if args.dry_run:
+        print("Nothing was written.")
+        return
+    path = conversion.write_conversion(read, args.output_dir, overwrite=args.overwrite)
+    print(f"{path}\nTo go on: tfgan-suite sample {path}")
+
+
+def describe(manifest):
+    """What a manifest says, for the eye."""
+    source = manifest["source"]
+    rows = [
+        ("source", f"{source['file']}, {source['size_bytes']:,} bytes, {source['format']}"),
+        ("SHA-256", source["sha256"]),
+        ("licence", f"{manifest['licence']} (from {manifest['licence_from']})"),
+    ]
+    for name, config in manifest["architecture"].items():
+        settings = ", ".join(f"{key}={value}" for key, value in config.items() if value is not None)
+        rows += [(name, f"{manifest['parameters'][name]:,} parameters"), ("", settings)]
+    rows += [("assumed", f"{name}: {why}") for name, why in manifest["assumed_settings"].items()]
+    return "\n".join(f"{name:<13}  {text}" for name, text in rows)
