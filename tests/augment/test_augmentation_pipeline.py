@@ -52,7 +52,9 @@ def test_equals_the_reference(size):
         percentile = float(percentile)
         # The vectors' normal draws are erfinv(2 q - 1), without the root of 2.
         draws = constant_draws(len(images), percentile, float(tf.math.erfinv(2.0 * percentile - 1.0)))
-        draws.values["rotation"] = tf.constant([[percentile, 0.5]] * len(images))  # The second one turns by 0.
+        draws.values["rotation"] = tuple(
+            tf.fill([len(images)], value) for value in (percentile, 0.5)
+        )  # The second one turns by 0.
         outputs = AugmentationPipeline(NAMES.get(name, name)).apply(images, draws, probability=1.0)
         expected = golden[key].transpose(0, 2, 3, 1)
         np.testing.assert_allclose(outputs, expected, rtol=0, atol=2e-5 * np.abs(expected).max(), err_msg=key)
@@ -216,8 +218,8 @@ def test_draws_have_the_distributions_of_the_paper():
     }
     columns = []
     for name, values in draws.values.items():
-        values = values.numpy()
-        columns += list(values.T) + list(draws.gates[name].numpy().T)
+        columns += [*values, *draws.gates[name]]
+        values = np.stack(values, axis=1)
         if name in normal:
             np.testing.assert_allclose(values.mean(0), 0.0, atol=0.04)
             np.testing.assert_allclose(values.std(0), 1.0, atol=0.04)

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.test_gan import make_gan
 from tests.test_case import run_gan_test, run_replica_test
+from tests.test_gan import make_gan
 from tfgan_suite.augment import DiffAugment
 
 GENERATOR = np.random.default_rng(0)

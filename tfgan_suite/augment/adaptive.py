@@ -4,7 +4,6 @@ import keras
 import tensorflow as tf
 
 from tfgan_suite.augment.augmentation_pipeline import AugmentationPipeline
-from tfgan_suite.randomness import fold
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
@@ -82,7 +81,7 @@ class AdaptiveAugmentation(keras.Layer):
         self.built = True
 
     def call(self, images, seed):
-        draws = self.pipeline.draw(images.shape[1:], tf.shape(images)[0], fold(seed, "transforms"))
+        draws = self.pipeline.draw(images.shape[1:], tf.shape(images)[0], seed)
         return self.pipeline.apply(images, draws, tf.convert_to_tensor(self.probability))
 
     def compute_output_shape(self, images_shape, seed_shape=None):

@@ -19,25 +19,24 @@ def color_matrix(draws, transforms, probability):
 
     Reference: Karras et al. (2020), appendix B, algorithm 1.
     """
-    first = next(iter(draws.values.values()))
-    identity = tf.eye(4, batch_shape=tf.shape(first)[:1])
 
-    def chosen(name, value, neutral=0.0):
-        return tf.where(draws.is_open(name, probability), value(draws.values[name][:, 0]), neutral)
+    def chosen(name, parameter=lambda value: value):
+        """A transform's parameter as a function of its draw; 0 is no change."""
+        return tf.where(draws.is_open(name, probability), parameter(draws.values[name][0]), 0.0)
 
     steps = []  # From the first to the last.
     if "brightness" in transforms:
         steps.append(matrices.color_translation(chosen("brightness", lambda z: 0.2 * z)))
     if "contrast" in transforms:
-        steps.append(matrices.color_scaling(tf.pow(2.0, 0.5 * chosen("contrast", lambda z: z))))
+        steps.append(matrices.color_scaling(tf.pow(2.0, 0.5 * chosen("contrast"))))
     if "luma_flip" in transforms:
         steps.append(matrices.grey_axis(1.0 - 2.0 * chosen("luma_flip", lambda u: tf.floor(2.0 * u)), 1.0, 0.0))
     if "hue" in transforms:
         angle = chosen("hue", lambda u: (2.0 * u - 1.0) * math.pi)
         steps.append(matrices.grey_axis(1.0, tf.cos(angle), tf.sin(angle)))
     if "saturation" in transforms:
-        steps.append(matrices.grey_axis(1.0, tf.pow(2.0, chosen("saturation", lambda z: z)), 0.0))
-    return matrices.multiply(identity, *steps[::-1])
+        steps.append(matrices.grey_axis(1.0, tf.pow(2.0, chosen("saturation")), 0.0))
+    return matrices.multiply(*steps[::-1])
 
 
 def recolor(images, matrix):

@@ -8,7 +8,7 @@ def add_noise(images, draws, probability):
 
     Reference: Karras et al. (2020), appendix B, algorithm 1; this and the next function.
     """
-    deviation = 0.1 * tf.abs(draws.values["noise"][:, 0])
+    deviation = 0.1 * tf.abs(draws.values["noise"][0])
     deviation = tf.where(draws.is_open("noise", probability), deviation, 0.0)
     return images + draws.pixel_noise * deviation[:, None, None, None]
 
@@ -16,9 +16,9 @@ def add_noise(images, draws, probability):
 def cut_out(images, draws, probability):
     """Sets a box of half the height and half the width to 0; its centre is anywhere in the image."""
     _, height, width, _ = images.shape
-    centre = draws.values["cutout"]  # [batch, 2]
-    beside_x = tf.abs((tf.range(width, dtype=tf.float32) + 0.5) / width - centre[:, 0:1]) >= 0.25  # [batch, width]
-    beside_y = tf.abs((tf.range(height, dtype=tf.float32) + 0.5) / height - centre[:, 1:2]) >= 0.25
+    x, y = (position[:, None] for position in draws.values["cutout"])  # Of the centre, as a share of the size.
+    beside_x = tf.abs((tf.range(width, dtype=tf.float32) + 0.5) / width - x) >= 0.25  # [batch, width]
+    beside_y = tf.abs((tf.range(height, dtype=tf.float32) + 0.5) / height - y) >= 0.25  # [batch, height]
     closed = ~draws.is_open("cutout", probability)
     kept = beside_y[:, :, None] | beside_x[:, None, :] | closed[:, None, None]  # [batch, height, width]
     return images * tf.cast(kept, images.dtype)[..., None]

@@ -1,5 +1,6 @@
 """What the augmentation pipeline draws for each example: its transforms are functions of this and of the images."""
 
+import itertools
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -32,8 +33,8 @@ class Draws(NamedTuple):
     """Random numbers of one batch.
 
     Attributes:
-        values: For each transform float32 `[batch, count]`, uniform on [0, 1) or standard normal.
-        gates: For each transform float32 `[batch, count]`, uniform on [0, 1). A gate is open, so that its transform
+        values: For each transform its numbers, a tuple of float32 `[batch]`, uniform on [0, 1) or standard normal.
+        gates: For each transform a tuple of float32 `[batch]`, uniform on [0, 1). A gate is open, so that its transform
             applies, where this is less than the probability.
         pixel_noise: Standard normal, float32 `[batch, height, width, channels]`; `None` if no transform adds noise.
     """
@@ -44,7 +45,7 @@ class Draws(NamedTuple):
 
     def is_open(self, name, probability, gate=0):
         """bool `[batch]`."""
-        return self.gates[name][:, gate] < probability
+        return self.gates[name][gate] < probability
 
 
 def draw(image_shape, batch_size, seed, with_pixel_noise=False):
@@ -56,30 +57,32 @@ def draw(image_shape, batch_size, seed, with_pixel_noise=False):
         seed: int32 `[2]`.
         with_pixel_noise: Whether noise of the images' shape is needed.
     """
-    values = {}
-    for distribution, sample in ((_UNIFORM, uniform), (_NORMAL, normal)):
-        counts = {name: count for name, (kind, count, _) in _DRAWS.items() if kind == distribution}
-        values.update(_columns(sample, counts, batch_size, fold(seed, distribution)))
-    gates = _columns(uniform, {name: count for name, (*_, count) in _DRAWS.items()}, batch_size, fold(seed, "gates"))
+    counts = [sum(count for kind, count, _ in _DRAWS.values() if kind == wanted) for wanted in (_UNIFORM, _NORMAL)]
+    counts.append(sum(gates for *_, gates in _DRAWS.values()))
+    percentiles = draw_per_example(
+        lambda count, seed: uniform([count, sum(counts)], seed), batch_size, fold(seed, "percentiles")
+    )
+    uniforms, normals, gates = tf.split(percentiles, counts, axis=1)
+    normals = tf.math.ndtri(normals + 2.0**-24)  # From the middle of each percentile's step of 2^-23: never infinite.
     pixel_noise = None
     if with_pixel_noise:
         pixel_noise = draw_per_example(
             lambda count, seed: normal([count, *image_shape], seed), batch_size, fold(seed, "pixel_noise")
         )
-    return Draws(values, gates, pixel_noise)
+    return _deal(*(iter(tf.unstack(numbers, axis=1)) for numbers in (uniforms, normals, gates)), pixel_noise)
 
 
-def constant_draws(batch_size, uniform_value, normal_value, gate=0.0):
-    """The same numbers for every example, with all gates open: what a pipeline does at one point of its draws."""
+def constant_draws(batch_size, uniform_value, normal_value):
+    """The same numbers for every example and transform, with all gates open: the pipeline at one point of its draws."""
+    numbers = (tf.fill([batch_size], float(value)) for value in (uniform_value, normal_value, 0.0))
+    return _deal(*map(itertools.repeat, numbers))
+
+
+def _deal(uniforms, normals, gates, pixel_noise=None):
+    """Gives each transform its own, from iterators of `[batch]` tensors."""
     values = {
-        name: tf.fill([batch_size, count], uniform_value if kind == _UNIFORM else normal_value)
+        name: tuple(itertools.islice(uniforms if kind == _UNIFORM else normals, count))
         for name, (kind, count, _) in _DRAWS.items()
     }
-    gates = {name: tf.fill([batch_size, count], gate) for name, (*_, count) in _DRAWS.items()}
-    return Draws(values, gates)
-
-
-def _columns(sample, counts, batch_size, seed):
-    """One draw for all, cut into columns."""
-    drawn = draw_per_example(lambda count, seed: sample([count, sum(counts.values())], seed), batch_size, seed)
-    return dict(zip(counts, tf.split(drawn, list(counts.values()), axis=1)))
+    gates = {name: tuple(itertools.islice(gates, count)) for name, (*_, count) in _DRAWS.items()}
+    return Draws(values, gates, pixel_noise)

@@ -26,44 +26,46 @@ def sample_positions(draws, transforms, probability, height, width):
     Reference: Karras et al. (2020), appendix B, algorithm 1. There the matrix maps inputs to outputs and is inverted
     before use; here the inverses are multiplied in the opposite order.
     """
-    first = next(iter(draws.values.values()))
-    identity = tf.eye(3, batch_shape=tf.shape(first)[:1])
 
-    def chosen(name, value, neutral=0.0, gate=0):
-        return tf.where(draws.is_open(name, probability, gate), value, neutral)
+    def chosen(name, value):
+        return tf.where(draws.is_open(name, probability), value, 0.0)
 
     def rotation(index):
         # Two rotations: either is applied with a probability that makes at least one as likely as other transforms.
-        percentile = draws.values["rotation"][:, index]
+        percentile = draws.values["rotation"][index]
         each = 1.0 - tf.sqrt(1.0 - tf.clip_by_value(probability, 0.0, 1.0))
         return tf.where(draws.is_open("rotation", each, index), (2.0 * percentile - 1.0) * math.pi, 0.0)
 
     steps = []
     if "x_flip" in transforms:
-        flipped = tf.floor(2.0 * draws.values["x_flip"][:, 0])
+        flipped = tf.floor(2.0 * draws.values["x_flip"][0])
         steps.append(matrices.scaling(1.0 - 2.0 * chosen("x_flip", flipped), 1))
     if "rotate90" in transforms:
-        turns = tf.floor(4.0 * draws.values["rotate90"][:, 0])
+        turns = tf.floor(4.0 * draws.values["rotate90"][0])
         steps.append(matrices.rotation(0.5 * math.pi * chosen("rotate90", turns)))
     if "integer_translation" in transforms:
-        share = 0.125 * (2.0 * draws.values["integer_translation"] - 1.0)  # [batch, 2], of the image
-        x, y = (chosen("integer_translation", tf.round(share[:, k] * size)) for k, size in enumerate((width, height)))
+        x, y = (
+            chosen("integer_translation", tf.round((2.0 * percentile - 1.0) * 0.125 * size))
+            for percentile, size in zip(draws.values["integer_translation"], (width, height))
+        )
         steps.append(matrices.translation(-x, -y))
     if "scale" in transforms:
-        scale = tf.pow(2.0, -0.2 * chosen("scale", draws.values["scale"][:, 0]))
+        scale = tf.pow(2.0, -0.2 * chosen("scale", draws.values["scale"][0]))
         steps.append(matrices.scaling(scale, scale))
     if "rotation" in transforms:
         steps.append(matrices.rotation(rotation(0)))
     if "anisotropic_scale" in transforms:
-        scale = tf.pow(2.0, -0.2 * chosen("anisotropic_scale", draws.values["anisotropic_scale"][:, 0]))
+        scale = tf.pow(2.0, -0.2 * chosen("anisotropic_scale", draws.values["anisotropic_scale"][0]))
         steps.append(matrices.scaling(scale, 1.0 / scale))
     if "rotation" in transforms:
         steps.append(matrices.rotation(rotation(1)))
     if "fractional_translation" in transforms:
-        share = 0.125 * draws.values["fractional_translation"]  # [batch, 2], of the image
-        x, y = (chosen("fractional_translation", share[:, k] * size) for k, size in enumerate((width, height)))
+        x, y = (
+            chosen("fractional_translation", value * 0.125 * size)
+            for value, size in zip(draws.values["fractional_translation"], (width, height))
+        )
         steps.append(matrices.translation(-x, -y))
-    return matrices.multiply(identity, *steps)
+    return matrices.multiply(*steps)
 
 
 def warp(images, positions):

@@ -22,7 +22,7 @@ def band_gains(draws, probability):
     """
     gains = 1.0
     for band in range(_NUM_BANDS):
-        value = tf.pow(2.0, draws.values["filter"][:, band])
+        value = tf.pow(2.0, draws.values["filter"][band])
         value = tf.where(draws.is_open("filter", probability, band), value, 1.0)[:, None]  # [batch, 1]
         turn = tf.where(np.arange(_NUM_BANDS) == band, value, 1.0)  # [batch, 4]
         power = tf.reduce_sum(tf.square(turn) * _EXPECTED_POWER.astype(np.float32), axis=1, keepdims=True)

@@ -13,8 +13,10 @@ def multiply(first, *others):
 def from_rows(rows):
     """`[batch, n, n]` from rows of numbers and `[batch]` tensors."""
     entries = [entry for row in rows for entry in row]
-    like = next(entry for entry in entries if isinstance(entry, tf.Tensor))
-    entries = [entry if isinstance(entry, tf.Tensor) else tf.fill(tf.shape(like), float(entry)) for entry in entries]
+    batch = tf.shape(next(entry for entry in entries if isinstance(entry, tf.Tensor)))
+    numbers = {entry for entry in entries if not isinstance(entry, tf.Tensor)}
+    constants = {number: tf.fill(batch, float(number)) for number in numbers}
+    entries = [entry if isinstance(entry, tf.Tensor) else constants[entry] for entry in entries]
     return tf.reshape(tf.stack(entries, axis=1), [-1, len(rows), len(rows)])
 
 
