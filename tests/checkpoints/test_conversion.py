@@ -1,9 +1,12 @@
 """A file of either format becomes a model that makes the reference's images, and comes back bit for bit."""
 
+import dataclasses
 import json
 import re
+import zipfile
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -17,6 +20,7 @@ from tfgan_suite.checkpoints.conversion import (
     read_conversion,
     write_conversion,
 )
+from tfgan_suite.checkpoints.nvidia_stylegan2 import read_nvidia_stylegan2
 from tfgan_suite.checkpoints.stylegan2_state import stylegan2_to_state
 from tfgan_suite.errors import UserError
 from tfgan_suite.files import file_sha256
@@ -50,22 +54,27 @@ def converted(request, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def loaded(converted):
+    """The model out of the directory."""
+    return keras.models.load_model(converted[1] / "model.keras")
+
+
+@pytest.fixture(scope="module")
 def source(tmp_path_factory):
     return write_file(tmp_path_factory.mktemp("source"), "pytorch")
 
 
-def load(directory):
-    import keras
-
-    return keras.models.load_model(directory / "model.keras")
+@pytest.fixture(scope="module")
+def conversion(source):
+    return read_conversion(source)
 
 
 def assert_close(received, expected):
     assert np.abs(np.asarray(received) - expected).max() <= 2e-4 * np.abs(expected).max()
 
 
-def test_images_and_logits_of_the_reference(converted):
-    model = load(converted[1])
+def test_images_and_logits_of_the_reference(loaded):
+    model = loaded
     assert type(model) is StyleGAN2 and model.image_shape == (16, 16, 3) and model.num_classes == 4
     generator = model.ema_generator
     latents, labels = GOLDEN["in/z"], GOLDEN["in/c"]
@@ -82,13 +91,12 @@ def test_images_and_logits_of_the_reference(converted):
         assert_close(logits, GOLDEN[f"out/{name}"][:, 0])
 
 
-def test_official_weights_come_back(converted):
-    model = load(converted[1])
-    official = read_conversion(converted[0]).official
+def test_official_weights_come_back(converted, loaded):
+    official = read_nvidia_stylegan2(converted[0])
     pairs = [
-        (model.ema_generator, official.generator_state, GENERATOR),
-        (model.generator, official.trained_generator_state, TRAINED),
-        (model.discriminator, official.discriminator_state, DISCRIMINATOR),
+        (loaded.ema_generator, official.generator_state, GENERATOR),
+        (loaded.generator, official.trained_generator_state, TRAINED),
+        (loaded.discriminator, official.discriminator_state, DISCRIMINATOR),
     ]
     for network, read, written in pairs:
         back = stylegan2_to_state(network)
@@ -97,7 +105,7 @@ def test_official_weights_come_back(converted):
                 continue
             assert back[name].tobytes() == array.tobytes()
             np.testing.assert_allclose(array, written[name], atol=1e-6)
-    assert not np.array_equal(model.generator.get_weights()[0], model.ema_generator.get_weights()[0])
+    assert not np.array_equal(loaded.generator.get_weights()[0], loaded.ema_generator.get_weights()[0])
 
 
 def test_manifest(converted):
@@ -123,8 +131,6 @@ def test_no_pickle_and_no_source_in_the_output(converted):
     source, directory = converted
     assert sorted(file.name for file in directory.iterdir()) == ["conversion.json", "model.keras"]
     assert not [file.name for file in directory.parent.iterdir() if file.name.startswith(".")]
-    import zipfile
-
     with zipfile.ZipFile(directory / "model.keras") as archive:
         assert sorted(archive.namelist()) == ["config.json", "metadata.json", "model.weights.h5"]
         assert b"open(" not in archive.read("config.json")
@@ -135,8 +141,8 @@ def test_paths_without_a_manifest(tmp_path):
     assert find_manifest(tmp_path) is None and find_manifest(tmp_path / "model.keras") is None
 
 
-def test_counting_leaves_a_frozen_network_frozen(source):
-    model = read_conversion(source).model
+def test_counting_leaves_a_frozen_network_frozen(conversion):
+    model = conversion.model
     assert count_parameters(model.ema_generator) == count_parameters(model.generator) > 0
     assert model.ema_generator.trainable is False and model.generator.trainable is True
 
@@ -166,8 +172,7 @@ def test_refusals(tmp_path, source):
             read_conversion(tmp_path / "x.pkl")
 
 
-def test_existing_directories(tmp_path, source):
-    conversion = read_conversion(source)
+def test_existing_directories(tmp_path, conversion):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
     for overwrite in (False, True):
@@ -181,9 +186,11 @@ def test_existing_directories(tmp_path, source):
     assert not (out / "old").exists() and (out / "model.keras").is_file()
 
 
-def test_nothing_appears_when_the_weights_do_not_come_back(tmp_path, source):
-    conversion = read_conversion(source)
-    conversion.official.generator_state["mapping.w_avg"][0] += 1
+def test_nothing_appears_when_the_weights_do_not_come_back(tmp_path, conversion):
+    state = conversion.official.generator_state
+    other = {**state, "mapping.w_avg": state["mapping.w_avg"] + 1}
+    official = dataclasses.replace(conversion.official, generator_state=other)
+    conversion = dataclasses.replace(conversion, official=official)
     with pytest.raises(RuntimeError, match="'mapping.w_avg' does not come back"):
         write_conversion(conversion, tmp_path / "out")
     assert not list(tmp_path.iterdir())
@@ -198,11 +205,11 @@ def run(capsys, *argv):
     return code, output, error.splitlines()
 
 
-def test_command(tmp_path, source, capsys):
+def test_command(tmp_path, source, conversion, capsys):
     arguments = ["convert", "nvidia-stylegan2", source, tmp_path / "out"]
     code, output, errors = run(capsys, *arguments, "--dry-run")
     assert code == 0 and not errors and not (tmp_path / "out").exists()
-    parameters = read_conversion(source).manifest["parameters"]
+    parameters = conversion.manifest["parameters"]
     for text in ("pytorch", file_sha256(source), "Nothing was written", NVIDIA_LICENCE, "architecture=resnet"):
         assert text in output
     assert all(f"{count:,} parameters" in output for count in parameters.values())

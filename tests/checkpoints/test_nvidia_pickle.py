@@ -28,10 +28,12 @@ from tests.checkpoints.nvidia_files import (
     write_tensorflow_pickle,
 )
 from tfgan_suite.checkpoints.nvidia_pickle import NETWORK_NAMES, read_network_pickle
+from tfgan_suite.checkpoints.progan_state import progan_from_state
 from tfgan_suite.checkpoints.restricted_unpickler import UnsafePickleError
 from tfgan_suite.errors import UserError
 
-GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "stylegan2_16_cond4.npz")
+GOLDEN_DIR = Path(__file__).parents[1] / "golden"
+GOLDEN = np.load(GOLDEN_DIR / "stylegan2_16_cond4.npz")
 GENERATOR = {name[2:]: GOLDEN[name] for name in GOLDEN.files if name.startswith("G/")}
 DISCRIMINATOR = {name[2:]: GOLDEN[name] for name in GOLDEN.files if name.startswith("D/")}
 
@@ -134,6 +136,34 @@ def test_transient_buffers_and_absent_parameters(tmp_path, marker):
     file = read_network_pickle(write_pytorch_pickle(tmp_path / "x.pkl", content))
     assert set(file.averaged_generator.variables) == {"fc.weight", "fc.kept"}
     assert file.generator is None and file.discriminator is None
+
+
+@pytest.mark.parametrize("module", ["tfutil", "network"])
+def test_progan_file(tmp_path, module):
+    """ProGAN's networks have no components; `lod` is a variable among the others."""
+    golden = np.load(GOLDEN_DIR / "progan_16.npz")
+    states = {
+        part: {name[2:]: golden[name] for name in golden.files if name.startswith(f"{part}/")} for part in ("G", "D")
+    }
+    with modules(**{module: {"Network": Network}}):
+        networks = [
+            Network(
+                version=2,
+                name=part,
+                static_kwargs={"num_channels": 3, "resolution": 16},
+                build_module_src="raise SystemExit",
+                build_func_name=part,
+                variables=[("lod", np.float32(0.0)), *states[part].items()],
+            )
+            for part in ("G", "D", "G")
+        ]
+        (tmp_path / "x.pkl").write_bytes(pickle.dumps(tuple(networks), 4))
+    file = read_network_pickle(tmp_path / "x.pkl")
+    for record, part in ((file.averaged_generator, "G"), (file.discriminator, "D")):
+        assert set(record.variables) - {"lod"} == set(states[part]) - {"lod"} and record.class_name == part
+        assert all(np.array_equal(record.variables[name], array) for name, array in states[part].items())
+    generator, discriminator = progan_from_state(file.averaged_generator.variables, file.discriminator.variables)
+    assert generator.image_shape == discriminator.image_shape == (16, 16, 3)
 
 
 # === Other files ===
