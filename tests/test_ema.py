@@ -44,3 +44,9 @@ def test_update(average_buffers):
 def test_refuses_nonsense(arguments):
     with pytest.raises(ValueError, match="Expected"):
         ExponentialMovingAverage(**arguments)
+
+
+def test_automatic_half_life_is_adas():
+    average = ExponentialMovingAverage(half_life_images="auto", rampup_ratio=None)
+    for batch_size in (16, 32):
+        np.testing.assert_allclose(average.decay_at(10**6, 10**5, batch_size), 0.5 ** (32 / 10_000), rtol=1e-6)

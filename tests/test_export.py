@@ -69,7 +69,7 @@ class Stripes(GenerativeModel):
     def sample_latents(self, batch_size, seed, truncation=1.0):
         return truncation * tf.random.stateless_uniform([batch_size, 1], seed, -1.0, 1.0)
 
-    def call(self, latents, labels=None, training=False):
+    def call(self, latents, labels=None, training=False, truncation=1.0):
         images = tf.tile(latents[:, :, None, None] * self.shade, [1, 4, 4, 5])
         if not self.noise:
             return images

@@ -78,3 +78,62 @@ def test_survives_saving():
     penalty = penalties.GradientPenalty(5.0, interval=4, target=750.0, name="wgan")
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(penalty))
     assert again.get_config() == penalty.get_config() == {"weight": 5.0, "interval": 4, "target": 750.0, "name": "wgan"}
+
+
+def test_automatic_r1_follows_size_and_batch():
+    values = penalties.R1(weight="auto")(linear, REAL, FAKE, None, SEED)
+    gamma = 0.0002 * 4 * 4 / 5
+    np.testing.assert_allclose(values, np.full(5, gamma / 2 * np.sum(np.square(DIRECTION))), rtol=1e-5)
+    assert penalties.R1.from_config(penalties.R1("auto", interval=16).get_config()).weight == "auto"
+
+
+class LinearGenerator:
+    """Images that are linear in the styles: image = sum over layers of ws[layer] @ MATRICES[layer]."""
+
+    MATRICES = tf.constant(np.random.default_rng(3).normal(size=[2, 3, 4 * 6 * 1]), tf.float32)
+    latent_size = 3
+
+    def map(self, latents, labels):
+        return tf.stack([latents, 2.0 * latents], axis=1)  # [batch, 2, 3]
+
+    def synthesize(self, ws, noise, seed):
+        assert noise == "random" and seed.shape == [2]
+        return tf.reshape(tf.einsum("blw,lwp->bp", ws, self.MATRICES), [-1, 4, 6, 1])
+
+
+def test_path_lengths_of_a_linear_generator():
+    ws = tf.zeros([5, 2, 3])
+    noise = tf.constant(np.random.default_rng(4).normal(size=[5, 4, 6, 1]), tf.float32)
+    lengths = penalties.path_lengths(LinearGenerator(), ws, SEED, noise)
+    gradients = np.einsum("lwp,bp->blw", LinearGenerator.MATRICES, tf.reshape(noise, [5, -1]))
+    np.testing.assert_allclose(lengths, np.sqrt(np.square(gradients).sum(axis=2).mean(axis=1)), rtol=1e-5)
+
+
+def test_path_length_noise_does_not_depend_on_the_size_of_the_image():
+    """E ||J^T y||^2 with y normal / sqrt(pixels) is ||J||^2 / pixels, averaged over the layers."""
+    lengths = penalties.path_lengths(LinearGenerator(), tf.zeros([4000, 2, 3]), SEED)
+    expected = np.square(LinearGenerator.MATRICES).sum() / 2 / (4 * 6)
+    np.testing.assert_allclose(np.mean(np.square(lengths)), expected, rtol=0.05)
+
+
+def test_path_length_compares_with_its_running_mean():
+    penalty = penalties.PathLength(weight=3.0, decay=0.25, batch_shrink=2)
+    (mean_length,) = penalty.make_state()
+    mean_length.assign(2.0)
+    values = penalty(LinearGenerator(), tf.ones([6, 3]), None, SEED)
+    assert values.shape == [3]
+    new_mean = float(np.asarray(mean_length))
+    lengths = new_mean + np.sqrt(np.asarray(values) / 3.0) * [[1], [-1]]  # Either root; one fits the mean.
+    sums = [np.mean(choice) for choice in np.array(np.meshgrid(*lengths.T)).reshape(3, -1).T]
+    assert min(abs(2.0 + 0.25 * (one - 2.0) - new_mean) for one in sums) < 1e-5
+    assert new_mean != 2.0
+
+
+def test_path_length_config():
+    penalty = penalties.PathLength(weight=1.5, interval=8, decay=0.1, batch_shrink=4)
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(penalty))
+    assert again.get_config() == penalty.get_config()
+    with pytest.raises(ValueError, match="decay in"):
+        penalties.PathLength(decay=0.0)
+    with pytest.raises(ValueError, match="batch_shrink >= 1"):
+        penalties.PathLength(batch_shrink=0)

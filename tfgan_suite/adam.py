@@ -43,3 +43,13 @@ class Adam(keras.optimizers.Adam):
 def _handle(variable):
     """The resource behind a weight: Keras hands over TensorFlow's variable, and keeps its own for the state."""
     return (variable.value if isinstance(variable, keras.Variable) else variable).handle
+
+
+def lazily_regularized_adam(learning_rate, interval):
+    """Adam for a network with a lazy penalty, which updates it once more every `interval` steps.
+
+    Reference: Karras et al. (2020), appendix B, "Lazy regularization": with c = k / (k + 1) the rate is multiplied by c
+    and each beta raised to it. Base betas 0 and 0.99, epsilon 1e-8.
+    """
+    share = interval / (interval + 1)
+    return Adam(learning_rate * share, beta_1=0.0, beta_2=0.99**share, epsilon=1e-8)

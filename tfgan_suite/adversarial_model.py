@@ -149,6 +149,10 @@ class AdversarialModel(GenerativeModel):
         with self.distribute_strategy.scope():
             self.generator_optimizer.build(self.generator.trainable_variables)
             self.discriminator_optimizer.build(self.discriminator.trainable_variables)
+            penalties = self.discriminator_penalties + self.generator_penalties
+            for variable in getattr(self, "_penalty_state", []):
+                self._untrack_variable(variable)  # Of an earlier compile().
+            self._penalty_state = [variable for penalty in penalties for variable in penalty.make_state()]
             self._trackers = {name: keras.metrics.Mean(name=name) for name in self._tracker_names()}
         self._training_choices = {
             **chosen,
@@ -169,6 +173,7 @@ class AdversarialModel(GenerativeModel):
             *("loss/generator", "loss/discriminator", "logits/real", "logits/fake"),
             *("gradient_norm/generator", "gradient_norm/discriminator"),
             *(f"penalty/{name}" for name in names),
+            *(["augmentation/probability"] if hasattr(self.augmentation, "probability") else []),
         ]
 
     # === Generation ===
@@ -176,8 +181,11 @@ class AdversarialModel(GenerativeModel):
     def sample_latents(self, batch_size, seed, truncation=1.0):
         return self.latent_distribution.sample([batch_size, self.latent_size], seed, truncation)
 
-    def call(self, latents, labels=None, training=False):
-        """Images of the averaged generator, float32 `[batch, height, width, channels]` in [-1, 1]."""
+    def call(self, latents, labels=None, training=False, truncation=1.0):
+        """Images of the averaged generator, float32 `[batch, height, width, channels]` in [-1, 1].
+
+        `sample_latents` has truncated already; a model whose generator does it overrides both.
+        """
         return tf.cast(call_network(self.ema_generator, latents, labels, training=training), tf.float32)
 
     # === Keras ===

@@ -17,7 +17,7 @@ class ExponentialMovingAverage:
     Trainable weights are averaged. Other state is averaged too if `average_buffers`, or else copied.
 
     Args:
-        half_life_images: Images after which an old weight counts half, > 0.
+        half_life_images: Images after which an old weight counts half, > 0, or `"auto"` for 312.5 batches.
         rampup_ratio: Share of the images seen that bounds the half-life, > 0, or `None` for no ramp-up.
         decay: Fixed decay per step in [0, 1), instead of `half_life_images`.
         start_step: First step of averaging with a fixed `decay`.
@@ -31,7 +31,7 @@ class ExponentialMovingAverage:
     def __init__(self, half_life_images=10_000, rampup_ratio=0.05, decay=None, start_step=0, average_buffers=False):
         if decay is not None and not 0.0 <= decay < 1.0:
             raise ValueError(f"Expected decay in [0, 1). Received: decay={decay}")
-        if half_life_images <= 0:
+        if half_life_images != "auto" and half_life_images <= 0:
             raise ValueError(f"Expected half_life_images > 0. Received: half_life_images={half_life_images}")
         if rampup_ratio is not None and rampup_ratio <= 0:
             raise ValueError(f"Expected rampup_ratio > 0 or None. Received: rampup_ratio={rampup_ratio}")
@@ -51,8 +51,9 @@ class ExponentialMovingAverage:
         """
         if self.decay is not None:
             return tf.where(steps < self.start_step, 0.0, tf.constant(self.decay, tf.float32))
-        half_life = tf.constant(self.half_life_images, tf.float32)
         batch_size = tf.cast(batch_size, tf.float32)
+        # "auto": ADA's rule, 10,000 images for a batch of 32.
+        half_life = batch_size * 312.5 if self.half_life_images == "auto" else float(self.half_life_images)
         if self.rampup_ratio is not None:
             half_life = tf.minimum(half_life, self.rampup_ratio * (tf.cast(images_seen, tf.float32) + batch_size))
         return tf.pow(0.5, batch_size / half_life)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from tfgan_suite.errors import UserError
 from tfgan_suite.generative_model import GenerativeModel
@@ -169,10 +170,11 @@ class ExportedGenerator(GenerativeModel):
     def sample_labels(self, batch_size, seed):
         return None if self.num_classes is None else self._loaded.sample_labels(tf.cast(batch_size, tf.int32), seed)
 
-    def call(self, latents, labels=None, training=False):
+    def call(self, latents, labels=None, training=False, truncation=1.0):
+        truncation = tf.cast(truncation, tf.float32)
         if self.num_classes is None:
-            return self._loaded.synthesize(latents)
-        return self._loaded.synthesize(latents, tf.cast(labels, tf.int32))
+            return self._loaded.synthesize(latents, truncation)
+        return self._loaded.synthesize(latents, truncation, tf.cast(labels, tf.int32))
 
     def generate_by_signature(self, count, labels=None, truncation=1.0, seed=0) -> np.ndarray:
         """As `generate`, through the signature that a server answers with: at most `max_count` images."""
@@ -283,9 +285,27 @@ def _save(module: GeneratorModule, directory: Path) -> None:
     level = absl_logger.level
     absl_logger.setLevel("WARNING")  # It would tell of "assets" in a directory that is about to be renamed.
     try:
-        tf.saved_model.save(module, str(directory), signatures=module.signature_functions)
+        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+        tf.saved_model.save(module, str(directory), signatures=module.signature_functions, options=options)
     finally:
         absl_logger.setLevel(level)
+    _drop_custom_gradients(directory)
+
+
+def _drop_custom_gradients(directory: Path) -> None:
+    """Takes from the graphs the names of gradients that exist in this process alone.
+
+    They serve training. Left in, each loading elsewhere would warn of them, and a gradient through the exported model
+    would fail; without them it is the plain one, of the operations themselves.
+    """
+    path = directory / "saved_model.pb"
+    saved_model = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+    for meta_graph in saved_model.meta_graphs:
+        for nodes in (meta_graph.graph_def.node, *(f.node_def for f in meta_graph.graph_def.library.function)):
+            for node in nodes:
+                node.attr.pop("_gradient_op_type", None)
+    path.write_bytes(saved_model.SerializeToString(deterministic=True))
+    (directory / "fingerprint.pb").unlink(missing_ok=True)  # Of the file as it was.
 
 
 def _check_same_images(model, directory: Path) -> None:

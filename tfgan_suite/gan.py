@@ -130,6 +130,8 @@ class GAN(AdversarialModel):
         self.discriminator_optimizer.apply(gradients, variables)
         if hasattr(self.augmentation, "update"):
             self.augmentation.update(real_logits)
+        if hasattr(self.augmentation, "probability"):
+            self._track("augmentation/probability", tf.convert_to_tensor(self.augmentation.probability))
         self._track("loss/discriminator", losses)
         self._track("logits/real", real_logits)
         self._track("logits/fake", fake_logits)
@@ -166,7 +168,8 @@ class GAN(AdversarialModel):
         of_generator = penalty in self.generator_penalties
         network = self.generator if of_generator else self.discriminator
         optimizer = self.generator_optimizer if of_generator else self.discriminator_optimizer
-        if not of_generator:
+        fake_images = None
+        if not of_generator and penalty.uses_fake_images:
             fake_images = tf.stop_gradient(self.generate_fakes(latents, fake_labels, fold(seed, "noise")))
         with tf.GradientTape() as tape:
             if of_generator:

@@ -14,7 +14,8 @@ from tfgan_suite.randomness import categorical, fold
 class GenerativeModel(keras.Model):
     """Base of all models: latents (and labels) in, images out.
 
-    A subclass sets the four attributes, implements `sample_latents` and `call`, and names its presets.
+    A subclass sets the four attributes, implements `sample_latents` and `call`, and names its presets. Both get the
+    truncation: a model that truncates its latents does it when it draws them, one with another space inside in `call`.
 
     Attributes:
         image_shape: `(height, width, channels)`.
@@ -25,7 +26,7 @@ class GenerativeModel(keras.Model):
             `description`, `reference`, `expected`: texts;
             `config`: constructor arguments;
             `training`: what `tfgan_suite.train` takes unless told otherwise (`batch_size`, `total_images`);
-            `compile`: if there, a function without arguments to the `compile` arguments that differ from the model's own.
+            `compile`: if there, a function of the model to the `compile` arguments that differ from its own.
     """
 
     image_shape = None
@@ -36,7 +37,11 @@ class GenerativeModel(keras.Model):
     _preset = None
 
     def sample_latents(self, batch_size, seed, truncation=1.0):
-        """Draws float32 latents `[batch_size, latent_size]`. `seed` is int32 `[2]`."""
+        """Draws float32 latents `[batch_size, latent_size]`. `seed` is int32 `[2]`, `truncation` a scalar in [0, 1]."""
+        raise NotImplementedError
+
+    def call(self, latents, labels=None, training=False, truncation=1.0):
+        """Images float32 `[batch, height, width, channels]`; `truncation` is a scalar or one number an image."""
         raise NotImplementedError
 
     def sample_labels(self, batch_size, seed):
@@ -62,7 +67,7 @@ class GenerativeModel(keras.Model):
         latents = self.sample_latents(count, fold(seed, "generate", "latents"), truncation)
         if labels is None:
             labels = self.sample_labels(count, fold(seed, "generate", "labels"))
-        return to_uint8(self(latents, labels, training=False))
+        return to_uint8(self(latents, labels, training=False, truncation=truncation))
 
     def generate(self, count, labels=None, truncation=1.0, seed=0, batch_size=64):
         """Generates images as a NumPy array, in batches.
@@ -95,22 +100,29 @@ class GenerativeModel(keras.Model):
         if labels is None:
             labels = self.sample_labels(count, fold(seed, "generate", "labels"))
         images = [
-            self._generate_batch(latents[i : i + batch_size], None if labels is None else labels[i : i + batch_size])
+            self._generate_batch(
+                latents[i : i + batch_size],
+                None if labels is None else labels[i : i + batch_size],
+                tf.constant(truncation, tf.float32),
+            )
             for i in range(0, count, batch_size)
         ]
         return np.concatenate([batch.numpy() for batch in images])
 
-    def _generate_batch(self, latents, labels):
+    def _generate_batch(self, latents, labels, truncation):
         if getattr(self, "_generate_function", None) is None:
             # Kept out of Keras's attribute tracking: a function is no state.
             object.__setattr__(
                 self,
                 "_generate_function",
                 tf.function(
-                    lambda latents, labels: to_uint8(self(latents, labels, training=False)), reduce_retracing=True
+                    lambda latents, labels, truncation: to_uint8(
+                        self(latents, labels, training=False, truncation=truncation)
+                    ),
+                    reduce_retracing=True,
                 ),
             )
-        return self._generate_function(latents, labels)
+        return self._generate_function(latents, labels, truncation)
 
     def _checked_labels(self, labels, count):
         if labels is None:
@@ -154,4 +166,4 @@ class GenerativeModel(keras.Model):
     def preset_training(self):
         """The `compile` arguments of the preset that the model was made from; none for another model."""
         make_choices = self.presets[self._preset].get("compile") if self._preset else None
-        return make_choices() if make_choices else {}
+        return make_choices(self) if make_choices else {}

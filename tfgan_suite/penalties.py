@@ -6,9 +6,10 @@ Image Quality of StyleGAN" (2020), section 3.1).
 """
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from tfgan_suite.randomness import draw_per_example, uniform
+from tfgan_suite.randomness import draw_per_example, fold, normal, uniform
 
 
 class Penalty:
@@ -31,6 +32,13 @@ class Penalty:
         self.interval = int(interval)
         self.name = name or self.default_name
 
+    def make_state(self):
+        """Makes the variables that the penalty keeps from step to step, and returns them as a list.
+
+        Called by `compile`, under the strategy; the model saves them with its own.
+        """
+        return []
+
     def get_config(self):
         return {"weight": self.weight, "interval": self.interval, "name": self.name}
 
@@ -44,9 +52,11 @@ class DiscriminatorPenalty(Penalty):
 
     Attributes:
         uses_real_logits: Whether `real_logits` is needed. If not, a lazy penalty is spared that forward pass.
+        uses_fake_images: Likewise for `fake_images`.
     """
 
     uses_real_logits = False
+    uses_fake_images = False
 
     def __call__(self, discriminate, real_images, fake_images, real_logits, seed):
         """Computes the penalty.
@@ -54,8 +64,8 @@ class DiscriminatorPenalty(Penalty):
         Args:
             discriminate: Function from images to float32 logits `[batch]`, labels and augmentation applied.
             real_images: float32 `[batch, height, width, channels]` in [-1, 1].
-            fake_images: The same shape.
-            real_logits: float32 `[batch]`, or `None` for a lazy penalty that does not use them.
+            fake_images: The same shape, or `None` for a lazy penalty that does not use them.
+            real_logits: float32 `[batch]`, or `None` likewise.
             seed: int32 `[2]`.
 
         Returns:
@@ -77,8 +87,8 @@ class GeneratorPenalty(Penalty):
             seed: int32 `[2]`.
 
         Returns:
-            float32 `[batch]`. A penalty on weights alone returns its value once for each example, so that the mean
-            over the global batch is that value for any number of replicas.
+            float32 `[batch]`, or of a part of the batch. A penalty on weights alone returns its value once for each
+            example, so that the mean over the global batch is that value for any number of replicas.
         """
         raise NotImplementedError
 
@@ -96,16 +106,26 @@ def _squared_gradient_norms(discriminate, images):
 class R1(DiscriminatorPenalty):
     """`weight / 2 * ||grad D(x)||^2` on real images; `weight` is the papers' gamma.
 
-    Reference: Mescheder et al., "Which Training Methods for GANs do actually Converge?" (2018), equation 9.
+    Args:
+        weight: Gamma, >= 0, or `"auto"` for `0.0002 * height * width / batch size`.
+
+    Reference: Mescheder et al., "Which Training Methods for GANs do actually Converge?" (2018), equation 9. The
+    automatic weight: Karras et al., "Training Generative Adversarial Networks with Limited Data" (2020), appendix C.
     """
 
     default_name = "r1"
 
     def __init__(self, weight=10.0, interval=1, name=None):
-        super().__init__(weight, interval, name)
+        super().__init__(0.0 if weight == "auto" else weight, interval, name)
+        if weight == "auto":
+            self.weight = "auto"
 
     def __call__(self, discriminate, real_images, fake_images, real_logits, seed):
-        return 0.5 * self.weight * _squared_gradient_norms(discriminate, real_images)
+        weight = self.weight
+        if weight == "auto":
+            batch_size, height, width, _ = tf.unstack(tf.cast(tf.shape(real_images), tf.float32))
+            weight = 0.0002 * height * width / (batch_size * _num_replicas())
+        return 0.5 * weight * _squared_gradient_norms(discriminate, real_images)
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
@@ -120,6 +140,7 @@ class GradientPenalty(DiscriminatorPenalty):
     """
 
     default_name = "gradient_penalty"
+    uses_fake_images = True
 
     def __init__(self, weight=10.0, interval=1, target=1.0, name=None):
         super().__init__(weight, interval, name)
@@ -158,6 +179,105 @@ class Drift(DiscriminatorPenalty):
 
     def __call__(self, discriminate, real_images, fake_images, real_logits, seed):
         return self.weight * tf.square(real_logits)
+
+
+@keras.saving.register_keras_serializable("tfgan_suite")
+class PathLength(GeneratorPenalty):
+    """`weight * (||J^T y|| - a)^2`: steps in W of one length shall change the picture by one amount.
+
+    J is the derivative of the image by the styles w, y an image of normal noise, a the running mean of the lengths. For
+    generators with `map(latents, labels)` and `synthesize(ws, noise, seed)`.
+
+    Args:
+        decay: Share of the new mean in the running one, in (0, 1].
+        batch_shrink: The penalty takes every k-th example of the batch, k >= 1, for the sake of memory.
+        style_mixing: What `compile(style_mixing=...)` gets, so that mixed styles are penalised as well, or `None`.
+
+    Reference: Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020), equation 4 and appendix B.
+    """
+
+    default_name = "path_length"
+
+    def __init__(self, weight=2.0, interval=4, decay=0.01, batch_shrink=2, style_mixing=None, name=None):
+        super().__init__(weight, interval, name)
+        if not 0.0 < decay <= 1.0:
+            raise ValueError(f"Expected decay in (0, 1]. Received: decay={decay}")
+        if batch_shrink < 1:
+            raise ValueError(f"Expected batch_shrink >= 1. Received: batch_shrink={batch_shrink}")
+        self.decay = float(decay)
+        self.batch_shrink = int(batch_shrink)
+        self.style_mixing = style_mixing
+        self.mean_length = None
+
+    def make_state(self):
+        self.mean_length = keras.Variable(
+            0.0, trainable=False, dtype="float32", aggregation="mean", name="mean_path_length"
+        )
+        return [self.mean_length]
+
+    def __call__(self, generator, latents, labels, seed):
+        # Every k-th, so that two replicas take the examples that one device would.
+        latents = latents[:: self.batch_shrink]
+        labels = None if labels is None else labels[:: self.batch_shrink]
+        ws = generator.map(latents, labels)  # [batch, num_ws, w_size]
+        if self.style_mixing is not None:
+            ws = self.style_mixing(generator, ws, labels, fold(seed, "style_mixing"))
+        lengths = path_lengths(generator, ws, seed)
+        old_mean = tf.convert_to_tensor(self.mean_length)
+        mean = old_mean + self.decay * (_mean_over_replicas(tf.reduce_mean(lengths)) - old_mean)
+        self.mean_length.assign(tf.stop_gradient(mean))
+        return self.weight * tf.square(lengths - mean)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "decay": self.decay,
+            "batch_shrink": self.batch_shrink,
+            "style_mixing": keras.saving.serialize_keras_object(self.style_mixing),
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        style_mixing = keras.saving.deserialize_keras_object(config["style_mixing"])
+        return cls(**{**config, "style_mixing": style_mixing})
+
+
+def path_lengths(generator, ws, seed, image_noise=None):
+    """`||J^T y||` of Karras et al. (2020), equation 4, float32 `[batch]`.
+
+    Args:
+        generator: Has `synthesize(ws, noise, seed)`.
+        ws: float32 `[batch, num_ws, w_size]`.
+        seed: int32 `[2]`, of the noise within the generator and of y.
+        image_noise: y / sqrt(height * width) of the images' shape; drawn if `None`.
+
+    Returns:
+        The root of the mean over the layers of the squared norms.
+    """
+    with tf.GradientTape() as tape:
+        tape.watch(ws)
+        images = generator.synthesize(ws, noise="random", seed=fold(seed, "noise"))
+        if image_noise is None:
+            _, height, width, _ = images.shape
+            image_noise = draw_per_example(
+                lambda batch_size, seed: normal([batch_size, *images.shape[1:]], seed),
+                tf.shape(images)[0],
+                fold(seed, "image_noise"),
+            ) / float(np.sqrt(height * width))
+        projection = tf.reduce_sum(images * image_noise)
+    gradients = tape.gradient(projection, ws)  # [batch, num_ws, w_size]
+    return tf.sqrt(tf.reduce_mean(tf.reduce_sum(tf.square(gradients), axis=2), axis=1))
+
+
+def _num_replicas():
+    replica_context = tf.distribute.get_replica_context()
+    return float(replica_context.num_replicas_in_sync if replica_context else 1)
+
+
+def _mean_over_replicas(value):
+    if _num_replicas() == 1:
+        return value
+    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.MEAN, value)
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")

@@ -67,7 +67,7 @@ def interpolate_images(model, rows, steps, labels=None, truncation=1.0, seed=0):
     for row in range(rows):
         latents = latent_distributions.interpolate(ends[row], ends[rows + row], steps, spherical)
         row_labels = None if labels is None else np.full([steps], labels[row], np.int32)
-        images.append(to_uint8(model(latents, row_labels, training=False)))
+        images.append(to_uint8(model(latents, row_labels, training=False, truncation=truncation)))
     return np.concatenate(images)
 
 

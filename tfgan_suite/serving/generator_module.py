@@ -95,7 +95,7 @@ def _seed_to_images(model, max_count, output_name, encode):
                 ),
                 lambda: _check_labels(labels, tf.reduce_sum(count), model.num_classes),
             )
-        images = to_uint8(model(latents, labels, training=False))
+        images = to_uint8(model(latents, labels, training=False, truncation=tf.repeat(truncation, count)))
         return {output_name: encode(tf.ensure_shape(images, [None, *model.image_shape]))}
 
     def unlabelled_images_of(seed, count, truncation):
@@ -133,11 +133,14 @@ def _plain_functions(model):
     latents_spec = tf.TensorSpec([None, model.latent_size], tf.float32)
     batch_size_spec, seed_spec = tf.TensorSpec([], tf.int32), tf.TensorSpec([2], tf.int32)
 
-    def synthesize(latents, labels=None):
-        return tf.ensure_shape(model(latents, labels, training=False), [None, *model.image_shape])
+    truncation_spec = tf.TensorSpec(None, tf.float32)
 
-    def unlabelled_synthesize(latents):
-        return synthesize(latents)
+    def synthesize(latents, truncation, labels=None):
+        images = model(latents, labels, training=False, truncation=truncation)
+        return tf.ensure_shape(images, [None, *model.image_shape])
+
+    def unlabelled_synthesize(latents, truncation):
+        return synthesize(latents, truncation)
 
     def sample_latents(batch_size, seed, truncation):
         return model.sample_latents(batch_size, seed, truncation)
@@ -146,7 +149,9 @@ def _plain_functions(model):
         return model.sample_labels(batch_size, seed)
 
     functions = {
-        "synthesize": _signature(model, synthesize, unlabelled_synthesize, [latents_spec], label_shape=[None]),
+        "synthesize": _signature(
+            model, synthesize, unlabelled_synthesize, [latents_spec, truncation_spec], label_shape=[None]
+        ),
         "sample_latents": tf.function(
             sample_latents, input_signature=[batch_size_spec, seed_spec, tf.TensorSpec([], tf.float32)]
         ),

@@ -1,0 +1,102 @@
+"""StyleGAN2's presets: architecture, training, the reference and the result to expect.
+
+`training` holds what `tfgan_suite.train` takes unless it is told otherwise, `compile` what differs from the model's own
+losses and optimizers, which are the paper's config F.
+"""
+
+from tfgan_suite.adam import lazily_regularized_adam
+from tfgan_suite.ema import ExponentialMovingAverage
+from tfgan_suite.models.stylegan2.style_mixing import StyleMixing
+from tfgan_suite.penalties import R1, PathLength
+
+_ADA = 'Karras et al., "Training Generative Adversarial Networks with Limited Data" (2020)'
+
+
+def _training(gamma, learning_rate, half_life_images, rampup_ratio=None, path_length=True, style_mixing=True):
+    """`compile` arguments out of the few numbers in which the configurations differ."""
+
+    def choices(model):
+        mixing = StyleMixing(0.9) if style_mixing else None
+
+        return {
+            "generator_optimizer": lazily_regularized_adam(learning_rate, interval=4),
+            "discriminator_optimizer": lazily_regularized_adam(learning_rate, interval=16),
+            "discriminator_penalties": [R1(gamma, interval=16)],
+            "generator_penalties": [PathLength(interval=4, style_mixing=mixing)] if path_length else [],
+            "ema": ExponentialMovingAverage(half_life_images, rampup_ratio),
+            "style_mixing": mixing,
+        }
+
+    return choices
+
+
+def _paper(resolution, gamma, channel_base, expected):
+    return {
+        "description": f"ADA's `paper{resolution}`: eight mapping layers, batches of 64.",
+        "reference": f"{_ADA}, appendix C, table 6.",
+        "expected": expected,
+        "config": {
+            "image_shape": (resolution, resolution, 3),
+            "channel_base": channel_base,
+            "minibatch_stddev_group_size": 8 if resolution < 1024 else 4,
+        },
+        "training": {"batch_size": 64 if resolution < 1024 else 32, "total_images": 25_000_000},
+        "compile": _training(
+            gamma,
+            learning_rate=0.0025 if resolution < 1024 else 0.002,
+            half_life_images=20_000 if resolution < 1024 else 10_000,
+        ),
+    }
+
+
+PRESETS = {
+    "stylegan2_ffhq_1024": {
+        "description": "The paper's config F at 1024x1024: 30.4 M and 29.0 M parameters.",
+        "reference": 'Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020), table 1, config F.',
+        "expected": "FID 2.84 on FFHQ after 25 M images, 9 days and 18 hours on 8 V100 (the authors' figures).",
+        "config": {"image_shape": (1024, 1024, 3)},
+        "training": {"batch_size": 32, "total_images": 25_000_000},
+    },
+    "stylegan2_paper_256": _paper(256, 1.0, 16384, "The authors report FID 4.3 on FFHQ with 70,000 images at 256."),
+    "stylegan2_paper_512": _paper(512, 0.5, 32768, "The paper gives scores of small sets only."),
+    "stylegan2_paper_1024": _paper(1024, 2.0, 32768, "The paper gives scores of small sets only."),
+    "stylegan2_auto": {
+        "description": "ADA's automatic configuration below 1024 pixels: two mapping layers, gamma by size and batch.",
+        "reference": f"{_ADA}: `auto` of the authors' code.",
+        "expected": "A good first run on a set of one's own; adapt gamma by factors of 2 to 4.",
+        "config": {"channel_base": "auto", "num_mapping_layers": 2},
+        "training": {"batch_size": 32, "total_images": 25_000_000},
+        "compile": _training("auto", learning_rate=0.0025, half_life_images="auto", rampup_ratio=0.05),
+    },
+    "stylegan2_cifar_32": {
+        "description": "ADA's `cifar`: wide at all sizes, a plain discriminator, neither path length nor style mixing.",
+        "reference": f"{_ADA}, appendix D.",
+        "expected": "FID 2.92 unconditional, 2.42 conditional, with ADA (the paper's best).",
+        "config": {
+            "image_shape": (32, 32, 3),
+            "channel_base": 32768,
+            "num_mapping_layers": 2,
+            "discriminator_architecture": "orig",
+            "minibatch_stddev_group_size": 32,
+        },
+        "training": {"batch_size": 64, "total_images": 100_000_000},
+        "compile": _training(
+            0.01, 0.0025, half_life_images=500_000, rampup_ratio=0.05, path_length=False, style_mixing=False
+        ),
+    },
+    "stylegan2_avatars_64": {
+        "description": "A small class-conditional pair for drawn avatars in colour, for hours on a CPU.",
+        "reference": f"{_ADA}: `auto` at a sixteenth of its width.",
+        "expected": "Not measured yet.",
+        "config": {
+            "image_shape": (64, 64, 3),
+            "num_classes": 10,
+            "latent_size": 128,
+            "w_size": 128,
+            "num_mapping_layers": 2,
+            "channel_base": 2048,
+        },
+        "training": {"batch_size": 16, "total_images": 100_000},
+        "compile": _training(1.0, learning_rate=0.0025, half_life_images="auto", rampup_ratio=0.05),
+    },
+}
