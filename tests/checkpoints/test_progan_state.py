@@ -45,7 +45,7 @@ def test_a_pair_comes_back_from_its_official_names(config):
     assert again[0].latent_size == 10
 
 
-def test_full_width_is_inferred_without_allocating_it_twice():
+def test_the_papers_widths_are_inferred():
     """Names and shapes of the paper's 1024x1024 networks give its configuration."""
     with keras.StatelessScope(initialize_variables=False):
         networks = ProGANGenerator((1024, 1024, 3)), ProGANDiscriminator((1024, 1024, 3))

@@ -181,9 +181,9 @@ def _entries(network):
 def _cleaned(state, network):
     """Arrays by name, with what every ProGAN has."""
     state = {str(name): np.asarray(value) for name, value in dict(state).items()}
-    needed = {
-        "generator": ["4x4/Dense/weight", "4x4/Conv/weight", "ToRGB_lod0/weight"],
-        "discriminator": ["4x4/Conv/weight", "4x4/Dense1/weight", "FromRGB_lod0/weight"],
+    needed = {  # And their dimensions.
+        "generator": {"4x4/Dense/weight": 2, "4x4/Conv/weight": 4, "ToRGB_lod0/weight": 4},
+        "discriminator": {"4x4/Dense1/weight": 2, "4x4/Conv/weight": 4, "FromRGB_lod0/weight": 4},
     }[network]
     missing = [name for name in needed if name not in state]
     if missing:
@@ -192,6 +192,9 @@ def _cleaned(state, network):
             f"Expected the weights of a ProGAN {network}, by their official names. Missing: {', '.join(missing)}. "
             f"Received: {known}{', ...' if len(state) > 8 else ''}"
         )
+    for name, num_dimensions in needed.items():
+        if state[name].ndim != num_dimensions:
+            raise UserError(f"Expected {name} with {num_dimensions} dimensions. Received shape: {state[name].shape}")
     return state
 
 
