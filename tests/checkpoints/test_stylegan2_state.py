@@ -188,5 +188,5 @@ def test_wrong_names_and_shapes(small):
         stylegan2_from_state({"conv.weight": np.zeros([1])})
     with pytest.raises(ValueError, match=r"Expected 'mapping.fc1.bias' of shape \(48,\). Received: \(3,\)"):
         stylegan2_from_state({**state, "mapping.fc1.bias": np.zeros([3])})
-    with pytest.raises(ValueError, match="Expected a separable filter"):
+    with pytest.raises(ValueError, match="Expected one separable filter"):
         stylegan2_from_state({**state, "synthesis.b4.conv1.resample_filter": np.eye(4)})

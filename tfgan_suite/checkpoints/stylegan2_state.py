@@ -154,21 +154,22 @@ def _read_mapping(state):
 
 
 def _read_filter(state):
-    """The taps of the separable filter, from the first buffer that holds one."""
-    for name in sorted(state):
-        if name.endswith("resample_filter"):
-            array = np.asarray(state[name], np.float64)
-            taps = array if array.ndim == 1 else array.sum(axis=0)
-            if array.ndim == 2 and not np.allclose(np.outer(array.sum(axis=1), taps), array, atol=1e-6):
-                raise ValueError(f"Expected a separable filter in {name!r}. Received: {array.tolist()}")
-            # Small whole numbers, as it was written down, if it was.
-            whole = taps / np.abs(taps).min() if np.abs(taps).min() > 0 else taps
-            return {
-                "resample_filter": tuple(
-                    float(tap) for tap in (whole if np.allclose(whole, whole.round(), atol=1e-4) else taps)
-                )
-            }
-    return {}
+    """The taps of the separable filter that all buffers hold; nothing if there are none."""
+    filters = {name: np.asarray(array) for name, array in state.items() if name.endswith("resample_filter")}
+    taps = None
+    for name, array in sorted(filters.items()):
+        first, taps = taps, array if array.ndim == 1 else array.sum(axis=0) / array.sum()
+        same = first is None or np.array_equal(first, taps)
+        if not same or array.ndim == 2 and not np.allclose(np.outer(taps, taps), array, atol=1e-5):
+            raise ValueError(
+                f"Expected one separable filter, the same in all buffers. Received: {array.tolist()} in {name!r}"
+            )
+    if taps is None:
+        return {}
+    # As whole numbers, if that is how it was written down.
+    smallest = np.abs(taps).min()
+    whole = np.round(taps / smallest) if smallest > 0 else taps
+    return {"resample_filter": tuple(map(float, whole if np.allclose(whole / whole.sum(), taps, atol=1e-6) else taps))}
 
 
 def _read_channels(image_shape, widths):
