@@ -25,6 +25,16 @@ def fraction(text):
     return _number(float, text, lambda value: 0.0 <= value <= 1.0, "a number from 0 to 1")
 
 
+def natural_float(text):
+    """A number >= 0."""
+    return _number(float, text, lambda value: 0.0 <= value < math.inf, "a number >= 0")
+
+
+def positive_float(text):
+    """A number > 0."""
+    return _number(float, text, lambda value: 0.0 < value < math.inf, "a number > 0")
+
+
 def _number(convert, text, accept, expected):
     try:
         value = convert(text.replace(",", "").replace("_", ""))
@@ -70,6 +80,19 @@ def labels(text):
     if text == "all":
         return text
     return tuple(natural_int(part) for part in text.split(","))
+
+
+def layers(text):
+    """`coarse`, `middle` or `fine` as they are; numbers and ranges such as `0-3,6` as a tuple."""
+    if text.isalpha():
+        return text
+    numbers = []
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        numbers += range(natural_int(first), natural_int(last or first) + 1)
+    if not numbers:
+        raise argparse.ArgumentTypeError(f"Expected styles such as coarse, 0-3 or 0-3,6. Received: {text!r}")
+    return tuple(numbers)
 
 
 def examples(*lines):

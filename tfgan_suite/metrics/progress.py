@@ -13,6 +13,7 @@ class Progress:
         total: How many there will be, or `None` if unknown.
         enabled: False shows nothing.
         stream: Where to, by default standard error.
+        unit: What is counted, in the plural.
 
     Example:
 
@@ -22,18 +23,21 @@ class Progress:
     real images: 100 of 100, ... images/s
     """
 
-    def __init__(self, title: str, total: int | None, enabled: bool = True, stream: TextIO | None = None):
+    def __init__(
+        self, title: str, total: int | None, enabled: bool = True, stream: TextIO | None = None, unit: str = "images"
+    ):
         self._title = title
         self._total = total
         self._enabled = enabled
         self._stream = stream or sys.stderr
+        self._unit = unit
         self._interval_seconds = 0.2 if self._stream.isatty() else 10.0
         self._start = self._shown = time.monotonic()
         self.count = 0
 
-    def advance(self, images: int) -> None:
-        """Counts `images` more."""
-        self.count += images
+    def advance(self, count: int) -> None:
+        """Counts `count` more."""
+        self.count += count
         if self._enabled and time.monotonic() - self._shown > self._interval_seconds:
             self._shown = time.monotonic()
             self._write(last=False)
@@ -48,7 +52,7 @@ class Progress:
         text = f"{self._title}: {self.count:,}"
         if self._total:
             text += f" of {self._total:,}"
-        text += f", {rate:,.0f} images/s"
+        text += f", {rate:,.0f} {self._unit}/s"
         if self._total and not last:
             text += f", {max(self._total - self.count, 0) / rate:,.0f} s left"
         in_terminal = self._stream.isatty()

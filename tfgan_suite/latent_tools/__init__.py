@@ -1,0 +1,26 @@
+"""What can be done with a trained generator's latents and styles."""
+
+from tfgan_suite.latent_tools.animation import closed_path, loop_frames, write_animation
+from tfgan_suite.latent_tools.interpolation import interpolate_styles
+from tfgan_suite.latent_tools.projection import Projection, project, style_statistics
+from tfgan_suite.latent_tools.sefa import Directions, direction_grid, find_directions
+from tfgan_suite.latent_tools.style_mixing import mix_styles
+from tfgan_suite.latent_tools.style_space import StyleSpace
+from tfgan_suite.latent_tools.truncation import class_centers, truncate
+
+__all__ = [
+    "Directions",
+    "Projection",
+    "StyleSpace",
+    "class_centers",
+    "closed_path",
+    "direction_grid",
+    "find_directions",
+    "interpolate_styles",
+    "loop_frames",
+    "mix_styles",
+    "project",
+    "style_statistics",
+    "truncate",
+    "write_animation",
+]

@@ -1,0 +1,192 @@
+"""Moving pictures: loops through latents without a seam, as GIF and MP4."""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from tfgan_suite import latents as latent_distributions
+from tfgan_suite.callbacks.image_grid import make_grid
+from tfgan_suite.errors import UserError, import_extra
+from tfgan_suite.image_range import to_uint8
+from tfgan_suite.latent_tools.style_space import StyleSpace, has_style_space, labels_in_turn
+from tfgan_suite.randomness import fold
+
+ANIMATION_SUFFIXES = (".gif", ".mp4")
+_PALETTE_FRAMES = 16
+
+
+def closed_path(points, steps_per_point, keep_length=False):
+    """A smooth path through points that ends where it begins.
+
+    A Catmull-Rom spline: it passes through every point, and its speed has no jumps, at the seam neither.
+
+    Args:
+        points: float `[count, ...]`, at least 2.
+        steps_per_point: Steps from one point to the next, >= 1.
+        keep_length: Scale every step to a length between those of its two points: right for normal latents, whose mass
+            lies on a shell.
+
+    Returns:
+        float32 `[count * steps_per_point, ...]`; the last step leads to the first one.
+
+    Raises:
+        UserError: Fewer than two points, or no steps.
+
+    Example: four points around the origin give a round.
+
+    >>> np.round(closed_path([[1, 0], [0, 1], [-1, 0], [0, -1]], 2, keep_length=True)[:3], 2).tolist()
+    [[1.0, 0.0], [0.71, 0.71], [0.0, 1.0]]
+    """
+    points = np.asarray(points, np.float64)
+    if len(points) < 2 or steps_per_point < 1:
+        raise UserError(
+            f"Expected at least 2 points and 1 step from one to the next. Received: {len(points)} and {steps_per_point}"
+        )
+    before, after, later = (np.roll(points, shift, axis=0) for shift in (1, -1, -2))
+    path = []
+    for t in np.arange(steps_per_point) / steps_per_point:
+        step = 0.5 * (
+            2.0 * points
+            + (after - before) * t
+            + (2.0 * before - 5.0 * points + 4.0 * after - later) * t**2
+            + (3.0 * points - before - 3.0 * after + later) * t**3
+        )
+        if keep_length:
+            length = (1.0 - t) * _lengths(points) + t * _lengths(after)
+            step *= length / np.maximum(_lengths(step), 1e-12)
+        path.append(step)
+    path = np.stack(path, axis=1)  # [count, steps_per_point, ...]
+    return path.reshape([-1, *points.shape[1:]]).astype(np.float32)
+
+
+def _lengths(points):
+    return np.linalg.norm(points, axis=-1, keepdims=True)
+
+
+def loop_frames(
+    model, *, num_points=6, steps_per_point=30, rows=1, columns=1, labels=None, truncation=1.0, seed=0, in_w=None
+):
+    """The frames of a loop: each picture of a grid wanders through random points of its own and comes back.
+
+    Args:
+        model: A `GenerativeModel`.
+        num_points: Points that a picture passes, >= 2.
+        steps_per_point: Frames from one point to the next.
+        rows: Of the grid.
+        columns: Of the grid.
+        labels: For a conditional model: classes, taken in turn by the pictures; `None` or `"all"` for all classes.
+        truncation: In [0, 1].
+        seed: Of the points.
+        in_w: Whether to wander in W instead of among latents; by default if the model has a W space.
+
+    Returns:
+        uint8 `[num_points * steps_per_point, height, width, channels]`.
+
+    Raises:
+        UserError: Too few points, labels that do not fit, or no W space.
+
+    Example:
+
+    >>> frames = loop_frames(DCGAN((8, 8, 1), base_channels=4), num_points=2, steps_per_point=3, columns=2)
+    >>> frames.shape
+    (6, 8, 18, 1)
+    """
+    if in_w is None:
+        in_w = has_style_space(model)
+    pictures = rows * columns
+    labels = labels_in_turn(model, labels, pictures)
+    make_path = _path_in_w if in_w else _path_among_latents
+    make_images = make_path(model, pictures, num_points, steps_per_point, labels, truncation, seed)
+    return np.stack([make_grid(make_images(frame), columns) for frame in range(num_points * steps_per_point)])
+
+
+def _path_in_w(model, pictures, num_points, steps_per_point, labels, truncation, seed):
+    """A function from a frame's number to the images uint8 `[pictures, height, width, channels]`."""
+    space = StyleSpace(model)
+    repeated = None if labels is None else np.tile(labels, num_points)
+    ws = space.sample(num_points * pictures, seed, repeated, truncation)
+    path = closed_path(ws.reshape([num_points, pictures, *ws.shape[1:]]), steps_per_point)
+    return lambda frame: space.synthesize(path[frame])
+
+
+def _path_among_latents(model, pictures, num_points, steps_per_point, labels, truncation, seed):
+    points = np.asarray(model.sample_latents(num_points * pictures, fold(seed, "generate", "latents"), truncation))
+    distribution = getattr(model, "latent_distribution", None)
+    keep_length = isinstance(distribution, latent_distributions.Normal)
+    path = closed_path(points.reshape([num_points, pictures, -1]), steps_per_point, keep_length)
+    if isinstance(distribution, latent_distributions.Uniform):
+        path = np.clip(path, -truncation, truncation)  # The spline swings out a little at the points.
+    make_images = tf.function(
+        lambda latents: to_uint8(model(latents, labels, training=False, truncation=truncation)), autograph=False
+    )
+    return lambda frame: make_images(path[frame]).numpy()
+
+
+def write_animation(frames, path, frames_per_second=30):
+    """Writes frames as an endless GIF, or as MP4 (H.264, which needs the extra `[video]`).
+
+    GIF keeps 256 colours for the whole animation, and the time of a frame in hundredths of a second: 30 frames a second
+    become 33. Grey pictures lose nothing. Transparent pictures are laid on white.
+
+    Args:
+        frames: uint8 `[count, height, width, channels]`, 1, 3 or 4 channels.
+        path: `NAME.gif` or `NAME.mp4`.
+        frames_per_second: From 1 to 50.
+
+    Raises:
+        UserError: Another suffix, or too few or too many frames a second.
+        MissingExtraError: MP4 without `imageio-ffmpeg`.
+    """
+    path = Path(path)
+    check_animation_path(path)
+    if not 1 <= frames_per_second <= 50:
+        raise UserError(f"Expected 1 to 50 frames a second. Received: {frames_per_second}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if frames.shape[-1] == 4:
+        alpha = frames[..., 3:].astype(np.float32) / 255.0
+        frames = np.rint(frames[..., :3] * alpha + 255.0 * (1.0 - alpha)).astype(np.uint8)
+    if path.suffix.lower() == ".gif":
+        _write_gif(frames, path, frames_per_second)
+    else:
+        _write_mp4(frames, path, frames_per_second)
+
+
+def check_animation_path(path):
+    """Raises `UserError` unless `path` ends in .gif or .mp4, and `MissingExtraError` if what .mp4 needs is missing."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in ANIMATION_SUFFIXES:
+        raise UserError(f"Expected an output file NAME.gif or NAME.mp4. Received: {str(path)!r}")
+    if suffix == ".mp4":
+        import_extra("imageio_ffmpeg", "video", "Writing MP4")
+
+
+def _write_gif(frames, path, frames_per_second):
+    if frames.shape[-1] == 1:
+        pictures = [Image.fromarray(frame[..., 0]) for frame in frames]
+    else:
+        # One palette for all frames, or flat areas would flicker.
+        shown = frames[:: -(-len(frames) // _PALETTE_FRAMES)]
+        palette = Image.fromarray(np.concatenate(shown)).quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=3)
+        pictures = [Image.fromarray(frame).quantize(palette=palette) for frame in frames]
+    milliseconds = 10 * round(100 / frames_per_second)
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=milliseconds, loop=0)
+
+
+def _write_mp4(frames, path, frames_per_second):
+    imageio_ffmpeg = import_extra("imageio_ffmpeg", "video", "Writing MP4")
+    # Colours at half the resolution need even sizes; players want them.
+    height, width = frames.shape[1] % 2, frames.shape[2] % 2
+    frames = np.pad(frames, [[0, 0], [0, height], [0, width], [0, 0]], "edge")
+    if frames.shape[-1] == 1:
+        frames = frames.repeat(3, axis=-1)
+    writer = imageio_ffmpeg.write_frames(
+        str(path), (frames.shape[2], frames.shape[1]), fps=frames_per_second, quality=8, macro_block_size=2
+    )
+    writer.send(None)
+    try:
+        for frame in frames:
+            writer.send(np.ascontiguousarray(frame))
+    finally:
+        writer.close()

@@ -1,0 +1,38 @@
+"""Style mixing: pictures that take some styles from one source and the rest from another."""
+
+import numpy as np
+
+from tfgan_suite.callbacks.image_grid import make_grid
+
+
+def mix_styles(space, row_ws, column_ws, layers="coarse"):
+    """The table of style mixing: sources at the left and on top, and each pair of them mixed where they cross.
+
+    Args:
+        space: A `StyleSpace`.
+        row_ws: Styles float `[rows, num_ws, w_size]` of the pictures at the left.
+        column_ws: Styles float `[columns, num_ws, w_size]` of the pictures on top.
+        layers: Which styles come from the top, as in `StyleSpace.layers`; all others come from the left.
+
+    Returns:
+        uint8 `[height, width, channels]`: `(rows + 1) x (columns + 1)` pictures, the first one blank.
+
+    Example:
+
+    >>> space = StyleSpace(load_model("runs/avatars"))
+    >>> grid = mix_styles(space, space.sample(4, seed=0), space.sample(6, seed=1), layers="coarse")
+
+    Reference: Karras et al., "A Style-Based Generator Architecture for Generative Adversarial Networks" (2019), section
+    3.1 and figure 3.
+    """
+    layers = space.layers(layers)
+    row_ws, column_ws = np.asarray(row_ws, np.float32), np.asarray(column_ws, np.float32)
+    mixed = np.repeat(row_ws[:, np.newaxis], len(column_ws), axis=1)  # [rows, columns, num_ws, w_size]
+    mixed[:, :, layers] = column_ws[np.newaxis][:, :, layers]
+    images = space.synthesize(np.concatenate([column_ws, row_ws, mixed.reshape([-1, *row_ws.shape[1:]])]))
+    top, left, crossings = np.split(images, [len(column_ws), len(column_ws) + len(row_ws)])
+    crossings = crossings.reshape([len(row_ws), len(column_ws), *images.shape[1:]])
+    blank = np.full([1, *images.shape[1:]], 255, np.uint8)
+    rows = [np.concatenate([blank, top])]
+    rows += [np.concatenate([left[i : i + 1], crossings[i]]) for i in range(len(row_ws))]
+    return make_grid(np.concatenate(rows), columns=len(column_ws) + 1)
