@@ -69,6 +69,7 @@ class AdversarialModel(GenerativeModel):
             "loss": losses.NonSaturating(),
             "discriminator_penalties": [],
             "generator_penalties": [],
+            "augmentation": None,
             "ema": ExponentialMovingAverage(),
             "discriminator_steps": 1,
             "reuse_fakes": False,
@@ -81,7 +82,7 @@ class AdversarialModel(GenerativeModel):
         loss="auto",
         discriminator_penalties="auto",
         generator_penalties="auto",
-        augmentation=None,
+        augmentation="auto",
         ema="auto",
         discriminator_steps="auto",
         reuse_fakes="auto",
@@ -117,6 +118,7 @@ class AdversarialModel(GenerativeModel):
             "loss": loss,
             "discriminator_penalties": discriminator_penalties,
             "generator_penalties": generator_penalties,
+            "augmentation": augmentation,
             "ema": ema,
             "discriminator_steps": discriminator_steps,
             "reuse_fakes": reuse_fakes,
@@ -142,7 +144,7 @@ class AdversarialModel(GenerativeModel):
         self.adversarial_loss = chosen["loss"]
         self.discriminator_penalties = list(chosen["discriminator_penalties"])
         self.generator_penalties = list(chosen["generator_penalties"])
-        self.augmentation = augmentation
+        self.augmentation = chosen["augmentation"]
         self.ema = chosen["ema"]
         self.discriminator_steps = int(chosen["discriminator_steps"])
         self.reuse_fakes = bool(chosen["reuse_fakes"])
@@ -156,7 +158,6 @@ class AdversarialModel(GenerativeModel):
             self._trackers = {name: keras.metrics.Mean(name=name) for name in self._tracker_names()}
         self._training_choices = {
             **chosen,
-            "augmentation": augmentation,
             "steps_per_execution": steps_per_execution,
             "jit_compile": jit_compile,
             "run_eagerly": run_eagerly,

@@ -8,6 +8,8 @@ from tfgan_suite import latents as latent_distributions
 from tfgan_suite.callbacks.image_grid import make_grid, save_png
 from tfgan_suite.errors import UserError
 from tfgan_suite.image_range import to_uint8
+from tfgan_suite.latent_tools.interpolation import interpolate_styles
+from tfgan_suite.latent_tools.style_space import StyleSpace
 from tfgan_suite.randomness import fold
 
 MAX_COLUMNS = 16
@@ -41,7 +43,7 @@ def sample_labels(model, count, labels=None):
     return np.resize(np.asarray(labels, np.int32), [count])
 
 
-def interpolate_images(model, rows, steps, labels=None, truncation=1.0, seed=0):
+def interpolate_images(model, rows, steps, labels=None, truncation=1.0, seed=0, in_w=False):
     """Rows of images, each from one random latent to another, within one class.
 
     Args:
@@ -51,6 +53,42 @@ def interpolate_images(model, rows, steps, labels=None, truncation=1.0, seed=0):
         labels: As in `sample_labels`, one a row.
         truncation: In [0, 1].
         seed: Of the ends.
+        in_w: Whether the way between the ends is straight in W, for a model that has it.
+
+    Returns:
+        uint8 `[rows * steps, height, width, channels]`.
+
+    Raises:
+        UserError: Fewer than two steps, or no W space.
+    """
+    if steps < 2:
+        raise UserError(f"Expected at least 2 steps, the two ends. Received: {steps}")
+    labels = sample_labels(model, rows, labels)
+    ends = np.asarray(model.sample_latents(2 * rows, fold(seed, "interpolate"), truncation))  # [2 * rows, latent_size]
+    spherical = isinstance(getattr(model, "latent_distribution", None), latent_distributions.Normal)
+    images = []
+    if in_w:
+        space = StyleSpace(model)
+        ws = space.map(ends, None if labels is None else np.tile(labels, 2), truncation)
+        for row in range(rows):
+            images.append(space.synthesize(interpolate_styles(ws[row], ws[rows + row], steps)))
+        return np.concatenate(images)
+    for row in range(rows):
+        latents = latent_distributions.interpolate(ends[row], ends[rows + row], steps, spherical)
+        row_labels = None if labels is None else np.full([steps], labels[row], np.int32)
+        images.append(to_uint8(model(latents, row_labels, training=False, truncation=truncation)))
+    return np.concatenate(images)
+
+
+def sweep_truncation(model, rows, steps, labels=None, seed=0):
+    """Rows of images, each one image from the average one (truncation 0) to itself (1).
+
+    Args:
+        model: A `GenerativeModel`.
+        rows: Number of rows.
+        steps: Images in a row, >= 2.
+        labels: As in `sample_labels`, one a row.
+        seed: Of the images.
 
     Returns:
         uint8 `[rows * steps, height, width, channels]`.
@@ -61,14 +99,9 @@ def interpolate_images(model, rows, steps, labels=None, truncation=1.0, seed=0):
     if steps < 2:
         raise UserError(f"Expected at least 2 steps, the two ends. Received: {steps}")
     labels = sample_labels(model, rows, labels)
-    ends = np.asarray(model.sample_latents(2 * rows, fold(seed, "interpolate"), truncation))  # [2 * rows, latent_size]
-    spherical = isinstance(getattr(model, "latent_distribution", None), latent_distributions.Normal)
-    images = []
-    for row in range(rows):
-        latents = latent_distributions.interpolate(ends[row], ends[rows + row], steps, spherical)
-        row_labels = None if labels is None else np.full([steps], labels[row], np.int32)
-        images.append(to_uint8(model(latents, row_labels, training=False, truncation=truncation)))
-    return np.concatenate(images)
+    columns = [model.generate(rows, labels, float(truncation), seed) for truncation in np.linspace(0.0, 1.0, steps)]
+    images = np.stack(columns, axis=1)  # [rows, steps, height, width, channels]
+    return images.reshape([-1, *images.shape[2:]])
 
 
 def write_samples(
@@ -82,6 +115,8 @@ def write_samples(
     columns=None,
     scale=1,
     interpolate=None,
+    interpolate_in_w=False,
+    sweep=None,
     separate_dir=None,
 ):
     """Writes a grid of generated images as PNG.
@@ -89,13 +124,15 @@ def write_samples(
     Args:
         model: A `GenerativeModel`.
         path: Of the grid, a `.png`.
-        count: Images, or rows with `interpolate`; by default a grid of eight rows, or a row a class.
+        count: Images, or rows with `interpolate` or `sweep`; by default a grid of eight rows, or a row a class.
         seed: The same seed gives the same images.
         labels: As in `sample_labels`.
         truncation: In [0, 1].
         columns: Of the grid; by default one a class.
         scale: Pixels of the grid for one of an image.
         interpolate: Images of a row that leads from one image to another, instead of single samples.
+        interpolate_in_w: Whether these rows are straight in W, for a model that has it.
+        sweep: Images of a row in which truncation goes from 0 to 1, instead of single samples.
         separate_dir: Where to write each image to a file of its own as well.
 
     Returns:
@@ -109,7 +146,11 @@ def write_samples(
         raise UserError(f"Expected an output file NAME.png. Received: {str(path)!r}")
     if interpolate:
         columns = interpolate
-        images = interpolate_images(model, count or class_columns(model), interpolate, labels, truncation, seed)
+        rows = count or class_columns(model)
+        images = interpolate_images(model, rows, interpolate, labels, truncation, seed, interpolate_in_w)
+    elif sweep:
+        columns = sweep
+        images = sweep_truncation(model, count or class_columns(model), sweep, labels, seed)
     else:
         shown = len(labels) if isinstance(labels, tuple) and len(labels) <= MAX_COLUMNS else class_columns(model)
         columns = columns or (shown if shown > 1 else 8)
