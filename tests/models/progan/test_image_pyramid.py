@@ -54,3 +54,6 @@ def test_gradients_of_gradients(jit_compile):
 def test_refuses_sizes_that_cannot_be_halved():
     with pytest.raises(ValueError, match="multiples of 4. Received: 6x6"):
         reduce(some_images(6), 4)
+    for function in (reduce, enlarge):
+        with pytest.raises(ValueError, match="power of two. Received: factor=3"):
+            function(some_images(6), 3)

@@ -2,13 +2,15 @@
 
 import tensorflow as tf
 
+from tfgan_suite.layers.box_resampling import average_pixels, repeat_pixels
+
 
 def enlarge(images, factor=2):
-    """Repeats every pixel `factor` x `factor` times.
+    """Repeats every pixel along both axes, `factor` times.
 
     Args:
         images: `[batch, height, width, channels]`.
-        factor: Whole number >= 1.
+        factor: A power of two.
 
     Returns:
         `[batch, factor * height, factor * width, channels]`.
@@ -18,10 +20,9 @@ def enlarge(images, factor=2):
     >>> enlarge(tf.constant([[[[1.0], [2.0]]]]))[0, :, :, 0].numpy().tolist()
     [[1.0, 1.0, 2.0, 2.0], [1.0, 1.0, 2.0, 2.0]]
     """
-    if factor == 1:
-        return images
-    # Not a resize operation: the gradient of that does not compile with XLA.
-    return tf.repeat(tf.repeat(images, factor, axis=1), factor, axis=2)
+    for _ in range(_num_doublings(factor)):
+        images = repeat_pixels(images)
+    return images
 
 
 def reduce(images, factor=2):
@@ -29,7 +30,7 @@ def reduce(images, factor=2):
 
     Args:
         images: `[batch, height, width, channels]`, height and width multiples of `factor`.
-        factor: Whole number >= 1.
+        factor: A power of two.
 
     Returns:
         `[batch, height / factor, width / factor, channels]`.
@@ -39,13 +40,19 @@ def reduce(images, factor=2):
     >>> float(reduce(tf.constant([[[[1.0], [2.0]], [[3.0], [6.0]]]]))[0, 0, 0, 0])
     3.0
     """
-    if factor == 1:
-        return images
     if images.shape[1] % factor or images.shape[2] % factor:
         raise ValueError(
             f"Expected height and width to be multiples of {factor}. Received: {images.shape[1]}x{images.shape[2]}"
         )
-    return tf.nn.avg_pool2d(images, factor, factor, "VALID")
+    for _ in range(_num_doublings(factor)):
+        images = average_pixels(images)
+    return images
+
+
+def _num_doublings(factor):
+    if factor < 1 or factor & (factor - 1):
+        raise ValueError(f"Expected factor to be a power of two. Received: factor={factor}")
+    return factor.bit_length() - 1
 
 
 def fade_detail(images, fade):
