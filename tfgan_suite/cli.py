@@ -14,7 +14,11 @@ import tempfile
 
 from tfgan_suite.errors import UserError, unknown_name
 
-COMMANDS = ("prepare", "train", "evaluate", "compare", "sample", "export", "serve", "report", "convert", "demo")
+COMMANDS = (
+    *("prepare", "train", "evaluate", "compare", "sample"),
+    *("mix", "animate", "directions", "project"),
+    *("export", "serve", "report", "convert", "demo"),
+)
 
 # TensorFlow tells at its start about CPU instructions and absent GPUs; only errors that it raises are worth reading.
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "GRPC_VERBOSITY": "ERROR", "KERAS_BACKEND": "tensorflow"}

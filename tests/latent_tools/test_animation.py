@@ -1,4 +1,5 @@
 import importlib.util
+import sys
 
 import numpy as np
 import pytest
@@ -121,7 +122,7 @@ def test_refuses(dcgan, gan, tmp_path, monkeypatch):
         loop_frames(gan, labels=(1,))
     with pytest.raises(UserError, match="no W space"):
         loop_frames(dcgan, in_w=True)
-    monkeypatch.setitem(__import__("sys").modules, "imageio_ffmpeg", None)
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
     with pytest.raises(MissingExtraError, match=r"tfgan-suite\[video\]"):
         write_animation(frames, tmp_path / "loop.mp4")
     assert not list(tmp_path.iterdir())

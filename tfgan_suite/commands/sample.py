@@ -14,6 +14,8 @@ def add_parser(subparsers):
             "tfgan-suite sample runs/digits --count 20 --labels 7 --seed 3 --output sevens.png",
             "tfgan-suite sample runs/digits --labels 2,0,2,6 --columns 4",
             "tfgan-suite sample runs/digits/model.keras --interpolate 9 --output between.png",
+            "tfgan-suite sample runs/avatars --interpolate 9 --in-w",
+            "tfgan-suite sample runs/avatars --truncation-sweep 7 --count 4",
             "tfgan-suite sample runs/digits --count 1,000 --separate pictures",
         ),
     )
@@ -35,6 +37,13 @@ def add_parser(subparsers):
     parser.add_argument(
         "--interpolate", type=arguments.positive_int, metavar="STEPS", help="rows lead from one image to another"
     )
+    parser.add_argument("--in-w", action="store_true", help="with --interpolate: straight in W (StyleGAN2)")
+    parser.add_argument(
+        "--truncation-sweep",
+        type=arguments.positive_int,
+        metavar="STEPS",
+        help="rows lead from truncation 0, the average picture, to 1",
+    )
     parser.add_argument("--separate", metavar="DIR", help="also write each image to its own file")
     return parser
 
@@ -52,6 +61,8 @@ def run(args):
         columns=args.columns,
         scale=args.scale,
         interpolate=args.interpolate,
+        interpolate_in_w=args.in_w,
+        sweep=args.truncation_sweep,
         separate_dir=args.separate,
     )
     print(f"{paths[0]}" + (f" and {len(paths) - 1:,} files in {args.separate}" if args.separate else ""))

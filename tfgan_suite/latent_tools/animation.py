@@ -140,9 +140,7 @@ def write_animation(frames, path, frames_per_second=30):
         MissingExtraError: MP4 without `imageio-ffmpeg`.
     """
     path = Path(path)
-    check_animation_path(path)
-    if not 1 <= frames_per_second <= 50:
-        raise UserError(f"Expected 1 to 50 frames a second. Received: {frames_per_second}")
+    check_animation(path, frames_per_second)
     path.parent.mkdir(parents=True, exist_ok=True)
     if frames.shape[-1] == 4:
         alpha = frames[..., 3:].astype(np.float32) / 255.0
@@ -153,11 +151,13 @@ def write_animation(frames, path, frames_per_second=30):
         _write_mp4(frames, path, frames_per_second)
 
 
-def check_animation_path(path):
-    """Raises `UserError` unless `path` ends in .gif or .mp4, and `MissingExtraError` if what .mp4 needs is missing."""
+def check_animation(path, frames_per_second):
+    """Raises what `write_animation` would, before the frames are made."""
     suffix = Path(path).suffix.lower()
     if suffix not in ANIMATION_SUFFIXES:
         raise UserError(f"Expected an output file NAME.gif or NAME.mp4. Received: {str(path)!r}")
+    if not 1 <= frames_per_second <= 50:
+        raise UserError(f"Expected 1 to 50 frames a second. Received: {frames_per_second}")
     if suffix == ".mp4":
         import_extra("imageio_ffmpeg", "video", "Writing MP4")
 

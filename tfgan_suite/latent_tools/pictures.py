@@ -7,7 +7,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tfgan_suite.callbacks.image_grid import make_grid, save_png
 from tfgan_suite.errors import UserError
-from tfgan_suite.latent_tools.animation import loop_frames, write_animation
+from tfgan_suite.latent_tools.animation import check_animation, loop_frames, write_animation
 from tfgan_suite.latent_tools.projection import project
 from tfgan_suite.latent_tools.sefa import direction_grid, find_directions
 from tfgan_suite.latent_tools.style_mixing import mix_styles
@@ -75,6 +75,7 @@ def write_loop(
     Returns:
         `path`.
     """
+    check_animation(path, frames_per_second)
     frames = loop_frames(
         model,
         num_points=points,
@@ -185,8 +186,11 @@ def read_image(path, image_shape):
             image = ImageOps.exif_transpose(image).convert({1: "L", 3: "RGB", 4: "RGBA"}[channels])
     except (UnidentifiedImageError, OSError) as error:
         raise UserError(f"Expected a picture. Received: {str(path)!r}, which cannot be read as one.") from error
-    image = ImageOps.fit(image, (width, height), Image.Resampling.BICUBIC)
-    return np.asarray(image).reshape(image_shape)
+    cut = min(image.width / width, image.height / height)
+    cut_width, cut_height = round(width * cut), round(height * cut)
+    left, top = (image.width - cut_width) // 2, (image.height - cut_height) // 2
+    image = image.crop((left, top, left + cut_width, top + cut_height))
+    return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC)).reshape(image_shape)
 
 
 def _check_png(path):

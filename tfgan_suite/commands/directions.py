@@ -1,0 +1,55 @@
+"""`tfgan-suite directions`: what changes most in a model's pictures, found in closed form (SeFa)."""
+
+from tfgan_suite.commands import arguments
+
+
+def add_parser(subparsers):
+    parser = subparsers.add_parser(
+        "directions",
+        help="find what changes most in a model's pictures",
+        description="Finds the directions that a generator reacts to most (SeFa) and writes a picture: a row a direction, "
+        "the unchanged picture in the middle. In W for a StyleGAN2, among the latents for other models.",
+        epilog=arguments.examples(
+            "tfgan-suite directions runs/avatars",
+            "tfgan-suite directions runs/avatars --layers middle --count 8 --reach 5 --save middle.npz",
+            "tfgan-suite directions runs/digits --labels 3 --reach 2",
+        ),
+    )
+    parser.add_argument("model", help="a run or a .keras file")
+    parser.add_argument("--output", default="directions.png", metavar="FILE", help="default: directions.png")
+    parser.add_argument("--count", type=arguments.positive_int, default=6, help="directions (default: 6)")
+    parser.add_argument(
+        "--layers",
+        type=arguments.layers,
+        help="styles to look at and to move (StyleGAN2): `coarse`, `middle`, `fine`, or numbers such as 0-3,6; default: all",
+    )
+    parser.add_argument(
+        "--reach", type=arguments.positive_float, help="how far to go (default: 3 times the spread along a direction)"
+    )
+    parser.add_argument("--steps", type=arguments.positive_int, default=7, help="pictures in a row (default: 7)")
+    parser.add_argument("--images", type=arguments.positive_int, default=1, help="pictures to move (default: 1)")
+    parser.add_argument("--labels", type=arguments.labels, metavar="N,N,...", help="classes, taken in turn")
+    parser.add_argument("--truncation", type=arguments.fraction, default=1.0, help="StyleGAN2 only")
+    parser.add_argument("--save", metavar="FILE", help="also write the directions, an .npz file")
+    parser.add_argument("--seed", type=arguments.whole_int, default=0)
+    return parser
+
+
+def run(args):
+    from tfgan_suite import runs
+    from tfgan_suite.latent_tools import pictures
+
+    paths = pictures.write_directions(
+        runs.load_model(args.model),
+        args.output,
+        count=args.count,
+        layers=args.layers,
+        reach=args.reach,
+        steps=args.steps,
+        images=args.images,
+        labels=args.labels,
+        truncation=args.truncation,
+        save_path=args.save,
+        seed=args.seed,
+    )
+    print(" and ".join(str(path) for path in paths))

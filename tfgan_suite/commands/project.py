@@ -1,0 +1,46 @@
+"""`tfgan-suite project`: the styles from which a StyleGAN2 makes a given picture."""
+
+from tfgan_suite.commands import arguments
+
+
+def add_parser(subparsers):
+    parser = subparsers.add_parser(
+        "project",
+        help="find a given picture in a model (StyleGAN2)",
+        description="Searches for the styles of a picture, which is cropped to the model's shape and resized. Writes the "
+        "picture and what was found side by side, and the styles beside it as .npz. Needs the extra [features].",
+        epilog=arguments.examples(
+            "tfgan-suite project runs/avatars portrait.png",
+            "tfgan-suite project runs/avatars portrait.png --space w+ --steps 500 --output found.png",
+        ),
+    )
+    parser.add_argument("model", help="a run or a .keras file of a StyleGAN2")
+    parser.add_argument("image", help="a picture file")
+    parser.add_argument("--output", default="projection.png", metavar="FILE", help="default: projection.png")
+    parser.add_argument(
+        "--space", choices=["w", "w+"], default="w", help="`w` (default): one style; `w+`: one for each layer, nearer"
+    )
+    parser.add_argument("--steps", type=arguments.positive_int, default=1000, help="default: 1000")
+    parser.add_argument(
+        "--pixel-weight", type=arguments.natural_float, default=0.0, help="weight of the pixels' squared difference"
+    )
+    parser.add_argument("--label", type=arguments.natural_int, metavar="N", help="class, for a conditional model")
+    parser.add_argument("--seed", type=arguments.whole_int, default=0)
+    return parser
+
+
+def run(args):
+    from tfgan_suite import runs
+    from tfgan_suite.latent_tools import pictures
+
+    path, styles_path, projection = pictures.write_projection(
+        runs.load_model(args.model),
+        args.image,
+        args.output,
+        in_space=args.space,
+        steps=args.steps,
+        pixel_weight=args.pixel_weight,
+        label=args.label,
+        seed=args.seed,
+    )
+    print(f"{path} and {styles_path}: perceptual distance {projection.distance:.4f}")
