@@ -25,6 +25,7 @@ PUBLIC = [
     "DCGAN",
     "GAN",
     "GenerativeModel",
+    "StyleGAN2",
     "load_model",
     # Training
     "Adam",
@@ -44,6 +45,9 @@ PUBLIC = [
     "MissingExtraError",
     "UserError",
     # Modules
+    "augment",
+    "checkpoints",
+    "latent_tools",
     "callbacks",
     "latents",
     "layers",

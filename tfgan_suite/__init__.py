@@ -20,6 +20,7 @@ _PUBLIC = {
     # === Models ===
     "GAN": "tfgan_suite.gan",
     "DCGAN": "tfgan_suite.models.dcgan.dcgan",
+    "StyleGAN2": "tfgan_suite.models.stylegan2.stylegan2",
     "GenerativeModel": "tfgan_suite.generative_model",
     "load_model": "tfgan_suite.saving",
     # === Parts of training, passed to compile() ===
@@ -42,7 +43,7 @@ _PUBLIC = {
     "UserError": "tfgan_suite.errors",
     "MissingExtraError": "tfgan_suite.errors",
 }
-_MODULES = ["callbacks", "latents", "layers", "losses", "metrics", "penalties", "serving"]
+_MODULES = ["augment", "callbacks", "checkpoints", "latent_tools", "latents", "layers", "losses", "metrics", "penalties", "serving"]
 
 __all__ = ["__version__", *_PUBLIC, *_MODULES]
 

@@ -8,7 +8,13 @@ from tfgan_suite.errors import UserError, unknown_name
 from tfgan_suite.files import write_atomically
 
 # Model names of the command line, and the class that each one stands for.
-MODELS = {"dcgan": ("tfgan_suite.models.dcgan.dcgan", "DCGAN")}
+MODELS = {
+    "dcgan": ("tfgan_suite.models.dcgan.dcgan", "DCGAN"),
+    "stylegan2": ("tfgan_suite.models.stylegan2.stylegan2", "StyleGAN2"),
+}
+# What may be asked for by name; objects with other settings are passed to `compile`.
+AUGMENTATIONS = ("none", "adaptive", "diff_augment")
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +34,9 @@ class TrainConfig:
         seed: Of the initial weights, the latents and the order of the data.
         conditional: Whether to use the data's classes; `None` to use them if there are any.
         horizontal_flip: Whether to mirror half of the images.
+        augmentation: What the discriminator sees all images through: a name out of `AUGMENTATIONS`, or `None` for the
+            preset's choice.
+        precision: `"float32"`, `"mixed_bfloat16"` or `"mixed_float16"`: the Keras dtype policy of the networks.
         score_every_ticks: Ticks from one scoring to the next; 0 scores only at the end, -1 never.
         score_images: Generated images of one scoring, or `None` for as many as there are real ones.
         keep_checkpoints: How many checkpoints to keep.
@@ -45,6 +54,8 @@ class TrainConfig:
     seed: int = 0
     conditional: bool | None = None
     horizontal_flip: bool = False
+    augmentation: str | None = None
+    precision: str = "float32"
     score_every_ticks: int = 0
     score_images: int | None = None
     keep_checkpoints: int = 3
@@ -59,6 +70,10 @@ class TrainConfig:
         for name in ("keep_checkpoints", "steps_per_execution"):
             if getattr(self, name) < 1:
                 raise UserError(f"Expected {name} >= 1. Received: {name}={getattr(self, name)}")
+        if self.augmentation not in (None, *AUGMENTATIONS):
+            raise unknown_name("augmentation", self.augmentation, AUGMENTATIONS)
+        if self.precision not in PRECISIONS:
+            raise unknown_name("precision", self.precision, PRECISIONS)
         if self.score_every_ticks < -1:
             raise UserError(f"Expected score_every_ticks >= -1. Received: {self.score_every_ticks}")
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfgan_suite.callbacks.progress import format_duration
 from tfgan_suite.data.dataset_info import DatasetInfo
 from tfgan_suite.data.loader import CACHE_LIMIT_BYTES, load_dataset
-from tfgan_suite.training import resolve
+from tfgan_suite.training import compile_choices, resolve
 
 _FLOAT_BYTES = 4
 _WARM_UP_STEPS = 2
@@ -85,7 +85,7 @@ def estimate_training(config):
     info = DatasetInfo.load(config.data_dir)
     recipe = resolve(config, info)
     model = recipe.build()
-    model.compile(jit_compile=config.jit_compile)
+    model.compile(**compile_choices(config))
     parameters = {
         name: sum(int(np.prod(variable.shape)) for variable in getattr(model, name).trainable_variables)
         for name in ("generator", "discriminator")
@@ -100,6 +100,7 @@ def estimate_training(config):
         "images": f"{recipe.total_images:,} in {recipe.total_ticks} ticks of {recipe.steps_per_tick} steps",
         "seed": config.seed,
         "horizontal_flip": config.horizontal_flip,
+        "augmentation": config.augmentation or "the preset's",
         "scores": {0: "at the end", -1: "never"}.get(
             config.score_every_ticks, f"every {config.score_every_ticks} ticks"
         ),

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tfgan_suite import evaluation
+from tfgan_suite.augment import AdaptiveAugmentation, DiffAugment
 from tfgan_suite.callbacks.checkpointing import Checkpointing
 from tfgan_suite.callbacks.default_callbacks import default_callbacks
 from tfgan_suite.callbacks.training_log import read_history
@@ -75,10 +76,10 @@ class Recipe:
         Raises:
             UserError: The constructor does not know an argument of the config's `model`, or refuses its value.
         """
-        known = inspect.signature(self.model_class.__init__).parameters
+        known = [*inspect.signature(self.model_class.__init__).parameters][1:-1] + ["dtype"]
         for name in self.model_config:
             if name not in known:
-                raise unknown_name(f"argument of {self.model_class.__name__}", name, [*known][1:-1])
+                raise unknown_name(f"argument of {self.model_class.__name__}", name, known)
         try:
             if self.preset is None:
                 return self.model_class(**self.model_config)
@@ -121,6 +122,8 @@ def resolve(config, info):
         "seed": config.seed,
         **config.model,
     }
+    if config.precision != "float32":
+        model_config["dtype"] = config.precision
     if conditional:
         counts = info.splits["train"].class_counts
         model_config.setdefault("label_weights", [float(count) for count in counts])
@@ -133,6 +136,15 @@ def resolve(config, info):
     return Recipe(
         model_class, model_config, preset, batch_size, steps_per_tick, math.ceil(total_steps / steps_per_tick)
     )
+
+
+def compile_choices(config):
+    """Arguments of `compile` that a `TrainConfig` says."""
+    choices = {"steps_per_execution": config.steps_per_execution, "jit_compile": config.jit_compile}
+    if config.augmentation is not None:
+        made = {"none": lambda: None, "adaptive": AdaptiveAugmentation, "diff_augment": DiffAugment}
+        choices["augmentation"] = made[config.augmentation]()
+    return choices
 
 
 def resume(model, run_dir):
@@ -170,7 +182,7 @@ def train(config, progress=True):
     recipe = resolve(config, info)
     model = recipe.build()  # Before anything is written: it may refuse the config.
     _claim(run_dir, config, info)
-    model.compile(steps_per_execution=config.steps_per_execution, jit_compile=config.jit_compile)
+    model.compile(**compile_choices(config))
     images_seen = resume(model, run_dir)
 
     callbacks = default_callbacks(

@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 
 from tfgan_suite.commands import arguments
-from tfgan_suite.config import TrainConfig
+from tfgan_suite.config import AUGMENTATIONS, PRECISIONS, TrainConfig
 
 
 def add_parser(subparsers):
@@ -38,6 +38,10 @@ def add_parser(subparsers):
         help="use the data's classes (default: if there are any)",
     )
     parser.add_argument("--horizontal-flip", action="store_true", help="mirror half of the images")
+    parser.add_argument(
+        "--augmentation", choices=AUGMENTATIONS, help="what the discriminator sees all images through, for small sets"
+    )
+    parser.add_argument("--precision", choices=PRECISIONS, default=defaults["precision"], help="of the networks")
     parser.add_argument(
         "--score-every-ticks", type=arguments.whole_int, default=defaults["score_every_ticks"],
         help="0: only at the end (default), -1: never",

@@ -136,7 +136,7 @@ class StyleGAN2Generator(keras.Model):
         Args:
             latents: float32 `[batch, latent_size]`.
             labels: As for the constructor's `num_classes` or `label_size`.
-            truncation: 1 for all variety, 0 for the average style; a float or a float32 scalar tensor.
+            truncation: 1 for all variety, 0 for the average style; a float, a float32 scalar, or one number an example.
             truncation_cutoff: Number of styles, from the coarsest, that are truncated; `None` for all.
 
         Returns:
@@ -150,7 +150,8 @@ class StyleGAN2Generator(keras.Model):
         cutoff = self.num_ws if truncation_cutoff is None else truncation_cutoff
         truncated = (tf.range(self.num_ws) < cutoff)[None, :, None]
         centre = self.mapping.truncation_centre(labels)[:, None, :]
-        return tf.where(truncated, centre + (ws - centre) * tf.cast(truncation, tf.float32), ws)
+        truncation = tf.reshape(tf.cast(truncation, tf.float32), [-1, 1, 1])
+        return tf.where(truncated, centre + (ws - centre) * truncation, ws)
 
     def synthesize(self, ws, noise="const", seed=None):
         """Makes images in given styles.
