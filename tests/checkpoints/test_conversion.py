@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from tests.checkpoints.nvidia_files import pytorch_content, write_pytorch_pickle, write_tensorflow_pickle
-from tfgan_suite import cli
+from tfgan_suite import cli, runs
 from tfgan_suite.checkpoints.conversion import (
     NVIDIA_LICENCE,
     count_parameters,
@@ -145,6 +145,20 @@ def test_counting_leaves_a_frozen_network_frozen(conversion):
     model = conversion.model
     assert count_parameters(model.ema_generator) == count_parameters(model.generator) > 0
     assert model.ema_generator.trainable is False and model.generator.trainable is True
+
+
+def test_licence_and_source_go_to_the_export(converted, monkeypatch):
+    received = []
+    monkeypatch.setattr(
+        "tfgan_suite.export.export_saved_model", lambda model, path, **options: received.append(options)
+    )
+    for path in (converted[1], converted[1] / "model.keras"):
+        runs.export_run(path, "saved_models/x", licence="", description="Faces.")
+        assert received[-1]["licence"] == NVIDIA_LICENCE
+        assert received[-1]["description"].startswith("Faces. Converted from ")
+        assert file_sha256(converted[0]) in received[-1]["description"]
+    runs.export_run(converted[1], "saved_models/x", licence="CC0")
+    assert received[-1]["licence"] == "CC0" and received[-1]["description"].startswith("Converted from")
 
 
 # === Settings and refusals ===

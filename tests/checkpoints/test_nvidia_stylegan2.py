@@ -1,5 +1,6 @@
 """Names, layouts and settings of StyleGAN2 in NVIDIA's pickles. The golden weights have the PyTorch version's names."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -211,6 +212,25 @@ def test_settings_that_are_not_supported(tmp_path, generator, discriminator):
         read_tensorflow(tmp_path, generator, discriminator)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"resample_kernel": 5},
+        {"resample_kernel": [1, "3"]},
+        {"resample_kernel": []},
+        {"conv_clamp": "256"},
+        {"conv_clamp": -1},
+        {"num_fp16_res": [4]},
+        {"mbstd_group_size": 0},
+        {"mbstd_group_size": 2.5},
+        {"mapping_lrmul": float("nan")},
+    ],
+)
+def test_settings_that_make_no_sense(tmp_path, settings):
+    with pytest.raises(UserError, match="Expected .* as the file's"):
+        read_tensorflow(tmp_path, settings, settings)
+
+
 def read_pytorch(tmp_path, change=lambda content: None, **options):
     content = pytorch_content(GENERATOR, DISCRIMINATOR, tmp_path / "marker", **options)
     change(content)
@@ -282,3 +302,36 @@ def test_weights_that_are_not_numbers(tmp_path):
         write_tensorflow_pickle(tmp_path / "x.pkl", state, DISCRIMINATOR, tmp_path / "marker")
         with pytest.raises(UserError, match="finite floating-point numbers in 'dlatent_avg'"):
             read_nvidia_stylegan2(tmp_path / "x.pkl")
+
+
+@pytest.mark.parametrize("kind", ["tensorflow", "pytorch"])
+def test_noise_never_ends_otherwise_than_in_a_refusal(tmp_path, kind):
+    """Files with a few wrong bytes, outside of the weights too, are read or refused: nothing else."""
+    path, marker = tmp_path / "x.pkl", tmp_path / "marker"
+    small = {name: array for name, array in GENERATOR.items() if re.match(r"mapping|synthesis\.b4\.", name)}
+    head = {name: array for name, array in DISCRIMINATOR.items() if name.startswith("b4.") and array.size < 1000}
+    if kind == "tensorflow":
+        write_tensorflow_pickle(path, small, head, marker, {"num_fp16_res": 4, "conv_clamp": 256})
+    else:
+        write_pytorch_pickle(path, pytorch_content(small, head, marker))
+    content = path.read_bytes()
+    read_nvidia_stylegan2(path)
+    # Where the pickle's instructions are: between the arrays' contents.
+    places = [
+        position
+        for match in re.finditer(rb"[\x20-\x7e]{4,}", content)
+        for position in range(match.start() - 3, match.end() + 3)
+    ]
+    generator = np.random.default_rng(1)
+    outcomes = {"read": 0, "refused": 0}
+    for _ in range(150):
+        changed = bytearray(content)
+        for position in generator.choice(places, generator.integers(1, 4)):
+            changed[position] = generator.integers(256)
+        path.write_bytes(changed)
+        try:
+            read_nvidia_stylegan2(path)
+            outcomes["read"] += 1
+        except UserError:
+            outcomes["refused"] += 1
+    assert min(outcomes.values()) > 0 and not marker.exists()

@@ -1,6 +1,7 @@
 """StyleGAN2 out of NVIDIA's pickles: weights under the names of the PyTorch version, and what shapes do not tell."""
 
 import dataclasses
+import math
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -227,7 +228,7 @@ def _tensorflow_settings(generator: NetworkRecord, discriminator: NetworkRecord 
         for name in ("nonlinearity", "mapping_nonlinearity"):
             _require("lrelu", record.setting(part, name, "lrelu"), name)
         settings[network] = {
-            "resample_filter": tuple(record.setting(part, "resample_kernel", [1, 3, 3, 1])),
+            "resample_filter": record.setting(part, "resample_kernel", [1, 3, 3, 1]),
             "conv_clamp": record.setting(part, "conv_clamp"),
             "num_mixed_precision_resolutions": record.setting(part, "num_fp16_res", 0),
             "mapping_learning_rate_multiplier": record.setting("mapping", "mapping_lrmul", 0.01),
@@ -245,6 +246,23 @@ def _tensorflow_settings(generator: NetworkRecord, discriminator: NetworkRecord 
             )
         settings["discriminator"]["minibatch_stddev_group_size"] = group_size
     return _merge(settings), assumed
+
+
+def _number(value: object) -> bool:
+    return type(value) in (int, float) and math.isfinite(value) and value > 0
+
+
+def _count(value: object) -> bool:
+    return type(value) is int and 0 < value < 1 << 20
+
+
+_EXPECTED = {
+    "resample_filter": ("a list of numbers", lambda value: type(value) is list and value and all(map(_number, value))),
+    "conv_clamp": ("a positive number or None", lambda value: value is None or _number(value)),
+    "num_mixed_precision_resolutions": ("a count", lambda value: value == 0 or _count(value)),
+    "mapping_learning_rate_multiplier": ("a positive number", _number),
+    "minibatch_stddev_group_size": ("a count or None", lambda value: value is None or _count(value)),
+}
 
 
 def _pytorch_settings(generator: NetworkRecord, discriminator: NetworkRecord | None) -> tuple[dict, dict]:
@@ -285,8 +303,11 @@ def _merge(settings: Mapping[str, dict]) -> dict[str, Any]:
     for network, own in settings.items():
         others = [other for name, other in settings.items() if name != network]
         for name, value in own.items():
+            expected, accept = _EXPECTED[name]
+            if not accept(value):
+                raise UserError(f"Expected {expected} as the file's {name}. Received: {shown(value)}.")
             agree = all(other.get(name, value) == value for other in others)
-            merged[name if agree else f"{network}_{name}"] = value
+            merged[name if agree else f"{network}_{name}"] = tuple(value) if type(value) is list else value
     return merged
 
 

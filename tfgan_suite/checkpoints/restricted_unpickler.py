@@ -122,9 +122,9 @@ class RestrictedUnpickler:
         start = file.tell()
         size = file.seek(0, io.SEEK_END) - start
         file.seek(start)
-        _check_instructions(file, names)
+        self._file = _BoundedReader(file, start + size)
+        _check_instructions(self._file, names)
         file.seek(start)
-        self._file = file
         self._names = names
         self._resolve_persistent_id = persistent_load
         self._budget_bytes = _MADE_AT_LEAST + _MADE_PER_FILE_BYTE * max(size, data_bytes or 0)
@@ -276,6 +276,20 @@ _ACTIONS: dict[str, Callable[[RestrictedUnpickler], Any]] = {
 }
 
 
+class _BoundedReader:
+    """A file that is not asked for more than it has: what a pickle claims to be long takes no memory."""
+
+    def __init__(self, file: io.BufferedIOBase, end: int):
+        self._file = file
+        self._end = end
+        self.tell, self.readline = file.tell, file.readline
+
+    def read(self, size: int) -> bytes:
+        if size > 255 and size > self._end - self._file.tell():
+            raise EOFError(f"expected {size} bytes, but only {self._end - self._file.tell()} remain")
+        return self._file.read(size)
+
+
 def shown(value: object) -> str:
     """A short text of a value out of a file, whatever its size."""
     return _shorten.repr(value)
@@ -306,7 +320,7 @@ def _damaged(error: Exception) -> UnsafePickleError:
     return UnsafePickleError(f"The pickle is damaged or malformed: {type(error).__name__}: {str(error)[:200]}")
 
 
-def _check_instructions(file: io.BufferedIOBase, names: Mapping[str, object]) -> None:
+def _check_instructions(file: _BoundedReader, names: Mapping[str, object]) -> None:
     """Walks through the pickle without running it."""
     stored = 0
     texts: list[str | None] = []  # The texts pushed last, one after the other: the names of a STACK_GLOBAL.
