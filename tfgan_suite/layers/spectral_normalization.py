@@ -162,7 +162,7 @@ class SpectralConvolution(_SpectralLayer):
             return convolve_transpose(inputs, sum_of_shifts(kernel), output_size, strides=2)
         if inputs.shape[1] % 2 or inputs.shape[2] % 2:
             raise ValueError(f"Expected images of even height and width. Received: {tuple(inputs.shape[1:3])}")
-        return convolve(inputs, sum_of_shifts(0.25 * kernel), strides=2)
+        return convolve(inputs, sum_of_shifts(kernel, factor=0.25), strides=2)
 
     def compute_output_shape(self, input_shape):
         batch_size, height, width, _ = input_shape

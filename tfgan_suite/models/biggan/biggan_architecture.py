@@ -33,6 +33,7 @@ class BlockPlan:
         resample: Whether it doubles (generator) or halves (discriminator) the image.
         attention: Whether self-attention follows it.
         stage: Which stage it belongs to, counted from the input; a stage has `depth` blocks in BigGAN-deep, else one.
+        resolution: The size of the stage's outputs, by which self-attention is placed.
     """
 
     in_channels: int
@@ -40,6 +41,7 @@ class BlockPlan:
     resample: bool
     attention: bool
     stage: int
+    resolution: int
 
 
 def check_architecture(image_shape, variant, depth, attention_resolutions):
@@ -70,10 +72,11 @@ def generator_plan(size, base_channels, variant, depth, attention_resolutions):
     channels = [base_channels * multiplier for multiplier in _GENERATOR_MULTIPLIERS[size]]
     blocks = []
     for stage, (in_channels, out_channels) in enumerate(zip(channels, channels[1:])):
-        attention = 8 * 2**stage in attention_resolutions
+        resolution = 8 * 2**stage
         for _ in range(depth - 1 if variant == "deep" else 0):
-            blocks.append(BlockPlan(in_channels, in_channels, False, False, stage))
-        blocks.append(BlockPlan(in_channels, out_channels, True, attention, stage))
+            blocks.append(BlockPlan(in_channels, in_channels, False, False, stage, resolution))
+        attention = resolution in attention_resolutions
+        blocks.append(BlockPlan(in_channels, out_channels, True, attention, stage, resolution))
     return blocks
 
 
@@ -101,6 +104,7 @@ def discriminator_plan(image_shape, base_channels, variant, depth, attention_res
                     index == 0 and stage < halving_stages,
                     attention and index == num_blocks - 1,
                     stage,
+                    resolution,
                 )
             )
     return blocks

@@ -21,6 +21,11 @@ class _Block(keras.layers.Layer):
         self.norm = norm
         self.seed = seed
 
+    def _build_convolutions(self, *in_channels):
+        """From input channels to `convolve_1`, `convolve_2`, ..."""
+        for index, channels in enumerate(in_channels):
+            getattr(self, f"convolve_{index + 1}").build([None, None, None, channels])
+
     def _convolution(self, filters, kernel_size, index, name, resample=None):
         return SpectralConvolution(
             filters,
@@ -39,6 +44,10 @@ class _ConditionalBlock(_Block):
     def __init__(self, plan, norm, batch_norm, seed, **kwargs):
         super().__init__(plan, norm, seed, **kwargs)
         self.batch_norm = batch_norm
+
+    def _build_normalizations(self, condition_shape, *channels):
+        for index, num_channels in enumerate(channels):
+            getattr(self, f"normalize_{index + 1}").build([None, None, None, num_channels], condition_shape)
 
     def _normalization(self, index):
         return ConditionalBatchNormalization(
@@ -64,6 +73,11 @@ class GeneratorBlock(_ConditionalBlock):
         self.convolve_2 = self._convolution(plan.out_channels, 3, 1, "convolve_2")
         self.shortcut = self._convolution(plan.out_channels, 1, 2, "shortcut")
 
+    def build(self, features_shape, condition_shape):
+        self._build_normalizations(condition_shape, self.plan.in_channels, self.plan.out_channels)
+        self._build_convolutions(self.plan.in_channels, self.plan.out_channels)
+        self.shortcut.build(features_shape)
+
     def call(self, features, condition, training=False):
         hidden = tf.nn.relu(self.normalize_1(features, condition, training=training))
         hidden = self.convolve_1(hidden, training=training)  # [batch, 2 * height, 2 * width, out_channels]
@@ -88,6 +102,11 @@ class DeepGeneratorBlock(_ConditionalBlock):
         self.convolve_2 = self._convolution(width, 3, 1, "convolve_2", resample=up)
         self.convolve_3 = self._convolution(width, 3, 2, "convolve_3")
         self.convolve_4 = self._convolution(plan.out_channels, 1, 3, "convolve_4")
+
+    def build(self, features_shape, condition_shape):
+        width = self.plan.in_channels // 4
+        self._build_normalizations(condition_shape, self.plan.in_channels, width, width, width)
+        self._build_convolutions(self.plan.in_channels, width, width, width)
 
     def call(self, features, condition, training=False):
         hidden = tf.nn.relu(self.normalize_1(features, condition, training=training))
@@ -122,6 +141,11 @@ class DiscriminatorBlock(_Block):
         if plan.in_channels != plan.out_channels or (plan.resample and convolve_equal_shortcuts):
             self.shortcut = self._convolution(plan.out_channels, 1, 2, "shortcut")
 
+    def build(self, features_shape):
+        self._build_convolutions(self.plan.in_channels, self.plan.out_channels)
+        if self.shortcut is not None:
+            self.shortcut.build(features_shape)
+
     def call(self, features, training=False):
         hidden = tf.nn.relu(features) if self.activate_first else features
         hidden = tf.nn.relu(self.convolve_1(hidden, training=training))
@@ -148,6 +172,12 @@ class DeepDiscriminatorBlock(_Block):
         self.shortcut = None
         if plan.in_channels != plan.out_channels:
             self.shortcut = self._convolution(plan.out_channels - plan.in_channels, 1, 4, "shortcut")
+
+    def build(self, features_shape):
+        width = self.plan.out_channels // 4
+        self._build_convolutions(self.plan.in_channels, width, width, width)
+        if self.shortcut is not None:
+            self.shortcut.build(features_shape)
 
     def call(self, features, training=False):
         hidden = self.convolve_1(tf.nn.relu(features), training=training)  # [batch, height, width, out_channels / 4]

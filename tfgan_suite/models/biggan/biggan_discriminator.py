@@ -108,6 +108,18 @@ class BigGANDiscriminator(keras.Model):
             **kwargs,
         )
 
+    def build(self, images_shape=None, labels_shape=None):
+        """Makes the weights. The shapes are known, so that no call is needed for it."""
+        if self.variant == "deep":
+            self.input_convolution.build([None, *self.image_shape])
+        attentions = iter(self.attentions)
+        for plan, block in zip(self.plan, self.blocks):
+            block.build([None, None, None, plan.in_channels])
+            if plan.attention:
+                next(attentions).build([None, None, None, plan.out_channels])
+        self.linear.build([None, self.plan[-1].out_channels])
+        self.class_vectors.build([None])
+
     def call(self, images, labels, training=False):
         features = tf.cast(images, self.compute_dtype)
         if self.variant == "deep":

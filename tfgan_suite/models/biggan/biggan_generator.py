@@ -151,6 +151,24 @@ class BigGANGenerator(keras.Model):
             self.image_shape[-1], seed=seed + 2, dtype=self.dtype_policy, name="output_convolution", **norm
         )
 
+    def build(self, latents_shape=None, labels_shape=None):
+        """Makes the weights. The shapes are known, so that no call is needed for it."""
+        class_size = self.num_classes if self.shared_size is None else self.shared_size
+        parts = len(self.plan) + 1 if self._splits_latents else 1
+        part_size = self.latent_size // parts
+        everything = self.hierarchical and not self._splits_latents
+        self.linear.build([None, class_size + part_size if everything else part_size])
+        if self.shared_size is not None:
+            self.shared_embedding.build([None])
+        attentions = iter(self.attentions)
+        for plan, block in zip(self.plan, self.blocks):
+            condition_size = class_size + (part_size if self.hierarchical else 0)
+            block.build([None, None, None, plan.in_channels], [None, condition_size])
+            if plan.attention:
+                next(attentions).build([None, None, None, plan.out_channels])
+        for layer in (self.output_normalization, self.output_convolution):
+            layer.build([None, None, None, self.plan[-1].out_channels])
+
     def embed(self, labels):
         """The classes' vectors: integers `[batch]` to float32 `[batch, shared_size]`, or one-hot without a shared
         embedding. Between classes is where a weighted mean of them is."""
