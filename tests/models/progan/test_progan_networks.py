@@ -159,6 +159,28 @@ def test_a_fade_that_moves_is_not_traced_again():
     assert scores.experimental_get_tracing_count() == 1
 
 
+def test_a_fade_that_moves_has_second_derivatives():
+    """As a gradient penalty within a phase takes them."""
+    discriminator = small_discriminator()
+    images = some_images(8)
+    fade = tf.Variable(0.0)
+
+    def gradients(fade):
+        with tf.GradientTape() as outer:
+            with tf.GradientTape() as inner:
+                inner.watch(images)
+                logits = discriminator.score_at(images, 1, fade)[0]
+            penalty = tf.reduce_sum(tf.square(inner.gradient(logits, images)))
+        kernels = [discriminator.from_rgb[1].kernel.value, discriminator.from_rgb[2].kernel.value]
+        return outer.gradient(penalty, kernels)
+
+    compiled = tf.function(lambda: gradients(fade))
+    for value in (0.25, 0.75):
+        fade.assign(value)
+        for one, other in zip(compiled(), gradients(value)):
+            assert np.linalg.norm(other) > 1e-3 and np.linalg.norm(one - other) < 1e-4 * np.linalg.norm(other)
+
+
 def test_gradient_norms_at_a_levels_own_size():
     """A pixel of level L stands for 4^L of the full size's, so that norms of gradients there are 2^L times as large."""
     discriminator = small_discriminator()

@@ -39,7 +39,8 @@ class ProGANDiscriminator(keras.Model):
     Call: images float32 `[batch, size, size, channels]` in [-1, 1], level_of_detail, to logits float32 `[batch]`. Labels
     are taken and not used, as the class is a guess here; `score` gives the guesses too. A level of detail of 1.25 is
     level 1 with a quarter of level 2 blended in. It may be a number, or a scalar tensor or variable, for which one graph
-    serves all levels.
+    serves all levels; in a graph such a call can be differentiated once, so gradient penalties take a number, or
+    `score_at`, whose `fade` may be a tensor there too.
 
     Example:
 
