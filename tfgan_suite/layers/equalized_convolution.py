@@ -79,11 +79,12 @@ class EqualizedConvolution(keras.layers.Layer):
         channels = [input_shape[-1], self.filters]
         self.kernel = self.add_weight(
             name="kernel",
+            autocast=False,
             shape=[self.kernel_size, self.kernel_size, *(channels[::-1] if self.resampling == "up" else channels)],
             initializer=keras.initializers.RandomNormal(stddev=1.0, seed=self.seed),
         )
         if self.use_bias:
-            self.bias = self.add_weight(name="bias", shape=[self.filters], initializer="zeros")
+            self.bias = self.add_weight(name="bias", autocast=False, shape=[self.filters], initializer="zeros")
         self.scale = self.gain * (self.kernel_size**2 * input_shape[-1]) ** -0.5
 
     def call(self, inputs):

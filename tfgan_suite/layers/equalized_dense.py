@@ -61,13 +61,14 @@ class EqualizedDense(keras.layers.Layer):
     def build(self, input_shape):
         self.kernel = self.add_weight(
             name="kernel",
+            autocast=False,
             shape=[input_shape[-1], self.units],
             initializer=keras.initializers.RandomNormal(stddev=1.0 / self.learning_rate_multiplier, seed=self.seed),
         )
         if self.use_bias:
             initial = self.bias_initial / self.learning_rate_multiplier
             self.bias = self.add_weight(
-                name="bias", shape=[self.units], initializer=keras.initializers.Constant(initial)
+                name="bias", autocast=False, shape=[self.units], initializer=keras.initializers.Constant(initial)
             )
         self.scale = self.gain * self.learning_rate_multiplier * input_shape[-1] ** -0.5
 

@@ -97,7 +97,7 @@ class StyleGAN2DiscriminatorBlock(keras.layers.Layer):
         """
         if self.from_rgb is not None:
             from_image = self.from_rgb(images)
-            features = from_image if features is None else features + from_image
+            features = from_image if features is None else from_image + keras.ops.cast(features, self.compute_dtype)
             images = resample(images, self.resample_filter, down=2) if self.passes_image else None
         outputs = self.convolution_down(self.convolution(features))
         if self.shortcut is not None:

@@ -92,7 +92,12 @@ class StyleGAN2Mapping(keras.layers.Layer):
         if self.track_average:
             # A mean over replicas: each sees its own share of the batch.
             self.w_average = self.add_weight(
-                name="w_average", shape=[self.w_size], initializer="zeros", trainable=False, aggregation="mean"
+                name="w_average",
+                autocast=False,
+                shape=[self.w_size],
+                initializer="zeros",
+                trainable=False,
+                aggregation="mean",
             )
 
     def call(self, latents, labels=None):

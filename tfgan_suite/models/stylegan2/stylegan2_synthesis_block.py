@@ -86,6 +86,7 @@ class StyleGAN2SynthesisBlock(keras.layers.Layer):
         if self.in_channels is None:
             self.constant = self.add_weight(
                 name="constant",
+                autocast=False,
                 shape=[*self.size, self.channels],
                 initializer=keras.initializers.RandomNormal(stddev=1.0, seed=self.seed),
             )
