@@ -86,6 +86,8 @@ def test_no_dense_layer():
     model = keras.Sequential([keras.Input([2, 2, 3]), keras.layers.Conv2D(3, 1)])
     with pytest.raises(UserError, match="Sequential has neither"):
         first_dense_kernel(model, 4)
+    with pytest.raises(UserError, match="not an exported model"):
+        first_dense_kernel(keras.Sequential(), 4)
 
 
 def test_move_and_file(space, tmp_path):

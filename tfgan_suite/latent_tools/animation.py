@@ -36,7 +36,8 @@ def closed_path(points, steps_per_point, keep_length=False):
 
     Example: four points around the origin give a round.
 
-    >>> np.round(closed_path([[1, 0], [0, 1], [-1, 0], [0, -1]], 2, keep_length=True)[:3], 2).tolist()
+    >>> path = closed_path([[1, 0], [0, 1], [-1, 0], [0, -1]], 2, keep_length=True)
+    >>> np.round(path[:3].astype(float), 2).tolist()
     [[1.0, 0.0], [0.71, 0.71], [0.0, 1.0]]
     """
     points = np.asarray(points, np.float64)

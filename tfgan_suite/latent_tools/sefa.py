@@ -128,6 +128,11 @@ def first_dense_kernel(generator, latent_size):
 
     Rows for classes, which come after the latents, are left out. Latents that the layer does not see get rows of zeros.
     """
+    if not generator.weights:
+        raise UserError(
+            f"{type(generator).__name__} shows no weights to find directions in: expected a run or a .keras file, not an "
+            "exported model."
+        )
     for variable in generator.weights:
         if variable.name == "kernel" and len(variable.shape) == 2:
             kernel = np.asarray(variable)[:latent_size]
