@@ -90,6 +90,20 @@ def test_starts_at_unit_variance(case):
     assert not np.array_equal(kernel, np.asarray(other.kernel))
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_kernels_are_summed_in_float32(case):
+    """Also within a model of mixed precision, whose casting of weights would reach them."""
+
+    class Wrapper(keras.layers.Layer):
+        def call(self, inputs):
+            return layer(inputs)
+
+    layer = CASES[case][0](5, dtype="mixed_bfloat16")
+    images = images_of(8, 3)
+    np.testing.assert_array_equal(Wrapper(dtype="mixed_bfloat16")(images), layer(images))
+    assert layer.kernel.value.dtype == tf.float32
+
+
 def test_refuses_what_it_cannot_do():
     with pytest.raises(ValueError, match="odd kernel_size.*kernel_size=4"):
         FusedUpscaleConvolution(3, kernel_size=4)

@@ -29,10 +29,11 @@ class _FusedConvolution(keras.layers.Layer):
         in_channels = input_shape[-1]
         self.kernel = self.add_weight(
             name="kernel",
+            autocast=False,
             shape=[self.kernel_size, self.kernel_size, *self._kernel_channels(in_channels)],
             initializer=keras.initializers.RandomNormal(stddev=1.0, seed=self.seed),
         )
-        self.bias = self.add_weight(name="bias", shape=[self.filters], initializer="zeros")
+        self.bias = self.add_weight(name="bias", autocast=False, shape=[self.filters], initializer="zeros")
         self.scale = self.gain * (self.kernel_size**2 * in_channels) ** -0.5
 
     def _finish(self, outputs):

@@ -119,7 +119,7 @@ class ProGANGenerator(keras.Model):
             return
         channels = self.channels_at(4)
         # The dense layer's outputs are 16 pixels, and one bias serves them all.
-        self.dense_bias = self.add_weight(name="4x4_dense_bias", shape=[channels], initializer="zeros")
+        self.dense_bias = self.add_weight(name="4x4_dense_bias", autocast=False, shape=[channels], initializer="zeros")
         self.dense.build([None, self.latent_size + (self.num_classes or 0)])
         self.convolution.build([None, 4, 4, channels])
         for level, to_rgb in enumerate(self.to_rgb):
