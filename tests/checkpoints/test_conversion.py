@@ -149,6 +149,7 @@ def test_counting_leaves_a_frozen_network_frozen(conversion):
 
 def test_licence_and_source_go_to_the_export(converted, monkeypatch):
     received = []
+    monkeypatch.setattr(runs, "load_model", lambda path: None)
     monkeypatch.setattr(
         "tfgan_suite.export.export_saved_model", lambda model, path, **options: received.append(options)
     )
@@ -231,6 +232,15 @@ def test_command(tmp_path, source, conversion, capsys):
     assert code == 0 and not errors and f"tfgan-suite sample {tmp_path / 'out'}" in output
     manifest = find_manifest(tmp_path / "out")
     assert manifest["licence"] == "CC0" and manifest["architecture"]["generator"]["conv_clamp"] == 256
+
+
+@pytest.mark.parametrize("converted", ["pytorch"], indirect=True)
+def test_exported_model_has_a_card_with_the_licence(tmp_path, converted, capsys):
+    code, _, errors = run(capsys, "export", converted[1], tmp_path / "faces")
+    assert code == 0 and not errors
+    card = json.loads((tmp_path / "faces/1/assets.extra/model_card.json").read_text())
+    assert card["licence"] == NVIDIA_LICENCE and file_sha256(converted[0]) in card["description"]
+    assert NVIDIA_LICENCE in (tmp_path / "faces/1/assets.extra/model_card.md").read_text()
 
 
 @pytest.mark.parametrize(
