@@ -9,7 +9,15 @@ from PIL import Image
 from tests.latent_tools.conftest import make_stylegan2
 from tests.latent_tools.test_style_mixing import cell
 from tfgan_suite import cli
-from tfgan_suite.latent_tools import StyleSpace, find_directions, interpolate_styles, loop_frames, mix_styles
+from tfgan_suite.latent_tools import (
+    StyleSpace,
+    class_centers,
+    find_directions,
+    interpolate_styles,
+    loop_frames,
+    mix_styles,
+    truncate,
+)
 from tfgan_suite.latent_tools.pictures import read_image
 from tfgan_suite.models.dcgan.dcgan import DCGAN
 from tfgan_suite.randomness import fold
@@ -147,6 +155,15 @@ def test_sample_truncation_sweep(kind, request, tmp_path, capsys):
     np.testing.assert_array_equal(cell(grid, 0, 0, size), cell(grid, 1, 0, size))  # The average picture.
 
 
+def test_sample_truncates_towards_classes(gan, model_path, tmp_path, capsys):
+    options = ["--class-truncation", "--truncation", 0.4, "--count", 3, "--output", tmp_path / "typical.png"]
+    assert run(capsys, "sample", model_path, *options)[0] == 0
+    space, labels = StyleSpace(gan), np.arange(3)
+    ws = truncate(space.sample(3, labels=labels), class_centers(space)[labels], 0.4)
+    for column, image in enumerate(space.synthesize(ws)):
+        assert np.abs(cell(read_png(tmp_path / "typical.png"), 0, column).astype(int) - image).max() <= 1
+
+
 def test_reading_a_picture(tmp_path):
     array = np.zeros([10, 30, 3], np.uint8)
     array[:, 10:20] = [255, 128, 0]
@@ -163,6 +180,7 @@ MISTAKES = [
     (["project", "{dcgan}", "{picture}"], ["DCGAN has no W space"]),
     (["directions", "{dcgan}", "--layers", "coarse"], ["DCGAN has no W space", "Leave layers out"]),
     (["sample", "{dcgan}", "--interpolate", "3", "--in-w"], ["DCGAN has no W space"]),
+    (["sample", "{dcgan}", "--class-truncation"], ["DCGAN has no W space"]),
     (["sample", "{dcgan}", "--truncation-sweep", "1"], ["at least 2 steps"]),
     (["mix", "{model}", "--layers", "corse"], ["'corse'", "Did you mean 'coarse'?"]),
     (["mix", "{model}", "--layers", "0-9"], ["from 0 to 5"]),

@@ -10,6 +10,7 @@ from tfgan_suite.errors import UserError
 from tfgan_suite.image_range import to_uint8
 from tfgan_suite.latent_tools.interpolation import interpolate_styles
 from tfgan_suite.latent_tools.style_space import StyleSpace
+from tfgan_suite.latent_tools.truncation import class_centers
 from tfgan_suite.randomness import fold
 
 MAX_COLUMNS = 16
@@ -104,6 +105,19 @@ def sweep_truncation(model, rows, steps, labels=None, seed=0):
     return images.reshape([-1, *images.shape[2:]])
 
 
+def truncate_towards_classes(model, seed=0):
+    """Makes truncation lead towards the mean style of each class instead of the mean of all, from now on.
+
+    Args:
+        model: A conditional model with a W space, which has not generated yet.
+        seed: Of the latents whose styles are averaged.
+
+    Raises:
+        UserError: No W space, or no classes.
+    """
+    model.ema_generator.mapping.class_averages = class_centers(StyleSpace(model), seed=seed)
+
+
 def write_samples(
     model,
     path,
@@ -117,6 +131,7 @@ def write_samples(
     interpolate=None,
     interpolate_in_w=False,
     sweep=None,
+    class_truncation=False,
     separate_dir=None,
 ):
     """Writes a grid of generated images as PNG.
@@ -133,6 +148,7 @@ def write_samples(
         interpolate: Images of a row that leads from one image to another, instead of single samples.
         interpolate_in_w: Whether these rows are straight in W, for a model that has it.
         sweep: Images of a row in which truncation goes from 0 to 1, instead of single samples.
+        class_truncation: Whether truncation leads to the mean of each class, as in `truncate_towards_classes`.
         separate_dir: Where to write each image to a file of its own as well.
 
     Returns:
@@ -144,6 +160,8 @@ def write_samples(
     path = Path(path)
     if path.suffix.lower() != ".png":
         raise UserError(f"Expected an output file NAME.png. Received: {str(path)!r}")
+    if class_truncation:
+        truncate_towards_classes(model)
     if interpolate:
         columns = interpolate
         rows = count or class_columns(model)

@@ -44,6 +44,11 @@ def add_parser(subparsers):
         metavar="STEPS",
         help="rows lead from truncation 0, the average picture, to 1",
     )
+    parser.add_argument(
+        "--class-truncation",
+        action="store_true",
+        help="truncate towards the mean of each class, not of all (StyleGAN2 with classes)",
+    )
     parser.add_argument("--separate", metavar="DIR", help="also write each image to its own file")
     return parser
 
@@ -63,6 +68,7 @@ def run(args):
         interpolate=args.interpolate,
         interpolate_in_w=args.in_w,
         sweep=args.truncation_sweep,
+        class_truncation=args.class_truncation,
         separate_dir=args.separate,
     )
     print(f"{paths[0]}" + (f" and {len(paths) - 1:,} files in {args.separate}" if args.separate else ""))
