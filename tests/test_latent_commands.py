@@ -113,7 +113,7 @@ def test_directions_among_latents(dcgan_path, tmp_path, capsys):
 
 
 def test_project(gan, model_path, tmp_path, capsys):
-    pytest.importorskip("stlpips_pytorch", reason="Needs the extra [features].")
+    pytest.importorskip("stlpips_pytorch", reason="Needs the extra [lpips].")
     target = gan.generate(1, labels=[1], seed=7)[0]
     Image.fromarray(target).save(tmp_path / "target.png")
     options = ["--steps", 3, "--label", 1, "--space", "w+", "--output", tmp_path / "found.png"]
@@ -205,7 +205,7 @@ MISTAKES = [
 @pytest.mark.parametrize("argv, expected", MISTAKES, ids=lambda value: "-".join(value).replace("/", "_"))
 def test_mistake_gets_one_line(argv, expected, model_path, dcgan_path, tmp_path, capsys, monkeypatch):
     if argv[0] == "project" and importlib.util.find_spec("stlpips_pytorch") is None:
-        pytest.skip("Needs the extra [features].")
+        pytest.skip("Needs the extra [lpips].")
     picture = model_path.with_name("picture.png")
     Image.new("RGB", (16, 16)).save(picture)
     monkeypatch.chdir(tmp_path)

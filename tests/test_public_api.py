@@ -56,7 +56,7 @@ PUBLIC = [
     "penalties",
     "serving",
 ]
-MODULES = ["callbacks", "latents", "layers", "losses", "metrics", "penalties", "serving"]
+MODULES = ["augment", "callbacks", "checkpoints", "latent_tools", "latents", "layers", "losses", "metrics", "penalties", "serving"]
 # Names of the package itself whose use is plain from a line, or which are there to be subclassed or caught.
 WITHOUT_EXAMPLE = {
     "ExponentialMovingAverage",

@@ -11,7 +11,7 @@ from tfgan_suite.metrics import LPIPS
 
 needs_weights = pytest.mark.skipif(
     importlib.util.find_spec("stlpips_pytorch") is None,
-    reason='The weights are not installed: pip install "tfgan-suite[features]"',
+    reason='The weights are not installed: pip install "tfgan-suite[lpips]"',
 )
 
 

@@ -14,7 +14,7 @@ from tfgan_suite.metrics.features.package_weights import find_package_file, read
 PHOTOGRAPHS = Path(__file__).parent / "features"
 needs_weights = pytest.mark.skipif(
     importlib.util.find_spec("stlpips_pytorch") is None,
-    reason='The weights are not installed: pip install "tfgan-suite[features]"',
+    reason='The weights are not installed: pip install "tfgan-suite[lpips]"',
 )
 
 
@@ -50,7 +50,7 @@ def test_equals_the_authors_network(name):
 @needs_weights
 def test_first_map_equals_the_formula():
     """Scaling, first convolution, blur, ReLU, unit length and channel weights in NumPy, float64."""
-    path = find_package_file("stlpips_pytorch", shift_tolerant_lpips._FILE, "features", "This test")
+    path = find_package_file("stlpips_pytorch", shift_tolerant_lpips._FILE, "lpips", "This test")
     weights, _ = read_checked_weights(path, shift_tolerant_lpips.WEIGHTS_SHA256)
     images = np.random.default_rng(1).uniform(-1, 1, [64, 64, 3])
     scaled = (images - weights["scaling_layer.shift"].reshape(3)) / weights["scaling_layer.scale"].reshape(3)

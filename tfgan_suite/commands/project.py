@@ -8,7 +8,7 @@ def add_parser(subparsers):
         "project",
         help="find a given picture in a model (StyleGAN2)",
         description="Searches for the styles of a picture, which is cropped to the model's shape and resized. Writes the "
-        "picture and what was found side by side, and the styles beside it as .npz. Needs the extra [features].",
+        "picture and what was found side by side, and the styles beside it as .npz. Needs the extra [lpips].",
         epilog=arguments.examples(
             "tfgan-suite project runs/avatars portrait.png",
             "tfgan-suite project runs/avatars portrait.png --space w+ --steps 500 --output found.png",

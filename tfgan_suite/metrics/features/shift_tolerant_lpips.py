@@ -40,7 +40,7 @@ def load_shift_tolerant_lpips(weights_path: str | Path | None = None) -> tuple[k
         UserError: The file is not the expected one or does not hold the network's weights.
     """
     if weights_path is None:
-        path = find_package_file(_PACKAGE, _FILE, "features", "The perceptual distance LPIPS")
+        path = find_package_file(_PACKAGE, _FILE, "lpips", "The perceptual distance LPIPS")
         weights, sha256 = read_checked_weights(path, WEIGHTS_SHA256)
     else:
         weights, sha256 = read_checked_weights(weights_path, None)
