@@ -106,10 +106,11 @@ def _lattice_positions(positions, height, width):
     return rows, columns
 
 
+@tf.function(jit_compile=True)  # In a CPU's graph, too: it takes less than half the time, since nothing is stored.
 def _interpolate(images, rows, columns):
     """Bilinear interpolation of periodic images at float positions, `[batch, *positions, channels]`.
 
-    Four gathers, one for each neighbour: on a CPU that is faster, with its gradients, than one of all neighbours.
+    Four gathers, one for each neighbour: that is faster, with its gradients, than one of all neighbours.
     """
     batch_size = tf.shape(images)[0]
     _, height, width, channels = images.shape
