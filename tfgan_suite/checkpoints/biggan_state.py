@@ -312,9 +312,12 @@ def _generator_config(state):
         "shared_size": shared_size,
         "hierarchical": hierarchical,
         "attention_resolutions": tuple(block.resolution for i, block in enumerate(plan) if (i, 1) in attentions),
-        "variant": variant,
-        "depth": depth,
+        **_variant_config(variant, depth),
     }
+
+
+def _variant_config(variant, depth):
+    return {"variant": "deep", "depth": depth} if variant == "deep" else {"variant": variant}
 
 
 def _conditions(state, variant, num_blocks):
@@ -370,6 +373,7 @@ def _discriminator_config(state):
     size, base_channels, depth, plan = _find_plan(widths, make_plan, variant)
     last_of_stage = {(block.stage, depth): block.resolution for block in plan}
     equal = [block.stage for block in plan if block.resample and block.in_channels == block.out_channels]
+    convolved = [stage for stage in equal if f"blocks.{stage}.0.conv_sc.weight" in state]
     return {
         "image_shape": (size, size, channels),
         "num_classes": state["embed.weight"].shape[0],
@@ -377,7 +381,6 @@ def _discriminator_config(state):
         "attention_resolutions": tuple(
             sorted({resolution for place, resolution in last_of_stage.items() if place in attentions}, reverse=True)
         ),
-        "variant": variant,
-        "depth": depth,
-        "convolve_equal_shortcuts": not equal or any(f"blocks.{stage}.0.conv_sc.weight" in state for stage in equal),
+        **_variant_config(variant, depth),
+        "convolve_equal_shortcuts": variant == "deep" or not equal or bool(convolved),
     }

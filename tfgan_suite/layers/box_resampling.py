@@ -6,6 +6,8 @@ They are written as each other's derivatives. TensorFlow's own gradient of a res
 import tensorflow as tf
 
 
+# AutoGraph would look through the derivative's decorator and call what is within.
+@tf.autograph.experimental.do_not_convert
 @tf.custom_gradient
 def repeat_pixels(images):
     """Doubles height and width by nearest neighbours.
@@ -28,6 +30,7 @@ def repeat_pixels(images):
     return outputs, lambda upstream: 4.0 * average_pixels(upstream)
 
 
+@tf.autograph.experimental.do_not_convert
 @tf.custom_gradient
 def average_pixels(images):
     """Halves height and width, which must be even, by averages of 2x2 pixels.

@@ -72,15 +72,20 @@ class _SpectralLayer(keras.layers.Layer):
 
     def spectral_norm(self, training=False):
         """The estimate of the kernel's largest singular value, float32 scalar; in training mode `u` moves on."""
-        matrix = self._matrix(tf.convert_to_tensor(self.kernel))
+        matrix = self._matrix(tf.convert_to_tensor(self.kernel))  # [inputs, outputs]
         constant = tf.stop_gradient(matrix)
-        v = _unit(tf.linalg.matvec(constant, tf.convert_to_tensor(self.u)), self.epsilon)  # [inputs]
-        u = _unit(tf.linalg.matvec(constant, v, transpose_a=True), self.epsilon)  # [outputs]
-        sigma = tf.tensordot(v, tf.linalg.matvec(matrix, u), 1)
+        u = tf.convert_to_tensor(self.u)[None]  # [1, outputs]
+        v = self._unit(tf.matmul(u, constant, transpose_b=True))  # [1, inputs]
+        u = self._unit(tf.matmul(v, constant))
+        sigma = tf.reduce_sum(tf.matmul(v, matrix) * u)
         if training and self.trainable:
-            self.u.assign(u)
+            self.u.assign(u[0])
             self.sigma.assign(tf.stop_gradient(sigma))
         return sigma
+
+    def _unit(self, vector):
+        """`vector / max(||vector||, epsilon)`."""
+        return tf.math.l2_normalize(vector, epsilon=self.epsilon**2)
 
     def normalized_kernel(self, training=False):
         """`kernel / sigma`, float32. See `spectral_norm`."""
@@ -93,10 +98,6 @@ class _SpectralLayer(keras.layers.Layer):
             "initializer": self.initializer,
             "seed": self.seed,
         }
-
-
-def _unit(vector, epsilon):
-    return vector / tf.maximum(tf.norm(vector), epsilon)
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")

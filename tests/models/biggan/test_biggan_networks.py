@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.test_case import assert_same_weights
+from tests.test_case import assert_same_weights, run_replica_test
 from tfgan_suite.gan import GAN
 from tfgan_suite.losses import Hinge
 from tfgan_suite.models.biggan.biggan_discriminator import BigGANDiscriminator
@@ -71,12 +71,11 @@ def test_discriminators_have_the_published_number_of_parameters(size, config, ex
     assert count_of(BigGANDiscriminator((size, size, 3), **config)) == expected
 
 
-@pytest.mark.parametrize("variant", ["biggan", "deep"])
-@pytest.mark.parametrize("size", [64, 128, 256, 512])
-def test_sizes(size, variant):
-    """All sizes of the tables, at a sixteenth of the narrowest width; 512 without running it."""
-    config = {"num_classes": 3, "base_channels": 4, "variant": variant, "attention_resolutions": (32,)}
-    generator = BigGANGenerator((size, size, 3), latent_size=8 * 9 * 7 * 5, shared_size=4, **config)
+@pytest.mark.parametrize("size, variant", [(64, "deep"), (512, "biggan")])
+def test_shapes(size, variant):
+    """Without running it; the parity tests run the smaller sizes."""
+    config = {"num_classes": 3, "base_channels": 8, "variant": variant, "attention_resolutions": (32,)}
+    generator = BigGANGenerator((size, size, 3), latent_size=16, shared_size=4, **config)
     discriminator = BigGANDiscriminator((size, size, 3), **config)
     with keras.StatelessScope(initialize_variables=False):
         images = generator(keras.Input([generator.latent_size]), keras.Input([], dtype="int32"))
@@ -164,10 +163,8 @@ def test_refuses(config, message):
         BigGANGenerator(**config).build()
 
 
-@pytest.mark.parametrize("variant", ["biggan", "deep"])
+@pytest.mark.parametrize("variant", ["biggan", pytest.param("deep", marks=pytest.mark.slow)])
 def test_two_replicas_equal_one(variant, two_replicas):
-    from tests.test_case import run_replica_test
-
     def make_gan():
         gan = GAN(
             make_generator(variant, latent_size=8),
@@ -183,4 +180,5 @@ def test_two_replicas_equal_one(variant, two_replicas):
         )
         return gan
 
-    run_replica_test(make_gan, two_replicas, batch_size=4, steps=2)
+    # The biases of convolutions before a normalisation have a gradient of zero: what moves them is rounding.
+    run_replica_test(make_gan, two_replicas, batch_size=4, steps=2, tolerance=1e-4)

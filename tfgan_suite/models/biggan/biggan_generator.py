@@ -169,9 +169,15 @@ class BigGANGenerator(keras.Model):
         for layer in (self.output_normalization, self.output_convolution):
             layer.build([None, None, None, self.plan[-1].out_channels])
 
+    def _make_weights(self):
+        """For the methods that may be called before the network is."""
+        if not self.built:
+            self.build()
+
     def embed(self, labels):
         """The classes' vectors: integers `[batch]` to float32 `[batch, shared_size]`, or one-hot without a shared
         embedding. Between classes is where a weighted mean of them is."""
+        self._make_weights()
         labels = tf.cast(labels, tf.int32)
         if self.shared_size is None:
             return tf.one_hot(labels, self.num_classes)
@@ -179,6 +185,7 @@ class BigGANGenerator(keras.Model):
 
     def synthesize(self, latents, class_embeddings, training=False):
         """Images of latents float32 `[batch, latent_size]` and class vectors as `embed` returns them."""
+        self._make_weights()
         inputs, conditions = self._conditions(tf.cast(latents, tf.float32), tf.cast(class_embeddings, tf.float32))
         features = self.linear(inputs, training=training)
         features = tf.reshape(features, [-1, 4, 4, self.plan[0].in_channels])
