@@ -93,11 +93,14 @@ class _Axis:
         after = self.size * self.up + last - self.out_size * self.down - before
         return _Axis(self.out_size, self.kernel[::-1], self.down, self.up, before, after)
 
-    def without_negative_padding(self):
-        """The same for an axis that is not enlarged: what was cut off meets taps of zero."""
-        left, right = max(0, -self.before), max(0, -self.after)
-        kernel = (0.0,) * left + self.kernel + (0.0,) * right
-        return dataclasses.replace(self, kernel=kernel, before=self.before + left, after=self.after + right)
+    @property
+    def cut(self):
+        """`(first, last)`: what negative padding cuts off, in pixels."""
+        return max(0, -self.before), max(0, -self.after)
+
+    @property
+    def margin(self):
+        return [max(0, self.before), max(0, self.after)]
 
     @functools.cache  # noqa: B019, instances are few and small.
     def matrix(self):
@@ -143,31 +146,31 @@ def _banded(inputs, rows, columns):
 def _depthwise(inputs, rows, columns):
     if rows.up > 1:
         return _depthwise_up(inputs, rows, columns)
-    rows, columns = rows.without_negative_padding(), columns.without_negative_padding()
-    strides = [1, rows.down, columns.down, 1]
-    return tf.nn.depthwise_conv2d(inputs, _filters(inputs, rows, columns), strides, _margins(rows, columns))
+    (top, bottom), (left, right) = rows.cut, columns.cut
+    if top or bottom or left or right:
+        inputs = inputs[:, top : rows.size - bottom, left : columns.size - right]
+    margins = [[0, 0], rows.margin, columns.margin, [0, 0]]
+    return tf.nn.depthwise_conv2d(inputs, _filters(inputs, rows, columns), [1, rows.down, columns.down, 1], margins)
 
 
 def _depthwise_up(inputs, rows, columns):
     """As the transpose of a convolution with stride: zeros are neither laid down nor multiplied."""
-    down = rows.down
-    if down > 1:
+    if rows.down > 1:
         raise ValueError("Expected up=1 or down=1 in the depthwise form. Received: up=2, down=2")
-    rows, columns = (axis.adjoint().without_negative_padding() for axis in (rows, columns))
-    return tf.raw_ops.DepthwiseConv2dNativeBackpropInput(
-        input_sizes=tf.stack([tf.shape(inputs)[0], rows.size, columns.size, inputs.shape[3]]),
+    rows, columns = rows.adjoint(), columns.adjoint()
+    height, width = (axis.size - sum(axis.cut) for axis in (rows, columns))
+    outputs = tf.raw_ops.DepthwiseConv2dNativeBackpropInput(
+        input_sizes=tf.stack([tf.shape(inputs)[0], height, width, inputs.shape[3]]),
         filter=_filters(inputs, rows, columns),
         out_backprop=inputs,
         strides=[1, rows.down, columns.down, 1],
         padding="EXPLICIT",
-        explicit_paddings=[extent for margin in _margins(rows, columns) for extent in margin],
+        explicit_paddings=[0, 0, *rows.margin, *columns.margin, 0, 0],
     )
+    # The transpose of cutting off.
+    return tf.pad(outputs, [[0, 0], rows.cut, columns.cut, [0, 0]]) if any(rows.cut + columns.cut) else outputs
 
 
 def _filters(inputs, rows, columns):
     kernel = np.outer(rows.kernel, columns.kernel)[:, :, None, None]
     return tf.constant(np.tile(kernel, [1, 1, inputs.shape[3], 1]), inputs.dtype)  # [taps, taps, channels, 1]
-
-
-def _margins(rows, columns):
-    return [[0, 0], [rows.before, rows.after], [columns.before, columns.after], [0, 0]]
