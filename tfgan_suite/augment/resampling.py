@@ -12,8 +12,7 @@ import tensorflow as tf
 
 from tfgan_suite.augment.wavelets import SYM6
 
-_FILTER = SYM6
-_TAPS = len(_FILTER)
+_TAPS = len(SYM6)
 # Samples that the halved resolution needs beyond twice the size.
 MARGIN = _TAPS - 2
 # Position of input pixel 0 at the double resolution: its largest tap, about which the filter is nearly symmetric.
@@ -106,7 +105,7 @@ def _upsampling(size):
     matrix = np.zeros([2 * pixels, pixels + _TAPS // 2 - 1])
     for output in range(2 * pixels):
         for tap in range(output % 2, _TAPS, 2):
-            matrix[output, (output - tap) // 2 + _TAPS // 2 - 1] = np.sqrt(2.0) * _FILTER[tap]
+            matrix[output, (output - tap) // 2 + _TAPS // 2 - 1] = np.sqrt(2.0) * SYM6[tap]
     starts = np.arange(0, 2 * (size - 1), pixels)
     positions = starts[:, None] + np.arange(matrix.shape[1]) - (_TAPS // 2 - 1)
     return _folded(_AxisFilter(reflect(positions, size), matrix, period(size)), size)
@@ -118,7 +117,7 @@ def _downsampling(size):
     outputs = min(size, _BLOCK)
     matrix = np.zeros([outputs, 2 * outputs + MARGIN])
     for output in range(outputs):
-        matrix[output, 2 * output : 2 * output + _TAPS] = _FILTER / np.sqrt(2.0)
+        matrix[output, 2 * output : 2 * output + _TAPS] = SYM6 / np.sqrt(2.0)
     positions = 2 * np.arange(0, size, outputs)[:, None] + np.arange(matrix.shape[1])
     length = 2 * size + MARGIN
     return _folded(_AxisFilter(np.minimum(positions, length - 1), matrix, size), length)
