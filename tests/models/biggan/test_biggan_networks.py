@@ -174,8 +174,8 @@ def test_two_replicas_equal_one(variant, two_replicas):
             num_classes=5,
         )
         gan.compile(
-            generator_optimizer=keras.optimizers.SGD(0.01),
-            discriminator_optimizer=keras.optimizers.SGD(0.01),
+            generator_optimizer=keras.optimizers.SGD(0.001),
+            discriminator_optimizer=keras.optimizers.SGD(0.001),
             loss=Hinge(),
         )
         return gan

@@ -8,8 +8,14 @@ from tests.models.biggan.golden import FILES, assert_near, assert_near_in_norm, 
 from tfgan_suite.checkpoints.biggan_state import biggan_state
 
 SMALL = ("biggan_32_cls5", "biggandeep_32_cls5")
-# Compiling takes long: the small files, and the others with the slow tests.
+# Compiling takes long, and so do the deeper networks: they are with the slow tests.
+IN_GRAPHS = [pytest.param(name, False) for name in FILES]
 COMPILED = [pytest.param(name, True, marks=[] if name in SMALL else [pytest.mark.slow]) for name in FILES]
+LONG_STEPS = [
+    pytest.param(*case, marks=[pytest.mark.slow])
+    for case in [("biggan_64_cls10", False), ("biggandeep_64_cls10", False), *((name, True) for name in SMALL)]
+]
+STEPS = [*(pytest.param(name, False) for name in (*SMALL, "biggan_32_cls10")), *LONG_STEPS]
 BUFFERS = ("u0", "sv0", "stored_mean", "stored_var")
 
 
@@ -17,7 +23,7 @@ def buffers_of(network):
     return {name: array for name, array in biggan_state(network).items() if name.split(".")[-1] in BUFFERS}
 
 
-@pytest.mark.parametrize("name, compiled", [*((name, False) for name in FILES), *COMPILED])
+@pytest.mark.parametrize("name, compiled", [*IN_GRAPHS, *COMPILED])
 def test_evaluation(name, compiled):
     golden = load(name)
     generator, discriminator, latents, labels, real_images = networks_of(golden)
@@ -57,7 +63,7 @@ def training_step(generator, discriminator, latents, labels, real_images):
     return images, real_loss, fake_loss, generator_loss, *gradients
 
 
-@pytest.mark.parametrize("name, compiled", [*((name, False) for name in FILES), COMPILED[0], *COMPILED[2:]])
+@pytest.mark.parametrize("name, compiled", STEPS)
 def test_a_training_step(name, compiled):
     golden = load(name)
     generator, discriminator, *inputs = networks_of(golden)
