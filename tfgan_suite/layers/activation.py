@@ -24,8 +24,8 @@ def activate(features, activation, clamp=None):
 
     Example:
 
-    >>> activate(tf.constant([-1.0, 5.0]), "leaky_relu", clamp=2.0).numpy().round(1).tolist()
-    [-0.2, 2.0]
+    >>> activate(tf.constant([-5.0, 5.0]), "leaky_relu", clamp=2.0).numpy().tolist()
+    [-1.0, 2.0]
     """
     if activation == "leaky_relu":
         features = _leaky_relu(features)

@@ -13,8 +13,8 @@ class PixelNormalization(keras.layers.Layer):
 
     Example:
 
-    >>> PixelNormalization()(np.array([[3.0, 4.0]], "float32")).numpy().round(3).tolist()
-    [[0.849, 1.131]]
+    >>> PixelNormalization()(np.array([[2.0, -2.0, 2.0, -2.0]], "float32")).numpy().tolist()
+    [[1.0, -1.0, 1.0, -1.0]]
 
     Reference: Karras et al., "Progressive Growing of GANs" (2018), section 4.2.
     """

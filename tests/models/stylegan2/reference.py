@@ -8,6 +8,9 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+# Its threads would wait for work by spinning, beside TensorFlow's.
+torch.set_num_threads(1)
+
 ROOT_2, ROOT_HALF = 2.0**0.5, 0.5**0.5
 
 

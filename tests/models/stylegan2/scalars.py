@@ -22,6 +22,9 @@ def _gradients(tape, loss, network):
 
 
 def _compiled(function, jit_compile):
+    """As a graph, with or without XLA; `None` for operation by operation, the quickest if it runs but once."""
+    if jit_compile is None:
+        return function
     return tf.function(function, jit_compile=jit_compile, autograph=False)
 
 

@@ -132,7 +132,7 @@ def test_path_length(case):
     (slopes,) = torch.autograd.grad(product, ws, create_graph=True)
     expected_lengths = slopes.square().sum(dim=2).mean(dim=1).sqrt()
     loss = 2.0 * (expected_lengths - 0.01 * expected_lengths.mean()).square().mean()
-    lengths, _, gradients = path_length(case["generator"], *floats(case, "latents", "labels"), case["images"])
+    lengths, _, gradients = path_length(case["generator"], *floats(case, "latents", "labels"), case["images"], None)
     assert_close(lengths, expected_lengths.detach().numpy())
     assert_same_gradients(gradients, reference.gradients(loss))
 
@@ -148,7 +148,7 @@ def test_discriminator_loss(case):
     softplus = torch.nn.functional.softplus
     loss = (softplus(-real_logits) + 5.0 * penalties).mean() + softplus(fake_logits).mean()
     received = discriminator_loss(
-        case["discriminator"], case["images"], case["images"][::-1] * 0.7, *floats(case, "labels")
+        case["discriminator"], case["images"], case["images"][::-1] * 0.7, *floats(case, "labels"), None
     )
     for value, expected in zip(received, (real_logits, fake_logits, penalties, loss)):
         assert_close(value, expected.detach().numpy())
@@ -161,7 +161,9 @@ def test_generator_loss(case):
     ws = reference.map(latents, labels)[:, None].expand(-1, case["generator"].num_ws, -1)
     logits = case["discriminator_reference"].discriminate(reference.synthesize(ws), labels)
     loss = torch.nn.functional.softplus(-logits).mean()
-    received, gradients = generator_loss(case["generator"], case["discriminator"], *floats(case, "latents", "labels"))
+    received, gradients = generator_loss(
+        case["generator"], case["discriminator"], *floats(case, "latents", "labels"), None
+    )
     assert_close(received, loss.detach().numpy())
     assert_same_gradients(gradients, reference.gradients(loss))
 
