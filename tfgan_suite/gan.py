@@ -63,7 +63,8 @@ class GAN(AdversarialModel):
     def compute_discriminator_loss(self, discriminate, real_images, fake_images, real_labels, fake_labels):
         """Per-example loss, logits of real images and logits of fakes, each float32 `[batch]`.
 
-        `discriminate` is the hook of that name in training mode, seen through the augmentation.
+        `discriminate` is the hook of that name in training mode, seen through the augmentation. A discriminator that
+        says more is asked by `discriminate(images, labels, score)`, with a function that is called as the hook is.
         """
         real_logits = discriminate(real_images, real_labels)
         fake_logits = discriminate(fake_images, fake_labels)
@@ -198,8 +199,8 @@ class GAN(AdversarialModel):
         latents, fake_labels = self._draw(tf.shape(real_images)[0], seed)
         fake_images = self(latents, fake_labels, training=False)
 
-        def discriminate(images, labels):
-            return self.discriminate(images, labels, training=False)
+        def discriminate(images, labels, score=self.discriminate):
+            return score(images, labels, training=False)
 
         losses, real_logits, fake_logits = self.compute_discriminator_loss(
             discriminate, real_images, fake_images, real_labels, fake_labels
@@ -215,15 +216,16 @@ class GAN(AdversarialModel):
 
     # === Parts of the step ===
 
-    def _unpack(self, data):
+    def _unpack(self, data, image_shape=None):
+        expected_shape = image_shape or self.image_shape
         images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
         if not images.dtype.is_floating:
             raise ValueError(
                 f"Expected float images in [-1, 1]. Received: dtype={images.dtype.name}. "
                 "tfgan_suite.load_dataset yields such images; for your own uint8 use tfgan_suite.to_float(images)."
             )
-        if tuple(images.shape[1:]) != self.image_shape:
-            raise ValueError(f"Expected images of shape {self.image_shape}. Received: {tuple(images.shape[1:])}")
+        if tuple(images.shape[1:]) != expected_shape:
+            raise ValueError(f"Expected images of shape {expected_shape}. Received: {tuple(images.shape[1:])}")
         if self.num_classes is None:
             return images, None
         if labels is None:
@@ -250,10 +252,10 @@ class GAN(AdversarialModel):
     def _training_discriminate(self, seed):
         """The discriminator in training mode, seen through the augmentation."""
 
-        def discriminate(images, labels):
+        def discriminate(images, labels, score=self.discriminate):
             if self.augmentation is not None:
                 images = self.augmentation(images, fold(seed, "augmentation"))
-            return self.discriminate(images, labels, training=True)
+            return score(images, labels, training=True)
 
         return discriminate
 
