@@ -15,7 +15,7 @@ import tfgan_suite as tg
 from tests.prepared_set import write_prepared_set
 from tests.test_case import assert_same_weights
 from tfgan_suite.config import TrainConfig
-from tfgan_suite.training import _segments, all_presets, resolve, train
+from tfgan_suite.training import all_presets, resolve, train
 
 MODEL = {"base_channels": 4, "kernel_size": 4}
 
@@ -222,17 +222,6 @@ def test_plain_fit_goes_on_exactly(finished, data_dir, tmp_path):
             verbose=0,
         )
     assert_same_weights(gan, finished.model)
-
-
-def test_segments():
-    class recipe:
-        steps_per_tick, total_ticks = 10, 4
-
-    assert list(_segments(0, recipe)) == [(0, 4, 10)]
-    assert list(_segments(20, recipe)) == [(2, 4, 10)]
-    assert list(_segments(13, recipe)) == [(1, 2, 7), (2, 4, 10)]
-    assert list(_segments(35, recipe)) == [(3, 4, 5)]
-    assert list(_segments(40, recipe)) == []
 
 
 def test_resolve_fills_in(data_dir):

@@ -50,6 +50,17 @@ class GenerativeModel(keras.Model):
             return None
         return categorical(self.label_weights or [1.0] * self.num_classes, batch_size, seed)
 
+    def training_phases(self, total_images=None, batch_size=None):
+        """The stretches in which `tfgan_suite.train` trains, a list of `TrainingPhase`; `None` for a single one.
+
+        For a model whose training changes on the way, such as one that grows. `total_images` and `batch_size` are
+        what the run was asked for, `None` if it was not.
+        """
+        return None
+
+    def begin_phase(self, phase):
+        """Called before each `fit` of a phase, on a compiled model, after a restart as well. Most have nothing to do."""
+
     def generate_images(self, count, seed, labels=None, truncation=1.0):
         """Generates images inside a graph: what `generate`, the callbacks and the exported model all call.
 

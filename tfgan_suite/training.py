@@ -18,6 +18,7 @@ from tfgan_suite.data.dataset_info import DatasetInfo
 from tfgan_suite.data.loader import load_dataset
 from tfgan_suite.errors import UserError, unknown_name
 from tfgan_suite.files import write_atomically
+from tfgan_suite.training_phase import TrainingPhase, fit_calls, plan_ticks
 
 # What a bare model name means, where its preset does not say.
 _DEFAULT_TRAINING = {"batch_size": 64, "total_images": 300_000}
@@ -138,6 +139,15 @@ def resolve(config, info):
     )
 
 
+def plan_run(model, config, recipe):
+    """All ticks of a run from its start, a list of `Tick`: of the model's own phases, or of one with even ticks."""
+    phases = model.training_phases(config.total_images, config.batch_size)
+    if phases is None:
+        whole = TrainingPhase(first_image=0, end_image=recipe.total_images, batch_size=recipe.batch_size)
+        return plan_ticks([whole], recipe.steps_per_tick * recipe.batch_size)
+    return plan_ticks(phases, config.images_per_tick or phases[-1].end_image // 50)
+
+
 def compile_choices(config):
     """Arguments of `compile` that a `TrainConfig` says."""
     choices = {"steps_per_execution": config.steps_per_execution, "jit_compile": config.jit_compile}
@@ -185,29 +195,32 @@ def train(config, progress=True):
     model.compile(**compile_choices(config))
     images_seen = resume(model, run_dir)
 
+    ticks = plan_run(model, config, recipe)
     callbacks = default_callbacks(
         run_dir,
-        total_images=recipe.total_images if progress else None,
+        total_images=ticks[-1].end_image if progress else None,
         score=_score_function(config) if config.score_every_ticks > 0 else None,
         score_every_ticks=config.score_every_ticks,
         keep_checkpoints=config.keep_checkpoints,
         hyperparameters={**dataclasses.asdict(config), "batch_size": recipe.batch_size},
         seed=config.seed,
     )
-    for first_tick, end_tick, steps in _segments(images_seen // recipe.batch_size, recipe):
+    for call in fit_calls(ticks, images_seen):
+        model.begin_phase(call.phase)
         _, dataset = load_dataset(
             config.data_dir,
             "train",
-            recipe.batch_size,
+            call.phase.batch_size,
+            image_size=call.phase.size,
             seed=config.seed,
             start_image=int(np.asarray(model.images_seen)),
             horizontal_flip=config.horizontal_flip,
         )
         model.fit(
             dataset,
-            initial_epoch=first_tick,
-            epochs=end_tick,
-            steps_per_epoch=steps,
+            initial_epoch=call.first_tick,
+            epochs=call.end_tick,
+            steps_per_epoch=call.steps,
             callbacks=callbacks,
             shuffle=False,  # The data set is shuffled by its own seed; Keras would warn that it cannot.
             verbose=0,
@@ -216,16 +229,6 @@ def train(config, progress=True):
     scores = _evaluate(model, config, progress) if config.score_every_ticks >= 0 else None
 
     return TrainResult(model, read_history(run_dir / "history.jsonl"), scores, run_dir)
-
-
-def _segments(steps_done, recipe):
-    """Calls of fit that are left, as (first tick, tick after the last, steps per tick): the rest of a tick, then ticks."""
-    tick, done_in_tick = divmod(steps_done, recipe.steps_per_tick)
-    if done_in_tick and tick < recipe.total_ticks:
-        yield tick, tick + 1, recipe.steps_per_tick - done_in_tick
-        tick += 1
-    if tick < recipe.total_ticks:
-        yield tick, recipe.total_ticks, recipe.steps_per_tick
 
 
 def _claim(run_dir, config, info):

@@ -11,6 +11,8 @@ from tfgan_suite.files import file_sha256, write_atomically
 
 FILE_NAME = "dataset_info.json"
 FORMAT_VERSION = 1
+PYRAMID_DIR_NAME = "pyramid"
+SMALLEST_SIZE = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,6 +107,20 @@ class DatasetInfo:
         """16 hex digits that stand for the content: of every split's name and its shards' SHA-256."""
         content = [(name, [shard.sha256 for shard in split.shards]) for name, split in sorted(self.splits.items())]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+    @property
+    def pyramid_shapes(self) -> list[tuple[int, int]]:
+        """Heights and widths of the images halved once, twice and so on, as far as both sides are even, down to 4."""
+        (height, width, _), shapes = self.image_shape, []
+        while height % 2 == width % 2 == 0 and min(height, width) >= 2 * SMALLEST_SIZE:
+            height, width = height // 2, width // 2
+            shapes.append((height, width))
+        return shapes
+
+    @staticmethod
+    def pyramid_dir(directory: str | os.PathLike, height: int) -> Path:
+        """Where the set in `directory` keeps its images at that height, as a prepared set of their own."""
+        return Path(directory) / PYRAMID_DIR_NAME / str(height)
 
     def split(self, name: str) -> SplitInfo:
         """The split of that name. Raises `UserError` naming the nearest right one."""

@@ -248,6 +248,18 @@ def _fit(image: Image.Image, target: ImageFormat, background: int | tuple) -> Im
     return canvas
 
 
+def reduce_image(pixels: np.ndarray, factor: int) -> np.ndarray:
+    """Averages squares of `factor` x `factor` pixels of uint8 `[height, width, channels]`, each channel by itself.
+
+    Averages are rounded, a half to the even neighbour. Height and width are multiples of `factor`.
+
+    Reference: Karras et al., "Progressive Growing of GANs" (2018), section 2: real images at lower resolutions.
+    """
+    height, width, channels = pixels.shape
+    squares = pixels.reshape(height // factor, factor, width // factor, factor, channels)
+    return np.rint(squares.mean(axis=(1, 3), dtype=np.float64)).astype(np.uint8)
+
+
 def encode_image(pixels: np.ndarray, target: ImageFormat) -> bytes:
     """Encodes uint8 `[height, width, channels]` as the target's encoding says. Equal pixels give equal bytes."""
     if target.encoding == "raw":

@@ -9,6 +9,7 @@ the epoch, several shards at a time, and permuted within windows of encoded reco
 skipped before they are decoded.
 """
 
+import dataclasses
 import io
 import os
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from tfgan_suite.data.dataset_info import DatasetInfo, SplitInfo
+from tfgan_suite.data.dataset_info import FILE_NAME, DatasetInfo, SplitInfo
 from tfgan_suite.data.records import parse_examples
 from tfgan_suite.errors import UserError
 from tfgan_suite.image_range import to_float
@@ -35,6 +36,7 @@ def load_dataset(
     split: str = "train",
     batch_size: int = 32,
     *,
+    image_size: int | None = None,
     shuffle: bool = True,
     repeat: bool = True,
     seed: int = 0,
@@ -49,6 +51,9 @@ def load_dataset(
         directory: What `prepare_dataset` wrote.
         split: Name of the split.
         batch_size: Images per (global) batch. Under `tf.distribute` every worker and replica gets its slice of it.
+        image_size: Height of the images to read, the set's own divided by a power of two: averages of squares of pixels,
+            rounded to uint8. They come from the set's pyramid (`prepare_dataset(pyramid=True)`) if it has one, or else
+            from decoding the whole images. None: the set's own size.
         shuffle: A new order every epoch; False: the order on disk.
         repeat: Endless. Batches then run across the ends of epochs, so that every image is used equally often.
             False: one epoch, or what is left of it after `start_image`.
@@ -60,7 +65,7 @@ def load_dataset(
         drop_remainder: Without `repeat`, leave out a last batch that is not full.
 
     Returns:
-        The `DatasetInfo`, and a dataset of `(images, labels)`: float32 in [-1, 1] `[batch, height, width, channels]`
+        The `DatasetInfo` (with `image_size`, that of the smaller images), and a dataset of `(images, labels)`: float32 in [-1, 1] `[batch, height, width, channels]`
         and int32 `[batch]` (0 when the set has no labels).
 
     Raises:
@@ -74,7 +79,7 @@ def load_dataset(
     >>> images.shape
     TensorShape([64, 32, 32, 1])
     """
-    info = DatasetInfo.load(directory)
+    directory, info, factor = _open_at(Path(directory), image_size)
     split_info = info.split(split)
     info.check_sizes(directory, split)
     _check_count("batch_size", batch_size, 1)
@@ -88,9 +93,9 @@ def load_dataset(
             f"{batch_size:,}. Use a smaller batch_size or a larger set."
         )
     if cache == "auto":
-        cache = split_info.num_images * int(np.prod(info.image_shape)) <= CACHE_LIMIT_BYTES
+        cache = split_info.num_images * int(np.prod(info.image_shape)) // factor**2 <= CACHE_LIMIT_BYTES
 
-    reader = _ShardReader(Path(directory), info, split_info)
+    reader = _ShardReader(directory, info, split_info, factor)
     size = split_info.num_images
     epochs = tf.data.Dataset.range(start_image // size, np.iinfo(np.int64).max if repeat else start_image // size + 1)
     if cache:
@@ -128,7 +133,32 @@ def load_dataset(
     if not repeat:
         left = size - start_image % size
         num_batches = left // batch_size if drop_remainder else -(-left // batch_size)
+    info = dataclasses.replace(info, image_shape=reader.image_shape)
     return info, stream.apply(tf.data.experimental.assert_cardinality(num_batches)).with_options(_options())
+
+
+def _open_at(directory: Path, image_size: int | None) -> tuple[Path, DatasetInfo, int]:
+    """Where to read images of that height: a directory, its description, and what its images are to be divided by."""
+    info = DatasetInfo.load(directory)
+    height, width, _ = info.image_shape
+    if image_size is None or image_size == height:
+        return directory, info, 1
+    sizes = [height, *(size for size, _ in info.pyramid_shapes)]
+    if image_size not in sizes:
+        raise UserError(
+            f"The images of {str(directory)!r} are {height} x {width} pixels. Expected image_size to be one of "
+            f"{', '.join(map(str, sizes))}. Received: image_size={image_size!r}."
+        )
+    reduced_dir = info.pyramid_dir(directory, image_size)
+    if not (reduced_dir / FILE_NAME).exists():
+        return directory, info, height // image_size
+    reduced_info = DatasetInfo.load(reduced_dir)
+    if reduced_info.settings.get("reduced_from") != info.fingerprint:
+        raise UserError(
+            f"The smaller images in {str(reduced_dir)!r} were made of another data set. Make them anew: "
+            "tfgan_suite.prepare_dataset(..., pyramid=True), or `tfgan-suite prepare ... --pyramid`."
+        )
+    return reduced_dir, reduced_info, 1
 
 
 def _check_count(name: str, value: int, lowest: int) -> None:
@@ -196,7 +226,10 @@ def _coin(numbers: tf.Tensor, seed: int) -> tf.Tensor:
 class _ShardReader:
     """Reads the records of one split."""
 
-    def __init__(self, directory: Path, info: DatasetInfo, split_info: SplitInfo):
+    def __init__(self, directory: Path, info: DatasetInfo, split_info: SplitInfo, factor: int = 1):
+        height, width, channels = info.image_shape
+        self.image_shape = height // factor, width // factor, channels
+        self._factor = factor
         self._info = info
         self._directory = directory
         self._split_info = split_info
@@ -207,7 +240,7 @@ class _ShardReader:
     def read_all(self) -> tuple[tf.Tensor, tf.Tensor]:
         """Decodes everything: uint8 images `[count, height, width, channels]`, int32 labels `[count]`."""
         records = self._open(self._paths).map(self.decode, **_parallel()).batch(256).prefetch(2)
-        images = np.empty([self._split_info.num_images, *self._info.image_shape], np.uint8)
+        images = np.empty([self._split_info.num_images, *self.image_shape], np.uint8)
         labels = np.empty([self._split_info.num_images], np.int32)
         count = 0
         try:
@@ -251,7 +284,17 @@ class _ShardReader:
             image = tf.io.decode_jpeg(encoded, channels, dct_method="INTEGER_ACCURATE")
         else:
             image = tf.numpy_function(self._decode_webp, [encoded], tf.uint8, stateful=False)
-        return tf.ensure_shape(image, self._info.image_shape), tf.cast(features["label"], tf.int32)
+        image = tf.ensure_shape(image, self._info.image_shape)
+        return self._reduce(image), tf.cast(features["label"], tf.int32)
+
+    def _reduce(self, image: tf.Tensor) -> tf.Tensor:
+        """As `images.reduce_image`: averages of squares of pixels, a half rounded to the even neighbour."""
+        if self._factor == 1:
+            return image
+        height, width, channels = self.image_shape
+        squares = tf.reshape(tf.cast(image, tf.int32), [height, self._factor, width, self._factor, channels])
+        averages = tf.cast(tf.reduce_sum(squares, axis=[1, 3]), tf.float64) / self._factor**2
+        return tf.cast(tf.round(averages), tf.uint8)
 
     def _decode_webp(self, encoded: bytes) -> np.ndarray:
         # TensorFlow's own decoder came only with 2.19.

@@ -1,32 +1,25 @@
 """When a ProGAN grows: the paper's phases, counted in images, with batch size and learning rate of each resolution."""
 
 import dataclasses
-import math
 from collections.abc import Mapping
 
 from tfgan_suite.errors import UserError
+from tfgan_suite.training_phase import TrainingPhase
 
 
-@dataclasses.dataclass(frozen=True)
-class ProGANPhase:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ProGANPhase(TrainingPhase):
     """A stretch of training at one level.
 
     Attributes:
         level: Halvings from the full size, 0 for the full size itself.
         size: Height and width of that level's images, in pixels.
         fades: Whether the level fades in. If not, it is trained as it is.
-        first_image: Images seen at the phase's start.
-        end_image: Images seen at its end, where the next one starts.
-        batch_size: Images of one step over all replicas.
         learning_rate: Of both optimizers.
     """
 
     level: int
-    size: int
     fades: bool
-    first_image: int
-    end_image: int
-    batch_size: int
     learning_rate: float
 
     def fade_at(self, images_seen):
@@ -38,11 +31,6 @@ class ProGANPhase:
         if not self.fades:
             return 0.0
         return (self.end_image - images_seen) / (self.end_image - self.first_image)
-
-    def steps_from(self, images_seen):
-        """Steps that are left when `images_seen` images have been seen; the last one may go past the phase's end."""
-        left = self.end_image - max(int(images_seen), self.first_image)
-        return max(0, math.ceil(left / self.batch_size))
 
 
 @dataclasses.dataclass(frozen=True)
