@@ -1,0 +1,217 @@
+"""ProGAN: networks that grow from 4x4 pixels on, trained by the common step of `GAN` at one level after another."""
+
+import dataclasses
+
+import keras
+import tensorflow as tf
+
+from tfgan_suite import losses, penalties
+from tfgan_suite.adam import Adam
+from tfgan_suite.ema import ExponentialMovingAverage
+from tfgan_suite.errors import UserError
+from tfgan_suite.models.progan.auxiliary_classifier import AuxiliaryClassifierGAN
+from tfgan_suite.models.progan.image_pyramid import fade_detail, reduce
+from tfgan_suite.models.progan.progan_discriminator import ProGANDiscriminator
+from tfgan_suite.models.progan.progan_generator import ProGANGenerator
+from tfgan_suite.models.progan.progan_phase_parts import AtFullSize, start_afresh
+from tfgan_suite.models.progan.progan_presets import PRESETS
+from tfgan_suite.models.progan.progan_schedule import SCHEDULES, ProGANSchedule
+
+
+@keras.saving.register_keras_serializable("tfgan_suite")
+class ProGAN(AuxiliaryClassifierGAN):
+    """ProGAN, for square images of 4 to 1024 pixels. The defaults are the paper's.
+
+    `fit` alone trains at full size. `fit_progressively` grows the model, as does `tfgan_suite.train`: by
+    `begin_phase`, between ordinary calls of `fit`, each on images of its own size. What is generated in between is
+    what the levels trained so far can do, shown at full size. With classes the discriminator guesses them, see
+    `AuxiliaryClassifierGAN`.
+
+    Args:
+        image_shape: `(size, size, channels)`, size 4 times a power of two.
+        num_classes: Number of classes, or `None`.
+        latent_size: Length of the latents.
+        channel_base: Channels at `size` pixels are `2 * channel_base / size`.
+        max_channels: Bound on the channels at small sizes.
+        fused_scaling: Whether convolutions double and halve the size themselves.
+        minibatch_stddev_group_size: Images whose deviation the discriminator sees together, `None` for the whole batch.
+        schedule: When to grow: a `ProGANSchedule`, a dict of its arguments, or `None` for the paper's.
+        label_weights: Relative frequency of each class among generated labels; `None` for all alike.
+        seed: Of the initial weights and of everything random in training.
+        generator: A network to take instead of one made of the arguments above, such as an importer gives.
+        discriminator: Likewise; both or none.
+
+    Example:
+
+    >>> gan = ProGAN(image_shape=(16, 16, 3), latent_size=8, channel_base=64, max_channels=8)
+    >>> gan.compile(loss=losses.NonSaturating(), discriminator_penalties=[penalties.R1(10.0)])  # Instead of WGAN-GP.
+    >>> gan.generate(4).shape
+    (4, 16, 16, 3)
+
+    Reference: Karras et al., "Progressive Growing of GANs for Improved Quality, Stability, and Variation" (2018).
+    """
+
+    presets = PRESETS
+
+    def __init__(
+        self,
+        image_shape=(1024, 1024, 3),
+        num_classes=None,
+        latent_size=512,
+        channel_base=8192,
+        max_channels=512,
+        fused_scaling=True,
+        minibatch_stddev_group_size=4,
+        schedule=None,
+        label_weights=None,
+        seed=0,
+        generator=None,
+        discriminator=None,
+        **kwargs,
+    ):
+        if (generator is None) != (discriminator is None):
+            raise ValueError("Expected both generator and discriminator, or neither. Received one of them.")
+        if generator is None:
+            shared = {
+                "image_shape": tuple(image_shape),
+                "num_classes": num_classes,
+                "channel_base": channel_base,
+                "max_channels": max_channels,
+                "fused_scaling": fused_scaling,
+                "dtype": kwargs.get("dtype"),
+            }
+            generator = ProGANGenerator(latent_size=latent_size, seed=seed, **shared)
+            discriminator = ProGANDiscriminator(
+                minibatch_stddev_group_size=minibatch_stddev_group_size,
+                # Neighbours, so that two replicas see the groups that one device would.
+                minibatch_stddev_grouping="contiguous",
+                seed=seed + 100_000,
+                **shared,
+            )
+        super().__init__(
+            generator,
+            discriminator,
+            image_shape=generator.image_shape,
+            latent_size=generator.latent_size,
+            num_classes=generator.num_classes,
+            label_weights=label_weights,
+            seed=seed,
+            **kwargs,
+        )
+        if schedule is None:
+            schedule = SCHEDULES["paper"]
+        self.schedule = schedule if isinstance(schedule, ProGANSchedule) else ProGANSchedule(**schedule)
+        self.phase = None
+        # Saved: what pictures are made with, and the level that the optimizers' state belongs to (-1 for none).
+        self.level_of_detail = self._add_state("level_of_detail", "float32", "zeros")
+        self.optimizers_level = self._add_state("optimizers_level", "int64", keras.initializers.Constant(-1))
+
+    def _add_state(self, name, dtype, initializer):
+        options = {"shape": (), "trainable": False, "aggregation": "only_first_replica"}
+        return self.add_weight(name=name, dtype=dtype, initializer=initializer, **options)
+
+    def default_training(self):
+        return {
+            **super().default_training(),
+            # Appendix A.1.
+            "generator_optimizer": Adam(0.001, beta_1=0.0, beta_2=0.99, epsilon=1e-8),
+            "discriminator_optimizer": Adam(0.001, beta_1=0.0, beta_2=0.99, epsilon=1e-8),
+            "loss": losses.Wasserstein(),
+            "discriminator_penalties": [penalties.GradientPenalty(10.0), penalties.Drift(0.001)],
+            "ema": ExponentialMovingAverage(decay=0.999),
+        }
+
+    # === Growing ===
+
+    def training_phases(self, total_images=None, batch_size=None):
+        schedule = self.schedule
+        if total_images is not None:
+            schedule = dataclasses.replace(schedule, total_images=total_images)
+        if batch_size is not None:
+            schedule = dataclasses.replace(schedule, batch_size=batch_size, batch_sizes={})
+        return schedule.phases(self.image_shape[0])
+
+    def begin_phase(self, phase):
+        """Trains at a phase's level and rate from here on; on a new level the optimizers start afresh.
+
+        Args:
+            phase: A `ProGANPhase`. The same one again, as after a restart, changes nothing.
+        """
+        for optimizer, network in (
+            (self.generator_optimizer, self.generator),
+            (self.discriminator_optimizer, self.discriminator),
+        ):
+            optimizer.learning_rate = phase.learning_rate
+            if int(self.optimizers_level.numpy()) != phase.level:
+                with self.distribute_strategy.scope():
+                    start_afresh(optimizer, network.trainable_variables)
+        self.optimizers_level.assign(phase.level)
+        if phase != self.phase:
+            self.phase = phase
+            self.train_function = self.test_function = None  # Level and fade are built into their graphs.
+        self.level_of_detail.assign(phase.level + self._fade())
+
+    @property
+    def level(self):
+        """The level in training: 0 for the full size, 1 for half of it, and so on."""
+        return 0 if self.phase is None else self.phase.level
+
+    def _fade(self):
+        """Share of the next coarser level: a function of the images seen, so that it goes on after a restart."""
+        if self.phase is None or not self.phase.fades:
+            return 0.0
+        fade = self.phase.fade_at(tf.convert_to_tensor(self.images_seen))
+        return tf.clip_by_value(tf.cast(fade, tf.float32), 0.0, 1.0)
+
+    # === Hooks ===
+
+    def sample_latents(self, batch_size, seed, truncation=1.0):
+        """Normal latents. Only their directions count, since the generator normalises their lengths."""
+        if isinstance(truncation, int | float) and truncation != 1 and self.generator.normalize_latents:
+            raise UserError(
+                "ProGAN cannot truncate: its generator brings all latents to one length, so that none is nearer to the "
+                f"average than another. Expected truncation=1. Received: truncation={truncation}"
+            )
+        return super().sample_latents(batch_size, seed, truncation)
+
+    def call(self, latents, labels=None, training=False, truncation=1.0):
+        level_of_detail = tf.convert_to_tensor(self.level_of_detail)
+        images = self.ema_generator(latents, labels, training=training, level_of_detail=level_of_detail)
+        return tf.cast(images, tf.float32)
+
+    def generate_fakes(self, latents, labels, seed):
+        return self.generator.synthesize_at(latents, labels, self.level, self._fade())
+
+    def discriminate(self, images, labels=None, training=False):
+        return self.score(images)[0]
+
+    def score(self, images, labels=None, training=False):
+        """Logits float32 `[batch]` and class logits `[batch, num_classes]`, or `None`, of the level in training.
+
+        Images may be of that level's size, or larger.
+        """
+        images = reduce(images, images.shape[1] // self.discriminator.size_at(self.level))
+        logits, class_logits = self.discriminator.score_at(images, self.level, self._fade())
+        return tf.cast(logits, tf.float32), class_logits
+
+    # === Parts of the step ===
+
+    def _unpack(self, data):
+        size = self.generator.size_at(self.level)
+        images, labels = super()._unpack(data, (size, size, self.image_shape[-1]))
+        fade = self._fade()
+        return images if isinstance(fade, float) else fade_detail(images, fade), labels
+
+    def _discriminator_penalty(self, penalty, *arguments):
+        return super()._discriminator_penalty(AtFullSize(penalty, 2.0**self.level), *arguments)
+
+    def _tracker_names(self):
+        return [*super()._tracker_names(), "level_of_detail"]
+
+    def _closing_phase(self, data):
+        super()._closing_phase(data)
+        self.level_of_detail.assign(self.level + self._fade())
+        self._track("level_of_detail", tf.convert_to_tensor(self.level_of_detail))
+
+    def get_config(self):
+        return {**super().get_config(), "schedule": dataclasses.asdict(self.schedule)}

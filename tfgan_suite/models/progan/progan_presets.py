@@ -1,0 +1,75 @@
+"""ProGAN's presets: architecture and schedule, the reference and the result to expect.
+
+`training` holds what `tfgan_suite.train` takes unless it is told otherwise, `compile` what differs from the paper's losses
+and optimizers.
+"""
+
+from tfgan_suite.models.progan.progan_schedule import SCHEDULES, ProGANSchedule
+from tfgan_suite.penalties import Drift, GradientPenalty
+
+_PAPER = 'Karras et al., "Progressive Growing of GANs for Improved Quality, Stability, and Variation" (2018)'
+
+
+def _cifar_training(model):
+    return {"discriminator_penalties": [GradientPenalty(10.0, target=750.0), Drift(0.001)]}
+
+
+PRESETS = {
+    "progan_celebahq_1024": {
+        "description": "The paper's networks at 1024x1024: 23.1 M parameters each.",
+        "reference": f"{_PAPER}, appendix A.1.",
+        "expected": "FID 7.30 on CelebA-HQ, 30,000 images; about a month on one V100 (the authors' figures).",
+        "config": {"image_shape": (1024, 1024, 3), "minibatch_stddev_group_size": None},
+        "training": {"batch_size": 3, "total_images": 19_000_000},
+    },
+    "progan_celebahq_1024_eight_gpus": {
+        "description": "The paper's networks with larger batches and rates, shorter phases and groups of 4 images.",
+        "reference": f"{_PAPER}; the schedule of the authors' later runs.",
+        "expected": "About as good as the paper's, in two days on eight V100 (the authors' figures).",
+        "config": {"image_shape": (1024, 1024, 3), "schedule": SCHEDULES["eight_gpus"]},
+        "training": {"batch_size": 32, "total_images": 12_000_000},
+    },
+    "progan_cifar_32": {
+        "description": "The paper's networks for CIFAR-10, without labels: 1.3 M parameters each.",
+        "reference": f"{_PAPER}, appendix A.2 and section 6.6.",
+        "expected": "Inception score 8.80 (the authors' best).",
+        "config": {
+            "image_shape": (32, 32, 3),
+            "latent_size": 128,
+            "channel_base": 4096,
+            "max_channels": 128,
+            "minibatch_stddev_group_size": None,
+            "schedule": SCHEDULES["cifar10"],
+        },
+        "training": {"batch_size": 16, "total_images": 20_000_000},
+        "compile": _cifar_training,
+    },
+    "progan_avatars_64": {
+        "description": "A small class-conditional pair for drawn avatars in colour, grown within an hour on two cores.",
+        "reference": f"{_PAPER}, at a sixteenth of its width.",
+        "expected": "Not measured yet.",
+        "config": {
+            "image_shape": (64, 64, 3),
+            "num_classes": 10,
+            "latent_size": 64,
+            "channel_base": 512,
+            "max_channels": 64,
+            "schedule": ProGANSchedule(stable_images=10_000, fade_images=10_000, total_images=120_000),
+        },
+        "training": {"batch_size": 16, "total_images": 120_000},
+    },
+    "progan_digits_32": {
+        "description": "A small class-conditional pair for handwritten digits, grown within minutes on a CPU.",
+        "reference": f"{_PAPER}, at an eighth of its width.",
+        "expected": "Not measured yet.",
+        "config": {
+            "image_shape": (32, 32, 1),
+            "num_classes": 10,
+            "latent_size": 64,
+            "channel_base": 512,
+            "max_channels": 64,
+            "schedule": ProGANSchedule(stable_images=20_000, fade_images=20_000, total_images=200_000, batch_size=32),
+        },
+        "training": {"batch_size": 32, "total_images": 200_000},
+    },
+}
