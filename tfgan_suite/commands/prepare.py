@@ -11,7 +11,7 @@ def add_parser(subparsers):
         "The same command again does nothing; after a kill it goes on.",
         epilog=arguments.examples(
             "tfgan-suite prepare digits data/digits",
-            "tfgan-suite prepare avatars data/avatars --limit 2000",
+            "tfgan-suite prepare avatars data/avatars --limit 2000 --pyramid",
             "tfgan-suite prepare photos data/photos --image-size 64 --split train=0.9 --split test=0.1",
             "tfgan-suite prepare faces.zip data/faces --image-size 64 --encoding webp --max-refused-fraction 0.2",
             "tfgan-suite prepare photos data/photos --image-size 64 --runner FlinkRunner --beam-option=--parallelism=8",
@@ -40,6 +40,9 @@ def add_parser(subparsers):
     parser.add_argument("--seed", type=arguments.natural_int, default=0, help="of splits and order")
     parser.add_argument("--limit", type=arguments.positive_int, metavar="N", help="take this many images")
     parser.add_argument("--name", help="short name of the set")
+    parser.add_argument(
+        "--pyramid", action="store_true", help="also write the images at smaller sizes, for models that grow (ProGAN)"
+    )
     parser.add_argument("--runner", help="Beam runner; by default a fast one in this process")
     parser.add_argument(
         "--beam-option", dest="pipeline_options", action="append", metavar="--FLAG=VALUE", help="passed on to Beam"

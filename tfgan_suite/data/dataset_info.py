@@ -15,6 +15,15 @@ PYRAMID_DIR_NAME = "pyramid"
 SMALLEST_SIZE = 4
 
 
+def halved_shapes(height: int, width: int) -> list[tuple[int, int]]:
+    """Heights and widths by halving, as long as both sides are even and the shorter one stays at 4 or more."""
+    shapes = []
+    while height % 2 == width % 2 == 0 and min(height, width) >= 2 * SMALLEST_SIZE:
+        height, width = height // 2, width // 2
+        shapes.append((height, width))
+    return shapes
+
+
 @dataclasses.dataclass(frozen=True)
 class ShardInfo:
     """One TFRecord file: its name within the directory, records, size and SHA-256."""
@@ -110,12 +119,8 @@ class DatasetInfo:
 
     @property
     def pyramid_shapes(self) -> list[tuple[int, int]]:
-        """Heights and widths of the images halved once, twice and so on, as far as both sides are even, down to 4."""
-        (height, width, _), shapes = self.image_shape, []
-        while height % 2 == width % 2 == 0 and min(height, width) >= 2 * SMALLEST_SIZE:
-            height, width = height // 2, width // 2
-            shapes.append((height, width))
-        return shapes
+        """Heights and widths of the images halved once, twice and so on, as far as that goes."""
+        return halved_shapes(*self.image_shape[:2])
 
     @staticmethod
     def pyramid_dir(directory: str | os.PathLike, height: int) -> Path:

@@ -11,12 +11,13 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from tfgan_suite.data.dataset_info import FILE_NAME, DatasetInfo
+from tfgan_suite.data.dataset_info import FILE_NAME, DatasetInfo, halved_shapes
 from tfgan_suite.data.images import MAX_SOURCE_PIXELS, ImageFormat
 from tfgan_suite.data.sources import Source, open_source
 from tfgan_suite.errors import UserError
 from tfgan_suite.preprocessing.preparation import WORK_DIR_NAME, Preparation
 from tfgan_suite.preprocessing.progress import Progress
+from tfgan_suite.preprocessing.pyramid import remove_pyramid, write_pyramid
 
 
 def prepare_dataset(
@@ -39,6 +40,7 @@ def prepare_dataset(
     seed: int = 0,
     limit: int | None = None,
     name: str | None = None,
+    pyramid: bool = False,
     runner=None,
     pipeline_options=None,
     force: bool = False,
@@ -71,6 +73,8 @@ def prepare_dataset(
         seed: Of the assignment to splits and the order.
         limit: Take this many images (a sample by hash of the name; for `"avatars"` the number to draw).
         name: Short name of the set; by default the source's.
+        pyramid: Also write the images at half the size, a quarter and so on down to 4 pixels, for models that grow:
+            `load_dataset(image_size=...)` then decodes no larger images than it needs. A finished set gets it, too.
         runner: Beam runner, by name or object; by default a fast one within this process.
         pipeline_options: `PipelineOptions` or a list of `"--flag=value"`, passed to Beam.
         force: Replace a set that was prepared with other settings or from changed inputs.
@@ -100,6 +104,11 @@ def prepare_dataset(
         jpeg_quality=jpeg_quality,
         max_source_pixels=max_source_pixels,
     )
+    if pyramid and not halved_shapes(image_format.height, image_format.width):
+        raise UserError(
+            "A pyramid needs images of 8 pixels or more whose sides are even. Received: "
+            f"{image_format.height} x {image_format.width}. Choose another image_size, or leave the pyramid out."
+        )
     if not 0 <= max_refused_fraction <= 1:
         raise UserError(f"max_refused_fraction should be from 0 to 1. Received: {max_refused_fraction!r}.")
     settings = {
@@ -116,14 +125,20 @@ def prepare_dataset(
     _check_apart(source, output_dir)
     reporter = Progress(enabled=progress)
     source_entry = {"kind": source.kind, "name": source.name, "fingerprint": source.fingerprint()}
-    finished = _finished_info(output_dir, settings, source_entry, force)
-    if finished is not None:
-        reporter.say(f"{output_dir} is already prepared ({finished.num_images:,} images): nothing to do.")
-        return finished
+    info = _finished_info(output_dir, settings, source_entry, force)
+    if info is not None:
+        reporter.say(f"{output_dir} is already prepared ({info.num_images:,} images): nothing to do.")
+        if not pyramid:
+            return info
     with _writable(output_dir), _locked(output_dir):
-        preparation = Preparation(source, source_entry, settings, image_format, output_dir, reporter)
-        preparation.run(runner, pipeline_options)
-        return preparation.publish(max_refused_fraction)
+        if info is None:
+            preparation = Preparation(source, source_entry, settings, image_format, output_dir, reporter)
+            preparation.run(runner, pipeline_options)
+            info = preparation.publish(max_refused_fraction)
+            remove_pyramid(output_dir)
+        if pyramid:
+            write_pyramid(output_dir, info, reporter, runner, pipeline_options)
+    return info
 
 
 def _image_format(source: Source, image_size, **settings) -> ImageFormat:

@@ -116,12 +116,12 @@ class Preparation:
 
     def run(self, runner, pipeline_options) -> None:
         """Runs the Beam pipeline, unless a killed run got past it."""
-        options, runner, num_threads = _choose_runner(runner, pipeline_options)
+        options, runner, num_threads = choose_runner(runner, pipeline_options)
         plan = dataclasses.replace(self.plan, num_threads=num_threads)
         reader = self.source.make_reader(self.work_dir.resolve(), self.plan.image_format)
         sizes = {number: len(items) for number, items in self.blocks}
         with self.reporter.watch_blocks(self.work_dir / "blocks", sizes):
-            with _plain_write_errors():
+            with plain_write_errors():
                 with beam.Pipeline(runner=runner, options=options) as pipeline:
                     rows = (
                         pipeline
@@ -276,7 +276,7 @@ def _versions() -> dict[str, str]:
     }
 
 
-def _choose_runner(runner, pipeline_options):
+def choose_runner(runner, pipeline_options):
     """Beam options, runner and threads per worker. Without a wish: the fastest within this process."""
     if isinstance(pipeline_options, str):
         raise UserError(
@@ -294,7 +294,7 @@ def _choose_runner(runner, pipeline_options):
 
 
 @contextlib.contextmanager
-def _plain_write_errors() -> Iterator[None]:
+def plain_write_errors() -> Iterator[None]:
     """Finds a failure to write among what a runner made of it."""
     try:
         yield

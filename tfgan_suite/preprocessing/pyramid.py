@@ -1,0 +1,181 @@
+"""The pyramid of a prepared set: its images at half the size, a quarter and so on, each size a prepared set of its own.
+
+    Create(shard names) -> ReduceShards -> a smaller shard for each size, of the same images in the same order
+
+Models that grow read each size without decoding the whole images. The smaller images are averages of the stored ones.
+"""
+
+import dataclasses
+import gzip
+import io
+import shutil
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from tfgan_suite.data.dataset_info import FILE_NAME, PYRAMID_DIR_NAME, DatasetInfo, ShardInfo
+from tfgan_suite.data.images import MODES, ImageFormat, encode_image, reduce_image
+from tfgan_suite.data.records import ImageRecord, encode_example, parse_examples, write_tfrecords
+from tfgan_suite.errors import UserError
+from tfgan_suite.files import file_sha256
+from tfgan_suite.preprocessing.beam_import import beam
+from tfgan_suite.preprocessing.preparation import GZIP_RAW_BYTES, choose_runner, plain_write_errors
+from tfgan_suite.preprocessing.progress import Progress
+from tfgan_suite.preprocessing.transforms import write_file
+
+
+def write_pyramid(directory: Path, info: DatasetInfo, reporter: Progress, runner=None, pipeline_options=None) -> None:
+    """Writes what is missing of a finished set's pyramid. A size's description is written last.
+
+    Args:
+        directory: Of the set.
+        info: Its description.
+        reporter: Says what happens.
+        runner, pipeline_options: As in `prepare_dataset`.
+
+    Raises:
+        UserError: A shard is missing or damaged.
+    """
+    missing = [shape for shape in info.pyramid_shapes if not _is_finished(directory, info, shape)]
+    if not missing:
+        return
+    reporter.say(f"Reducing {info.num_images:,} images to {', '.join(f'{h} x {w}' for h, w in missing)} ...")
+    info.verify(directory)
+    for height, _ in missing:
+        level_dir = info.pyramid_dir(directory, height)
+        if level_dir.exists():
+            shutil.rmtree(level_dir)  # Of another set, or of a run that was killed.
+        level_dir.mkdir(parents=True)
+    shards = [shard for split in info.splits.values() for shard in split.shards]
+    options, runner, _ = choose_runner(runner, pipeline_options)
+    reduced = {shape: _describe(info, shape) for shape in missing}
+    with plain_write_errors():
+        with beam.Pipeline(runner=runner, options=options) as pipeline:
+            _ = (
+                pipeline
+                | "List shards" >> beam.Create([shard.name for shard in shards], reshuffle=False)
+                | "Reduce" >> ReduceShards(str(directory.resolve()), info, reduced)
+            )
+    for (height, _), level_info in reduced.items():
+        level_dir = info.pyramid_dir(directory, height)
+        splits = {
+            name: dataclasses.replace(
+                split, shards=tuple(_measured(level_dir, shard, level_info) for shard in split.shards)
+            )
+            for name, split in info.splits.items()
+        }
+        dataclasses.replace(level_info, splits=splits).save(level_dir)
+
+
+class ReduceShards(beam.PTransform):
+    """Names of a set's shards -> the same names, once their smaller versions are written.
+
+    Args:
+        directory: Of the set.
+        info: Its description.
+        reduced: Descriptions of the sizes to write, by height and width.
+    """
+
+    def __init__(self, directory: str, info: DatasetInfo, reduced: dict[tuple[int, int], DatasetInfo]):
+        super().__init__()
+        self._step = _ReduceShard(directory, info, reduced)
+
+    def expand(self, shards):
+        return shards | "Spread over workers" >> beam.Reshuffle() | beam.ParDo(self._step)
+
+
+class _ReduceShard(beam.DoFn):
+    def __init__(self, directory: str, info: DatasetInfo, reduced: dict[tuple[int, int], DatasetInfo]):
+        self._directory = directory
+        self._info = info
+        self._reduced = reduced
+
+    def process(self, shard):
+        import tensorflow as tf
+
+        examples = {shape: [] for shape in self._reduced}
+        path = str(Path(self._directory, shard))
+        for batch in tf.data.TFRecordDataset(path, compression_type=self._info.compression).batch(256):
+            features = {name: values.numpy() for name, values in parse_examples(batch).items()}
+            for encoded, source, label in zip(
+                features["image/encoded"], features["image/source"], features["label"], strict=True
+            ):
+                pixels = _decode(encoded, self._info)
+                label = int(label) if self._info.num_classes else None
+                for shape, level_info in self._reduced.items():
+                    smaller = reduce_image(pixels, pixels.shape[0] // shape[0])
+                    examples[shape].append(_encode(smaller, level_info, source, label))
+        for shape, level_info in self._reduced.items():
+            path = self._info.pyramid_dir(self._directory, shape[0]) / _name_at(shard, level_info)
+            write_file(path, [_serialize(examples[shape], level_info)], durable=True)
+        yield shard
+
+
+def _decode(encoded: bytes, info: DatasetInfo) -> np.ndarray:
+    """uint8 `[height, width, channels]`."""
+    if info.encoding == "raw":
+        return np.frombuffer(encoded, np.uint8).reshape(info.image_shape)
+    with Image.open(io.BytesIO(encoded), formats=[info.encoding.upper()]) as image:
+        return np.asarray(image.convert(MODES[info.image_shape[-1]]), np.uint8).reshape(info.image_shape)
+
+
+def _encode(pixels: np.ndarray, info: DatasetInfo, source: bytes, label: int | None) -> bytes:
+    target = ImageFormat(*info.image_shape, encoding=info.encoding)
+    source = source.decode("utf-8", "surrogateescape")
+    return encode_example(ImageRecord(encode_image(pixels, target), info.encoding, *info.image_shape, source, label))
+
+
+def _serialize(examples: list[bytes], info: DatasetInfo) -> bytes:
+    buffer = io.BytesIO()
+    if info.compression:
+        with gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=buffer, mtime=0) as file:
+            write_tfrecords(file, examples)
+    else:
+        write_tfrecords(buffer, examples)
+    return buffer.getvalue()
+
+
+def _is_finished(directory: Path, info: DatasetInfo, shape: tuple[int, int]) -> bool:
+    level_dir = info.pyramid_dir(directory, shape[0])
+    if not (level_dir / FILE_NAME).exists():
+        return False
+    try:
+        level_info = DatasetInfo.load(level_dir)
+        level_info.check_sizes(level_dir)
+    except UserError:
+        return False
+    return level_info.settings.get("reduced_from") == info.fingerprint
+
+
+def _describe(info: DatasetInfo, shape: tuple[int, int]) -> DatasetInfo:
+    """The description of one size, its shards still the whole images'."""
+    image_shape = (*shape, info.image_shape[-1])
+    # JPEG's blocks are larger than the smallest images.
+    encoding = "png" if info.encoding == "jpeg" else info.encoding
+    return dataclasses.replace(
+        info,
+        image_shape=image_shape,
+        encoding=encoding,
+        compression="GZIP" if encoding == "raw" or np.prod(image_shape) <= GZIP_RAW_BYTES else "",
+        resize={"filter": "averages", "library": f"NumPy {np.__version__}"},
+        settings={**info.settings, "reduced_from": info.fingerprint},
+    )
+
+
+def _name_at(shard: str, info: DatasetInfo) -> str:
+    return shard.removesuffix(".gz") + (".gz" if info.compression else "")
+
+
+def _measured(directory: Path, shard: ShardInfo, info: DatasetInfo) -> ShardInfo:
+    name = _name_at(shard.name, info)
+    path = directory / name
+    if not path.is_file():
+        raise RuntimeError(f"The shard {path} was not written: the Beam runner lost work.")
+    return ShardInfo(name, shard.num_images, path.stat().st_size, file_sha256(path))
+
+
+def remove_pyramid(directory: Path) -> None:
+    """Takes the pyramid of an earlier set away."""
+    if (directory / PYRAMID_DIR_NAME).exists():
+        shutil.rmtree(directory / PYRAMID_DIR_NAME)
