@@ -25,6 +25,8 @@ PUBLIC = [
     "DCGAN",
     "GAN",
     "GenerativeModel",
+    "ProGAN",
+    "ProGANSchedule",
     "StyleGAN2",
     "load_model",
     # Training
@@ -32,6 +34,7 @@ PUBLIC = [
     "ExponentialMovingAverage",
     "TrainConfig",
     "default_callbacks",
+    "fit_progressively",
     "resume",
     "train",
     # Scores, export

@@ -20,6 +20,8 @@ _PUBLIC = {
     # === Models ===
     "GAN": "tfgan_suite.gan",
     "DCGAN": "tfgan_suite.models.dcgan.dcgan",
+    "ProGAN": "tfgan_suite.models.progan.progan",
+    "ProGANSchedule": "tfgan_suite.models.progan.progan_schedule",
     "StyleGAN2": "tfgan_suite.models.stylegan2.stylegan2",
     "GenerativeModel": "tfgan_suite.generative_model",
     "load_model": "tfgan_suite.saving",
@@ -29,6 +31,7 @@ _PUBLIC = {
     # === Running ===
     "TrainConfig": "tfgan_suite.config",
     "train": "tfgan_suite.training",
+    "fit_progressively": "tfgan_suite.models.progan.fit_progressively",
     "resume": "tfgan_suite.training",
     "default_callbacks": "tfgan_suite.callbacks.default_callbacks",
     # === Scores ===

@@ -10,6 +10,7 @@ from tfgan_suite.files import write_atomically
 # Model names of the command line, and the class that each one stands for.
 MODELS = {
     "dcgan": ("tfgan_suite.models.dcgan.dcgan", "DCGAN"),
+    "progan": ("tfgan_suite.models.progan.progan", "ProGAN"),
     "stylegan2": ("tfgan_suite.models.stylegan2.stylegan2", "StyleGAN2"),
 }
 # What may be asked for by name; objects with other settings are passed to `compile`.

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfgan_suite.callbacks.progress import format_duration
 from tfgan_suite.data.dataset_info import DatasetInfo
 from tfgan_suite.data.loader import CACHE_LIMIT_BYTES, load_dataset
-from tfgan_suite.training import compile_choices, resolve
+from tfgan_suite.training import compile_choices, plan_run, resolve
 
 _FLOAT_BYTES = 4
 _WARM_UP_STEPS = 2
@@ -86,6 +86,8 @@ def estimate_training(config):
     recipe = resolve(config, info)
     model = recipe.build()
     model.compile(**compile_choices(config))
+    ticks = plan_run(model, config, recipe)
+    sizes = list(dict.fromkeys(tick.phase.size for tick in ticks if tick.phase.size))
     parameters = {
         name: sum(int(np.prod(variable.shape)) for variable in getattr(model, name).trainable_variables)
         for name in ("generator", "discriminator")
@@ -96,8 +98,9 @@ def estimate_training(config):
         "model": type(model).__name__,
         "preset": recipe.preset or "none: the paper's settings",
         **recipe.model_config,
-        "batch_size": recipe.batch_size,
-        "images": f"{recipe.total_images:,} in {recipe.total_ticks} ticks of {recipe.steps_per_tick} steps",
+        "batch_size": ticks[-1].phase.batch_size,
+        "images": f"{ticks[-1].end_image:,} in {len(ticks)} ticks of {ticks[0].steps} steps",
+        **({"image sizes": f"{', '.join(map(str, sizes))} (time and memory are the last one's)"} if sizes else {}),
         "seed": config.seed,
         "horizontal_flip": config.horizontal_flip,
         "augmentation": config.augmentation or "the preset's",
@@ -113,16 +116,17 @@ def estimate_training(config):
         "averaged generator": parameters["generator"] * _FLOAT_BYTES,
         "Adam's two slots": 2 * weights * _FLOAT_BYTES,
         "gradients": max(parameters.values()) * _FLOAT_BYTES,
-        "activations": activation_bytes(model, recipe.batch_size),
+        "activations": activation_bytes(model, ticks[-1].phase.batch_size),
         "images": images_bytes if images_bytes <= CACHE_LIMIT_BYTES else 0,
     }
-    _, dataset = load_dataset(config.data_dir, "train", recipe.batch_size, seed=config.seed)
+    batch_size = ticks[-1].phase.batch_size
+    _, dataset = load_dataset(config.data_dir, "train", batch_size, seed=config.seed)
     return TrainingEstimate(
         settings,
         parameters,
         memory_bytes,
-        _measure_images_per_second(model, dataset, recipe.batch_size),
-        recipe.total_images,
+        _measure_images_per_second(model, dataset, batch_size),
+        ticks[-1].end_image,
     )
 
 

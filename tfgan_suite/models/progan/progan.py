@@ -101,6 +101,7 @@ class ProGAN(AuxiliaryClassifierGAN):
         if schedule is None:
             schedule = SCHEDULES["paper"]
         self.schedule = schedule if isinstance(schedule, ProGANSchedule) else ProGANSchedule(**schedule)
+        self.schedule.phases(self.image_shape[0])  # Refuses one that does not lead to this size.
         self.phase = None
         # Saved: what pictures are made with, and the level that the optimizers' state belongs to (-1 for none).
         self.level_of_detail = self._add_state("level_of_detail", "float32", "zeros")
