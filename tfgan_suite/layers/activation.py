@@ -35,5 +35,6 @@ def activate(features, activation, clamp=None):
 @tf.custom_gradient
 def _leaky_relu(features):
     outputs = tf.nn.leaky_relu(features, _SLOPE)
-    # The sign of the result is that of the input: only one of them has to be kept for the gradient.
-    return outputs, lambda upstream: tf.raw_ops.LeakyReluGrad(gradients=upstream, features=outputs, alpha=_SLOPE)
+    # The sign of the result is that of the input: only one of them has to be kept for the gradient. It has no derivative.
+    signs = tf.stop_gradient(outputs)
+    return outputs, lambda upstream: tf.raw_ops.LeakyReluGrad(gradients=upstream, features=signs, alpha=_SLOPE)
