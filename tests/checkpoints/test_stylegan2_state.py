@@ -101,7 +101,11 @@ def test_equals_the_reference_in_a_graph(golden, check):
     check(golden, jit_compile=False)
 
 
-@pytest.mark.parametrize("check", CHECKS)
+# XLA takes up to a minute to compile the gradients; the outputs alone are quick.
+XLA_CHECKS = [check if check is check_forward else pytest.param(check, marks=pytest.mark.slow) for check in CHECKS]
+
+
+@pytest.mark.parametrize("check", XLA_CHECKS)
 def test_equals_the_reference_under_xla(small, check):
     check(small, jit_compile=True)
 
