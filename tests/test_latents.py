@@ -1,5 +1,7 @@
+import keras
 import numpy as np
 import pytest
+import scipy.stats
 
 from tfgan_suite import latents
 from tfgan_suite.randomness import fold
@@ -20,6 +22,32 @@ def test_normal():
 def test_truncation_scales(distribution):
     whole, half = (distribution.sample([10, 4], fold(3), truncation) for truncation in (1.0, 0.5))
     np.testing.assert_allclose(half, 0.5 * whole, rtol=1e-6)
+
+
+@pytest.mark.parametrize("truncation", [0.02, 0.4, 0.95])
+def test_truncated_normal_is_scipys(truncation):
+    values = latents.TruncatedNormal(threshold=2.5).sample([5000, 4], fold(1), truncation).numpy().ravel()
+    bound = 2.5 * truncation
+    assert np.abs(values).max() <= np.float32(bound)
+    # 20,000 values: a distance that a right sampler exceeds once in 10,000 times or so is 0.0158.
+    assert scipy.stats.kstest(values, scipy.stats.truncnorm(-bound, bound).cdf).statistic < 0.0158
+    shares = scipy.stats.norm.cdf(latents.Normal().sample([5000, 4], fold(1)).numpy().ravel())
+    np.testing.assert_allclose(values, scipy.stats.truncnorm(-bound, bound).ppf(shares), rtol=0, atol=2e-5 * bound)
+
+
+def test_truncated_normal_at_its_ends():
+    distribution = latents.TruncatedNormal()
+    whole = distribution.sample([1000, 4], fold(2))
+    np.testing.assert_array_equal(whole, latents.Normal().sample([1000, 4], fold(2)))
+    np.testing.assert_array_equal(distribution.sample([3, 4], fold(2), 0.0), np.zeros([3, 4]))
+    # The order of the values does not change: each moves towards the middle by itself.
+    half = distribution.sample([1000, 4], fold(2), 0.5).numpy()
+    order = np.argsort(whole.numpy().ravel(), kind="stable")
+    assert (np.diff(half.ravel()[order]) >= 0).all()
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(latents.TruncatedNormal(1.5)))
+    assert again.threshold == 1.5
+    with pytest.raises(ValueError, match="threshold > 0"):
+        latents.TruncatedNormal(0.0)
 
 
 def test_straight_interpolation():
