@@ -46,3 +46,13 @@ def test_a_phase_that_the_one_before_has_run_over_is_left_out():
         TrainingPhase(first_image=16, end_image=20, batch_size=2),
     ]
     assert [tick.phase.first_image for tick in plan_ticks(phases, images_per_tick=100)] == [0, 16]
+
+
+def test_ticks_are_made_of_whole_executions():
+    phases = [
+        TrainingPhase(first_image=0, end_image=50, batch_size=10),
+        TrainingPhase(first_image=50, end_image=90, batch_size=10),
+    ]
+    ticks = plan_ticks(phases, images_per_tick=30, steps_per_execution=2)
+    # 60 images of the first phase, and 40 of the second, which Keras would take in any case.
+    assert [(tick.first_image, tick.steps) for tick in ticks] == [(0, 4), (40, 2), (60, 4)]

@@ -144,8 +144,8 @@ def plan_run(model, config, recipe):
     phases = model.training_phases(config.total_images, config.batch_size)
     if phases is None:
         whole = TrainingPhase(first_image=0, end_image=recipe.total_images, batch_size=recipe.batch_size)
-        return plan_ticks([whole], recipe.steps_per_tick * recipe.batch_size)
-    return plan_ticks(phases, config.images_per_tick or phases[-1].end_image // 50)
+        return plan_ticks([whole], recipe.steps_per_tick * recipe.batch_size, config.steps_per_execution)
+    return plan_ticks(phases, config.images_per_tick or phases[-1].end_image // 50, config.steps_per_execution)
 
 
 def compile_choices(config):

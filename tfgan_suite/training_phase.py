@@ -50,12 +50,13 @@ class FitCall:
     steps: int
 
 
-def plan_ticks(phases, images_per_tick):
+def plan_ticks(phases, images_per_tick, steps_per_execution=1):
     """Cuts phases into ticks: a list of `Tick`, a function of the arguments alone.
 
     Args:
         phases: List of `TrainingPhase`, in order.
         images_per_tick: Images of a tick, rounded to whole steps; a phase's last tick may be shorter.
+        steps_per_execution: Of the compiled model. A tick's steps are a multiple of it, since Keras does no fewer.
 
     Example:
 
@@ -65,12 +66,13 @@ def plan_ticks(phases, images_per_tick):
     """
     ticks, images = [], 0
     for phase in phases:
-        steps_per_tick = max(1, round(images_per_tick / phase.batch_size))
-        left = phase.steps_from(images)
+        executions_per_tick = max(1, round(images_per_tick / phase.batch_size / steps_per_execution))
+        left = math.ceil(phase.steps_from(images) / steps_per_execution)
         while left > 0:
-            ticks.append(Tick(phase, images, min(left, steps_per_tick)))
+            executions = min(left, executions_per_tick)
+            ticks.append(Tick(phase, images, executions * steps_per_execution))
             images = ticks[-1].end_image
-            left -= ticks[-1].steps
+            left -= executions
     return ticks
 
 

@@ -40,7 +40,7 @@ def fit_progressively(gan, dataset_at, schedule=None, callbacks=None, images_per
     Reference: Karras et al., "Progressive Growing of GANs" (2018), section 2.
     """
     phases = (schedule or gan.schedule).phases(gan.image_shape[0])
-    ticks = plan_ticks(phases, images_per_tick or phases[-1].end_image)
+    ticks = plan_ticks(phases, images_per_tick or phases[-1].end_image, gan.steps_per_execution)
     histories = []
     for call in fit_calls(ticks, int(np.asarray(gan.images_seen))):
         gan.begin_phase(call.phase)
