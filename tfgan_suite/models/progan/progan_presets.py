@@ -47,7 +47,8 @@ PRESETS = {
     "progan_avatars_64": {
         "description": "A small class-conditional pair for drawn avatars in colour, grown within an hour on two cores.",
         "reference": f"{_PAPER}, at a sixteenth of its width.",
-        "expected": "Not measured yet.",
+        "expected": "Measured to 60,000 images only: Frechet distance (1,000 images, EfficientNet-Lite0) 312 after 4x4, "
+        "261 after 8x8, 284 after 16x16. Phases this short do not suffice for the paper's losses and rates.",
         "config": {
             "image_shape": (64, 64, 3),
             "num_classes": 10,
@@ -59,8 +60,8 @@ PRESETS = {
         "training": {"batch_size": 16, "total_images": 120_000},
     },
     "progan_digits_32": {
-        "description": "A small class-conditional pair for handwritten digits, grown within minutes on a CPU.",
-        "reference": f"{_PAPER}, at an eighth of its width.",
+        "description": "A small class-conditional pair for handwritten digits, grown on a CPU.",
+        "reference": f"{_PAPER}, at a sixteenth of its width.",
         "expected": "Not measured yet.",
         "config": {
             "image_shape": (32, 32, 1),
