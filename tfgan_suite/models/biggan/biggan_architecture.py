@@ -108,3 +108,19 @@ def discriminator_plan(image_shape, base_channels, variant, depth, attention_res
                 )
             )
     return blocks
+
+
+def paper_latent_size(size, variant):
+    """Length of the latents: BigGAN's are 20 for the first layer and for each block, BigGAN-deep's are not split."""
+    return 128 if variant == "deep" else 20 * len(_GENERATOR_MULTIPLIERS.get(size, ()))
+
+
+def paper_attention_resolutions(size, variant):
+    """Where self-attention stands: at 64 pixels, in BigGAN for images of 256 at 128.
+
+    The papers have no smaller images than 128. At 64 pixels it stands at 32, at 32 nowhere, as in the reference
+    implementation's CIFAR-10 runs.
+    """
+    if size <= 64:
+        return (32,) if size == 64 else ()
+    return (128,) if size == 256 and variant == "biggan" else (64,)
