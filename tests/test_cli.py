@@ -183,11 +183,13 @@ def test_examples_in_help_can_be_parsed(name):
 def test_every_field_of_the_config_has_a_flag():
     argv = (
         "train --data d --run r --preset p --set a=1 --batch-size 2 --images 3,000 --images-per-tick 4 --seed 5 "
-        "--no-conditional --horizontal-flip --score-every-ticks 6 --score-images 7 --keep-checkpoints 8 "
+        "--no-conditional --horizontal-flip --augmentation adaptive --precision mixed_bfloat16 --score-every-ticks 6 --score-images 7 --keep-checkpoints 8 "
         "--steps-per-execution 9 --jit-compile"
     )
     config = config_of(cli.build_parser().parse_args(argv.split()))
-    expected = TrainConfig("d", "r", "p", {"a": 1}, 2, 3000, 4, 5, False, True, 6, 7, 8, 9, True)
+    expected = TrainConfig(
+        "d", "r", "p", {"a": 1}, 2, 3000, 4, 5, False, True, "adaptive", "mixed_bfloat16", 6, 7, 8, 9, True
+    )
     assert config == expected
     defaults = TrainConfig("d", "r")
     same = [f.name for f in dataclasses.fields(config) if getattr(config, f.name) == getattr(defaults, f.name)]

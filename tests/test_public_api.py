@@ -59,7 +59,18 @@ PUBLIC = [
     "penalties",
     "serving",
 ]
-MODULES = ["augment", "callbacks", "checkpoints", "latent_tools", "latents", "layers", "losses", "metrics", "penalties", "serving"]
+MODULES = [
+    "augment",
+    "callbacks",
+    "checkpoints",
+    "latent_tools",
+    "latents",
+    "layers",
+    "losses",
+    "metrics",
+    "penalties",
+    "serving",
+]
 # Names of the package itself whose use is plain from a line, or which are there to be subclassed or caught.
 WITHOUT_EXAMPLE = {
     "ExponentialMovingAverage",
@@ -74,7 +85,7 @@ WITHOUT_EXAMPLE = {
 # Each parameter is a field that its name explains, or the docstring's first line does.
 SELF_EXPLAINING = {"metrics.Comparison", "metrics.frechet_distance_from_statistics"}
 # Examples that read or write files of a user, start a server, or take long: shown, not run.
-NEEDS_FILES = re.compile(r"\"(data|runs|photos)\b|saved_models|run_demo\(")
+NEEDS_FILES = re.compile(r"\"(data|runs|photos)\b|saved_models|run_demo\(|\.pkl\"")
 
 
 def public_objects():

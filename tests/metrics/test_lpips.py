@@ -138,7 +138,7 @@ def test_refuses(first, second, message):
 
 def test_missing_package_says_how_to_install_it(monkeypatch):
     monkeypatch.setattr(shift_tolerant_lpips, "_PACKAGE", "no_such_package")
-    with pytest.raises(MissingExtraError, match=r'pip install "tfgan-suite\[features\]"'):
+    with pytest.raises(MissingExtraError, match=r'pip install "tfgan-suite\[lpips\]"'):
         LPIPS()
 
 

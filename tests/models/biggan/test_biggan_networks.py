@@ -163,7 +163,8 @@ def test_refuses(config, message):
         BigGANGenerator(**config).build()
 
 
-@pytest.mark.parametrize("variant", ["biggan", pytest.param("deep", marks=pytest.mark.slow)])
+@pytest.mark.slow  # The quick tests have the whole model on two replicas.
+@pytest.mark.parametrize("variant", ["biggan", "deep"])
 def test_two_replicas_equal_one(variant, two_replicas):
     def make_gan():
         gan = GAN(

@@ -35,13 +35,13 @@ def lazy_penalties():
     }
 
 
-@pytest.mark.parametrize("num_classes", [None, 3])
+@pytest.mark.parametrize("num_classes", [None, pytest.param(3, marks=pytest.mark.slow)])
 def test_contract(num_classes, tmp_path):
     """Goes on exactly, with w_average and the mean path length."""
     run_gan_test(lambda: make(num_classes, **lazy_penalties()), tmp_path)
 
 
-@pytest.mark.parametrize("num_classes", [None, 3])
+@pytest.mark.parametrize("num_classes", [None, pytest.param(3, marks=pytest.mark.slow)])
 def test_two_replicas_equal_one(num_classes, two_replicas):
     def make_with_sgd():
         return make(
