@@ -28,7 +28,11 @@ extras = {
     "test": ["pytest>=8", "scipy>=1.11", "psutil>=5.9"],
 }
 extras["all"] = sorted(
-    {requirement for name in ("beam", "avatars", "features", "lpips", "video", "serving", "tfds") for requirement in extras[name]}
+    {
+        requirement
+        for name in ("beam", "avatars", "features", "lpips", "video", "serving", "tfds")
+        for requirement in extras[name]
+    }
 )
 
 setup(

@@ -46,7 +46,18 @@ _PUBLIC = {
     "UserError": "tfgan_suite.errors",
     "MissingExtraError": "tfgan_suite.errors",
 }
-_MODULES = ["augment", "callbacks", "checkpoints", "latent_tools", "latents", "layers", "losses", "metrics", "penalties", "serving"]
+_MODULES = [
+    "augment",
+    "callbacks",
+    "checkpoints",
+    "latent_tools",
+    "latents",
+    "layers",
+    "losses",
+    "metrics",
+    "penalties",
+    "serving",
+]
 
 __all__ = ["__version__", *_PUBLIC, *_MODULES]
 
