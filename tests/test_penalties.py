@@ -137,3 +137,15 @@ def test_path_length_config():
         penalties.PathLength(decay=0.0)
     with pytest.raises(ValueError, match="batch_shrink >= 1"):
         penalties.PathLength(batch_shrink=0)
+
+
+@pytest.mark.parametrize("shape", [(5, 5), (3, 16), (16, 3)])
+def test_orthogonal_of_any_shape(shape):
+    matrix = np.random.default_rng(5).normal(size=shape).astype("float32")
+    products = matrix.T @ matrix
+    expected = np.square(products - np.diag(np.diag(products))).sum()
+    layer = keras.layers.Dense(shape[1], use_bias=False)
+    layer.build([None, shape[0]])
+    layer.set_weights([matrix])
+    values = penalties.Orthogonal(weight=0.5)(layer, tf.zeros([2, 1]), None, SEED)
+    np.testing.assert_allclose(values, [0.5 * expected] * 2, rtol=1e-4)

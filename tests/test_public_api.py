@@ -22,6 +22,7 @@ PUBLIC = [
     "to_float",
     "to_uint8",
     # Models
+    "BigGAN",
     "DCGAN",
     "GAN",
     "GenerativeModel",

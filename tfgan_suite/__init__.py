@@ -19,6 +19,7 @@ _PUBLIC = {
     "to_uint8": "tfgan_suite.image_range",
     # === Models ===
     "GAN": "tfgan_suite.gan",
+    "BigGAN": "tfgan_suite.models.biggan.biggan",
     "DCGAN": "tfgan_suite.models.dcgan.dcgan",
     "ProGAN": "tfgan_suite.models.progan.progan",
     "ProGANSchedule": "tfgan_suite.models.progan.progan_schedule",

@@ -9,6 +9,7 @@ from tfgan_suite.files import write_atomically
 
 # Model names of the command line, and the class that each one stands for.
 MODELS = {
+    "biggan": ("tfgan_suite.models.biggan.biggan", "BigGAN"),
     "dcgan": ("tfgan_suite.models.dcgan.dcgan", "DCGAN"),
     "progan": ("tfgan_suite.models.progan.progan", "ProGAN"),
     "stylegan2": ("tfgan_suite.models.stylegan2.stylegan2", "StyleGAN2"),

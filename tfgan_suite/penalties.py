@@ -302,7 +302,17 @@ class Orthogonal(GeneratorPenalty):
                 continue
             kernel = tf.cast(tf.convert_to_tensor(variable), tf.float32)
             matrix = tf.reshape(kernel, [-1, kernel.shape[-1]])  # [inputs, outputs]
-            products = tf.matmul(matrix, matrix, transpose_a=True)  # [outputs, outputs]
-            off_diagonal = tf.linalg.set_diag(products, tf.zeros([kernel.shape[-1]]))
-            penalty += tf.reduce_sum(tf.square(off_diagonal))
+            penalty += _off_diagonal_square(matrix)
         return tf.fill([tf.shape(latents)[0]], self.weight * penalty)
+
+
+def _off_diagonal_square(matrix):
+    """`||W^T W * (1 - I)||^2` of a matrix `[inputs, outputs]`."""
+    inputs, outputs = matrix.shape
+    if 2 * inputs <= outputs:
+        # ||W^T W|| = ||W W^T||, of which the second is the smaller matrix: that of a first layer has gigabytes.
+        diagonal = tf.reduce_sum(tf.square(matrix), axis=0)  # [outputs]
+        whole = tf.matmul(matrix, matrix, transpose_b=True)  # [inputs, inputs]
+        return tf.reduce_sum(tf.square(whole)) - tf.reduce_sum(tf.square(diagonal))
+    products = tf.matmul(matrix, matrix, transpose_a=True)  # [outputs, outputs]
+    return tf.reduce_sum(tf.square(tf.linalg.set_diag(products, tf.zeros([outputs]))))
