@@ -12,36 +12,19 @@ same architecture on random images, each in a process of its own, in turns of 16
 
 import argparse
 import math
-import multiprocessing
-import os
-import platform
-import resource
-import statistics
-import time
 
-
-def serve_rounds(make_step, connection, arguments):
-    """Runs in a process: 16 training steps at each request, answering with the seconds that they took."""
-    step = make_step(arguments)
-    for _ in range(17):  # Every kind of step at least once.
-        step()
-    connection.send("ready")
-    while connection.recv():
-        begin = arguments.clock()
-        for _ in range(16):
-            step()
-        connection.send((arguments.clock() - begin, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+import turns
 
 
 def make_tfgan_suite_step(arguments):
-    import numpy as np
     import tensorflow as tf
 
     import tfgan_suite as tg
 
     tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
+    image_shape = (arguments.size, arguments.size, 3)
     gan = tg.StyleGAN2(
-        image_shape=(arguments.size, arguments.size, 3),
+        image_shape=image_shape,
         latent_size=arguments.w_size,
         w_size=arguments.w_size,
         num_mapping_layers=2,
@@ -49,18 +32,7 @@ def make_tfgan_suite_step(arguments):
         dtype=arguments.precision,
     )
     gan.compile()
-    shape = [arguments.batch_size, arguments.size, arguments.size, 3]
-    images = np.random.default_rng(0).uniform(-1, 1, shape).astype("float32")
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    iterator = iter(tf.data.Dataset.from_tensors(images).repeat().with_options(options))
-    gan.make_train_function()
-
-    def step():
-        logs = gan.train_function(iterator)
-        float(logs["loss/generator"])
-
-    return step
+    return turns.fit_step(gan, arguments.batch_size, image_shape)
 
 
 def make_pytorch_step(arguments):
@@ -276,44 +248,16 @@ def main():
     parser.add_argument("--channel-base", type=int, default=2048, help="channels are this divided by the size")
     parser.add_argument("--w-size", type=int, default=128, help="length of latents and styles")
     parser.add_argument("--precision", default="float32", help="ours; PyTorch's is float32")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--cpu-time", action="store_true", help="count processor seconds, for a machine that is busy")
+    turns.add_arguments(parser)
     arguments = parser.parse_args()
-    arguments.clock = time.process_time if arguments.cpu_time else time.perf_counter
-
-    context = multiprocessing.get_context("spawn")
-    workers = {}
-    for name, make_step in (("tfgan-suite", make_tfgan_suite_step), ("PyTorch", make_pytorch_step)):
-        ours, theirs = context.Pipe()
-        process = context.Process(target=serve_rounds, args=(make_step, theirs, arguments), daemon=True)
-        process.start()
-        theirs.close()
-        ours.recv()
-        workers[name] = (process, ours)
-    seconds, megabytes = {name: [] for name in workers}, {}
-    for _ in range(arguments.rounds):
-        for name, (_, connection) in workers.items():
-            connection.send(True)
-            duration, megabytes[name] = connection.recv()
-            seconds[name].append(duration / 16)
-    for process, connection in workers.values():
-        connection.send(False)
-        process.join()
-
-    print(
-        f"{platform.machine()}, {arguments.threads} threads, {arguments.size}x{arguments.size}, batch "
-        f"{arguments.batch_size}, channel base {arguments.channel_base}, {arguments.precision}"
+    turns.compare(
+        {"tfgan-suite": make_tfgan_suite_step, "PyTorch": make_pytorch_step},
+        arguments,
+        steps=16,
+        warm_up=17,  # Every kind of step at least once.
+        title=f"{arguments.size}x{arguments.size}, batch {arguments.batch_size}, channel base "
+        f"{arguments.channel_base}, {arguments.precision}",
     )
-    print(f"{'':12} {'median ms/step':>15} {'min':>8} {'max':>8} {'images/s':>9} {'peak MB':>9}")
-    for name, values in seconds.items():
-        median = statistics.median(values)
-        print(
-            f"{name:12} {median * 1e3:15.1f} {min(values) * 1e3:8.1f} {max(values) * 1e3:8.1f} "
-            f"{arguments.batch_size / median:9.1f} {megabytes[name]:9,.0f}"
-        )
-    ratios = [theirs / ours for ours, theirs in zip(seconds["tfgan-suite"], seconds["PyTorch"])]
-    print(f"images/s, tfgan-suite to PyTorch: {statistics.median(ratios):.2f} (median of {len(ratios)} rounds)")
 
 
 if __name__ == "__main__":

@@ -9,49 +9,20 @@ machine. PyTorch runs at its best: channels-last memory and the fused Adam.
 """
 
 import argparse
-import multiprocessing
-import os
-import platform
-import statistics
-import time
 
-
-def serve_rounds(make_step, connection, arguments):
-    """Runs in a process: `steps` training steps at each request, answering with the seconds that they took."""
-    step = make_step(arguments)
-    for _ in range(3):
-        step()
-    connection.send("ready")
-    while (steps := connection.recv()) is not None:
-        begin = arguments.clock()
-        for _ in range(steps):
-            step()
-        connection.send(arguments.clock() - begin)
+import turns
 
 
 def make_tfgan_suite_step(arguments):
-    import numpy as np
     import tensorflow as tf
 
     import tfgan_suite as tg
 
     tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
-    gan = tg.DCGAN(
-        image_shape=(arguments.size, arguments.size, 3), base_channels=arguments.base_channels, kernel_size=4
-    )
+    image_shape = (arguments.size, arguments.size, 3)
+    gan = tg.DCGAN(image_shape=image_shape, base_channels=arguments.base_channels, kernel_size=4)
     gan.compile()
-    shape = [arguments.batch_size, arguments.size, arguments.size, 3]
-    images = np.random.default_rng(0).uniform(-1, 1, shape).astype("float32")
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    iterator = iter(tf.data.Dataset.from_tensors(images).repeat().with_options(options))
-    gan.make_train_function()
-
-    def step():
-        logs = gan.train_function(iterator)
-        float(logs["loss/generator"])
-
-    return step
+    return turns.fit_step(gan, arguments.batch_size, image_shape)
 
 
 def make_pytorch_step(arguments):
@@ -118,43 +89,16 @@ def main():
     parser.add_argument("--size", type=int, default=64, help="image size in pixels")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--base-channels", type=int, default=64, help="channels at half the image's size")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--steps", type=int, default=5, help="steps of one round")
-    parser.add_argument("--cpu-time", action="store_true", help="count processor seconds, for a machine that is busy")
+    turns.add_arguments(parser)
     arguments = parser.parse_args()
-    arguments.clock = time.process_time if arguments.cpu_time else time.perf_counter
-
-    context = multiprocessing.get_context("spawn")
-    workers = {}
-    for name, make_step in (("tfgan-suite", make_tfgan_suite_step), ("PyTorch", make_pytorch_step)):
-        ours, theirs = context.Pipe()
-        process = context.Process(target=serve_rounds, args=(make_step, theirs, arguments), daemon=True)
-        process.start()
-        theirs.close()
-        ours.recv()
-        workers[name] = (process, ours)
-    seconds = {name: [] for name in workers}
-    for _ in range(arguments.rounds):
-        for name, (_, connection) in workers.items():
-            connection.send(arguments.steps)
-            seconds[name].append(connection.recv() / arguments.steps)
-    for process, connection in workers.values():
-        connection.send(None)
-        process.join()
-
-    print(
-        f"{platform.machine()}, {arguments.threads} threads, {arguments.size}x{arguments.size}, batch {arguments.batch_size}"
+    turns.compare(
+        {"tfgan-suite": make_tfgan_suite_step, "PyTorch": make_pytorch_step},
+        arguments,
+        steps=arguments.steps,
+        warm_up=3,
+        title=f"{arguments.size}x{arguments.size}, batch {arguments.batch_size}",
     )
-    print(f"{'':12} {'median ms/step':>15} {'min':>8} {'max':>8} {'images/s':>9}")
-    for name, values in seconds.items():
-        median = statistics.median(values)
-        print(
-            f"{name:12} {median * 1e3:15.1f} {min(values) * 1e3:8.1f} {max(values) * 1e3:8.1f} "
-            f"{arguments.batch_size / median:9.1f}"
-        )
-    ratios = [theirs / ours for ours, theirs in zip(seconds["tfgan-suite"], seconds["PyTorch"])]
-    print(f"images/s, tfgan-suite to PyTorch: {statistics.median(ratios):.2f} (median of {len(ratios)} rounds)")
 
 
 if __name__ == "__main__":

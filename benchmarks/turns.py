@@ -1,0 +1,90 @@
+"""Training steps of several libraries timed in turns, each in a process of its own, so that all see the same machine."""
+
+import multiprocessing
+import os
+import platform
+import resource
+import statistics
+import time
+
+
+def add_arguments(parser):
+    """The flags of every such benchmark."""
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--cpu-time", action="store_true", help="count processor seconds, for a machine that is busy")
+
+
+def compare(make_steps, arguments, steps, warm_up, title):
+    """Prints medians and their ratio.
+
+    Args:
+        make_steps: Dict of name to a function of `arguments` that makes a step, a function without arguments. The
+            first is compared with the second. Both are importable, as they run in other processes.
+        arguments: Parsed flags; `batch_size` is the images of a step.
+        steps: Steps of one turn.
+        warm_up: Steps before the first turn.
+        title: What is measured.
+    """
+    context = multiprocessing.get_context("spawn")
+    workers = {}
+    for name, make_step in make_steps.items():
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_serve, args=(make_step, theirs, arguments, warm_up), daemon=True)
+        process.start()
+        theirs.close()
+        ours.recv()
+        workers[name] = (process, ours)
+    seconds, megabytes = {name: [] for name in workers}, {}
+    for _ in range(arguments.rounds):
+        for name, (_, connection) in workers.items():
+            connection.send(steps)
+            duration, megabytes[name] = connection.recv()
+            seconds[name].append(duration / steps)
+    for process, connection in workers.values():
+        connection.send(None)
+        process.join()
+
+    print(f"{platform.machine()}, {arguments.threads} threads, {title}")
+    print(f"{'':12} {'median ms/step':>15} {'min':>8} {'max':>8} {'images/s':>9} {'peak MB':>9}")
+    for name, values in seconds.items():
+        median = statistics.median(values)
+        print(
+            f"{name:12} {median * 1e3:15.1f} {min(values) * 1e3:8.1f} {max(values) * 1e3:8.1f} "
+            f"{arguments.batch_size / median:9.1f} {megabytes[name]:9,.0f}"
+        )
+    first, second = seconds
+    ratios = [theirs / ours for ours, theirs in zip(seconds[first], seconds[second])]
+    print(f"images/s, {first} to {second}: {statistics.median(ratios):.2f} (median of {len(ratios)} rounds)")
+
+
+def _serve(make_step, connection, arguments, warm_up):
+    """Runs in a process: as many steps as are asked for, answering with their seconds and the peak memory so far."""
+    clock = time.process_time if arguments.cpu_time else time.perf_counter
+    step = make_step(arguments)
+    for _ in range(warm_up):
+        step()
+    connection.send("ready")
+    while (steps := connection.recv()) is not None:
+        begin = clock()
+        for _ in range(steps):
+            step()
+        connection.send((clock() - begin, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+
+
+def fit_step(model, batch_size, image_shape):
+    """A step of a compiled model of the suite on random images, through the function that `fit` calls."""
+    import numpy as np
+    import tensorflow as tf
+
+    images = np.random.default_rng(0).uniform(-1, 1, [batch_size, *image_shape]).astype("float32")
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    iterator = iter(tf.data.Dataset.from_tensors(images).repeat().with_options(options))
+    model.make_train_function()
+
+    def step():
+        logs = model.train_function(iterator)
+        float(logs["loss/generator"])
+
+    return step
