@@ -22,8 +22,9 @@ TEST_EXTRAS := $(DEMO_EXTRAS),tfds,lpips,video,test
 demo: $(VENV)/.installed-demo
 	@$(BIN)/tfgan-suite demo --data $(DATA) $(if $(filter-out 0 no false,$(FAST)),--fast)
 
+# Two processes: TensorFlow keeps what it has traced, so that one alone would grow, and leave a core idle.
 test: $(VENV)/.installed-test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-slow: $(VENV)/.installed-test
 	@$(BIN)/python -m pytest -m slow

@@ -25,7 +25,7 @@ extras = {
         "tensorflow-probability==0.25.*",
         "tf-keras>=2.16,<2.22",
     ],
-    "test": ["pytest>=8", "scipy>=1.11", "psutil>=5.9"],
+    "test": ["pytest>=8", "pytest-xdist>=3.5", "scipy>=1.11", "psutil>=5.9"],
 }
 extras["all"] = sorted(
     {
