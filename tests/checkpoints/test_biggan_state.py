@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tests.models.biggan.golden import assert_near, load, part_of
+from tests.golden_vectors import assert_near, load_golden, part_of
 from tfgan_suite.checkpoints.biggan_state import biggan_from_state, biggan_state
 from tfgan_suite.errors import UserError
 from tfgan_suite.models.biggan.biggan_discriminator import BigGANDiscriminator
@@ -93,7 +93,7 @@ def test_discriminators_are_read_from_names_and_shapes(name):
 
 @pytest.mark.parametrize("name", ["biggan_32_cls5", "biggandeep_32_cls5"])
 def test_official_names_and_layouts_are_those_of_the_reference(name):
-    golden = load(name)
+    golden = load_golden(name)
     networks = biggan_from_state(part_of(golden, "G/"), part_of(golden, "D/"))
     for network, prefix in zip(networks, ("G/", "D/")):
         official = part_of(golden, prefix)
@@ -104,7 +104,7 @@ def test_official_names_and_layouts_are_those_of_the_reference(name):
 
 
 def test_overrides_change_what_is_computed():
-    golden = load("biggan_32_cls5")
+    golden = load_golden("biggan_32_cls5")
     state = part_of(golden, "G/")
     generator, _ = biggan_from_state(state, batch_norm_epsilon=0.3, spectral_norm_epsilon=1e-4, seed=3)
     assert (generator.batch_norm_epsilon, generator.spectral_norm_epsilon, generator.seed) == (0.3, 1e-4, 3)
@@ -139,11 +139,11 @@ def change(state, remove=(), **add):
 )
 def test_what_does_not_fit_is_named(make, message):
     with pytest.raises(UserError, match=message):
-        biggan_from_state(make(part_of(load("biggan_32_cls5"), "G/")))
+        biggan_from_state(make(part_of(load_golden("biggan_32_cls5"), "G/")))
 
 
 def test_both_networks_must_be_of_the_same_images_and_classes():
-    golden, other = load("biggan_32_cls5"), BigGANDiscriminator((64, 64, 3), num_classes=5, base_channels=2)
+    golden, other = load_golden("biggan_32_cls5"), BigGANDiscriminator((64, 64, 3), num_classes=5, base_channels=2)
     other.build()
     with pytest.raises(UserError, match="same image_shape"):
         biggan_from_state(part_of(golden, "G/"), biggan_state(other))

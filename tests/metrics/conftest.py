@@ -1,24 +1,13 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-REPOSITORY = Path(__file__).parents[2]
-GOLDEN = {
-    "small": REPOSITORY / "tests" / "golden" / "metrics_features_24.npz",
-    "64": REPOSITORY.parent / "shared" / "golden" / "metrics_features_64.npz",
-    "rankdef": REPOSITORY.parent / "shared" / "golden" / "metrics_features_rankdef.npz",
-}
+from tests.golden_vectors import load_golden
 
 
-@pytest.fixture(params=list(GOLDEN))
+@pytest.fixture(params=["24", "64", "rankdef"], ids=["small", "64", "rankdef"])
 def golden(request):
     """Features, logits and the reference implementations' results; `small` is always there."""
-    path = GOLDEN[request.param]
-    if not path.exists():
-        pytest.skip(f"The larger golden vectors are not beside the repository: no {path.name} in ../shared/golden.")
-    with np.load(path) as content:
-        return dict(content)
+    return load_golden(f"metrics_features_{request.param}")
 
 
 @pytest.fixture(autouse=True)

@@ -3,8 +3,8 @@
 import re
 
 import numpy as np
-import tensorflow as tf
 
+from tfgan_suite.checkpoints.official_names import arrays_by_name, assign_by_name
 from tfgan_suite.errors import UserError, unknown_name
 from tfgan_suite.layers.spectral_normalization import SpectralEmbedding
 from tfgan_suite.models.biggan.biggan_architecture import RESOLUTIONS, discriminator_plan, generator_plan
@@ -82,15 +82,7 @@ def biggan_state(network, values=None):
     Returns:
         From names to float32 arrays. With `values`, those of trained weights only.
     """
-    entries = _entries(network)
-    if values is None:
-        return {name: entry.to_official(np.asarray(entry.variable)) for name, entry in entries.items()}
-    by_variable = {id(variable): value for variable, value in zip(network.trainable_variables, values)}
-    return {
-        name: entry.to_official(np.asarray(tf.convert_to_tensor(by_variable[id(entry.variable)])))
-        for name, entry in entries.items()
-        if id(entry.variable) in by_variable
-    }
+    return arrays_by_name(network, _entries(network), values)
 
 
 def load_biggan_state(network, state):
@@ -101,24 +93,7 @@ def load_biggan_state(network, state):
     """
     if not network.built:
         network.build()
-    entries = _entries(network)
-    missing, unknown = sorted(set(entries) - set(state)), sorted(set(state) - set(entries))
-    if missing or unknown:
-        raise UserError(
-            f"The weights do not fit a {type(network).__name__} of {network.image_shape}. "
-            f"Missing: {', '.join(missing) or 'none'}. Unknown: {', '.join(unknown) or 'none'}."
-        )
-    wrong = [
-        f"{name} {entry.official_shape}, received {np.shape(state[name])}"
-        for name, entry in entries.items()
-        if entry.official_shape != np.shape(state[name])
-    ]
-    if wrong:
-        raise UserError(
-            f"Shapes do not fit a {type(network).__name__} of {network.image_shape}. Expected: {'; '.join(wrong)}."
-        )
-    for name, entry in entries.items():
-        entry.variable.assign(entry.from_official(np.asarray(state[name], np.float32)))
+    assign_by_name(network, _entries(network), state)
 
 
 # === Names and layouts ===

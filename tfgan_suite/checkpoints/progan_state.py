@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 
+from tfgan_suite.checkpoints.official_names import arrays_by_name, assign_by_name
 from tfgan_suite.errors import UserError, unknown_name
 from tfgan_suite.models.progan.progan_discriminator import ProGANDiscriminator
 from tfgan_suite.models.progan.progan_generator import ProGANGenerator
@@ -80,12 +81,7 @@ def progan_state(network, values=None):
     Returns:
         From names to float32 arrays.
     """
-    values = network.trainable_variables if values is None else values
-    by_variable = {id(variable): value for variable, value in zip(network.trainable_variables, values)}
-    return {
-        name: entry.to_official(np.asarray(by_variable[id(entry.variable)]))
-        for name, entry in _entries(network).items()
-    }
+    return arrays_by_name(network, _entries(network), values)
 
 
 def load_progan_state(network, state):
@@ -94,24 +90,7 @@ def load_progan_state(network, state):
     Raises:
         UserError: Names are missing or unknown, or a shape is another one.
     """
-    entries = _entries(network)
-    missing, unknown = sorted(set(entries) - set(state)), sorted(set(state) - set(entries) - _IGNORED)
-    if missing or unknown:
-        raise UserError(
-            f"The weights do not fit a {type(network).__name__} of {network.image_shape}. "
-            f"Missing: {', '.join(missing) or 'none'}. Unknown: {', '.join(unknown) or 'none'}."
-        )
-    wrong = [
-        f"{name} {entry.official_shape}, received {np.shape(state[name])}"
-        for name, entry in entries.items()
-        if entry.official_shape != np.shape(state[name])
-    ]
-    if wrong:
-        raise UserError(
-            f"Shapes do not fit a {type(network).__name__} of {network.image_shape}. Expected: {'; '.join(wrong)}."
-        )
-    for name, entry in entries.items():
-        entry.variable.assign(entry.from_official(np.asarray(state[name])))
+    assign_by_name(network, _entries(network), state, _IGNORED)
 
 
 class _Entry:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.models.biggan.golden import FILES, assert_near, assert_near_in_norm, load, networks_of, part_of
+from tests.golden_vectors import assert_near, load_golden, part_of
+from tests.models.biggan.golden import FILES, assert_near_in_norm, networks_of
 from tfgan_suite.checkpoints.biggan_state import biggan_state
 
 SMALL = ("biggan_32_cls5", "biggandeep_32_cls5")
@@ -25,7 +26,7 @@ def buffers_of(network):
 
 @pytest.mark.parametrize("name, compiled", [*IN_GRAPHS, *COMPILED])
 def test_evaluation(name, compiled):
-    golden = load(name)
+    golden = load_golden(name)
     generator, discriminator, latents, labels, real_images = networks_of(golden)
 
     @tf.function(jit_compile=compiled)
@@ -65,7 +66,7 @@ def training_step(generator, discriminator, latents, labels, real_images):
 
 @pytest.mark.parametrize("name, compiled", STEPS)
 def test_a_training_step(name, compiled):
-    golden = load(name)
+    golden = load_golden(name)
     generator, discriminator, *inputs = networks_of(golden)
     step = tf.function(lambda *inputs: training_step(generator, discriminator, *inputs), jit_compile=compiled)
     images, real_loss, fake_loss, generator_loss, discriminator_gradients, generator_gradients = step(*inputs)

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.models.progan.test_progan_parity import channels_last, load, networks_of, part_of
+from tests.golden_vectors import channels_last, load_golden, part_of
+from tests.models.progan.test_progan_parity import networks_of
 from tests.test_case import random_batch, run_gan_test, run_replica_test
 from tfgan_suite import losses, penalties
 from tfgan_suite.errors import UserError
@@ -72,7 +73,7 @@ class _MixedByHand(penalties.GradientPenalty):
 @pytest.mark.parametrize("name, lod", [("16", "0.35"), ("16", "1"), ("32", "1.6")])
 def test_the_papers_loss_on_images_of_a_levels_own_size(name, lod):
     """Gradients by small images, lengths as of those by images at full size."""
-    golden = load(name)
+    golden = load_golden(f"progan_{name}")
     expected = part_of(golden, f"lod{lod}/")
     generator, discriminator, (latents, labels, real_images, mixing) = networks_of(golden)
     gan = ProGAN(generator=generator, discriminator=discriminator)
@@ -233,7 +234,7 @@ def test_presets_compile(preset):
 
 
 def test_networks_of_an_importer():
-    golden = load("16")
+    golden = load_golden("progan_16")
     generator, discriminator, (latents, labels, _, _) = networks_of(golden)
     gan = ProGAN(generator=generator, discriminator=discriminator)
     np.testing.assert_allclose(

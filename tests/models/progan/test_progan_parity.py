@@ -1,39 +1,17 @@
 """Images, scores, penalties and gradients of the paper's own implementation, at every level of detail in the files."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.golden_vectors import assert_near, channels_last, load_golden, part_of
 from tfgan_suite.checkpoints.progan_state import progan_from_state, progan_state
 
-REPOSITORY = Path(__file__).parents[3]
-FILES = {
-    "16": REPOSITORY / "tests" / "golden" / "progan_16.npz",
-    "32": REPOSITORY.parent / "shared" / "golden" / "progan_32.npz",
-    "32_cond5": REPOSITORY.parent / "shared" / "golden" / "progan_32_cond5.npz",
-}
 LEVELS = {"16": ("0", "0.35", "1"), "32": ("0", "0.35", "1", "1.6"), "32_cond5": ("0", "0.5")}
-CASES = [(name, lod) for name in FILES for lod in LEVELS[name]]
+CASES = [(name, lod) for name in LEVELS for lod in LEVELS[name]]
 # Compiling takes long: one level of each file, and all of them with the slow tests.
 COMPILED = {("16", "0.35"), ("32", "1.6"), ("32_cond5", "0.5")}
 COMPILED_CASES = [pytest.param(*case, marks=[] if case in COMPILED else [pytest.mark.slow]) for case in CASES]
-
-
-def load(name):
-    if not FILES[name].exists():
-        pytest.skip(f"The larger golden vectors are not beside the repository: no {FILES[name].name}.")
-    with np.load(FILES[name]) as content:
-        return dict(content)
-
-
-def part_of(golden, prefix):
-    return {name[len(prefix) :]: value for name, value in golden.items() if name.startswith(prefix)}
-
-
-def channels_last(images):
-    return tf.constant(images.transpose(0, 2, 3, 1))
 
 
 def networks_of(golden):
@@ -42,12 +20,6 @@ def networks_of(golden):
     labels = None if generator.num_classes is None else tf.constant(golden["in/labels"])
     inputs = tf.constant(golden["in/z"]), labels, channels_last(golden["in/real"]), tf.constant(golden["in/mixing"])
     return generator, discriminator, inputs
-
-
-def assert_near(value, expected, tolerance=2e-4):
-    value, expected = np.asarray(value), np.asarray(expected)
-    assert value.shape == expected.shape
-    assert np.abs(value - expected).max() <= tolerance * np.abs(expected).max()
 
 
 def gradients_of(tape, loss, variables):
@@ -73,7 +45,7 @@ def discriminator_loss(discriminator, real_images, fake_images, mixing, level_of
 @pytest.mark.parametrize("name, lod", CASES)
 @pytest.mark.parametrize("as_tensor", [False, True])
 def test_images_and_scores(name, lod, as_tensor):
-    golden = load(name)
+    golden = load_golden(f"progan_{name}")
     generator, discriminator, (latents, labels, real_images, _) = networks_of(golden)
     level_of_detail = tf.Variable(float(lod)) if as_tensor else float(lod)
     images = generator(latents, labels, level_of_detail=level_of_detail)
@@ -100,7 +72,7 @@ def test_compiled_losses_and_gradients(name, lod):
 
 
 def check_losses_and_gradients(name, lod, jit_compile):
-    golden = load(name)
+    golden = load_golden(f"progan_{name}")
     expected = part_of(golden, f"lod{lod}/")
     generator, discriminator, (latents, labels, real_images, mixing) = networks_of(golden)
 
@@ -138,7 +110,7 @@ def check_losses_and_gradients(name, lod, jit_compile):
 
 def test_one_graph_serves_all_levels():
     """A tensor as level of detail: scores and their gradients are those that a number gives."""
-    golden = load("16")
+    golden = load_golden("progan_16")
     generator, discriminator, (latents, labels, _, _) = networks_of(golden)
     variables = generator.trainable_variables
 
@@ -159,7 +131,7 @@ def test_one_graph_serves_all_levels():
 
 
 def test_one_compiled_graph_makes_images_of_all_levels():
-    golden = load("16")
+    golden = load_golden("progan_16")
     generator, _, (latents, labels, _, _) = networks_of(golden)
     compiled = tf.function(lambda level: generator(latents, labels, level_of_detail=level), jit_compile=True)
     for level_of_detail in (0.0, 0.35, 1.6, 2.0):

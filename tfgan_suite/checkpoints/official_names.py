@@ -1,0 +1,58 @@
+"""A network's variables under the names and in the layouts of an official checkpoint, both ways."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfgan_suite.errors import UserError
+
+
+def arrays_by_name(network, entries, values=None):
+    """The variables as official arrays.
+
+    Args:
+        network: A built network.
+        entries: From official names to objects with `variable` and `to_official(array)`.
+        values: Arrays to name instead of the weights, such as gradients, in the order of `trainable_variables`.
+
+    Returns:
+        From names to float32 arrays. With `values`, those of trained weights only.
+    """
+    if values is None:
+        return {name: entry.to_official(np.asarray(entry.variable)) for name, entry in entries.items()}
+    by_variable = {id(variable): value for variable, value in zip(network.trainable_variables, values)}
+    return {
+        name: entry.to_official(np.asarray(tf.convert_to_tensor(by_variable[id(entry.variable)])))
+        for name, entry in entries.items()
+        if id(entry.variable) in by_variable
+    }
+
+
+def assign_by_name(network, entries, state, ignored=()):
+    """Sets the variables from official arrays.
+
+    Args:
+        network: What the entries are of; named in errors.
+        entries: From official names to objects with `variable`, `official_shape` and `from_official(array)`.
+        state: From official names to arrays.
+        ignored: Names in `state` that no variable stands for.
+
+    Raises:
+        UserError: Names are missing or unknown, or a shape is another one.
+    """
+    missing, unknown = sorted(set(entries) - set(state)), sorted(set(state) - set(entries) - set(ignored))
+    if missing or unknown:
+        raise UserError(
+            f"The weights do not fit a {type(network).__name__} of {network.image_shape}. "
+            f"Missing: {', '.join(missing) or 'none'}. Unknown: {', '.join(unknown) or 'none'}."
+        )
+    wrong = [
+        f"{name} {entry.official_shape}, received {np.shape(state[name])}"
+        for name, entry in entries.items()
+        if entry.official_shape != np.shape(state[name])
+    ]
+    if wrong:
+        raise UserError(
+            f"Shapes do not fit a {type(network).__name__} of {network.image_shape}. Expected: {'; '.join(wrong)}."
+        )
+    for name, entry in entries.items():
+        entry.variable.assign(entry.from_official(np.asarray(state[name], np.float32)))
