@@ -6,6 +6,7 @@ import pytest
 from tests.latent_tools.conftest import make_stylegan2
 from tfgan_suite.errors import UserError
 from tfgan_suite.latent_tools import StyleSpace, project, style_statistics
+from tfgan_suite.latent_tools.noise_maps import noise_correlation
 from tfgan_suite.latent_tools.projection import rate_factor
 from tfgan_suite.metrics import LPIPS
 
@@ -26,6 +27,8 @@ def soft_space():
     generator = make_stylegan2().ema_generator
     for block in generator.blocks:
         block.to_rgb.kernel.assign(0.2 * block.to_rgb.kernel)
+        for convolution in block.convolutions:
+            convolution.noise_strength.assign(0.3)
     return StyleSpace(generator)
 
 
@@ -110,3 +113,28 @@ def test_shows_how_far_it_is(space, distance, capsys):
 def test_refuses(space, image, options, message):
     with pytest.raises(UserError, match=message):
         project(space, image, **options)
+
+
+@needs_weights
+def test_noise_maps_are_found_and_stay_noise(soft_space, distance):
+    """Maps are found with the styles; the weight of their correlation keeps them white, at a price."""
+    generator = soft_space.generator
+    image = soft_space.synthesize(soft_space.sample(1, seed=7), "const")[0]
+    options = {"steps": 40, "num_statistics": 200, "distance": distance, "progress": False, "pixel_weight": 1.0}
+    found = project(soft_space, image, noise_weight=1e5, **options)
+    assert [one.shape for one in found.noise] == [tuple(shape) for shape in generator.noise_shapes]
+    for one in found.noise:
+        assert abs(one.mean()) < 1e-4 and one.std() == pytest.approx(1, abs=1e-3)
+    maps = [one[np.newaxis, ..., np.newaxis] for one in found.noise]
+    np.testing.assert_array_equal(soft_space.synthesize(found.ws[np.newaxis], maps)[0], found.image)
+    free = project(soft_space, image, noise_weight=0.0, **options)
+    loose, tight = (sum(float(noise_correlation(one[None, ..., None])) for one in p.noise) for p in (free, found))
+    assert tight < 0.5 * loose and free.losses[-1] < found.losses[-1]
+
+
+def test_noise_correlation_by_hand():
+    noise = np.random.default_rng(0).normal(size=[1, 16, 16, 1]).astype(np.float32)
+    halves = 2 * noise.reshape(8, 2, 8, 2).mean(axis=(1, 3))
+    expected = sum((one * np.roll(one, 1, axis)).mean() ** 2 for one in (noise[0, :, :, 0], halves) for axis in (0, 1))
+    assert float(noise_correlation(noise)) == pytest.approx(expected, rel=1e-4)
+    assert float(noise_correlation(np.ones([1, 16, 8, 1], np.float32))) == pytest.approx(2.0)

@@ -24,6 +24,12 @@ def add_parser(subparsers):
     parser.add_argument(
         "--pixel-weight", type=arguments.natural_float, default=0.0, help="weight of the pixels' squared difference"
     )
+    parser.add_argument(
+        "--noise-weight",
+        type=arguments.natural_float,
+        metavar="WEIGHT",
+        help="search for the noise maps too, and keep them noise with this weight (the paper's: 1e5)",
+    )
     parser.add_argument("--label", type=arguments.natural_int, metavar="N", help="class, for a conditional model")
     parser.add_argument("--seed", type=arguments.whole_int, default=0)
     return parser
@@ -40,6 +46,7 @@ def run(args):
         in_space=args.space,
         steps=args.steps,
         pixel_weight=args.pixel_weight,
+        noise_weight=args.noise_weight,
         label=args.label,
         seed=args.seed,
     )

@@ -139,29 +139,26 @@ def write_directions(
     return paths
 
 
-def write_projection(model, image_path, path, *, in_space="w", steps=1000, pixel_weight=0.0, label=None, seed=0):
-    """Projects a picture and writes it beside what was found, as PNG, and the styles as `.npz`; see `project`.
+def write_projection(model, image_path, path, **search):
+    """Projects a picture and writes it beside what was found, as PNG, and the styles as `.npz`.
 
     Args:
         model: A model with a W space.
         image_path: A picture file; it is cropped around its middle to the model's shape, and resized.
         path: A `.png`.
-        in_space: `"w"` or `"w+"`.
-        steps: Of gradient descent.
-        pixel_weight: Weight of the pixels' squared difference.
-        label: Class, for a conditional model.
-        seed: Of the search.
+        **search: Arguments of `project`.
 
     Returns:
-        The PNG's path, the `.npz`'s (`ws`, `distance`, `losses`), and the `Projection`.
+        The PNG's path, the `.npz`'s (`ws`, `distance`, `losses`, and `noise_0` ... if they were searched for), and the `Projection`.
     """
     path = _check_png(path)
     space = StyleSpace(model)
     image = read_image(image_path, space.image_shape)
-    projection = project(space, image, in_space, steps=steps, pixel_weight=pixel_weight, label=label, seed=seed)
+    projection = project(space, image, **search)
     save_png(make_grid(np.stack([image, projection.image]), columns=2), path)
     styles_path = path.with_suffix(".npz")
-    np.savez(styles_path, ws=projection.ws, distance=projection.distance, losses=projection.losses)
+    noise = {f"noise_{index}": one for index, one in enumerate(projection.noise or [])}
+    np.savez(styles_path, ws=projection.ws, distance=projection.distance, losses=projection.losses, **noise)
     return path, styles_path, projection
 
 

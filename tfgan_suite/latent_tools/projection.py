@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfgan_suite.errors import UserError, unknown_name
 from tfgan_suite.image_range import to_float
+from tfgan_suite.latent_tools.noise_maps import NoiseMaps, noise_correlation
 from tfgan_suite.metrics.lpips import LPIPS
 from tfgan_suite.metrics.progress import Progress
 from tfgan_suite.randomness import fold, normal
@@ -32,12 +33,15 @@ class Projection:
         image: uint8 `[height, width, channels]`, made of `ws`.
         distance: LPIPS between `image` and the target.
         losses: float32 `[steps]`, what was minimised; the early ones are those of shaken styles.
+        noise: For each convolution the noise map that was found, float32 `[height, width]`; `None` if they were left as
+            they are. `image` is `generator.synthesize(ws[None], noise=[one[None, ..., None] for one in noise])` then.
     """
 
     ws: np.ndarray
     image: np.ndarray
     distance: float
     losses: np.ndarray
+    noise: list | None = None
 
 
 def project(
@@ -48,6 +52,7 @@ def project(
     steps=1000,
     learning_rate=0.1,
     pixel_weight=0.0,
+    noise_weight=None,
     label=None,
     seed=0,
     num_statistics=_NUM_STATISTICS,
@@ -70,8 +75,10 @@ def project(
         steps: Of gradient descent.
         learning_rate: The largest, of Adam.
         pixel_weight: Weight of the mean squared difference of pixel values in [-1, 1], beside the perceptual distance.
+        noise_weight: With a number, the noise maps are searched for as well, and this is the weight of what keeps them
+            noise: 1e5 in the paper. `None` leaves the generator's own.
         label: Class, for a conditional generator; `None` takes the mean over all classes as the start.
-        seed: Of the statistics and the shaking.
+        seed: Of the statistics, the shaking and the first noise maps.
         num_statistics: Latents from which mean and spread of the styles are taken.
         distance: A metric like `LPIPS()`, to load it once for many projections.
         progress: Whether to show how far it is, on standard error.
@@ -88,8 +95,7 @@ def project(
     >>> space = StyleSpace(load_model("runs/avatars"))
     >>> found = project(space, space.synthesize(space.sample(1, seed=7))[0], steps=500)
 
-    Reference: Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020), appendix D, without its noise
-    maps: those of the generator stay as they are. W+: Abdal et al., "Image2StyleGAN" (2019), section 3.
+    Reference: Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020), appendix D. W+: Abdal et al., "Image2StyleGAN" (2019), section 3.
     """
     image = np.asarray(image)
     if image.shape != space.image_shape or image.dtype != np.uint8:
@@ -106,8 +112,9 @@ def project(
     num_styles = 1 if in_space == "w" else space.num_ws
     styles = keras.Variable(np.tile(mean, [num_styles, 1]), name="styles")  # [1 or num_ws, w_size]
     optimizer = keras.optimizers.Adam(learning_rate)
-    optimizer.build([styles])
-    descend = _make_step(space, image, styles, optimizer, distance, pixel_weight)
+    noise_maps = None if noise_weight is None else NoiseMaps(space.generator, seed)
+    optimizer.build([styles, *(noise_maps.variables if noise_maps else [])])
+    descend = _make_step(space, image, styles, noise_maps, optimizer, distance, pixel_weight, noise_weight)
 
     losses = []
     bar = Progress("projecting", steps, progress, unit="steps")
@@ -121,12 +128,13 @@ def project(
     bar.close()
 
     ws = np.broadcast_to(styles.numpy(), [space.num_ws, space.w_size]).copy()
-    found = space.synthesize(ws[np.newaxis])[0]
+    found = space.synthesize(ws[np.newaxis], noise_maps.tensors() if noise_maps else "const")[0]
     return Projection(
         ws,
         found,
         float(distance(found[np.newaxis, ..., :3], image[np.newaxis, ..., :3])[0]),
         np.array([loss.numpy() for loss in losses], np.float32),
+        [noise.numpy()[0, :, :, 0] for noise in noise_maps.tensors()] if noise_maps else None,
     )
 
 
@@ -154,21 +162,29 @@ def style_statistics(space, num_samples=_NUM_STATISTICS, seed=0, label=None):
     return mean.astype(np.float32), float(np.sqrt(np.square(ws - mean).sum(axis=1).mean()))
 
 
-def _make_step(space, image, styles, optimizer, distance, pixel_weight):
+def _make_step(space, image, styles, noise_maps, optimizer, distance, pixel_weight, noise_weight):
     """A compiled step: takes the shaking float32 `[num_styles, w_size]`, returns the loss before it."""
     target = to_float(tf.constant(image[np.newaxis]))
     target_embedding = distance.embed(_shrink(target[..., :3]))
+
+    variables = [styles, *(noise_maps.variables if noise_maps else [])]
 
     @tf.function(autograph=False)  # Nothing branches on tensors.
     def descend(shake):
         with tf.GradientTape() as tape:
             ws = tf.broadcast_to(styles + shake, [1, space.num_ws, space.w_size])
-            images = tf.cast(space.generator.synthesize(ws, noise="const"), tf.float32)
+            noise = noise_maps.tensors() if noise_maps else "const"
+            images = tf.cast(space.generator.synthesize(ws, noise=noise), tf.float32)
             embedding = distance.embed(_shrink(images[..., :3]))
             loss = tf.reduce_sum(tf.math.squared_difference(embedding, target_embedding))
             if pixel_weight:
                 loss += pixel_weight * tf.reduce_mean(tf.math.squared_difference(images, target))
-        optimizer.apply(tape.gradient(loss, [styles.value]), [styles])
+            if noise_maps:
+                loss += noise_weight * tf.add_n([noise_correlation(one) for one in noise])
+        gradients = tape.gradient(loss, [variable.value for variable in variables])
+        optimizer.apply(gradients, variables)
+        if noise_maps:
+            noise_maps.normalize()
         return loss
 
     return descend

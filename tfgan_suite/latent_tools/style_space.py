@@ -178,7 +178,7 @@ class StyleSpace:
 
         Args:
             ws: float `[count, num_ws, w_size]`.
-            noise: `"const"` or `"none"`, as the generator has it.
+            noise: `"const"`, `"none"` or maps, as the generator has it.
 
         Returns:
             uint8 `[count, height, width, channels]`.

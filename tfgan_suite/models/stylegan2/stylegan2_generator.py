@@ -124,6 +124,11 @@ class StyleGAN2Generator(keras.Model):
             for level, size in enumerate(sizes)
         ]
 
+    @property
+    def noise_shapes(self):
+        """`(height, width)` of each convolution's noise, from the coarsest on."""
+        return [block.size for block in self.blocks for _ in block.convolutions]
+
     def build(self, latents_shape=None, labels_shape=None):
         """Makes all weights. Their shapes need no inputs."""
         self.mapping.build()
@@ -158,14 +163,17 @@ class StyleGAN2Generator(keras.Model):
 
         Args:
             ws: float32 `[batch, num_ws, w_size]`.
-            noise: `"const"`: the network's own, the same for every image. `"random"`: new for every image. `"none"`.
+            noise: `"const"`: the network's own, the same for every image. `"random"`: new for every image. `"none"`. Or
+                maps of one's own: for each of `noise_shapes`, float32 `[batch or 1, height, width, 1]`.
             seed: int32 `[2]`, of random noise; `None` for one from TensorFlow's global generator.
 
         Returns:
             float32 images `[batch, height, width, channels]`, nominally in [-1, 1], not clipped.
         """
-        if noise not in NOISES:
+        if isinstance(noise, str) and noise not in NOISES:
             raise ValueError(f"Expected noise to be one of {NOISES}. Received: noise={noise!r}")
+        if not isinstance(noise, str) and len(noise) != len(self.noise_shapes):
+            raise ValueError(f"Expected {len(self.noise_shapes)} noise maps, one a convolution. Received: {len(noise)}")
         if noise == "random" and seed is None:
             seed = tf.random.uniform([2], maxval=tf.int32.max, dtype=tf.int32)
         ws = tf.unstack(tf.cast(ws, tf.float32), self.num_ws, axis=1)
@@ -184,6 +192,8 @@ class StyleGAN2Generator(keras.Model):
     def _noise(self, convolution, noise, batch_size, seed, index):
         if noise == "none":
             return None
+        if not isinstance(noise, str):
+            return tf.cast(noise[index], tf.float32)
         constant = tf.convert_to_tensor(convolution.noise_constant)[None, :, :, None]
         if noise == "const":
             return constant
