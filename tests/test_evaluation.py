@@ -7,7 +7,6 @@ import tensorflow as tf
 from keras import layers
 
 from tests.prepared_set import write_prepared_set
-from tfgan_suite import evaluation
 from tfgan_suite.errors import UserError
 from tfgan_suite.evaluation import compare, evaluate, evaluate_real
 from tfgan_suite.metrics import (
@@ -18,6 +17,7 @@ from tfgan_suite.metrics import (
     InceptionScore,
     KernelDistance,
     frechet_distance,
+    scoring_jobs,
 )
 
 SHAPE = (8, 8, 3)
@@ -275,7 +275,7 @@ def test_default_metrics_of_the_two_named_extractors(directory, monkeypatch):
     assert "classifier_held_out_accuracy" in rows[0].protocol
     rows = score(FakeModel(), directory, extractor="dataset-classifier", num_images=20)
     assert len(rows) == 2  # No classes were asked for, so none can be agreed with.
-    monkeypatch.setattr(evaluation, "EfficientNetLite0", lambda: CountingExtractor(classes=0))
+    monkeypatch.setattr(scoring_jobs, "EfficientNetLite0", lambda: CountingExtractor(classes=0))
     rows = score(FakeModel(), directory, extractor="efficientnet-lite0", num_images=20)
     assert [type(metric).name for metric in (FrechetDistance(), KernelDistance())] == [
         row.protocol["metric"] for row in rows

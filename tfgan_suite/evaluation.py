@@ -4,37 +4,24 @@ One pass generates the images and one reads the real ones, whatever the number o
 gathered from the real images is kept on disk.
 """
 
-import datetime
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from tfgan_suite.errors import UserError, unknown_name
-from tfgan_suite.metrics.classifier_scores import ClassAgreement, ConfidentShare
-from tfgan_suite.metrics.features.dataset_classifier import DatasetClassifier
-from tfgan_suite.metrics.features.efficientnet_lite0 import EfficientNetLite0
-from tfgan_suite.metrics.features.feature_extractor import FeatureExtractor
-from tfgan_suite.metrics.frechet_distance import FrechetDistance
-from tfgan_suite.metrics.inception_score import InceptionScore
-from tfgan_suite.metrics.kernel_distance import KernelDistance
+from tfgan_suite.errors import UserError
+from tfgan_suite.metrics.generated_images import GeneratedImages
 from tfgan_suite.metrics.metric import Metric
 from tfgan_suite.metrics.progress import Progress
 from tfgan_suite.metrics.real_images import RealImages
 from tfgan_suite.metrics.results import Comparison, Evaluation, EvaluationRow, compare
-from tfgan_suite.metrics.scoring import ScoringJob, gather_real, score_fakes
-from tfgan_suite.versions import library_versions
+from tfgan_suite.metrics.score_rows import count_text, deliver, make_row
+from tfgan_suite.metrics.scoring import Score, ScoringJob, gather_real, score_fakes
+from tfgan_suite.metrics.scoring_jobs import Extractors, check_class_counts, make_extractors, make_jobs
 
 __all__ = ["Comparison", "Evaluation", "EvaluationRow", "compare", "evaluate", "evaluate_real"]
-
-# Images are generated in parts of this size with seeds of their own, so that the batch size changes no image and the
-# whole never has to fit into memory. The first part is `model.generate(count, seed=seed)`.
-_IMAGES_PER_SEED = 512
-
-Extractors = str | FeatureExtractor | Sequence[str | FeatureExtractor]
 
 
 def evaluate(
@@ -87,37 +74,29 @@ def evaluate(
     """
     _check_arguments(num_images, batch_size, truncation, repeats)
     real = RealImages(data, split, batch_size)
-    _check_model(model, real)
-    labelled = model.num_classes is not None and real.class_counts is not None
-    jobs = _make_jobs(_make_extractors(extractor, data, split, progress), metrics, labelled)
+    generated = GeneratedImages(model, real, num_images or real.num_images, batch_size, truncation)
+    labelled = generated.class_counts is not None
+    jobs = make_jobs(make_extractors(extractor, data, split, progress), metrics, labelled)
+    if labelled:
+        check_class_counts(jobs, real.class_counts, generated.class_counts)
     start = time.perf_counter()
     gather_real(jobs, real, progress)
     seconds_real, start = time.perf_counter() - start, time.perf_counter()
-    num_fake = num_images or real.num_images
-    results = []
-    for repeat in range(repeats):
-        batches = _generate(model, real, num_fake, seed + repeat, batch_size, truncation)
-        results.append(score_fakes(jobs, batches, Progress("generated images", num_fake, progress)))
-    weights, images_seen = _describe_weights(model)
-    protocol = {
-        "num_fake": num_fake,
-        "truncation": truncation,
-        "weights": weights,
-        "label_sampling": _label_sampling(model, real),
-        "repeats": repeats,
-    }
+    repeated = [
+        score_fakes(jobs, generated.batches(seed + repeat), Progress("generated images", generated.count, progress))
+        for repeat in range(repeats)
+    ]
     run = {
-        "model": type(model).__name__,
-        "images_seen": images_seen,
+        **generated.run(),
         "seed": seed,
         "seconds_real": round(seconds_real, 3),
         "seconds_generated": round(time.perf_counter() - start, 3),
     }
     rows = []
-    for job, values in zip(jobs, zip(*results, strict=True), strict=True):
-        job_protocol = {**protocol, "num_real": real.num_images if job.metric.needs_real else 0}
-        rows.append(_make_row(job, real, values, f"{job.name}_{_count_text(num_fake)}", job_protocol, run))
-    return _deliver(rows, output_dir)
+    for job, scores in zip(jobs, zip(*repeated, strict=True), strict=True):
+        protocol = {**generated.protocol(), "num_real": real.num_images if job.metric.needs_real else 0}
+        rows.append(_make_row(f"{job.name}_{count_text(generated.count)}", job, scores, real, protocol, run))
+    return deliver(rows, output_dir)
 
 
 def evaluate_real(
@@ -158,12 +137,17 @@ def evaluate_real(
     """
     _check_arguments(None, batch_size, 1.0, 1)
     real = RealImages(data, split, batch_size)
-    jobs = _make_jobs(_make_extractors(extractor, data, split, progress), metrics, real.class_counts is not None)
+    jobs = make_jobs(make_extractors(extractor, data, split, progress), metrics, real.class_counts is not None)
     start = time.perf_counter()
     gather_real(jobs, real, progress, references_needed=True)
     run = {"model": None, "images_seen": None, "seed": 0, "seconds_real": round(time.perf_counter() - start, 3)}
     rows = []
     for job in jobs:
+        if job.reference is None:
+            raise UserError(
+                f"{job.metric.name} needs at least {job.metric.min_images_per_class} images of each class in either half. "
+                "Expected more real images, or other metrics."
+            )
         num_fake = real.num_images // 2 if job.metric.needs_real else real.num_images
         protocol = {
             "num_fake": num_fake,
@@ -171,158 +155,24 @@ def evaluate_real(
             "truncation": None,
             "weights": None,
             "label_sampling": "real images",
-            "repeats": 1,
         }
         suffix = "real_halves" if job.metric.needs_real else "real"
-        rows.append(
-            _make_row(job, real, [job.reference], f"{job.name}_{_count_text(num_fake)}_{suffix}", protocol, run)
-        )
-    return _deliver(rows, output_dir)
-
-
-# === What is to be computed ===
-
-
-def _make_extractors(extractor: Extractors, data, split: str, progress: bool) -> list[FeatureExtractor]:
-    requested = [extractor] if isinstance(extractor, str | FeatureExtractor) else list(extractor)
-    return [_make_extractor(one, data, split, progress) if isinstance(one, str) else one for one in requested]
-
-
-def _make_extractor(name: str, data, split: str, progress: bool) -> FeatureExtractor:
-    if name == "efficientnet-lite0":
-        return EfficientNetLite0()
-    if name == "dataset-classifier":
-        if isinstance(data, tf.data.Dataset):
-            raise UserError(
-                "The extractor 'dataset-classifier' learns from a prepared directory. Received: a tf.data.Dataset."
-            )
-        return DatasetClassifier(data, split, progress=progress)
-    raise unknown_name("extractor", name, ["efficientnet-lite0", "dataset-classifier"])
-
-
-def _make_jobs(extractors, metrics: Iterable[Metric] | None, labelled: bool) -> list[ScoringJob]:
-    metrics = None if metrics is None else list(metrics)
-    jobs = []
-    for extractor in extractors:
-        for metric in _default_metrics(extractor, labelled) if metrics is None else metrics:
-            if metric.needs_logits and extractor.num_classes is None:
-                raise UserError(f"{metric.name} needs a classifier. The extractor {extractor.name!r} has no logits.")
-            if metric.needs_labels and not labelled:
-                raise UserError(f"{metric.name} needs a class-conditional model and data with classes.")
-            jobs.append(ScoringJob(extractor, metric.fresh()))
-    names = [job.name for job in jobs]
-    if not jobs or len(set(names)) < len(names):
-        raise UserError(f"Expected scores, each of another name. Received: {names}. Evaluate those of one name apart.")
-    return jobs
-
-
-def _default_metrics(extractor: FeatureExtractor, labelled: bool) -> list[Metric]:
-    if isinstance(extractor, DatasetClassifier):
-        return [InceptionScore(), ConfidentShare(), *([ClassAgreement()] if labelled else [])]
-    return [FrechetDistance(), KernelDistance(), *([InceptionScore()] if extractor.num_classes else [])]
-
-
-# === The model ===
-
-
-def _check_model(model, real: RealImages) -> None:
-    if tuple(model.image_shape) != real.image_shape:
-        raise UserError(f"The model makes images {tuple(model.image_shape)}; the real ones are {real.image_shape}.")
-    if None not in (model.num_classes, real.class_counts) and len(real.class_counts) > model.num_classes:
-        raise UserError(f"The model has {model.num_classes} classes; the data has {len(real.class_counts)}.")
-
-
-def _generate(
-    model, real: RealImages, count: int, seed: int, batch_size: int, truncation: float
-) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-    """Yields batches (uint8 images [batch, height, width, channels], int32 labels [batch] or `None`)."""
-    labels = None
-    if _label_sampling(model, real) == "as real":
-        labels = _labels_like_real(real.class_counts, count, seed)
-    for part, start in enumerate(range(0, count, _IMAGES_PER_SEED)):
-        size = min(_IMAGES_PER_SEED, count - start)
-        # 31 bits: every integer type that a model may keep its seed in can hold it.
-        part_seed = seed if part == 0 else int(np.random.SeedSequence([seed, part]).generate_state(1)[0] >> 1)
-        part_labels = None if labels is None else labels[start : start + size]
-        images = model.generate(size, labels=part_labels, truncation=truncation, seed=part_seed, batch_size=batch_size)
-        for first in range(0, size, batch_size):
-            rows = slice(first, first + batch_size)
-            yield images[rows], None if part_labels is None else part_labels[rows]
-
-
-def _labels_like_real(class_counts: tuple[int, ...], count: int, seed: int) -> np.ndarray:
-    """Labels int32 [count] in the proportions of the real images (largest remainders), in random order."""
-    quotas = np.array(class_counts) * (count / sum(class_counts))
-    counts = np.floor(quotas).astype(int)
-    counts[np.argsort(counts - quotas, kind="stable")[: count - counts.sum()]] += 1
-    return np.random.default_rng(seed).permutation(np.repeat(np.arange(len(counts)), counts)).astype(np.int32)
-
-
-def _label_sampling(model, real: RealImages) -> str | None:
-    if model.num_classes is None:
-        return None
-    return "as real" if real.class_counts is not None else "by the model"
-
-
-def _describe_weights(model) -> tuple[str, int | None]:
-    """Whether the images come from averaged weights, and how many images those were trained on."""
-    card = getattr(model, "card", None)  # An exported model: what it was made of stands in its card.
-    if card is not None:
-        averaged, images_seen = "ema_generator" in card["model"]["parameters"], card["training"]["images_seen"]
-    else:
-        averaged, images_seen = getattr(model, "ema_generator", None) is not None, getattr(model, "images_seen", None)
-    return "ema" if averaged else "raw", None if images_seen is None else int(keras.ops.convert_to_numpy(images_seen))
-
-
-# === Rows ===
+        rows.append(_make_row(f"{job.name}_{count_text(num_fake)}_{suffix}", job, [job.reference], real, protocol, run))
+    return deliver(rows, output_dir)
 
 
 def _make_row(
-    job: ScoringJob,
-    real: RealImages,
-    values: Sequence[tuple[float, float | None]],
-    name: str,
-    protocol: dict,
-    run: dict,
+    name: str, job: ScoringJob, scores: Iterable[Score], real: RealImages, protocol: dict, run: dict
 ) -> EvaluationRow:
-    """`values` holds value and standard deviation of each repeat."""
-    numbers = [value for value, _ in values]
-    repeated = len(values) > 1
-    std = float(np.std(numbers, ddof=1)) if repeated else values[0][1]
-    return EvaluationRow(
-        name=name,
-        value=float(np.mean(numbers)),
-        std=std,
-        std_over="repeats" if repeated else job.metric.std_over,
-        minimum=min(numbers) if repeated else None,
-        direction=job.metric.direction,
-        protocol={
-            "metric": job.metric.name,
-            "metric_settings": job.metric.settings,
-            **job.extractor.provenance(),
-            "dataset_fingerprint": real.fingerprint,
-            "split": real.split,
-            **protocol,
-        },
-        run={
-            "dataset": real.name,
-            **run,
-            "time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-            "versions": library_versions(),
-        },
+    protocol = {
+        "metric": job.metric.name,
+        "metric_settings": job.metric.settings,
+        **job.extractor.provenance(),
+        **protocol,
+    }
+    return make_row(
+        name, scores, real, direction=job.metric.direction, std_over=job.metric.std_over, protocol=protocol, run=run
     )
-
-
-def _count_text(count: int) -> str:
-    """5000 is `5k`, 1234 is `1234`."""
-    return f"{count // 1000}k" if count % 1000 == 0 else str(count)
-
-
-def _deliver(rows: list[EvaluationRow], output_dir: str | os.PathLike | None) -> Evaluation:
-    evaluation = Evaluation(rows)
-    if output_dir is not None:
-        evaluation.append_to(output_dir)
-    return evaluation
 
 
 def _check_arguments(num_images: int | None, batch_size: int, truncation: float, repeats: int) -> None:

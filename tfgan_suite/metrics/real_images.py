@@ -28,6 +28,7 @@ class RealImages:
         num_images: Images in the split.
         image_shape: `(height, width, channels)`.
         class_counts: Images of each class, a tuple, or `None` without classes.
+        class_names: As many names.
         cacheable: Whether the fingerprint is known without reading the images.
 
     Raises:
@@ -53,6 +54,7 @@ class RealImages:
             self.name, self.split, self.fingerprint, self.cacheable = info.name, split, info.fingerprint, True
             self.num_images, self.image_shape = info.split(split).num_images, tuple(info.image_shape)
             self.class_counts = info.split(split).class_counts if info.num_classes is not None else None
+            self.class_names = info.class_names if info.num_classes is not None else None
         if self.num_images < 2:
             raise UserError(f"Expected at least 2 real images. Received: {self.num_images}.")
 
@@ -77,6 +79,7 @@ class RealImages:
         self.class_counts = (
             tuple(class_counts.tolist()) if len(class_counts) > 1 else None
         )  # All labels 0: a set without classes.
+        self.class_names = None if self.class_counts is None else tuple(str(n) for n in range(len(self.class_counts)))
 
     def batches(self) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
         """Batches (uint8 images [batch, height, width, channels], int32 labels [batch] or `None`).

@@ -28,6 +28,7 @@ class EvaluationRow:
         protocol: What must be equal for two values to be comparable: extractor and hash of its weights, resize, data
             fingerprint, split and counts, truncation, EMA, label sampling, settings of the metric, repeats.
         run: What else is known: model, images seen, seed, library versions, time stamp, seconds.
+        classes: Of a score by classes, its `value`, `num_real` and `num_fake` under each class's name, else `None`.
     """
 
     name: str
@@ -38,10 +39,14 @@ class EvaluationRow:
     direction: str
     protocol: Mapping
     run: Mapping
+    classes: Mapping | None = None
 
     def to_json(self) -> dict:
-        """JSON values; the inverse of `from_json`."""
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        """JSON values; the inverse of `from_json`. `classes` stands there only if there are any."""
+        content = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        if self.classes is None:
+            del content["classes"]
+        return content
 
     @classmethod
     def from_json(cls, content: Mapping) -> "EvaluationRow":
@@ -51,7 +56,7 @@ class EvaluationRow:
             UserError: Fields are missing or unknown.
         """
         expected = {field.name for field in dataclasses.fields(cls)}
-        if set(content) != expected:
+        if {*content, "classes"} != expected:
             raise UserError(f"Expected a row with the fields {sorted(expected)}. Received: {sorted(content)}.")
         return cls(**content)
 
@@ -106,13 +111,16 @@ class Evaluation(tuple):
                 row.name,
                 _format_value(row),
                 row.direction,
-                f"{protocol.get('extractor')} ({str(protocol.get('extractor_weights_sha256'))[:8]})",
+                _format_extractor(protocol),
                 f"{row.run.get('dataset')} ({protocol.get('dataset_fingerprint')}), {protocol.get('split')}",
                 f"{protocol.get('num_real')} / {protocol.get('num_fake')}",
                 f"{protocol.get('truncation')}, {protocol.get('weights')}",
                 str(row.run.get("seed")),
             )
-            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+            lines.append(_markdown_row(cells))
+        for row in self:
+            if row.classes is not None:
+                lines += ["", f"`{row.name}` by class:", "", *_class_lines(row)]
         return "\n".join(lines)
 
     def __str__(self) -> str:
@@ -214,3 +222,19 @@ def _format_value(row: EvaluationRow) -> str:
     if row.minimum is not None:
         text += f", minimum {row.minimum:.5g}"
     return text
+
+
+def _format_extractor(protocol: Mapping) -> str:
+    weights = protocol.get("extractor_weights_sha256")
+    return f"{protocol.get('extractor')} ({weights[:8] if weights else 'none'})"
+
+
+def _class_lines(row: EvaluationRow) -> list[str]:
+    lines = ["| class | value | real / generated |", "|---|---|---|"]
+    for name, part in row.classes.items():
+        lines.append(_markdown_row((name, f"{part['value']:.5g}", f"{part['num_real']} / {part['num_fake']}")))
+    return lines
+
+
+def _markdown_row(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -1,7 +1,9 @@
 """Metrics through extractors: one look at every image, whatever the number of metrics."""
 
 import dataclasses
+import json
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,7 +15,21 @@ from tfgan_suite.metrics.progress import Progress
 from tfgan_suite.metrics.real_images import RealImages
 
 # Written into the cache's keys: raise it with any change to what the kept statistics mean.
-_STATISTICS_VERSION = 1
+_STATISTICS_VERSION = 2
+
+
+class Score(NamedTuple):
+    """What a metric gives at the end.
+
+    Args:
+        value: The score.
+        std: Its standard deviation, where its protocol has one.
+        classes: See `Metric.classes`.
+    """
+
+    value: float
+    std: float | None = None
+    classes: dict[int, dict[str, float]] | None = None
 
 
 @dataclasses.dataclass
@@ -24,13 +40,13 @@ class ScoringJob:
         extractor: What it looks through.
         metric: An object that has gathered nothing yet.
         real_arrays: What the metric keeps of the real images, once `gather_real` has run.
-        reference: Value and standard deviation on real images alone, likewise.
+        reference: Its score on real images alone, likewise; `None` if half of them are too few of a class.
     """
 
     extractor: FeatureExtractor
     metric: Metric
     real_arrays: dict[str, np.ndarray] | None = None
-    reference: tuple[float, float | None] | None = None
+    reference: Score | None = None
 
     @property
     def name(self) -> str:
@@ -47,15 +63,19 @@ class ScoringJob:
 
 def score_fakes(
     jobs: Sequence[ScoringJob], batches: Iterable[tuple[np.ndarray, np.ndarray | None]], progress: Progress
-) -> list[tuple[float, float | None]]:
-    """Value and standard deviation of every job, after `gather_real`, in one pass over generated images."""
+) -> list[Score]:
+    """The score of every job, after `gather_real`, in one pass over generated images."""
     scored = [job.for_fakes() for job in jobs]
     for images, labels in batches:
         for job, activations in _look(scored, images, labels):
             job.metric.update_fake(activations)
         progress.advance(len(images))
     progress.close()
-    return [job.metric.result() for job in scored]
+    return [_result(job.metric) for job in scored]
+
+
+def _result(metric: Metric) -> Score:
+    return Score(*metric.result(), metric.classes())
 
 
 def gather_real(
@@ -73,26 +93,36 @@ def gather_real(
         if arrays is None:
             missing.append(job)
         else:
-            value, std = arrays.pop("reference")
-            job.real_arrays, job.reference = arrays, (float(value), None if np.isnan(std) else float(std))
+            job.reference = _score_from_text(arrays.pop("reference").item())
+            job.real_arrays = arrays
     if not missing or not (references_needed or any(job.metric.needs_real for job in missing)):
         return
     _read_real(missing, real, Progress("real images", real.num_images, show_progress))
     for job in missing if real.cacheable else []:
-        value, std = job.reference
-        reference = np.array([value, np.nan if std is None else std])
-        cache.write(_cache_key(job, real), {**job.real_arrays, "reference": reference})
+        cache.write(_cache_key(job, real), {**job.real_arrays, "reference": np.array(json.dumps(job.reference))})
+
+
+def _score_from_text(text: str) -> Score | None:
+    """The inverse of `json.dumps`, which makes a list of a score and text of the classes' numbers."""
+    content = json.loads(text)
+    if content is None:
+        return None
+    value, std, classes = content
+    return Score(value, std, None if classes is None else {int(label): part for label, part in classes.items()})
 
 
 def _read_real(jobs: Sequence[ScoringJob], real: RealImages, progress: Progress) -> None:
     """Gathers the whole set, and the reference: two random halves against each other, or the set as if generated."""
     references = {id(job): job.metric.fresh() for job in jobs}
+    counts_in_halves = np.zeros([2, len(real.class_counts or ())], int)
     in_second_half = np.zeros(real.num_images, bool)
     in_second_half[np.random.default_rng(0).permutation(real.num_images)[: real.num_images // 2]] = True
     for images, labels in real.batches():
         second = in_second_half[progress.count : progress.count + len(images)]
         if len(second) != len(images):
             raise UserError(f"The real images changed while they were read: more than {real.num_images} came.")
+        if real.class_counts is not None:
+            np.add.at(counts_in_halves, (second.astype(int), labels), 1)
         for job, activations in _look(jobs, images, labels):
             reference = references[id(job)]
             if not job.metric.needs_real:
@@ -107,7 +137,8 @@ def _read_real(jobs: Sequence[ScoringJob], real: RealImages, progress: Progress)
     if progress.count != real.num_images:
         raise UserError(f"The real images changed while they were read: {progress.count} of {real.num_images} came.")
     for job in jobs:
-        job.reference = references[id(job)].result()
+        too_few = (counts_in_halves < job.metric.min_images_per_class) & np.array(real.class_counts or (), bool)
+        job.reference = None if too_few.any() else _result(references[id(job)])
         job.real_arrays = job.metric.real_arrays() if job.metric.needs_real else {}
 
 
