@@ -15,6 +15,7 @@ from tfgan_suite.metrics import (
     FeatureExtractor,
     FrechetDistance,
     InceptionScore,
+    IntraClassFrechetDistance,
     KernelDistance,
     frechet_distance,
     scoring_jobs,
@@ -235,6 +236,63 @@ def test_several_extractors_in_one_pass(directory):
     assert sum(call[0] for call in model.calls) == 30
     with pytest.raises(UserError, match="each of another name"):
         score(model, directory, [FrechetDistance()], extractor=[CountingExtractor(), CountingExtractor()])
+
+
+def test_scores_by_class_are_in_the_row_the_table_and_the_file(directory, real, tmp_path):
+    extractor = CountingExtractor()
+    for data in (directory, directory):  # Gathered, then from the cache.
+        rows = score(
+            FakeModel(3),
+            data,
+            [IntraClassFrechetDistance()],
+            extractor=extractor,
+            num_images=120,
+            repeats=2,
+            output_dir=tmp_path / "run",
+        )
+        row = rows["intra_class_frechet_distance_120"]
+        assert {name: (part["num_real"], part["num_fake"]) for name, part in row.classes.items()} == {
+            "class 0": (30, 60),
+            "class 1": (20, 40),
+            "class 2": (10, 20),
+        }
+        np.testing.assert_allclose(row.value, np.mean([part["value"] for part in row.classes.values()]))
+    assert Evaluation.load(tmp_path / "run")[1] == row
+    assert f"| class 2 | {row.classes['class 2']['value']:.5g} | 10 / 20 |" in rows.to_markdown()
+    halves = evaluate_real(directory, [IntraClassFrechetDistance()], extractor=extractor, progress=False)[0]
+    order = np.random.default_rng(0).permutation(60)
+    labels = real[1][np.sort(order[:30])]
+    assert [part["num_fake"] for part in halves.classes.values()] == np.bincount(labels).tolist()
+
+
+def test_classes_too_small_are_told_before_anything_is_generated(tmp_path, real):
+    model = FakeModel(3)
+    with pytest.raises(UserError, match=r"at least 2 images of each class. Of the generated .* 1 in class 2"):
+        score(model, write_prepared_set(tmp_path / "set", *real), [IntraClassFrechetDistance()], num_images=7)
+    images, labels = real[0][:53], real[1][:53].copy()
+    few = write_prepared_set(tmp_path / "few", images, labels)
+    score(FakeModel(3), few, [IntraClassFrechetDistance()], num_images=60)  # Three real ones of class 2 ...
+    with pytest.raises(UserError, match="in either half"):  # ... are too few for halves.
+        evaluate_real(few, [IntraClassFrechetDistance()], extractor=CountingExtractor(), progress=False)
+    assert model.calls == []
+
+
+def test_a_metric_with_several_scores_gives_a_row_of_each(directory):
+    class Both(FrechetDistance):
+        name = "both"
+        directions = {"distance": "lower", "negative": "higher"}
+
+        def results(self):
+            value, _ = self.result()
+            return {"distance": (value, None), "negative": (-value, 0.5)}
+
+    rows = score(FakeModel(), directory, [Both()], num_images=20)
+    assert [(row.name, row.direction) for row in rows] == [("distance_20", "lower"), ("negative_20", "higher")]
+    assert rows[1].value == -rows[0].value and rows[1].std == 0.5 and rows[1].protocol["metric"] == "both"
+    assert [row.name for row in evaluate_real(directory, [Both()], extractor=CountingExtractor(), progress=False)] == [
+        "distance_30_real_halves",
+        "negative_30_real_halves",
+    ]
 
 
 @pytest.mark.parametrize(

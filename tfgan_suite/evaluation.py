@@ -6,7 +6,7 @@ gathered from the real images is kept on disk.
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import keras
 import tensorflow as tf
@@ -95,7 +95,7 @@ def evaluate(
     rows = []
     for job, scores in zip(jobs, zip(*repeated, strict=True), strict=True):
         protocol = {**generated.protocol(), "num_real": real.num_images if job.metric.needs_real else 0}
-        rows.append(_make_row(f"{job.name}_{count_text(generated.count)}", job, scores, real, protocol, run))
+        rows += _make_rows(job, scores, real, count_text(generated.count), protocol, run)
     return deliver(rows, output_dir)
 
 
@@ -156,23 +156,33 @@ def evaluate_real(
             "weights": None,
             "label_sampling": "real images",
         }
-        suffix = "real_halves" if job.metric.needs_real else "real"
-        rows.append(_make_row(f"{job.name}_{count_text(num_fake)}_{suffix}", job, [job.reference], real, protocol, run))
+        suffix = f"{count_text(num_fake)}_{'real_halves' if job.metric.needs_real else 'real'}"
+        rows += _make_rows(job, [job.reference], real, suffix, protocol, run)
     return deliver(rows, output_dir)
 
 
-def _make_row(
-    name: str, job: ScoringJob, scores: Iterable[Score], real: RealImages, protocol: dict, run: dict
-) -> EvaluationRow:
+def _make_rows(
+    job: ScoringJob, repeated: Sequence[dict[str, Score]], real: RealImages, suffix: str, protocol: dict, run: dict
+) -> list[EvaluationRow]:
+    """A row for each of a job's scores; `repeated` holds them for each repeat."""
     protocol = {
         "metric": job.metric.name,
         "metric_settings": job.metric.settings,
         **job.extractor.provenance(),
         **protocol,
     }
-    return make_row(
-        name, scores, real, direction=job.metric.direction, std_over=job.metric.std_over, protocol=protocol, run=run
-    )
+    return [
+        make_row(
+            f"{name}_{suffix}",
+            [scores[key] for scores in repeated],
+            real,
+            direction=direction,
+            std_over=job.metric.std_over,
+            protocol=protocol,
+            run=run,
+        )
+        for name, (key, direction) in zip(job.names, job.metric.directions.items())
+    ]
 
 
 def _check_arguments(num_images: int | None, batch_size: int, truncation: float, repeats: int) -> None:

@@ -4,6 +4,7 @@ from tfgan_suite.metrics.classifier_scores import ClassAgreement, ConfidentShare
 from tfgan_suite.metrics.features import DatasetClassifier, EfficientNetLite0, FeatureExtractor
 from tfgan_suite.metrics.frechet_distance import FrechetDistance, frechet_distance, frechet_distance_from_statistics
 from tfgan_suite.metrics.inception_score import InceptionScore, inception_score
+from tfgan_suite.metrics.intra_class_frechet_distance import IntraClassFrechetDistance, intra_class_frechet_distance
 from tfgan_suite.metrics.kernel_distance import KernelDistance, kernel_distance, kernel_distance_subsets
 from tfgan_suite.metrics.lpips import LPIPS, lpips
 from tfgan_suite.metrics.metric import Activations, Metric
@@ -21,6 +22,7 @@ __all__ = [
     "FeatureExtractor",
     "FrechetDistance",
     "InceptionScore",
+    "IntraClassFrechetDistance",
     "KernelDistance",
     "LPIPS",
     "Metric",
@@ -30,6 +32,7 @@ __all__ = [
     "frechet_distance",
     "frechet_distance_from_statistics",
     "inception_score",
+    "intra_class_frechet_distance",
     "kernel_distance",
     "kernel_distance_subsets",
     "lpips",

@@ -36,7 +36,11 @@ def frechet_distance(real: object, fake: object) -> float:
 
     Reference: Dowson and Landau 1982; Heusel et al. 2017, "GANs Trained by a Two Time-Scale Update Rule", section 2.
     """
-    real, fake = check_feature_pair(real, fake)
+    return distance_of_rows(*check_feature_pair(real, fake))
+
+
+def distance_of_rows(real: np.ndarray, fake: np.ndarray) -> float:
+    """`frechet_distance` of float64 features that have been checked; rows may all be the same."""
     with one_blas_thread():
         factors = [_factor_of_features(features) for features in (real, fake)]
         return _distance(real.mean(axis=0), factors[0], fake.mean(axis=0), factors[1])

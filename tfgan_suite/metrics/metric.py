@@ -43,6 +43,7 @@ class Metric:
         min_images_per_class: Real and generated images that it needs of each class; 0 if it does not matter.
         std_over: What the standard deviation of its result is over, such as `"subsets"`; `None` if it has none.
         settings: What else the value depends on, written into the row and compared: `{"splits": 10}`.
+        directions: Its scores' names, each with `"lower"` or `"higher"`; by default one, of `name` and `direction`.
         show_progress: Whether `results` should show how far it is; set by `evaluate`.
     """
 
@@ -53,6 +54,11 @@ class Metric:
     needs_labels = False
     min_images_per_class = 0
     std_over: str | None = None
+    show_progress = False
+
+    @property
+    def directions(self) -> dict[str, str]:
+        return {self.name: self.direction}
 
     @property
     def settings(self) -> dict[str, int | float | str]:

@@ -28,7 +28,7 @@ class Progress:
     ):
         self._title = title
         self._total = total
-        self._enabled = enabled
+        self.enabled = enabled
         self._stream = stream or sys.stderr
         self._unit = unit
         self._interval_seconds = 0.2 if self._stream.isatty() else 10.0
@@ -38,13 +38,13 @@ class Progress:
     def advance(self, count: int) -> None:
         """Counts `count` more."""
         self.count += count
-        if self._enabled and time.monotonic() - self._shown > self._interval_seconds:
+        if self.enabled and time.monotonic() - self._shown > self._interval_seconds:
             self._shown = time.monotonic()
             self._write(last=False)
 
     def close(self) -> None:
         """Shows the final state."""
-        if self._enabled and self.count:
+        if self.enabled and self.count:
             self._write(last=True)
 
     def _write(self, last: bool) -> None:

@@ -40,18 +40,18 @@ class ScoringJob:
         extractor: What it looks through.
         metric: An object that has gathered nothing yet.
         real_arrays: What the metric keeps of the real images, once `gather_real` has run.
-        reference: Its score on real images alone, likewise; `None` if half of them are too few of a class.
+        reference: Its scores on real images alone, likewise; `None` if half of them are too few of a class.
     """
 
     extractor: FeatureExtractor
     metric: Metric
     real_arrays: dict[str, np.ndarray] | None = None
-    reference: Score | None = None
+    reference: dict[str, Score] | None = None
 
     @property
-    def name(self) -> str:
-        """Of the score, without the count of images."""
-        return f"{self.extractor.name_prefix}{self.metric.name}"
+    def names(self) -> list[str]:
+        """Of the scores, without the count of images."""
+        return [f"{self.extractor.name_prefix}{name}" for name in self.metric.directions]
 
     def for_fakes(self) -> "ScoringJob":
         """A copy that knows the real images and has seen no generated one."""
@@ -63,19 +63,23 @@ class ScoringJob:
 
 def score_fakes(
     jobs: Sequence[ScoringJob], batches: Iterable[tuple[np.ndarray, np.ndarray | None]], progress: Progress
-) -> list[Score]:
-    """The score of every job, after `gather_real`, in one pass over generated images."""
+) -> list[dict[str, Score]]:
+    """The scores of every job by the metric's names for them, after `gather_real`, in one pass over generated images."""
     scored = [job.for_fakes() for job in jobs]
     for images, labels in batches:
         for job, activations in _look(scored, images, labels):
             job.metric.update_fake(activations)
         progress.advance(len(images))
     progress.close()
-    return [_result(job.metric) for job in scored]
+    return [_results(job.metric, progress.enabled) for job in scored]
 
 
-def _result(metric: Metric) -> Score:
-    return Score(*metric.result(), metric.classes())
+def _results(metric: Metric, show_progress: bool) -> dict[str, Score]:
+    metric.show_progress = show_progress
+    return {
+        name: Score(*numbers, metric.classes() if name == metric.name else None)
+        for name, numbers in metric.results().items()
+    }
 
 
 def gather_real(
@@ -93,7 +97,7 @@ def gather_real(
         if arrays is None:
             missing.append(job)
         else:
-            job.reference = _score_from_text(arrays.pop("reference").item())
+            job.reference = _scores_from_text(arrays.pop("reference").item())
             job.real_arrays = arrays
     if not missing or not (references_needed or any(job.metric.needs_real for job in missing)):
         return
@@ -102,13 +106,15 @@ def gather_real(
         cache.write(_cache_key(job, real), {**job.real_arrays, "reference": np.array(json.dumps(job.reference))})
 
 
-def _score_from_text(text: str) -> Score | None:
-    """The inverse of `json.dumps`, which makes a list of a score and text of the classes' numbers."""
+def _scores_from_text(text: str) -> dict[str, Score] | None:
+    """The inverse of `json.dumps`, which makes lists of scores and text of the classes' numbers."""
     content = json.loads(text)
     if content is None:
         return None
-    value, std, classes = content
-    return Score(value, std, None if classes is None else {int(label): part for label, part in classes.items()})
+    return {
+        name: Score(value, std, None if classes is None else {int(label): part for label, part in classes.items()})
+        for name, (value, std, classes) in content.items()
+    }
 
 
 def _read_real(jobs: Sequence[ScoringJob], real: RealImages, progress: Progress) -> None:
@@ -138,7 +144,7 @@ def _read_real(jobs: Sequence[ScoringJob], real: RealImages, progress: Progress)
         raise UserError(f"The real images changed while they were read: {progress.count} of {real.num_images} came.")
     for job in jobs:
         too_few = (counts_in_halves < job.metric.min_images_per_class) & np.array(real.class_counts or (), bool)
-        job.reference = None if too_few.any() else _result(references[id(job)])
+        job.reference = None if too_few.any() else _results(references[id(job)], progress.enabled)
         job.real_arrays = job.metric.real_arrays() if job.metric.needs_real else {}
 
 

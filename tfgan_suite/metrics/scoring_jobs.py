@@ -69,7 +69,7 @@ def make_jobs(
             if metric.needs_labels and not labelled:
                 raise UserError(f"{metric.name} needs a class-conditional model and data with classes.")
             jobs.append(ScoringJob(extractor, metric.fresh()))
-    names = [job.name for job in jobs]
+    names = [name for job in jobs for name in job.names]
     if not jobs or len(set(names)) < len(names):
         raise UserError(f"Expected scores, each of another name. Received: {names}. Evaluate those of one name apart.")
     return jobs
