@@ -1,6 +1,7 @@
 """Scores of generated images, as functions of features and as objects for `tfgan_suite.evaluate`."""
 
 from tfgan_suite.metrics.classifier_scores import ClassAgreement, ConfidentShare, class_agreement, confident_share
+from tfgan_suite.metrics.density_coverage import DensityCoverage, density_coverage
 from tfgan_suite.metrics.features import DatasetClassifier, EfficientNetLite0, FeatureExtractor
 from tfgan_suite.metrics.frechet_distance import FrechetDistance, frechet_distance, frechet_distance_from_statistics
 from tfgan_suite.metrics.inception_score import InceptionScore, inception_score
@@ -8,6 +9,8 @@ from tfgan_suite.metrics.intra_class_frechet_distance import IntraClassFrechetDi
 from tfgan_suite.metrics.kernel_distance import KernelDistance, kernel_distance, kernel_distance_subsets
 from tfgan_suite.metrics.lpips import LPIPS, lpips
 from tfgan_suite.metrics.metric import Activations, Metric
+from tfgan_suite.metrics.neighbours import nearest_neighbours
+from tfgan_suite.metrics.precision_recall import PrecisionRecall, precision_recall
 from tfgan_suite.metrics.results import Comparison, Evaluation, EvaluationRow, compare
 
 __all__ = [
@@ -16,6 +19,7 @@ __all__ = [
     "Comparison",
     "ConfidentShare",
     "DatasetClassifier",
+    "DensityCoverage",
     "EfficientNetLite0",
     "Evaluation",
     "EvaluationRow",
@@ -26,9 +30,11 @@ __all__ = [
     "KernelDistance",
     "LPIPS",
     "Metric",
+    "PrecisionRecall",
     "class_agreement",
     "compare",
     "confident_share",
+    "density_coverage",
     "frechet_distance",
     "frechet_distance_from_statistics",
     "inception_score",
@@ -36,4 +42,6 @@ __all__ = [
     "kernel_distance",
     "kernel_distance_subsets",
     "lpips",
+    "nearest_neighbours",
+    "precision_recall",
 ]

@@ -1,12 +1,10 @@
 """Kernel distance: the squared maximum mean discrepancy with a cubic polynomial kernel."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from tfgan_suite.errors import UserError
 from tfgan_suite.metrics.feature_checks import check_feature_pair, check_features
-from tfgan_suite.metrics.metric import Activations, Metric
+from tfgan_suite.metrics.metric import FeatureSetMetric
 
 _BLOCK_ROWS = 1024
 # Above this many rows the subsets are computed one by one, below it all at once with the whole.
@@ -150,7 +148,7 @@ def _kernel_sums(left, right, in_left, in_right, kernel) -> np.ndarray:
     return sums
 
 
-class KernelDistance(Metric):
+class KernelDistance(FeatureSetMetric):
     """`kernel_distance_subsets` for `evaluate`: mean and standard deviation over random subsets.
 
     Keeps all features (float32) until the result. Sets smaller than `subset_size` are taken whole: then the subsets are
@@ -173,31 +171,18 @@ class KernelDistance(Metric):
     std_over = "subsets"
 
     def __init__(self, num_subsets: int = 100, subset_size: int = 1000):
+        super().__init__()
         self.num_subsets = num_subsets
         self.subset_size = subset_size
-        self._real: list[np.ndarray] = []
-        self._fake: list[np.ndarray] = []
 
     @property
     def settings(self) -> dict[str, int]:
         return {"num_subsets": self.num_subsets, "subset_size": self.subset_size}
 
-    def update_real(self, activations: Activations) -> None:
-        self._real.append(activations.features)
-
-    def update_fake(self, activations: Activations) -> None:
-        self._fake.append(activations.features)
-
     def result(self) -> tuple[float, float]:
         # Checked one by one: a generator whose images are all the same gets its distance, see `FrechetDistance`.
-        real = check_features(np.concatenate(self._real), "real features")
-        fake = check_features(np.concatenate(self._fake), "fake features")
+        real = check_features(self.real_features(), "real features")
+        fake = check_features(self.fake_features(), "fake features")
         size = min(self.subset_size, len(real), len(fake))
         kernel = _Polynomial(degree=3, gamma=None, coefficient=1.0, dimensions=real.shape[1])
         return _subset_distances(real, fake, self.num_subsets, size, seed=0, kernel=kernel)
-
-    def real_arrays(self) -> dict[str, np.ndarray]:
-        return {"features": np.concatenate(self._real)}
-
-    def set_real_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
-        self._real = [arrays["features"]]
