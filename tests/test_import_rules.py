@@ -13,7 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # A room is a folder or a file directly in the package. What stands in no row may be imported by all.
 BASE = {"errors", "files", "image_range", "randomness", "training_phase", "versions", "wire_format"}
-PARTS = BASE | {"adam", "losses", "penalties", "ema", "latents", "layers"}
+PARTS = BASE | {"adam", "gradient_guard", "losses", "penalties", "ema", "latents", "layers"}
 ALLOWED = {
     "errors": set(),
     "files": set(),
@@ -26,6 +26,7 @@ ALLOWED = {
     "line_chart": set(),
     "layers": BASE,
     "adam": BASE,
+    "gradient_guard": BASE,
     "losses": BASE,
     "penalties": BASE,
     "ema": BASE,

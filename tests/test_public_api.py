@@ -33,6 +33,7 @@ PUBLIC = [
     # Training
     "Adam",
     "ExponentialMovingAverage",
+    "GradientGuard",
     "TrainConfig",
     "default_callbacks",
     "fit_progressively",

@@ -29,6 +29,7 @@ _PUBLIC = {
     # === Parts of training, passed to compile() ===
     "Adam": "tfgan_suite.adam",
     "ExponentialMovingAverage": "tfgan_suite.ema",
+    "GradientGuard": "tfgan_suite.gradient_guard",
     # === Running ===
     "TrainConfig": "tfgan_suite.config",
     "train": "tfgan_suite.training",
