@@ -251,7 +251,7 @@ def main():
     turns.add_arguments(parser)
     arguments = parser.parse_args()
     turns.compare(
-        {"tfgan-suite": make_tfgan_suite_step, "PyTorch": make_pytorch_step},
+        {"tfgan-suite": ("tensorflow", make_tfgan_suite_step), "PyTorch": ("torch", make_pytorch_step)},
         arguments,
         steps=16,
         warm_up=17,  # Every kind of step at least once.

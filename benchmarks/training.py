@@ -93,7 +93,7 @@ def main():
     turns.add_arguments(parser)
     arguments = parser.parse_args()
     turns.compare(
-        {"tfgan-suite": make_tfgan_suite_step, "PyTorch": make_pytorch_step},
+        {"tfgan-suite": ("tensorflow", make_tfgan_suite_step), "PyTorch": ("torch", make_pytorch_step)},
         arguments,
         steps=arguments.steps,
         warm_up=3,

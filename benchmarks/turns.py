@@ -1,5 +1,6 @@
 """Training steps of several libraries timed in turns, each in a process of its own, so that all see the same machine."""
 
+import importlib
 import multiprocessing
 import os
 import platform
@@ -19,8 +20,9 @@ def compare(make_steps, arguments, steps, warm_up, title):
     """Prints medians and their ratio.
 
     Args:
-        make_steps: Dict of name to a function of `arguments` that makes a step, a function without arguments. The
-            first is compared with the second. Both are importable, as they run in other processes.
+        make_steps: Dict of name to the library to import and a function of `arguments` that makes a step, a function
+            without arguments. The first is compared with the second. Both are importable, as they run in other
+            processes.
         arguments: Parsed flags; `batch_size` is the images of a step.
         steps: Steps of one turn.
         warm_up: Steps before the first turn.
@@ -28,9 +30,9 @@ def compare(make_steps, arguments, steps, warm_up, title):
     """
     context = multiprocessing.get_context("spawn")
     workers = {}
-    for name, make_step in make_steps.items():
+    for name, (library, make_step) in make_steps.items():
         ours, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(make_step, theirs, arguments, warm_up), daemon=True)
+        process = context.Process(target=_serve, args=(library, make_step, theirs, arguments, warm_up), daemon=True)
         process.start()
         theirs.close()
         ours.recv()
@@ -46,20 +48,25 @@ def compare(make_steps, arguments, steps, warm_up, title):
         process.join()
 
     print(f"{platform.machine()}, {arguments.threads} threads, {title}")
-    print(f"{'':12} {'median ms/step':>15} {'min':>8} {'max':>8} {'images/s':>9} {'peak MB':>9}")
+    print(f"{'':12} {'median ms/step':>15} {'min':>8} {'max':>8} {'images/s':>9} {'peak MB':>9} {'of import':>10}")
     for name, values in seconds.items():
         median = statistics.median(values)
         print(
             f"{name:12} {median * 1e3:15.1f} {min(values) * 1e3:8.1f} {max(values) * 1e3:8.1f} "
-            f"{arguments.batch_size / median:9.1f} {megabytes[name]:9,.0f}"
+            f"{arguments.batch_size / median:9.1f} {megabytes[name][1]:9,.0f} {megabytes[name][0]:10,.0f}"
         )
     first, second = seconds
     ratios = [theirs / ours for ours, theirs in zip(seconds[first], seconds[second])]
+    grown = [megabytes[name][1] - megabytes[name][0] for name in (first, second)]
+    print(f"peak memory beyond the import, {first} to {second}: {grown[0] / grown[1]:.2f}")
     print(f"images/s, {first} to {second}: {statistics.median(ratios):.2f} (median of {len(ratios)} rounds)")
 
 
-def _serve(make_step, connection, arguments, warm_up):
-    """Runs in a process: as many steps as are asked for, answering with their seconds and the peak memory so far."""
+def _serve(library, make_step, connection, arguments, warm_up):
+    """Runs in a process: as many steps as are asked for, answering with their seconds and the peak memory: of the
+    library's import alone, and so far."""
+    importlib.import_module(library)
+    import_megabytes = _peak_megabytes()
     clock = time.process_time if arguments.cpu_time else time.perf_counter
     step = make_step(arguments)
     for _ in range(warm_up):
@@ -69,7 +76,11 @@ def _serve(make_step, connection, arguments, warm_up):
         begin = clock()
         for _ in range(steps):
             step()
-        connection.send((clock() - begin, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+        connection.send((clock() - begin, (import_megabytes, _peak_megabytes())))
+
+
+def _peak_megabytes():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def fit_step(model, batch_size, image_shape):
