@@ -1,8 +1,15 @@
 """Scores of generated images, as functions of features and as objects for `tfgan_suite.evaluate`."""
 
+from tfgan_suite.metrics.classification_accuracy import classification_accuracy, evaluate_classification_accuracy
 from tfgan_suite.metrics.classifier_scores import ClassAgreement, ConfidentShare, class_agreement, confident_share
 from tfgan_suite.metrics.density_coverage import DensityCoverage, density_coverage
-from tfgan_suite.metrics.features import DatasetClassifier, EfficientNetLite0, FeatureExtractor
+from tfgan_suite.metrics.features import (
+    DatasetClassifier,
+    EfficientNetLite0,
+    FeatureExtractor,
+    Inception2015,
+    download_inception_2015,
+)
 from tfgan_suite.metrics.frechet_distance import FrechetDistance, frechet_distance, frechet_distance_from_statistics
 from tfgan_suite.metrics.inception_score import InceptionScore, inception_score
 from tfgan_suite.metrics.intra_class_frechet_distance import IntraClassFrechetDistance, intra_class_frechet_distance
@@ -25,6 +32,7 @@ __all__ = [
     "EvaluationRow",
     "FeatureExtractor",
     "FrechetDistance",
+    "Inception2015",
     "InceptionScore",
     "IntraClassFrechetDistance",
     "KernelDistance",
@@ -32,9 +40,12 @@ __all__ = [
     "Metric",
     "PrecisionRecall",
     "class_agreement",
+    "classification_accuracy",
     "compare",
     "confident_share",
     "density_coverage",
+    "download_inception_2015",
+    "evaluate_classification_accuracy",
     "frechet_distance",
     "frechet_distance_from_statistics",
     "inception_score",

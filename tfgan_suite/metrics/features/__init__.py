@@ -3,5 +3,7 @@
 from tfgan_suite.metrics.features.dataset_classifier import DatasetClassifier
 from tfgan_suite.metrics.features.efficientnet_lite0 import EfficientNetLite0
 from tfgan_suite.metrics.features.feature_extractor import FeatureExtractor
+from tfgan_suite.metrics.features.inception_2015 import Inception2015
+from tfgan_suite.metrics.features.inception_2015_weights import download_inception_2015
 
-__all__ = ["DatasetClassifier", "EfficientNetLite0", "FeatureExtractor"]
+__all__ = ["DatasetClassifier", "EfficientNetLite0", "FeatureExtractor", "Inception2015", "download_inception_2015"]

@@ -2,31 +2,23 @@
 
 import logging
 import os
-from collections.abc import Callable
 
 import keras
 import numpy as np
-import tensorflow as tf
-from keras import layers
 
 from tfgan_suite.data.dataset_info import DatasetInfo
 from tfgan_suite.data.loader import load_dataset
 from tfgan_suite.errors import UserError
 from tfgan_suite.image_range import to_uint8
 from tfgan_suite.metrics.cache import ArrayCache
+from tfgan_suite.metrics.features import small_classifier
 from tfgan_suite.metrics.features.feature_extractor import FeatureExtractor
 from tfgan_suite.metrics.progress import Progress
 
 _LOGGER = logging.getLogger(__name__)
-# Written into the cache's key: raise it with any change to the network or its training.
-RECIPE_VERSION = 1
-_INPUT_SIZE = 32
 _MAX_IMAGES = 50_000
 _HELD_OUT_SHARE = 0.1
 _MAX_HELD_OUT = 5_000
-_BATCH_SIZE = 64
-_TRAINING_STEPS = 1200
-_PEAK_LEARNING_RATE = 3e-3
 
 
 class DatasetClassifier(FeatureExtractor):
@@ -77,10 +69,9 @@ class DatasetClassifier(FeatureExtractor):
             raise UserError(
                 f"A classifier needs at least 20 images. Received: {info.split(split).num_images} in {split!r}."
             )
-        channels = 1 if info.image_shape[-1] == 1 else 3
-        model = _build(channels, info.num_classes, seed)
+        model = small_classifier.build_classifier(info.image_shape[-1], info.num_classes, seed)
         cache = ArrayCache("dataset-classifier", cache_dir)
-        key = {"data": info.fingerprint, "split": split, "seed": seed, "recipe": RECIPE_VERSION}
+        key = {"data": info.fingerprint, "split": split, "seed": seed, "recipe": small_classifier.RECIPE_VERSION}
         arrays = cache.read(key)
         if arrays is None:
             images, labels = _read_images(directory, split, info.split(split).num_images)
@@ -97,28 +88,6 @@ class DatasetClassifier(FeatureExtractor):
             "classifier_held_out_accuracy": round(self.accuracy, 6),
             "classifier_held_out_images": self.num_held_out,
         }
-
-
-def _build(channels: int, num_classes: int, seed: int) -> keras.Model:
-    """float32 [batch, 32, 32, channels] to (features [batch, 128], logits [batch, classes])."""
-
-    def initializer():
-        nonlocal seed
-        seed += 1
-        return keras.initializers.HeNormal(seed)
-
-    inputs = images = keras.Input([_INPUT_SIZE, _INPUT_SIZE, channels])
-    for filters, size, strides in ((32, 5, 2), (64, 3, 2), (64, 3, 1), (128, 3, 2)):  # to [batch, 4, 4, 128]
-        convolution = layers.Conv2D(
-            filters, size, strides, padding="same", use_bias=False, kernel_initializer=initializer()
-        )
-        images = convolution(images)
-        images = layers.BatchNormalization(momentum=0.9)(images)
-        images = layers.ReLU()(images)
-    images = layers.Flatten()(images)
-    features = layers.Dense(128, activation="relu", kernel_initializer=initializer())(images)
-    logits = layers.Dense(num_classes, kernel_initializer=initializer())(features)
-    return keras.Model(inputs, [features, logits], name="dataset_classifier")
 
 
 def _read_images(directory, split: str, num_images: int) -> tuple[np.ndarray, np.ndarray]:
@@ -139,56 +108,11 @@ def _train(model: keras.Model, images: np.ndarray, labels: np.ndarray, seed: int
     order = generator.permutation(len(images))
     num_held_out = min(_MAX_HELD_OUT, max(1, round(_HELD_OUT_SHARE * len(images))))
     held_out, training = order[:num_held_out], order[num_held_out:]
-    preprocess = FeatureExtractor(model, name="dataset-classifier").preprocess
-    prepared = np.concatenate(
-        [preprocess(tf.constant(images[i : i + 256])).numpy() for i in range(0, len(images), 256)]
-    )
-    schedule = keras.optimizers.schedules.CosineDecay(
-        _PEAK_LEARNING_RATE / 10, _TRAINING_STEPS, warmup_target=_PEAK_LEARNING_RATE, warmup_steps=_TRAINING_STEPS // 10
-    )
-    optimizer = keras.optimizers.Adam(schedule)
-    optimizer.build(model.trainable_variables)
-    train_step = _make_train_step(model, optimizer)
-    progress = Progress("training the classifier of the data", _TRAINING_STEPS * _BATCH_SIZE, show_progress)
-    for _ in range(_TRAINING_STEPS):
-        rows = generator.choice(training, _BATCH_SIZE, replace=len(training) < _BATCH_SIZE)
-        train_step(prepared[rows], _random_transforms(generator, _BATCH_SIZE), labels[rows])
-        progress.advance(_BATCH_SIZE)
-    progress.close()
-    predictions = [
-        model(prepared[held_out[i : i + 256]], training=False)[1].numpy().argmax(axis=1)
-        for i in range(0, num_held_out, 256)
-    ]
-    accuracy = float((np.concatenate(predictions) == labels[held_out]).mean())
+    prepared = small_classifier.prepare_images(model, images)
+    num_shown = small_classifier.TRAINING_STEPS * small_classifier.BATCH_SIZE
+    progress = Progress("training the classifier of the data", num_shown, show_progress)
+    small_classifier.train_classifier(model, prepared, labels, training, generator, progress)
+    accuracy = float((small_classifier.predict_classes(model, prepared[held_out]) == labels[held_out]).mean())
     _LOGGER.info("The classifier of the data reads %.2f%% of %d held-out images.", 100 * accuracy, num_held_out)
     weights = {f"weight_{index}": array for index, array in enumerate(model.get_weights())}
     return {**weights, "accuracy": np.array(accuracy), "num_held_out": np.array(num_held_out)}
-
-
-def _make_train_step(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> Callable:
-    cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-
-    @tf.function(jit_compile=False)
-    def train_step(images, transforms, labels):
-        images = keras.ops.image.affine_transform(images, transforms, interpolation="bilinear", fill_mode="nearest")
-        with tf.GradientTape() as tape:
-            _, logits = model(images, training=True)
-            loss = cross_entropy(labels, logits)
-        optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
-
-    return train_step
-
-
-def _random_transforms(generator: np.random.Generator, count: int) -> np.ndarray:
-    """Affine maps [count, 8] about the image's centre: up to 10 degrees, 10% of scale and 2 pixels of shift."""
-    angle = np.deg2rad(generator.uniform(-10, 10, count))
-    scale = generator.uniform(0.9, 1.1, count)
-    shift = generator.uniform(-2, 2, (2, count))
-    cosine, sine = np.cos(angle) * scale, np.sin(angle) * scale
-    center = (_INPUT_SIZE - 1) / 2
-    columns = [
-        *(cosine, -sine, center - center * cosine + center * sine + shift[0]),
-        *(sine, cosine, center - center * sine - center * cosine + shift[1]),
-        *(np.zeros(count), np.zeros(count)),
-    ]
-    return np.stack(columns, axis=1).astype(np.float32)

@@ -17,7 +17,7 @@ class FeatureExtractor:
     scaled and passed through the model, whose weights enter the graph as constants (which lets the CPU library prepare
     them once: twice the images per second). Later changes to the model's weights are therefore not seen.
 
-    Subclasses for networks with other rules (another resize, another range) override `preprocess`.
+    Subclasses for networks with other rules override `resize` (with `resize_description`) or all of `preprocess`.
 
     Args:
         model: A Keras model: float32 [batch, height, width, channels] to features [batch, dimensions] or to a pair
@@ -73,9 +73,13 @@ class FeatureExtractor:
         self.weights_sha256 = weights_sha256 or _hash_weights(model)
         self._functions: dict[tuple, tf.types.experimental.GenericFunction] = {}
 
+    def resize(self, images: tf.Tensor) -> tf.Tensor:
+        """uint8 [batch, h, w, channels] to float32 [batch, height, width, channels] in [0, 255]."""
+        return resize_bicubic(images, *self.input_size)
+
     def preprocess(self, images: tf.Tensor) -> tf.Tensor:
         """uint8 [batch, h, w, 1 or 3] to what the model takes, float32 [batch, height, width, channels]."""
-        images = resize_bicubic(images, *self.input_size)
+        images = self.resize(images)
         channels = self.model.input_shape[3]
         if images.shape[3] == 1 and channels > 1:
             images = tf.repeat(images, channels, axis=3)
@@ -134,6 +138,10 @@ class FeatureExtractor:
             "extractor_input_size": list(self.input_size),
             "extractor_resize": self.resize_description,
         }
+
+    def origin(self) -> dict:
+        """What else is known of where the weights came from, for the row's `run`: it does not hinder comparison."""
+        return {}
 
 
 def _hash_weights(model: keras.Model) -> str:

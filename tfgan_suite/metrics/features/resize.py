@@ -1,13 +1,34 @@
-"""Resizing images for a feature extractor, in the graph, exactly as Pillow does it."""
+"""Resizing images for a feature extractor, in the graph, exactly as Pillow and as TensorFlow 1 do it."""
 
 import numpy as np
 import tensorflow as tf
 
 BICUBIC_DESCRIPTION = "bicubic (a=-0.5), antialiased, rounded to uint8 after each axis, as Pillow"
+UNROUNDED_BICUBIC_DESCRIPTION = "clean: bicubic (a=-0.5), antialiased, not rounded, as Pillow on floats"
+TENSORFLOW_1_DESCRIPTION = "legacy_tensorflow: bilinear of TensorFlow 1, corners at pixel centres, not antialiased"
 _SUPPORT = 2.0  # The cubic kernel is zero beyond two pixels.
 
 
-def resize_bicubic(images: tf.Tensor, height: int, width: int) -> tf.Tensor:
+def resize_bilinear_tensorflow_1(images: tf.Tensor, height: int, width: int) -> tf.Tensor:
+    """Resizes as `tf.image.resize_bilinear` of TensorFlow 1 did, which is what published FIDs went through.
+
+    Output pixel i looks at input position i * from_size / to_size (without the half pixel that newer code adds on both
+    sides), between its two neighbours only: it aliases when images shrink, and moves them by up to half a pixel.
+
+    Args:
+        images: [batch, height, width, channels], any numeric type.
+        height: Of the result, pixels.
+        width: Of the result, pixels.
+
+    Returns:
+        float32 [batch, height, width, channels].
+    """
+    return tf.raw_ops.ResizeBilinear(
+        images=tf.cast(images, tf.float32), size=[height, width], align_corners=False, half_pixel_centers=False
+    )
+
+
+def resize_bicubic(images: tf.Tensor, height: int, width: int, *, rounded: bool = True) -> tf.Tensor:
     """Resizes by antialiased bicubic interpolation, equal to `PIL.Image.resize(..., Image.BICUBIC)`.
 
     The filter is wider by the scale when images shrink, so nothing is aliased. As in Pillow, columns come first and
@@ -19,9 +40,11 @@ def resize_bicubic(images: tf.Tensor, height: int, width: int) -> tf.Tensor:
         images: uint8 [batch, height, width, channels]; height, width and channels are known when the graph is built.
         height: Of the result, pixels.
         width: Of the result, pixels.
+        rounded: Whether both axes round to whole levels. Otherwise it is Pillow's resize of float images (mode "F",
+            each channel apart), which overshoots at edges and is cut to [0, 255] at the end.
 
     Returns:
-        float32 [batch, height, width, channels], whole numbers in [0, 255].
+        float32 [batch, height, width, channels], in [0, 255]; whole numbers if `rounded`.
 
     Reference: Parmar et al. 2022, "On Aliased Resizing and Surprising Subtleties in GAN Evaluation".
     """
@@ -29,15 +52,16 @@ def resize_bicubic(images: tf.Tensor, height: int, width: int) -> tf.Tensor:
     planes = tf.transpose(tf.cast(images, tf.float32), [0, 3, 1, 2])
     if from_width != width:  # [batch * channels * from_height, from_width] x [from_width, width]
         weights = tf.constant(_axis_weights(from_width, width).T)
-        planes = _round_to_levels(tf.reshape(planes, [-1, from_width]) @ weights)
+        planes = _round_to_levels(tf.reshape(planes, [-1, from_width]) @ weights, rounded)
     planes = tf.reshape(planes, [-1, from_height, width])
     if from_height != height:  # [height, from_height] x [batch * channels, from_height, width]
-        planes = _round_to_levels(tf.linalg.matmul(tf.constant(_axis_weights(from_height, height)), planes))
+        planes = _round_to_levels(tf.linalg.matmul(tf.constant(_axis_weights(from_height, height)), planes), rounded)
+    planes = tf.clip_by_value(planes, 0.0, 255.0)
     return tf.transpose(tf.reshape(planes, [-1, channels, height, width]), [0, 2, 3, 1])
 
 
-def _round_to_levels(planes: tf.Tensor) -> tf.Tensor:
-    return tf.clip_by_value(tf.floor(planes + 0.5), 0.0, 255.0)
+def _round_to_levels(planes: tf.Tensor, rounded: bool) -> tf.Tensor:
+    return tf.clip_by_value(tf.floor(planes + 0.5), 0.0, 255.0) if rounded else planes
 
 
 def _axis_weights(from_size: int, to_size: int) -> np.ndarray:

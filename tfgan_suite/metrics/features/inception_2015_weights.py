@@ -1,0 +1,139 @@
+"""Weights of the Inception of December 2015 out of the files they are found in: read, never run, and checked by hash."""
+
+import hashlib
+import http.client
+import logging
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tfgan_suite.checkpoints.safe_pickle import read_pytorch_weights
+from tfgan_suite.errors import UserError
+from tfgan_suite.files import file_sha256, write_atomically
+from tfgan_suite.metrics.cache import cache_directory
+from tfgan_suite.metrics.features.inception_2015_formats import (
+    MAX_FILE_BYTES,
+    SAVED_MODEL_FILE,
+    from_port,
+    from_protobuf,
+    unpack,
+)
+
+_LOGGER = logging.getLogger(__name__)
+PORT_FILE = "pt_inception-2015-12-05-6726825d.pth"
+PORT_URL = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{PORT_FILE}"
+# Files whose hash is published. Of the original archive, its graph and the TF-Hub module no SHA-256 is.
+PUBLISHED_SHA256 = {"6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2": PORT_FILE}
+_PORT_SIZE_BYTES = 95_628_359
+
+
+@dataclass(frozen=True)
+class InceptionWeights:
+    """What a file holds.
+
+    Args:
+        arrays: By the names of the original graph, see `build_inception_2015`.
+        sha256: Over the arrays: the same for the same numbers, whichever file they come from.
+        file: Name of the file.
+        file_sha256: Of the file.
+        published: Whether that is a published hash.
+    """
+
+    arrays: Mapping[str, np.ndarray]
+    sha256: str
+    file: str
+    file_sha256: str
+    published: bool
+
+
+def read_inception_2015(path: str | Path, sha256: str | None = None) -> InceptionWeights:
+    """Reads the weights out of any of the files that hold them; what it is, its content tells.
+
+    Args:
+        path: `inception-2015-12-05.tgz` or the `classify_image_graph_def.pb` inside; TF-GAN's module of TF-Hub
+            (`tfgan/eval/inception/1`) as it was downloaded (`.tar.gz`), its directory, or the `saved_model.pb` in it; or
+            the state dict of pytorch-fid and torch-fidelity (`pt_inception-2015-12-05-6726825d.pth`).
+        sha256: What the SHA-256 of the file must be (of a directory: of its `saved_model.pb`). Needed for files whose
+            hash is not published: by naming it you say that you trust this file.
+
+    Raises:
+        UserError: There is no such file, its hash is another one or unknown, or it does not hold these weights.
+    """
+    path = Path(path)
+    path = path / SAVED_MODEL_FILE if path.is_dir() else path
+    if not path.is_file():
+        raise UserError(
+            f"Expected a file with the weights of Inception. Received: {str(path)!r}, which does not exist."
+        )
+    found = file_sha256(path)
+    _check_hash(path, found, sha256)
+    with open(path, "rb") as file:
+        start = file.read(2)
+    if start[:1] in (b"\x80", b"P"):  # A pickle or a zip archive: PyTorch's two formats.
+        arrays = from_port(read_pytorch_weights(path))
+    elif start == b"\x1f\x8b":
+        arrays = from_protobuf(unpack(path))
+    else:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise UserError(f"Expected a file of about 95 MB. Received: {str(path)!r} of {path.stat().st_size} bytes.")
+        arrays = from_protobuf(path.read_bytes())
+    return InceptionWeights(arrays, _hash_arrays(arrays), path.name, found, found in PUBLISHED_SHA256)
+
+
+def download_inception_2015(directory: str | Path | None = None) -> Path:
+    """Downloads the PyTorch port's weights (96 MB, from pytorch-fid's release on GitHub) unless they are there already.
+
+    Args:
+        directory: Where to keep the file; by default `tfgan_suite.metrics.cache.cache_directory()`.
+
+    Returns:
+        Path of the file, whose SHA-256 is the published one.
+
+    Raises:
+        UserError: The network does not allow it, or something else came.
+    """
+    path = (Path(directory) if directory is not None else cache_directory()) / PORT_FILE
+    if path.is_file():
+        _check_hash(path, file_sha256(path), None)
+        return path
+    _LOGGER.warning("Downloading %s (%d MB) to %s.", PORT_URL, round(_PORT_SIZE_BYTES / 1e6), path)
+    try:
+        with urllib.request.urlopen(PORT_URL, timeout=60) as response:
+            content = response.read(_PORT_SIZE_BYTES + 1)
+    except (OSError, http.client.HTTPException) as error:
+        raise UserError(
+            f"Could not download {PORT_URL}: {error}. Fetch it by other means and pass its path instead."
+        ) from error
+    found = hashlib.sha256(content).hexdigest()
+    if found not in PUBLISHED_SHA256:
+        raise UserError(
+            f"{PORT_URL} gave {len(content)} bytes with SHA-256 {found}, not the published file of {_PORT_SIZE_BYTES} "
+            "bytes. Nothing was kept."
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, content)
+    return path
+
+
+def _check_hash(path: Path, found: str, sha256: str | None) -> None:
+    if sha256 is not None and found != sha256.lower():
+        raise UserError(f"Expected {str(path)!r} with SHA-256 {sha256}. Received: {found}.")
+    if sha256 is None and found not in PUBLISHED_SHA256:
+        raise UserError(
+            f"{str(path)!r} has the SHA-256 {found}, which is not that of a published file "
+            f"({', '.join(PUBLISHED_SHA256.values())}; of the original graph and of the TF-Hub module none is published). "
+            f"If you know where it comes from and trust it, say so with sha256={found!r}, on the command line "
+            f"--extractor-weights-sha256 {found}."
+        )
+
+
+def _hash_arrays(arrays: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 over the arrays in the order of their names, with names and shapes."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        digest.update(f"{name}{arrays[name].shape}".encode())
+        digest.update(np.ascontiguousarray(arrays[name], "<f4").tobytes())
+    return digest.hexdigest()
