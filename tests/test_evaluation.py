@@ -325,7 +325,7 @@ def test_data_that_does_not_fit(tmp_path, real):
 
 
 def test_default_metrics_of_the_two_named_extractors(directory, monkeypatch):
-    monkeypatch.setattr("tfgan_suite.metrics.features.dataset_classifier._TRAINING_STEPS", 2)
+    monkeypatch.setattr("tfgan_suite.metrics.features.small_classifier.TRAINING_STEPS", 2)
     rows = score(FakeModel(3), directory, extractor="dataset-classifier", num_images=20)
     assert [row.name for row in rows] == [
         f"dataset_classifier_{name}_20" for name in ("inception_score", "confident_share", "class_agreement")

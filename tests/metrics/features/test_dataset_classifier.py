@@ -4,7 +4,7 @@ import pytest
 from tests.prepared_set import write_prepared_set
 from tfgan_suite.errors import UserError
 from tfgan_suite.metrics import DatasetClassifier
-from tfgan_suite.metrics.features import dataset_classifier
+from tfgan_suite.metrics.features import small_classifier
 
 
 def stripes(count, channels=1):
@@ -19,8 +19,8 @@ def stripes(count, channels=1):
 
 @pytest.fixture(autouse=True)
 def short_training(monkeypatch):
-    monkeypatch.setattr(dataset_classifier, "_TRAINING_STEPS", 60)
-    monkeypatch.setattr(dataset_classifier, "_BATCH_SIZE", 16)
+    monkeypatch.setattr(small_classifier, "TRAINING_STEPS", 60)
+    monkeypatch.setattr(small_classifier, "BATCH_SIZE", 16)
 
 
 def test_learns_the_classes_and_reports_its_held_out_accuracy(tmp_path):
@@ -46,7 +46,7 @@ def test_cached_and_deterministic_by_seed(tmp_path, cache, monkeypatch):
     # Sums over threads may differ in the last bit, which training amplifies a little.
     for weight, same in zip(first.model.get_weights(), again.model.get_weights(), strict=True):
         np.testing.assert_allclose(weight, same, atol=1e-4)
-    monkeypatch.setattr(dataset_classifier, "_train", None)  # From the cache now, or not at all.
+    monkeypatch.setattr(small_classifier, "train_classifier", None)  # From the cache now, or not at all.
     assert DatasetClassifier(directory, progress=False).weights_sha256 == first.weights_sha256
 
 
