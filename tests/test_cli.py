@@ -1,8 +1,10 @@
 import argparse
 import dataclasses
 import json
+import shutil
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import keras
 import numpy as np
@@ -17,6 +19,8 @@ from tfgan_suite.config import TrainConfig
 from tfgan_suite.estimate import activation_bytes, estimate_training
 from tfgan_suite.export import export_saved_model
 from tfgan_suite.gan import GAN
+from tfgan_suite.line_chart import HEIGHT
+from tfgan_suite.metrics import FeatureExtractor
 from tfgan_suite.metrics.results import Evaluation, EvaluationRow
 from tfgan_suite.runs import load_model
 
@@ -330,7 +334,36 @@ def test_compare(tmp_path, capsys):
     first, second = write_scores(tmp_path / "a", 12.5), write_scores(tmp_path / "b", 10.0)
     code, output, _ = run(capsys, "compare", first, second)
     assert code == 0
-    assert output.splitlines()[1].split() == ["frechet_distance_1k", "12.5", "10", "second"]
+    assert output.splitlines()[0].split() == ["score", "a", "b", "better"]
+    assert output.splitlines()[1].split() == ["frechet_distance_1k", "12.5", "10", "b"]
+    third = write_scores(tmp_path / "other" / "b", 11.0)
+    code, output, _ = run(capsys, "compare", first, third, second)
+    assert output.splitlines()[1].split() == ["frechet_distance_1k", "12.5", "11", "10", str(second)]
+    code, _, errors = run(capsys, "compare", first)
+    assert code == 2 and "two or more" in errors[0]
+
+
+def test_chart_of_scores(tiny_run, tmp_path, capsys):
+    """Two runs' curves, each point where its value and images say."""
+    runs = []
+    for name, values in (("plain", (40.0, 30.0)), ("adaptive", (40.0, 20.0))):
+        runs.append(shutil.copytree(tiny_run, tmp_path / name))
+        rows = [{"images_seen": 100 * (i + 1), "frechet_distance_1k": value} for i, value in enumerate(values)]
+        rows.insert(1, {"images_seen": 150, "loss/generator": 1.0})
+        (runs[-1] / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    path = tmp_path / "scores.svg"
+    code, output, _ = run(capsys, "compare", *runs, "--chart", path)
+    assert code == 0 and output.strip() == str(path)
+    root = ElementTree.parse(path).getroot()
+    ends = [line.get("points").split()[-1].split(",") for line in root.iter("{http://www.w3.org/2000/svg}polyline")]
+    assert len(ends) == 2 and ends[0][0] == ends[1][0]
+    assert float(ends[1][1]) - float(ends[0][1]) == pytest.approx((HEIGHT - 84) / 2, abs=0.2)  # 10 of 20, downwards.
+    assert {text.text for text in root.iter("{http://www.w3.org/2000/svg}text")} >= {"plain", "adaptive"}
+    code, _, errors = run(capsys, "compare", *runs, "--chart", path, "--score", "frechet")
+    assert code == 2 and "frechet_distance_1k" in errors[0]
+    (runs[0] / "history.jsonl").write_text("")
+    code, _, errors = run(capsys, "compare", *runs, "--chart", path)
+    assert code == 2 and "--score-every-ticks" in errors[0]
 
 
 def test_compare_refuses_unlike_scores(tmp_path, capsys):
@@ -349,3 +382,31 @@ def test_evaluate_adds_to_the_scores_of_the_run(tiny_run, tmp_path, capsys):
     assert code == 0 and "frechet_distance_32" in output
     row = Evaluation.load(tmp_path)["frechet_distance_32"]
     assert row.run["images_seen"] == 64 and row.protocol["extractor"] == "efficientnet-lite0"
+
+
+def test_evaluate_with_the_network_of_fid(tiny_run, tmp_path, capsys, monkeypatch):
+    code, _, errors = run(capsys, "evaluate", tiny_run, "--extractor", "inception")
+    assert code == 2 and "needs --extractor-weights FILE" in errors[-1]
+    code, _, errors = run(capsys, "evaluate", tiny_run, "--extractor-resize", "clean")
+    assert code == 2 and "are for --extractor inception" in errors[-1]
+    weights = tmp_path / "classify_image_graph_def.pb"
+    weights.write_bytes(b"something else")
+    arguments = ["evaluate", tiny_run, "--extractor", "inception", "--extractor-weights", weights]
+    code, _, errors = run(capsys, *arguments)
+    assert code == 2 and "not that of a published file" in errors[-1]
+    received = {}
+
+    def small_inception(path, **options):
+        received.update(options, path=path)
+        inputs = keras.Input([8, 8, 3])
+        return FeatureExtractor(keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(inputs)), name="small")
+
+    monkeypatch.setattr("tfgan_suite.metrics.Inception2015", small_inception)
+    monkeypatch.setattr("tfgan_suite.metrics.download_inception_2015", lambda: "downloaded.pth")
+    options = ["--extractor-weights-sha256", "ab", "--extractor-resize", "clean", "--images", 32, "--output", tmp_path]
+    assert run(capsys, *arguments, *options)[0] == 0
+    assert received == {"path": str(weights), "weights_sha256": "ab", "resize": "clean"}
+    assert Evaluation.load(tmp_path)["frechet_distance_32"].protocol["extractor"] == "small"
+    arguments[-1] = "download"
+    assert run(capsys, *arguments, "--images", 32, "--output", tmp_path)[0] == 0
+    assert received["path"] == "downloaded.pth"

@@ -1,4 +1,4 @@
-"""Line charts as SVG text, for the report: axes, labels, legend, nothing to load."""
+"""Line charts as SVG text, for the report and as files: axes, labels, legend, nothing to load."""
 
 import html
 import math
@@ -6,6 +6,13 @@ import math
 WIDTH, HEIGHT = 460, 270
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 40, 44
 _MAX_POINTS = 400
+# What the report's own style sheet says for charts inside it.
+_STYLE = """
+svg { font: 12px system-ui, sans-serif; background: #fff; --axis: #d5d8de; --series-1: #1f5fbf; --series-2: #d1571b;
+  --series-3: #2a8a4a; --series-4: #8a3fa8; --series-5: #7a6a1f; }
+text { fill: #5a616d; } line { stroke: var(--axis); } .middle { text-anchor: middle; } .end { text-anchor: end; }
+.chart-title { fill: #1a1d23; font-size: 13.5px; font-weight: 600; }
+"""
 
 
 def line_chart(series, *, title, x_label, y_label):
@@ -61,6 +68,18 @@ def line_chart(series, *, title, x_label, y_label):
             parts.append(_text(legend_x + 17, 29, name, ""))
             legend_x += 30 + 6.6 * len(name)
     return "".join([*parts, "</svg>"])
+
+
+def standalone(svg):
+    """A chart as the text of an `.svg` file, with colours of its own.
+
+    Example:
+
+    >>> standalone(line_chart({"loss": [(0, 1.0), (1, 0.5)]}, title="Loss", x_label="x", y_label="y")).count("<style>")
+    1
+    """
+    opening, rest = svg.split(">", 1)
+    return f'{opening} xmlns="http://www.w3.org/2000/svg" width="{2 * WIDTH}"><style>{_STYLE}</style>{rest}\n'
 
 
 def axis_ticks(low, high):

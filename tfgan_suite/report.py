@@ -221,7 +221,7 @@ def _curves(history):
         ),
         chart({"images/s": "images_per_second"}, "Speed", "images per second"),
     ]
-    scored = [name for name in history[-1] if name.startswith("frechet_distance")]
+    scored = sorted({name for row in history for name in row if name.startswith("frechet_distance")})
     charts += [chart({name: name}, name, "distance") for name in scored]
     figures = "".join(f"<div>{svg}</div>" for svg in charts if svg)
     return _section(

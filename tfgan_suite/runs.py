@@ -4,9 +4,12 @@ import dataclasses
 from pathlib import Path
 
 from tfgan_suite import saving
+from tfgan_suite.callbacks.training_log import read_history
 from tfgan_suite.config import TrainConfig
 from tfgan_suite.data.dataset_info import DatasetInfo
-from tfgan_suite.errors import UserError
+from tfgan_suite.errors import UserError, unknown_name
+from tfgan_suite.files import write_atomically
+from tfgan_suite.line_chart import line_chart, standalone
 from tfgan_suite.metrics.results import Evaluation, compare
 
 _KINDS = "a run's directory, a .keras file, or an exported model such as saved_models/digits"
@@ -98,12 +101,15 @@ def _load_checkpoint(run):
     return model
 
 
-def evaluate_model(path, data_dir=None, *, classifier=False, output_dir=None, **options):
+def evaluate_model(
+    path, data_dir=None, *, extractor="efficientnet-lite0", classifier=False, output_dir=None, **options
+):
     """Scores the model that a path stands for.
 
     Args:
         path: As in `load_model`.
         data_dir: Prepared data set; by default that of the run.
+        extractor: A name or a `FeatureExtractor` to look with.
         classifier: Whether to look with a classifier of the data's classes too.
         output_dir: Where to add the rows to `metrics.json`; by default the run's directory, for other models nowhere.
         **options: Of `tfgan_suite.evaluate`.
@@ -120,7 +126,7 @@ def evaluate_model(path, data_dir=None, *, classifier=False, output_dir=None, **
     return evaluate(
         load_model(path),
         data_dir or run.config.data_dir,
-        extractor=["efficientnet-lite0", "dataset-classifier"] if classifier else "efficientnet-lite0",
+        extractor=[extractor, "dataset-classifier"] if classifier else extractor,
         output_dir=output_dir or (run.directory if run else None),
         **options,
     )
@@ -161,28 +167,80 @@ def export_run(path, export_path, **options):
     )
 
 
-def compare_scores(first, second, allow=()):
-    """The scores of the same name of two runs side by side, as text, the latest row of each name.
+def compare_scores(paths, allow=()):
+    """The scores of the same name of several runs side by side, as text, the latest row of each name.
 
     Args:
-        first: A run's directory or a `metrics.json`.
-        second: Another.
+        paths: Two or more runs' directories or `metrics.json` files.
         allow: Names in the protocol that may differ.
 
     Raises:
         UserError: No scores, none of the same name, or scores of one name that were not made in the same way.
     """
-    evaluations = [Evaluation.load(path) for path in (first, second)]
+    evaluations = [Evaluation.load(path) for path in paths]
     names = [list(dict.fromkeys(row.name for row in evaluation)) for evaluation in evaluations]
-    common = [name for name in names[0] if name in names[1]]
+    common = [name for name in names[0] if all(name in others for others in names[1:])]
     if not common:
-        raise UserError(
-            f"There is no score of the same name in both. {first} has: {', '.join(names[0]) or 'none'}; "
-            f"{second} has: {', '.join(names[1]) or 'none'}."
-        )
-    width = max(len(name) for name in common)
-    lines = [f"{'score':<{width}}  {'first':>10}  {'second':>10}  better"]
+        received = "; ".join(f"{path} has: {', '.join(own) or 'none'}" for path, own in zip(paths, names))
+        raise UserError(f"There is no score of the same name in all. {received}.")
+    labels = _short_names(paths)
+    widths = [max(10, len(label)) for label in labels]
+    width = max(len(name) for name in ("score", *common))
+    header = "  ".join(f"{label:>{size}}" for label, size in zip(labels, widths))
+    lines = [f"{'score':<{width}}  {header}  better"]
     for name in common:
-        comparison = compare(*(evaluation[name] for evaluation in evaluations), allow=allow)
-        lines.append(f"{name:<{width}}  {comparison.first:>10.5g}  {comparison.second:>10.5g}  {comparison.better}")
+        rows = [evaluation[name] for evaluation in evaluations]
+        best = 0
+        for index in range(1, len(rows)):
+            compare(rows[0], rows[index], allow=allow)  # Refuses what was made in another way.
+            if compare(rows[best], rows[index], allow=allow).better == "second":
+                best = index
+        equal = len({row.value for row in rows}) == 1
+        values = "  ".join(f"{row.value:>{size}.5g}" for row, size in zip(rows, widths))
+        lines.append(f"{name:<{width}}  {values}  {'equal' if equal else labels[best]}")
     return "\n".join(lines)
+
+
+def chart_scores(paths, path, name=None):
+    """Draws a score of several runs against the images trained on, into an `.svg` file.
+
+    Args:
+        paths: Runs' directories; a run that goes on is drawn as far as it is.
+        path: Of the file.
+        name: A score; by default the first Frechet distance that all runs have.
+
+    Returns:
+        The path.
+
+    Raises:
+        UserError: The runs have not been scored while they trained, or have no such score in common.
+    """
+    path = Path(path)
+    if path.suffix != ".svg":
+        raise UserError(f"Expected the name of an .svg file. Received: {str(path)!r}")
+    curves = {}
+    for label, run in zip(_short_names(paths), paths):
+        history = read_history(RunFiles.load(run).directory / "history.jsonl")
+        curves[label] = {
+            key: [(row["images_seen"], row[key]) for row in history if key in row] for row in history for key in row
+        }
+    shared = sorted(set.intersection(*(set(curve) for curve in curves.values())))
+    scores = [key for key in shared if key.startswith("frechet_distance")]
+    if name is None and not scores:
+        raise UserError(
+            "These runs share no Frechet distance that was taken while they trained. "
+            "Train with --score-every-ticks 5, for example."
+        )
+    name = name or scores[0]
+    if name not in shared:
+        raise unknown_name("score", name, shared)
+    series = {label: curve[name] for label, curve in curves.items()}
+    svg = line_chart(series, title=name, x_label="images trained on", y_label="score")
+    write_atomically(path, standalone(svg).encode())
+    return path
+
+
+def _short_names(paths):
+    """The last parts of the paths, or the whole ones where those are alike."""
+    short = [Path(path).name for path in paths]
+    return short if len(set(short)) == len(short) else [str(path) for path in paths]

@@ -1,4 +1,4 @@
-"""`tfgan-suite compare`: scores of two runs side by side."""
+"""`tfgan-suite compare`: scores of runs side by side."""
 
 from tfgan_suite.commands import arguments
 
@@ -6,22 +6,31 @@ from tfgan_suite.commands import arguments
 def add_parser(subparsers):
     parser = subparsers.add_parser(
         "compare",
-        help="compare the scores of two runs",
-        description="Compares scores of the same name. Scores that were not made in the same way are refused.",
+        help="compare the scores of runs",
+        description="Compares scores of the same name. Scores that were not made in the same way are refused. With "
+        "--chart, draws a score that was taken while the runs trained instead.",
         epilog=arguments.examples(
             "tfgan-suite compare runs/digits runs/other",
             "tfgan-suite compare runs/digits runs/other --allow truncation",
+            "tfgan-suite compare runs/plain runs/adaptive --chart scores.svg",
         ),
     )
-    parser.add_argument("first", help="a run, or a metrics.json")
-    parser.add_argument("second", help="another")
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="two or more runs, or metrics.json files")
     parser.add_argument(
         "--allow", action="append", default=[], metavar="NAME", help="an entry of the protocol that may differ"
     )
+    parser.add_argument("--chart", metavar="FILE", help="an .svg to write")
+    parser.add_argument("--score", metavar="NAME", help="of the chart; default: the first Frechet distance in common")
     return parser
 
 
 def run(args):
     from tfgan_suite import runs
+    from tfgan_suite.errors import UserError
 
-    print(runs.compare_scores(args.first, args.second, allow=args.allow))
+    if args.chart:
+        print(runs.chart_scores(args.runs, args.chart, args.score))
+        return
+    if len(args.runs) < 2:
+        raise UserError(f"Expected two or more runs to compare. Received: {args.runs[0]}")
+    print(runs.compare_scores(args.runs, allow=args.allow))
