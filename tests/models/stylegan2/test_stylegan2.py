@@ -8,6 +8,8 @@ import tensorflow as tf
 from tests.test_case import fixed_dataset, run_gan_test, run_replica_test
 from tfgan_suite import penalties
 from tfgan_suite.adam import Adam, lazily_regularized_adam
+from tfgan_suite.ema import ExponentialMovingAverage
+from tfgan_suite.export import export_saved_model, load_generator
 from tfgan_suite.models.stylegan2.style_mixing import StyleMixing
 from tfgan_suite.models.stylegan2.stylegan2 import StyleGAN2
 from tfgan_suite.models.stylegan2.stylegan2_presets import PRESETS
@@ -87,6 +89,35 @@ def test_truncation_leads_to_the_average_picture():
     half = gan.generate(3, truncation=0.5, seed=1).astype(int)
     assert not np.array_equal(whole[0], whole[1])
     assert np.abs(half - average).mean() < np.abs(whole - average).mean()
+
+
+def test_centres_of_classes_are_saved_and_restored(tmp_path):
+    gan = StyleGAN2(num_classes=3, seed=3, **TINY)
+    before = gan.generate(3, labels=[0, 1, 2], truncation=0.3)
+    centres = np.random.default_rng(0).normal(size=[3, 10])
+    gan.ema_generator.mapping.class_averages = centres
+    assert not np.array_equal(gan.generate(3, labels=[0, 1, 2], truncation=0.3), before), "traced before, heeded yet"
+    gan.save(tmp_path / "model.keras")
+    gan.save_weights(tmp_path / "checkpoint.weights.h5")
+    restored = StyleGAN2(num_classes=3, seed=4, **TINY)
+    restored.load_weights(tmp_path / "checkpoint.weights.h5")
+    for again in (keras.models.load_model(tmp_path / "model.keras"), restored):
+        np.testing.assert_allclose(again.ema_generator.mapping.class_averages, centres, rtol=1e-6)
+    # A step of training moves the styles.
+    ExponentialMovingAverage().update(gan.ema_generator, gan.generator, 0.5)
+    assert gan.ema_generator.mapping.class_averages is None
+
+
+@pytest.mark.slow
+def test_centres_of_classes_are_exported(tmp_path):
+    gan = StyleGAN2(num_classes=3, seed=3, **TINY)
+    gan.ema_generator.mapping.class_averages = np.random.default_rng(0).normal(size=[3, 10])
+    latents, labels = gan.sample_latents(3, tf.constant([0, 1])), tf.range(3)
+    exported = load_generator(export_saved_model(gan, tmp_path / "faces" / "1"))
+    images = exported(latents, labels, truncation=0.3)
+    np.testing.assert_allclose(images, gan(latents, labels, truncation=0.3), atol=1e-5)
+    gan.ema_generator.mapping.class_averages = None
+    assert np.abs(images - gan(latents, labels, truncation=0.3)).max() > 1e-3
 
 
 def tfgan_uint8(images):

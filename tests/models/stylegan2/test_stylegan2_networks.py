@@ -1,3 +1,4 @@
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -140,6 +141,36 @@ def test_truncation_towards_the_centre_of_a_class():
     generator.mapping.class_averages = NUMBERS.normal(size=[3, 8]).astype("float32")
     ws = generator.map(LATENTS, np.array([0, 2, 1, 1]), truncation=0.0)
     np.testing.assert_allclose(ws[:, 0], generator.mapping.class_averages[[0, 2, 1, 1]], rtol=1e-6)
+    generator.mapping.class_averages = None
+    assert generator.mapping.class_averages is None
+    average = np.broadcast_to(generator.mapping.w_average, [4, 8])
+    np.testing.assert_array_equal(generator.map(LATENTS, np.array([0, 2, 1, 1]), truncation=0.0)[:, 0], average)
+
+
+def test_centres_of_classes_fit_or_are_refused():
+    mapping = small_generator(num_classes=3).mapping
+    for averages in (np.zeros([2, 8]), np.full([3, 8], np.nan)):
+        with pytest.raises(ValueError, match=r"finite class_averages of shape \(3, 8\)"):
+            mapping.class_averages = averages
+    assert mapping.class_averages is None
+    with pytest.raises(ValueError, match="with labels"):
+        small_generator().mapping.class_averages = np.zeros([3, 8])
+
+
+def test_networks_from_before_there_were_centres_load(tmp_path):
+    """Their mapping's own variables are the average alone."""
+    generator = small_generator(num_classes=3)
+    generator.mapping.class_averages = np.ones([3, 8])
+    generator.save_weights(tmp_path / "new.weights.h5")
+    with h5py.File(tmp_path / "new.weights.h5", "a") as file:
+        own = file["layers/style_gan2_mapping/vars"]
+        np.testing.assert_array_equal(own["1"], np.ones([3, 8]))
+        del own["1"], own["2"]
+    other = small_generator(num_classes=3)
+    other.mapping.w_average.assign(np.zeros(8))
+    other.load_weights(tmp_path / "new.weights.h5")
+    np.testing.assert_array_equal(other.mapping.w_average, generator.mapping.w_average)
+    assert other.mapping.class_averages is None
 
 
 def test_moving_average():

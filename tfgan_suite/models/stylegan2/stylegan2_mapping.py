@@ -1,10 +1,12 @@
 """StyleGAN2's mapping network: latents and labels to the intermediate latent space W."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfgan_suite.layers.equalized_dense import EqualizedDense
 from tfgan_suite.layers.pixel_normalization import PixelNormalization
+from tfgan_suite.microbatches import microbatch
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
@@ -26,7 +28,9 @@ class StyleGAN2Mapping(keras.layers.Layer):
 
     Attributes:
         w_average: float32 `[w_size]`, not trained.
-        class_averages: float32 `[classes, w_size]` or `None`. If set, truncation goes towards the class's own centre.
+        class_averages: float32 array `[label_size, w_size]` or `None`. If set, truncation goes towards the class's own
+            centre. They are state: saved, restored and exported with the weights. Those of an averaged generator go
+            with the next step of training, which moves the styles that they are means of.
 
     Example:
 
@@ -63,7 +67,6 @@ class StyleGAN2Mapping(keras.layers.Layer):
         self.track_average = track_average
         self.average_decay = average_decay
         self.seed = seed
-        self.class_averages = None
 
         self.normalize = PixelNormalization(dtype="float32")
         if label_size:
@@ -99,6 +102,42 @@ class StyleGAN2Mapping(keras.layers.Layer):
                 trainable=False,
                 aggregation="mean",
             )
+        if self._has_classes:
+            self.class_centres = self._make_state("class_centres", [self.label_size, self.w_size])
+            # 1 where truncation goes towards the centres, 0 where towards the average of all.
+            self.class_centres_are_set = self._make_state("class_centres_are_set", [])
+
+    def _make_state(self, name, shape):
+        options = {"initializer": "zeros", "trainable": False, "aggregation": "only_first_replica"}
+        return self.add_weight(name=name, shape=shape, autocast=False, **options)
+
+    @property
+    def _has_classes(self):
+        return bool(self.track_average and self.label_size)
+
+    @property
+    def class_averages(self):
+        if not self._has_classes or not self.built or not float(np.asarray(self.class_centres_are_set)):
+            return None
+        return np.asarray(self.class_centres)
+
+    @class_averages.setter
+    def class_averages(self, averages):
+        if not self._has_classes:
+            raise ValueError(
+                "Expected a mapping with labels and an average to set class_averages. Received one without."
+            )
+        if not self.built:
+            self.build()
+        if averages is not None:
+            averages = np.asarray(averages, np.float32)
+            if averages.shape != (self.label_size, self.w_size) or not np.isfinite(averages).all():
+                raise ValueError(
+                    f"Expected finite class_averages of shape {(self.label_size, self.w_size)}. Received: shape "
+                    f"{averages.shape}, finite: {bool(np.isfinite(averages).all())}"
+                )
+            self.class_centres.assign(averages)
+        self.class_centres_are_set.assign(0.0 if averages is None else 1.0)
 
     def call(self, latents, labels=None):
         features = []
@@ -115,13 +154,25 @@ class StyleGAN2Mapping(keras.layers.Layer):
         """Moves `w_average` towards the mean of `ws`, float32 `[..., w_size]`."""
         mean = tf.reduce_mean(tf.reshape(tf.cast(ws, tf.float32), [-1, self.w_size]), axis=0)
         average = tf.convert_to_tensor(self.w_average)
-        self.w_average.assign(average + (mean - average) * (1.0 - self.average_decay))
+        # Once a batch: the first of n microbatches decays the average, and each adds its n-th.
+        index, count = microbatch()
+        decayed = tf.where(tf.equal(index, 0), average, 0.0)
+        self.w_average.assign(average + (mean / tf.cast(count, tf.float32) - decayed) * (1.0 - self.average_decay))
 
     def truncation_centre(self, labels=None):
-        """float32 `[1, w_size]`, or `[batch, w_size]` if `class_averages` are set."""
-        if self.class_averages is None or labels is None:
-            return tf.convert_to_tensor(self.w_average)[None]
-        return tf.matmul(labels, tf.cast(self.class_averages, tf.float32))
+        """float32 `[1, w_size]`, or with labels `[batch, w_size]`, of each label's class if `class_averages` are set."""
+        average = tf.convert_to_tensor(self.w_average)[None]
+        if labels is None or not self._has_classes:
+            return average
+        # A choice inside the graph: what was traced or exported before they were set heeds them too.
+        centres = tf.matmul(labels, tf.convert_to_tensor(self.class_centres))
+        return tf.where(tf.convert_to_tensor(self.class_centres_are_set) > 0.0, centres, average)
+
+    def load_own_variables(self, store):
+        """Models saved before `class_averages` were state have none: they stay unset."""
+        if self._has_classes and set(store.keys()) == {"0"}:
+            store = {"0": store["0"], "1": np.zeros(self.class_centres.shape, np.float32), "2": np.float32(0.0)}
+        super().load_own_variables(store)
 
     def compute_output_shape(self, latents_shape, labels_shape=None):
         return (latents_shape or labels_shape)[0], self.w_size
