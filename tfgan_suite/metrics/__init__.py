@@ -15,10 +15,13 @@ from tfgan_suite.metrics.inception_score import InceptionScore, inception_score
 from tfgan_suite.metrics.intra_class_frechet_distance import IntraClassFrechetDistance, intra_class_frechet_distance
 from tfgan_suite.metrics.kernel_distance import KernelDistance, kernel_distance, kernel_distance_subsets
 from tfgan_suite.metrics.lpips import LPIPS, lpips
+from tfgan_suite.metrics.lpips_diversity import LPIPSDiversity, lpips_diversity
 from tfgan_suite.metrics.metric import Activations, Metric
+from tfgan_suite.metrics.ms_ssim import MultiScaleSimilarity, ms_ssim, ms_ssim_diversity
 from tfgan_suite.metrics.neighbours import nearest_neighbours
 from tfgan_suite.metrics.precision_recall import PrecisionRecall, precision_recall
 from tfgan_suite.metrics.results import Comparison, Evaluation, EvaluationRow, compare
+from tfgan_suite.metrics.sliced_wasserstein import SlicedWassersteinDistance, sliced_wasserstein_distance
 
 __all__ = [
     "Activations",
@@ -37,8 +40,11 @@ __all__ = [
     "IntraClassFrechetDistance",
     "KernelDistance",
     "LPIPS",
+    "LPIPSDiversity",
     "Metric",
+    "MultiScaleSimilarity",
     "PrecisionRecall",
+    "SlicedWassersteinDistance",
     "class_agreement",
     "classification_accuracy",
     "compare",
@@ -53,6 +59,10 @@ __all__ = [
     "kernel_distance",
     "kernel_distance_subsets",
     "lpips",
+    "lpips_diversity",
+    "ms_ssim",
+    "ms_ssim_diversity",
     "nearest_neighbours",
     "precision_recall",
+    "sliced_wasserstein_distance",
 ]

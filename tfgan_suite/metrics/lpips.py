@@ -117,11 +117,12 @@ def lpips(images_a, images_b) -> tf.Tensor:
     >>> float(lpips(black, black)[0])
     0.0
     """
-    return _shared_lpips()(images_a, images_b)
+    return shared_lpips()(images_a, images_b)
 
 
 @functools.cache
-def _shared_lpips() -> LPIPS:
+def shared_lpips() -> LPIPS:
+    """The one `LPIPS` with the installed weights that a process keeps."""
     return LPIPS()
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from tfgan_suite.errors import UserError
 from tfgan_suite.metrics.cache import ArrayCache
 from tfgan_suite.metrics.features.feature_extractor import FeatureExtractor
+from tfgan_suite.metrics.features.pixels import Pixels
 from tfgan_suite.metrics.metric import Activations, Metric
 from tfgan_suite.metrics.progress import Progress
 from tfgan_suite.metrics.real_images import RealImages
@@ -37,13 +38,13 @@ class ScoringJob:
     """One metric through one extractor.
 
     Args:
-        extractor: What it looks through.
+        extractor: What it looks through; `Pixels` for one that looks at the images themselves.
         metric: An object that has gathered nothing yet.
         real_arrays: What the metric keeps of the real images, once `gather_real` has run.
         reference: Its scores on real images alone, likewise; `None` if half of them are too few of a class.
     """
 
-    extractor: FeatureExtractor
+    extractor: FeatureExtractor | Pixels
     metric: Metric
     real_arrays: dict[str, np.ndarray] | None = None
     reference: dict[str, Score] | None = None
@@ -157,7 +158,7 @@ def _look(
         if id(job.extractor) not in seen:
             features, logits = job.extractor(images)
             logits = None if logits is None else logits.numpy()
-            seen[id(job.extractor)] = Activations(features.numpy(), logits, labels)
+            seen[id(job.extractor)] = Activations(np.asarray(features), logits, labels)
         yield job, seen[id(job.extractor)]
 
 

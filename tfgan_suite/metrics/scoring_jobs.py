@@ -9,6 +9,7 @@ from tfgan_suite.metrics.classifier_scores import ClassAgreement, ConfidentShare
 from tfgan_suite.metrics.features.dataset_classifier import DatasetClassifier
 from tfgan_suite.metrics.features.efficientnet_lite0 import EfficientNetLite0
 from tfgan_suite.metrics.features.feature_extractor import FeatureExtractor
+from tfgan_suite.metrics.features.pixels import Pixels
 from tfgan_suite.metrics.frechet_distance import FrechetDistance
 from tfgan_suite.metrics.inception_score import InceptionScore
 from tfgan_suite.metrics.kernel_distance import KernelDistance
@@ -44,13 +45,18 @@ def _make_extractor(name: str, data, split: str, progress: bool) -> FeatureExtra
                 "The extractor 'dataset-classifier' learns from a prepared directory. Received: a tf.data.Dataset."
             )
         return DatasetClassifier(data, split, progress=progress)
+    if name.startswith("inception"):
+        raise UserError(
+            f"The extractor {name!r} needs a file with its weights, which no package carries. Expected an object: "
+            "tfgan_suite.metrics.Inception2015(FILE); on the command line --extractor inception --extractor-weights FILE."
+        )
     raise unknown_name("extractor", name, EXTRACTORS)
 
 
 def make_jobs(
     extractors: Sequence[FeatureExtractor], metrics: Iterable[Metric] | None, labelled: bool
 ) -> list[ScoringJob]:
-    """Every metric through every extractor.
+    """Every metric through every extractor; one that looks at images themselves only once.
 
     Args:
         extractors: As `make_extractors` returns them.
@@ -61,14 +67,17 @@ def make_jobs(
         UserError: A metric asks for what there is not, or two scores would have one name.
     """
     metrics = None if metrics is None else list(metrics)
-    jobs = []
+    jobs, pixels = [], Pixels()
     for extractor in extractors:
         for metric in _default_metrics(extractor, labelled) if metrics is None else metrics:
             if metric.needs_logits and extractor.num_classes is None:
                 raise UserError(f"{metric.name} needs a classifier. The extractor {extractor.name!r} has no logits.")
             if metric.needs_labels and not labelled:
                 raise UserError(f"{metric.name} needs a class-conditional model and data with classes.")
-            jobs.append(ScoringJob(extractor, metric.fresh()))
+            if not metric.needs_images:
+                jobs.append(ScoringJob(extractor, metric.fresh()))
+            elif extractor is extractors[0]:
+                jobs.append(ScoringJob(pixels, metric.fresh()))
     names = [name for job in jobs for name in job.names]
     if not jobs or len(set(names)) < len(names):
         raise UserError(f"Expected scores, each of another name. Received: {names}. Evaluate those of one name apart.")

@@ -29,3 +29,7 @@ class Pixels:
             "extractor_input_size": None,
             "extractor_resize": None,
         }
+
+    def origin(self) -> dict:
+        """As an extractor's: nothing came from a file."""
+        return {}
