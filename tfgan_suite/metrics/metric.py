@@ -40,6 +40,7 @@ class Metric:
         needs_real: Whether it looks at real images.
         needs_logits: Whether it looks at the classifier's logits.
         needs_labels: Whether it can be computed only where the images have classes.
+        needs_images: Whether it looks at the images themselves instead of an extractor's features.
         min_images_per_class: Real and generated images that it needs of each class; 0 if it does not matter.
         std_over: What the standard deviation of its result is over, such as `"subsets"`; `None` if it has none.
         settings: What else the value depends on, written into the row and compared: `{"splits": 10}`.
@@ -52,6 +53,7 @@ class Metric:
     needs_real = True
     needs_logits = False
     needs_labels = False
+    needs_images = False
     min_images_per_class = 0
     std_over: str | None = None
     show_progress = False
