@@ -19,10 +19,11 @@ from tfgan_suite.config import TrainConfig
 from tfgan_suite.estimate import activation_bytes, estimate_training
 from tfgan_suite.export import export_saved_model
 from tfgan_suite.gan import GAN
+from tfgan_suite.latent_tools import interpolate_classes
 from tfgan_suite.line_chart import HEIGHT
 from tfgan_suite.metrics import FeatureExtractor
 from tfgan_suite.metrics.results import Evaluation, EvaluationRow
-from tfgan_suite.runs import load_model
+from tfgan_suite.runs import class_names, load_model
 
 
 def command_parsers():
@@ -60,6 +61,7 @@ MISTAKES = [
     (["sample", "a", "b"], ["Unexpected arguments: b"]),
     (["sample", "a", "--labels", "seven"], ["--labels", "'seven'"]),
     (["sample", "a", "--truncation", "1.5"], ["from 0 to 1"]),
+    (["sample", "a", "--per-class", "4", "--interpolate", "3"], ["--interpolate", "not allowed with", "--per-class"]),
     (["serve", "saved_models/nothing"], ["saved_models/nothing"]),
     (["report", "runs/nothing"], ["holds no run"]),
     (["evaluate", "runs/nothing"], ["--data"]),
@@ -282,6 +284,29 @@ def test_sample_interpolates_between_its_ends(tiny_run, tmp_path, capsys):
     assert code == 0 and read_png(tmp_path / "path.png").shape == (3 * 10 - 2, 5 * 10 - 2, 1)
     code, _, errors = run(capsys, "sample", tiny_run, "--interpolate", 1, "--output", tmp_path / "path.png")
     assert code == 2 and "at least 2 steps" in errors[0]
+
+
+def test_sample_rows_of_classes_with_their_names(tiny_run, tmp_path, capsys):
+    options = ["--per-class", 4, "--labels", "2,0", "--seed", 3, "--output", tmp_path / "classes.png"]
+    code, _, errors = run(capsys, "sample", tiny_run, *options)
+    assert code == 0 and not errors
+    model, named = load_model(tiny_run), read_png(tmp_path / "classes.png")
+    rows = [model.generate(4, labels=label, seed=3) for label in (2, 0)]
+    np.testing.assert_array_equal(named[:, -(4 * 10 - 2) :], make_grid(np.concatenate(rows), 4))
+    assert named.shape[1] > 38 + len("class 2") * 3 and (named[:8, :-38] < 128).any()
+    assert class_names(tiny_run, model) == ("class 0", "class 1", "class 2")
+
+
+def test_sample_through_classes(tiny_run, tmp_path, capsys):
+    options = ["--through-classes", 4, "--count", 2, "--seed", 3, "--output", tmp_path / "way.png"]
+    code, _, errors = run(capsys, "sample", tiny_run, *options)
+    assert code == 0 and not errors
+    images = interpolate_classes(load_model(tiny_run), None, 4, rows=2, seed=3)
+    np.testing.assert_array_equal(read_png(tmp_path / "way.png"), make_grid(np.concatenate(images), 7))
+    loop = ["--through-classes", "--move-latents", "--seconds", 1, "--columns", 1, "--rows", 1]
+    assert run(capsys, "animate", tiny_run, *loop, "--output", tmp_path / "loop.gif")[0] == 0
+    with Image.open(tmp_path / "loop.gif") as animation:
+        assert animation.n_frames == 3 * 8
 
 
 def test_sample_refuses(tiny_run, tmp_path, capsys):

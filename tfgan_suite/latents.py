@@ -8,7 +8,13 @@ from tfgan_suite import randomness
 
 
 class LatentDistribution:
-    """A distribution of latents: passive, seeded at each call."""
+    """A distribution of latents: passive, seeded at each call.
+
+    Attributes:
+        on_a_shell: Whether nearly all latents have about the same length, so that ways between them keep it.
+    """
+
+    on_a_shell = False
 
     def sample(self, shape, seed, truncation=1.0):
         """Draws latents.
@@ -47,6 +53,8 @@ class Uniform(LatentDistribution):
 class Normal(LatentDistribution):
     """Standard normal. Truncation lowers the standard deviation."""
 
+    on_a_shell = True
+
     def sample(self, shape, seed, truncation=1.0):
         return truncation * randomness.normal(shape, seed)
 
@@ -70,6 +78,8 @@ class TruncatedNormal(LatentDistribution):
     Reference: Brock et al., "Large Scale GAN Training for High Fidelity Natural Image Synthesis" (2019), section 3.1.
     """
 
+    on_a_shell = True
+
     def __init__(self, threshold=2.0):
         if threshold <= 0:
             raise ValueError(f"Expected threshold > 0. Received: threshold={threshold}")
@@ -77,7 +87,10 @@ class TruncatedNormal(LatentDistribution):
 
     def sample(self, shape, seed, truncation=1.0):
         truncation = tf.convert_to_tensor(truncation, tf.float32)
-        bound = tf.where(truncation < 1.0, self.threshold * truncation, np.float32(np.inf))
+        return self._draw(shape, seed, tf.where(truncation < 1.0, self.threshold * truncation, np.float32(np.inf)))
+
+    def _draw(self, shape, seed, bound):
+        """Standard normal values, those beyond the bound drawn again."""
         # The distribution function at -bound, and what lies between there and +bound: 0 and 1 without a bound.
         below, within = 0.5 * tf.math.erfc(bound / np.sqrt(2.0)), tf.math.erf(bound / np.sqrt(2.0))
         # Half a step up, as in `randomness.normal`: neither end is met, for both may be infinite.
@@ -86,6 +99,26 @@ class TruncatedNormal(LatentDistribution):
 
     def get_config(self):
         return {"threshold": self.threshold}
+
+
+@keras.saving.register_keras_serializable("tfgan_suite")
+class ScaledTruncatedNormal(TruncatedNormal):
+    """Standard normal with values beyond a bound drawn again, times the truncation: how TF-Hub's BigGANs are sampled.
+
+    Args:
+        threshold: The bound before the multiplication, whatever the truncation, > 0.
+
+    Example:
+
+    >>> values = ScaledTruncatedNormal().sample([100, 4], randomness.fold(0), truncation=0.25)
+    >>> bool(np.abs(values).max() <= 0.5)
+    True
+
+    Reference: The modules' demonstration, "BigGAN TF Hub Demo" (2018).
+    """
+
+    def sample(self, shape, seed, truncation=1.0):
+        return tf.convert_to_tensor(truncation, tf.float32) * self._draw(shape, seed, tf.constant(self.threshold))
 
 
 def interpolate(start: np.ndarray, end: np.ndarray, steps: int, spherical: bool = False) -> np.ndarray:

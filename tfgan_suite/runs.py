@@ -91,6 +91,23 @@ def load_model(path):
         raise UserError(f"{error} Or {_KINDS}.") from error
 
 
+def class_names(path, model):
+    """Names of a model's classes.
+
+    Args:
+        path: As in `load_model`.
+        model: What that gave.
+
+    Returns:
+        A tuple, or `None` where they are not known.
+    """
+    run = find_run(path)
+    if run is not None:
+        return run.dataset_info.class_names or None
+    data = getattr(model, "card", {}).get("data") or {}
+    return tuple(data.get("class_names") or ()) or None
+
+
 def _load_checkpoint(run):
     from tfgan_suite.training import resolve, resume
 

@@ -8,6 +8,8 @@ from tfgan_suite import latents as latent_distributions
 from tfgan_suite.callbacks.image_grid import make_grid, save_png
 from tfgan_suite.errors import UserError
 from tfgan_suite.image_range import to_uint8
+from tfgan_suite.latent_tools.class_interpolation import interpolate_classes
+from tfgan_suite.latent_tools.class_pictures import name_rows, samples_per_class
 from tfgan_suite.latent_tools.interpolation import interpolate_styles
 from tfgan_suite.latent_tools.style_space import StyleSpace
 from tfgan_suite.latent_tools.truncation import class_centers
@@ -66,7 +68,7 @@ def interpolate_images(model, rows, steps, labels=None, truncation=1.0, seed=0, 
         raise UserError(f"Expected at least 2 steps, the two ends. Received: {steps}")
     labels = sample_labels(model, rows, labels)
     ends = np.asarray(model.sample_latents(2 * rows, fold(seed, "interpolate"), truncation))  # [2 * rows, latent_size]
-    spherical = isinstance(getattr(model, "latent_distribution", None), latent_distributions.Normal)
+    spherical = getattr(getattr(model, "latent_distribution", None), "on_a_shell", False)
     images = []
     if in_w:
         space = StyleSpace(model)
@@ -130,6 +132,10 @@ def write_samples(
     scale=1,
     interpolate=None,
     interpolate_in_w=False,
+    through_classes=None,
+    move_latents=False,
+    per_class=None,
+    class_names=None,
     sweep=None,
     class_truncation=False,
     separate_dir=None,
@@ -139,7 +145,7 @@ def write_samples(
     Args:
         model: A `GenerativeModel`.
         path: Of the grid, a `.png`.
-        count: Images, or rows with `interpolate` or `sweep`; by default a grid of eight rows, or a row a class.
+        count: Images, or rows of ways and sweeps; by default a grid of eight rows, or a row a class.
         seed: The same seed gives the same images.
         labels: As in `sample_labels`.
         truncation: In [0, 1].
@@ -147,6 +153,11 @@ def write_samples(
         scale: Pixels of the grid for one of an image.
         interpolate: Images of a row that leads from one image to another, instead of single samples.
         interpolate_in_w: Whether these rows are straight in W, for a model that has it.
+        through_classes: Images from one of the classes to the next in rows that pass through all of `labels`, as in
+            `interpolate_classes`, instead of single samples.
+        move_latents: Whether these rows change their latents too.
+        per_class: Images of each class, a row with its name in front; instead of single samples.
+        class_names: For these rows; by default their numbers.
         sweep: Images of a row in which truncation goes from 0 to 1, instead of single samples.
         class_truncation: Whether truncation leads to the mean of each class, as in `truncate_towards_classes`.
         separate_dir: Where to write each image to a file of its own as well.
@@ -160,12 +171,68 @@ def write_samples(
     path = Path(path)
     if path.suffix.lower() != ".png":
         raise UserError(f"Expected an output file NAME.png. Received: {str(path)!r}")
+    if sum(map(bool, (interpolate, through_classes, per_class, sweep))) > 1:
+        raise UserError("Expected at most one of interpolate, through_classes, per_class and sweep. Received several.")
     if class_truncation:
         truncate_towards_classes(model)
+    images, columns = _images_in_rows(
+        model,
+        count=count,
+        seed=seed,
+        labels=labels,
+        truncation=truncation,
+        columns=columns,
+        interpolate=interpolate,
+        interpolate_in_w=interpolate_in_w,
+        through_classes=through_classes,
+        move_latents=move_latents,
+        per_class=per_class,
+        sweep=sweep,
+    )
+    grid = make_grid(images, min(columns, len(images)))
+    grid = grid.repeat(scale, axis=0).repeat(scale, axis=1)
+    if per_class:
+        rows = range(model.num_classes) if labels is None or isinstance(labels, str) else labels
+        grid = name_rows(grid, [class_names[label] if class_names else str(label) for label in rows])
+    save_png(grid, path)
+    paths = [path]
+    if separate_dir is not None:
+        digits = len(str(len(images) - 1))
+        for index, image in enumerate(images):
+            paths.append(Path(separate_dir) / f"{index:0{digits}d}.png")
+            save_png(image, paths[-1])
+    return paths
+
+
+def _images_in_rows(
+    model,
+    *,
+    count,
+    seed,
+    labels,
+    truncation,
+    columns,
+    interpolate,
+    interpolate_in_w,
+    through_classes,
+    move_latents,
+    per_class,
+    sweep,
+):
+    """The images of the grid, uint8 `[count, height, width, channels]`, and its columns, as `write_samples` has them."""
     if interpolate:
         columns = interpolate
         rows = count or class_columns(model)
         images = interpolate_images(model, rows, interpolate, labels, truncation, seed, interpolate_in_w)
+    elif through_classes:
+        ways = interpolate_classes(
+            model, labels, through_classes, rows=count or 4, move_latents=move_latents, truncation=truncation, seed=seed
+        )
+        columns, images = ways.shape[1], ways.reshape([-1, *ways.shape[2:]])
+    elif per_class:
+        columns = per_class
+        images = samples_per_class(model, per_class, labels, truncation, seed)
+        images = images.reshape([-1, *images.shape[2:]])
     elif sweep:
         columns = sweep
         images = sweep_truncation(model, count or class_columns(model), sweep, labels, seed)
@@ -174,12 +241,4 @@ def write_samples(
         columns = columns or (shown if shown > 1 else 8)
         count = count or 8 * columns
         images = model.generate(count, sample_labels(model, count, labels), truncation, seed)
-    grid = make_grid(images, min(columns, len(images)))
-    save_png(grid.repeat(scale, axis=0).repeat(scale, axis=1), path)
-    paths = [path]
-    if separate_dir is not None:
-        digits = len(str(len(images) - 1))
-        for index, image in enumerate(images):
-            paths.append(Path(separate_dir) / f"{index:0{digits}d}.png")
-            save_png(image, paths[-1])
-    return paths
+    return images, columns

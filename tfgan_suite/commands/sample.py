@@ -13,8 +13,10 @@ def add_parser(subparsers):
             "tfgan-suite sample saved_models/digits",
             "tfgan-suite sample runs/digits --count 20 --labels 7 --seed 3 --output sevens.png",
             "tfgan-suite sample runs/digits --labels 2,0,2,6 --columns 4",
+            "tfgan-suite sample runs/digits --per-class 8",
             "tfgan-suite sample runs/digits/model.keras --interpolate 9 --output between.png",
             "tfgan-suite sample runs/avatars --interpolate 9 --in-w",
+            "tfgan-suite sample runs/digits --through-classes 5 --labels 1,7,4",
             "tfgan-suite sample runs/avatars --truncation-sweep 7 --count 4",
             "tfgan-suite sample runs/digits --count 1,000 --separate pictures",
         ),
@@ -34,11 +36,24 @@ def add_parser(subparsers):
     )
     parser.add_argument("--columns", type=arguments.positive_int)
     parser.add_argument("--scale", type=arguments.positive_int, default=1, help="enlarge each pixel of the grid")
-    parser.add_argument(
+    kinds = parser.add_mutually_exclusive_group()
+    kinds.add_argument(
+        "--per-class", type=arguments.positive_int, metavar="COUNT", help="a row for each class, with its name"
+    )
+    kinds.add_argument(
         "--interpolate", type=arguments.positive_int, metavar="STEPS", help="rows lead from one image to another"
     )
-    parser.add_argument("--in-w", action="store_true", help="with --interpolate: straight in W (StyleGAN2)")
+    kinds.add_argument(
+        "--through-classes",
+        type=arguments.positive_int,
+        metavar="STEPS",
+        help="rows lead through the classes of --labels, each with one latent",
+    )
     parser.add_argument(
+        "--move-latents", action="store_true", help="with --through-classes: a new latent at each class"
+    )
+    parser.add_argument("--in-w", action="store_true", help="with --interpolate: straight in W (StyleGAN2)")
+    kinds.add_argument(
         "--truncation-sweep",
         type=arguments.positive_int,
         metavar="STEPS",
@@ -56,8 +71,9 @@ def add_parser(subparsers):
 def run(args):
     from tfgan_suite import runs, sampling
 
+    model = runs.load_model(args.model)
     paths = sampling.write_samples(
-        runs.load_model(args.model),
+        model,
         args.output,
         count=args.count,
         seed=args.seed,
@@ -67,6 +83,10 @@ def run(args):
         scale=args.scale,
         interpolate=args.interpolate,
         interpolate_in_w=args.in_w,
+        through_classes=args.through_classes,
+        move_latents=args.move_latents,
+        per_class=args.per_class,
+        class_names=runs.class_names(args.model, model),
         sweep=args.truncation_sweep,
         class_truncation=args.class_truncation,
         separate_dir=args.separate,

@@ -1,6 +1,8 @@
 """What can be done with a trained generator's latents and styles."""
 
 from tfgan_suite.latent_tools.animation import closed_path, loop_frames, write_animation
+from tfgan_suite.latent_tools.class_interpolation import interpolate_classes
+from tfgan_suite.latent_tools.class_pictures import samples_per_class, write_class_loop
 from tfgan_suite.latent_tools.interpolation import interpolate_styles
 from tfgan_suite.latent_tools.projection import Projection, project, style_statistics
 from tfgan_suite.latent_tools.sefa import Directions, direction_grid, find_directions
@@ -16,11 +18,14 @@ __all__ = [
     "closed_path",
     "direction_grid",
     "find_directions",
+    "interpolate_classes",
     "interpolate_styles",
     "loop_frames",
     "mix_styles",
     "project",
+    "samples_per_class",
     "style_statistics",
     "truncate",
     "write_animation",
+    "write_class_loop",
 ]

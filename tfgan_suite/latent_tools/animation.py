@@ -115,7 +115,7 @@ def _path_in_w(model, pictures, num_points, steps_per_point, labels, truncation,
 def _path_among_latents(model, pictures, num_points, steps_per_point, labels, truncation, seed):
     points = np.asarray(model.sample_latents(num_points * pictures, fold(seed, "generate", "latents"), truncation))
     distribution = getattr(model, "latent_distribution", None)
-    keep_length = isinstance(distribution, latent_distributions.Normal)
+    keep_length = getattr(distribution, "on_a_shell", False)
     path = closed_path(points.reshape([num_points, pictures, -1]), steps_per_point, keep_length)
     if isinstance(distribution, latent_distributions.Uniform):
         path = np.clip(path, -truncation, truncation)  # The spline swings out a little at the points.

@@ -40,8 +40,8 @@ class DCGANGenerator(keras.Model):
         num_classes: Number of classes, or `None`.
         seed: Of the initial weights.
 
-    Call: latents float32 `[batch, latent_size]`, labels int32 `[batch]` or `None`, to images float32
-    `[batch, size, size, channels]` in [-1, 1].
+    Call: latents float32 `[batch, latent_size]`, labels int32 `[batch]` or one-hot float `[batch, num_classes]` or
+    `None`, to images float32 `[batch, size, size, channels]` in [-1, 1].
 
     Example:
 
@@ -50,6 +50,8 @@ class DCGANGenerator(keras.Model):
 
     Reference: Radford et al., "Unsupervised Representation Learning with DCGANs" (2016), section 3 and figure 1.
     """
+
+    takes_class_vectors = True
 
     def __init__(
         self,
@@ -97,7 +99,10 @@ class DCGANGenerator(keras.Model):
 
     def call(self, latents, labels=None, training=False):
         if self.num_classes is not None:
-            classes = ops.one_hot(labels, self.num_classes, dtype=latents.dtype)
+            labels = ops.convert_to_tensor(labels)
+            if len(labels.shape) == 1:
+                labels = ops.one_hot(labels, self.num_classes)
+            classes = ops.cast(labels, latents.dtype)
             latents = ops.concatenate([latents, classes], axis=1)  # [batch, latent_size + num_classes]
         features = self.unflatten(self.project(latents))  # [batch, 4, 4, channels]
         for normalize, convolve in zip(self.normalizations, self.convolutions):
