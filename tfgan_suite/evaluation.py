@@ -179,7 +179,7 @@ def _make_rows(
             direction=direction,
             std_over=job.metric.std_over,
             protocol=protocol,
-            run=run,
+            run={**job.extractor.origin(), **run},
         )
         for name, (key, direction) in zip(job.names, job.metric.directions.items())
     ]

@@ -108,45 +108,100 @@ def class_names(path, model):
     return tuple(data.get("class_names") or ()) or None
 
 
-def _load_checkpoint(run):
-    from tfgan_suite.training import resolve, resume
+def build_model(run):
+    """The untrained, compiled model of a `RunFiles`, into which the run's checkpoints fit."""
+    from tfgan_suite.training import compile_choices, resolve
 
     model = resolve(run.config, run.dataset_info).build()
-    model.compile()
+    model.compile(**compile_choices(run.config, model))
+    return model
+
+
+def _load_checkpoint(run):
+    from tfgan_suite.training import resume
+
+    model = build_model(run)
     if resume(model, run.directory) == 0:
         raise UserError(f"The run {str(run.directory)!r} has no checkpoint yet. Expected one, or a model.keras.")
     return model
 
 
 def evaluate_model(
-    path, data_dir=None, *, extractor="efficientnet-lite0", classifier=False, output_dir=None, **options
+    path,
+    data_dir=None,
+    *,
+    metrics=None,
+    extractor="efficientnet-lite0",
+    classifier=False,
+    held_out_split="test",
+    output_dir=None,
+    **options,
 ):
     """Scores the model that a path stands for.
 
     Args:
         path: As in `load_model`.
         data_dir: Prepared data set; by default that of the run.
+        metrics: Names as in `metrics_of_names`, `"classification_accuracy"` among them, or `None` for those that fit the extractor.
         extractor: A name or a `FeatureExtractor` to look with.
         classifier: Whether to look with a classifier of the data's classes too.
-        output_dir: Where to add the rows to `metrics.json`; by default the run's directory, for other models nowhere.
+        held_out_split: For the classification accuracy score.
+        output_dir: Where to add the rows to `metrics.json`; by default the run's directory, where they go to TensorBoard
+            as well; for other models nowhere.
         **options: Of `tfgan_suite.evaluate`.
 
     Raises:
         UserError: No model, no data, or they do not fit together.
     """
     from tfgan_suite.evaluation import evaluate
+    from tfgan_suite.metrics import classification_accuracy, evaluate_classification_accuracy
+    from tfgan_suite.metrics.score_log import write_scalars
 
     run = find_run(path)
     if data_dir is None and run is None:
         raise UserError(f"Expected --data with a prepared data set, since {str(path)!r} is not a run.")
     DatasetInfo.load(data_dir or run.config.data_dir).split(options.get("split", "train"))
-    return evaluate(
-        load_model(path),
-        data_dir or run.config.data_dir,
-        extractor=[extractor, "dataset-classifier"] if classifier else extractor,
-        output_dir=output_dir or (run.directory if run else None),
-        **options,
-    )
+    arguments = load_model(path), data_dir or run.config.data_dir
+    options["output_dir"] = output_dir or (run.directory if run else None)
+    rows, accuracy_name = [], classification_accuracy.__name__
+    objects = metrics_of_names([name for name in metrics if name != accuracy_name]) if metrics else None
+    if objects != []:
+        extractor = [extractor, "dataset-classifier"] if classifier else extractor
+        rows += evaluate(*arguments, objects, extractor=extractor, **options)
+    if accuracy_name in (metrics or ()):
+        rows += evaluate_classification_accuracy(*arguments, held_out_split=held_out_split, **options)
+    if run and output_dir is None:
+        write_scalars(rows, run.directory / "tensorboard")
+    return Evaluation(rows)
+
+
+def metrics_of_names(names):
+    """Metrics with their usual settings.
+
+    Args:
+        names: Such as `["frechet_distance", "intra_class_frechet_distance"]`.
+
+    Returns:
+        A list of `Metric`.
+
+    Raises:
+        UserError: An unknown name; the nearest one is told.
+
+    Example:
+
+    >>> [type(metric).__name__ for metric in metrics_of_names(["kernel_distance"])]
+    ['KernelDistance']
+    """
+    from tfgan_suite import metrics
+
+    classes = [
+        value for value in vars(metrics).values() if isinstance(value, type) and issubclass(value, metrics.Metric)
+    ]
+    known = {metric.name: metric for metric in classes if metric is not metrics.Metric}
+    for name in names:
+        if name not in known:
+            raise unknown_name("metric", name, [*known, metrics.classification_accuracy.__name__])
+    return [known[name]() for name in names]
 
 
 def export_run(path, export_path, **options):

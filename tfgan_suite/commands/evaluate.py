@@ -1,6 +1,7 @@
 """`tfgan-suite evaluate`: scores of a model."""
 
 from tfgan_suite.commands import arguments
+from tfgan_suite.errors import UserError
 
 
 def add_parser(subparsers):
@@ -12,6 +13,10 @@ def add_parser(subparsers):
             "tfgan-suite evaluate runs/digits",
             "tfgan-suite evaluate runs/digits --images 1000 --truncation 0.7",
             "tfgan-suite evaluate saved_models/digits --data data/digits --classifier",
+            "tfgan-suite evaluate runs/digits --images 50000 --extractor inception --extractor-weights FILE",
+            "tfgan-suite evaluate runs/digits --repeats 3 --markdown",
+            "tfgan-suite evaluate runs/digits --metrics intra_class_frechet_distance,classification_accuracy",
+            "tfgan-suite evaluate --watch runs/digits --images 1000",
             "tfgan-suite compare runs/digits runs/other",
         ),
     )
@@ -21,9 +26,48 @@ def add_parser(subparsers):
     parser.add_argument(
         "--images", type=arguments.positive_int, help="generated images; by default as many as real ones"
     )
+    parser.add_argument(
+        "--metrics",
+        type=lambda text: tuple(text.split(",")),
+        metavar="NAME,NAME,...",
+        help="such as frechet_distance, precision_recall, intra_class_frechet_distance, classification_accuracy; by "
+        "default those that fit the extractor",
+    )
+    parser.add_argument(
+        "--held-out", default="test", metavar="SPLIT", help="for classification_accuracy (default: test)"
+    )
+    parser.add_argument(
+        "--repeats",
+        type=arguments.positive_int,
+        metavar="K",
+        help="generate and score K times: mean, deviation, minimum",
+    )
+    parser.add_argument(
+        "--watch",
+        action="store_true",
+        help="score each new checkpoint of a run until it has ended, beside its training",
+    )
+    parser.add_argument("--markdown", action="store_true", help="print a table with the protocol of each score")
     parser.add_argument("--seed", type=arguments.natural_int, default=0)
     parser.add_argument("--batch-size", type=arguments.positive_int, default=64)
     parser.add_argument("--truncation", type=arguments.fraction, default=1.0)
+    parser.add_argument(
+        "--extractor",
+        choices=["efficientnet-lite0", "inception"],
+        default="efficientnet-lite0",
+        help="network to look with; inception is that of FID and needs --extractor-weights",
+    )
+    parser.add_argument(
+        "--extractor-weights",
+        metavar="FILE",
+        help="inception's: frozen graph, TF-Hub module or PyTorch state dict; `download` fetches the last (96 MB)",
+    )
+    parser.add_argument("--extractor-weights-sha256", metavar="HASH", help="of a file whose hash is not published")
+    parser.add_argument(
+        "--extractor-resize",
+        choices=["legacy_tensorflow", "clean"],
+        help="inception's: that of published FIDs (default), or antialiased",
+    )
     parser.add_argument("--classifier", action="store_true", help="look with a classifier of the data's own classes")
     parser.add_argument("--output", metavar="DIR", help="where to add to metrics.json; by default the run")
     return parser
@@ -32,16 +76,56 @@ def add_parser(subparsers):
 def run(args):
     from tfgan_suite import runs
 
-    print(
-        runs.evaluate_model(
-            args.model,
-            args.data,
-            classifier=args.classifier,
-            output_dir=args.output,
-            split=args.split,
-            num_images=args.images,
-            seed=args.seed,
-            batch_size=args.batch_size,
-            truncation=args.truncation,
-        )
+    options = {
+        "extractor": _make_extractor(args),
+        "split": args.split,
+        "num_images": args.images,
+        "seed": args.seed,
+        "batch_size": args.batch_size,
+        "truncation": args.truncation,
+    }
+    if args.repeats is not None:
+        options["repeats"] = args.repeats
+    if args.watch:
+        _watch(args, options)
+        return
+    evaluation = runs.evaluate_model(
+        args.model,
+        args.data,
+        metrics=args.metrics,
+        classifier=args.classifier,
+        held_out_split=args.held_out,
+        output_dir=args.output,
+        **options,
     )
+    print(evaluation.to_markdown() if args.markdown else evaluation)
+
+
+def _watch(args, options):
+    from tfgan_suite import runs
+    from tfgan_suite.watching import RunWatcher
+
+    if args.output:
+        raise UserError("--watch adds to the scores of the run itself. Expected no --output.")
+    if args.classifier:
+        options["extractor"] = [options["extractor"], "dataset-classifier"]
+    metrics = runs.metrics_of_names(args.metrics) if args.metrics else None
+    RunWatcher(args.model, args.data, metrics=metrics, **options).watch()
+
+
+def _make_extractor(args):
+    options = {"weights_sha256": args.extractor_weights_sha256, "resize": args.extractor_resize}
+    options = {name: value for name, value in options.items() if value is not None}
+    if args.extractor != "inception":
+        if args.extractor_weights or options:
+            raise UserError("--extractor-weights, its hash and --extractor-resize are for --extractor inception.")
+        return args.extractor
+    if not args.extractor_weights:
+        raise UserError(
+            "--extractor inception needs --extractor-weights FILE: no package carries them. docs/inception.md says where "
+            "they are found; `--extractor-weights download` fetches 96 MB from GitHub."
+        )
+    from tfgan_suite.metrics import Inception2015, download_inception_2015
+
+    weights = download_inception_2015() if args.extractor_weights == "download" else args.extractor_weights
+    return Inception2015(weights, **options)

@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import io
 import tarfile
@@ -13,8 +14,9 @@ from PIL import Image
 from tests.golden_vectors import assert_near
 from tests.metrics.features.frozen_inception import FrozenInception
 from tfgan_suite.errors import UserError
+from tfgan_suite.evaluation import compare, evaluate
 from tfgan_suite.files import file_sha256
-from tfgan_suite.metrics import Inception2015, download_inception_2015
+from tfgan_suite.metrics import Inception2015, InceptionScore, download_inception_2015, inception_score
 from tfgan_suite.metrics.features import inception_2015_weights
 from tfgan_suite.metrics.features.inception_2015_formats import from_protobuf, port_names
 from tfgan_suite.metrics.features.inception_2015_network import build_inception_2015
@@ -83,6 +85,36 @@ def test_counts_and_shapes_are_the_published_ones(extractor):
         *[(8, 8, 1280), (8, 8, 2048), (8, 8, 2048)],
     ]
     assert (extractor.input_size, extractor.num_features, extractor.num_classes) == ((299, 299), 2048, 1008)
+
+
+class Flipped:
+    """A model whose images are the photographs, mirrored."""
+
+    image_shape, num_classes = (160, 160, 3), None
+
+    def generate(self, count, **_):
+        return np.repeat(photographs()[:, :, ::-1], -(-count // 2), axis=0)[:count]
+
+
+def test_rows_name_extractor_weights_and_resize(extractor, graph_file):
+    data, metrics = tf.data.Dataset.from_tensors(photographs()), [InceptionScore(splits=1)]
+    (row,) = evaluate(Flipped(), data, metrics, extractor=extractor, num_images=2, progress=False)
+    value, _ = inception_score(extractor(Flipped().generate(2))[1].numpy(), splits=1)
+    assert row.name == "inception_score_2" and row.value == pytest.approx(value, rel=1e-5)
+    assert row.protocol["extractor"] == "inception-2015-12-05"
+    assert row.protocol["extractor_weights_sha256"] == read_trusted(graph_file).sha256
+    assert row.protocol["extractor_input_size"] == [299, 299]
+    assert row.protocol["extractor_resize"].startswith("legacy_tensorflow: bilinear")
+    assert row.run["extractor_weights_file"] == "classify_image_graph_def.pb"
+    assert row.run["extractor_weights_file_sha256"] == file_sha256(graph_file)
+    assert row.run["extractor_weights_file_published"] is False
+    clean = Inception2015(graph_file, resize="clean", weights_sha256=file_sha256(graph_file))
+    assert clean.provenance()["extractor_resize"].startswith("clean: bicubic")
+    with pytest.raises(UserError, match="extractor_resize"):
+        compare(row, dataclasses.replace(row, protocol={**row.protocol, **clean.provenance()}))
+    pixels = clean.preprocess(tf.constant(photographs())).numpy() * 128 + 128
+    green = Image.fromarray(photographs()[0, :, :, 1].astype(np.float32)).resize((299, 299), Image.Resampling.BICUBIC)
+    np.testing.assert_allclose(pixels[0, :, :, 1], np.asarray(green).clip(0, 255), atol=1e-3)
 
 
 class PlainPort:
@@ -306,6 +338,8 @@ def test_unknown_and_wrong_hashes_are_refused(tmp_path, monkeypatch):
         Inception2015(tmp_path)
     with pytest.raises(UserError, match="resize .*'pytorch'.*clean"):
         Inception2015(path, resize="pytorch")
+    with pytest.raises(UserError, match=r"Inception2015\(FILE\); on the command line --extractor inception"):
+        evaluate(Flipped(), tf.data.Dataset.from_tensors(photographs()), extractor="inception")
     monkeypatch.setattr(inception_2015_weights, "PUBLISHED_SHA256", {found: "this"})
     with pytest.raises(UserError, match="holds no constants"):  # Published: read without being asked to.
         Inception2015(path)

@@ -37,7 +37,7 @@ class Inception2015(FeatureExtractor):
 
     Example:
 
-    >>> extractor = Inception2015(download_inception_2015())
+    >>> extractor = Inception2015("data/pt_inception-2015-12-05-6726825d.pth")
     >>> features, logits = extractor(np.zeros([2, 64, 64, 3], "uint8"))
     >>> features.shape, logits.shape
     (TensorShape([2, 2048]), TensorShape([2, 1008]))

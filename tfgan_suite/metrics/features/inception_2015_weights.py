@@ -94,6 +94,10 @@ def download_inception_2015(directory: str | Path | None = None) -> Path:
 
     Raises:
         UserError: The network does not allow it, or something else came.
+
+    Example:
+
+    >>> Inception2015(download_inception_2015("data/weights"))
     """
     path = (Path(directory) if directory is not None else cache_directory()) / PORT_FILE
     if path.is_file():
