@@ -46,7 +46,7 @@ ALLOWED = {
     "serving": BASE | {"generative_model", "metrics", "data"},
     "saving": BASE | {"config"},
     "export": BASE | {"generative_model", "metrics", "data", "serving"},
-    "training": BASE | {"models", "data", "callbacks", "evaluation", "export", "config", "augment"},
+    "training": BASE | {"models", "data", "callbacks", "evaluation", "export", "config", "augment", "gradient_guard"},
 }
 # Packages that only some rooms may import, and the rooms.
 HEAVY = {

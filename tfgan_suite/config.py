@@ -16,6 +16,8 @@ MODELS = {
 }
 # What may be asked for by name; objects with other settings are passed to `compile`.
 AUGMENTATIONS = ("none", "adaptive", "diff_augment")
+# What may be done about a monitor's alerts, see `callbacks/actions.py`; "off" leaves the monitor out.
+ALERT_ACTIONS = ("off", "note", "save", "stop", "lower_rate", "roll_back", "raise_augmentation")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
@@ -42,6 +44,9 @@ class TrainConfig:
         score_every_ticks: Ticks from one scoring to the next; 0 scores only at the end, -1 never.
         score_images: Generated images of one scoring, or `None` for as many as there are real ones.
         keep_checkpoints: How many checkpoints to keep.
+        on_instability: What to do when gradients or scores run away, a name out of `ALERT_ACTIONS`.
+        on_collapse: What to do when samples lose their variety or the discriminator overfits, likewise.
+        guard_gradients: Whether updates with broken or exploding gradients are left out (`GradientGuard`).
         steps_per_execution: Steps inside one call of the graph.
         jit_compile: Whether to compile the step with XLA.
     """
@@ -61,6 +66,9 @@ class TrainConfig:
     score_every_ticks: int = 0
     score_images: int | None = None
     keep_checkpoints: int = 3
+    on_instability: str = "note"
+    on_collapse: str = "note"
+    guard_gradients: bool = False
     steps_per_execution: int = 1
     jit_compile: bool = False
 
@@ -74,6 +82,9 @@ class TrainConfig:
                 raise UserError(f"Expected {name} >= 1. Received: {name}={getattr(self, name)}")
         if self.augmentation not in (None, *AUGMENTATIONS):
             raise unknown_name("augmentation", self.augmentation, AUGMENTATIONS)
+        for name in ("on_instability", "on_collapse"):
+            if getattr(self, name) not in ALERT_ACTIONS:
+                raise unknown_name(f"action for {name}", getattr(self, name), ALERT_ACTIONS)
         if self.precision not in PRECISIONS:
             raise unknown_name("precision", self.precision, PRECISIONS)
         if self.score_every_ticks < -1:

@@ -85,7 +85,7 @@ def estimate_training(config):
     info = DatasetInfo.load(config.data_dir)
     recipe = resolve(config, info)
     model = recipe.build()
-    model.compile(**compile_choices(config))
+    model.compile(**compile_choices(config, model))
     ticks = plan_run(model, config, recipe)
     sizes = list(dict.fromkeys(tick.phase.size for tick in ticks if tick.phase.size))
     parameters = {

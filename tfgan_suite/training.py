@@ -10,6 +10,7 @@ import numpy as np
 
 from tfgan_suite import evaluation
 from tfgan_suite.augment import AdaptiveAugmentation, DiffAugment
+from tfgan_suite.callbacks.actions import RolledBack
 from tfgan_suite.callbacks.checkpointing import Checkpointing
 from tfgan_suite.callbacks.default_callbacks import default_callbacks
 from tfgan_suite.callbacks.training_log import read_history
@@ -18,15 +19,20 @@ from tfgan_suite.data.dataset_info import DatasetInfo
 from tfgan_suite.data.loader import load_dataset
 from tfgan_suite.errors import UserError, unknown_name
 from tfgan_suite.files import write_atomically
+from tfgan_suite.gradient_guard import GradientGuard
+from tfgan_suite.image_range import to_uint8
 from tfgan_suite.training_phase import TrainingPhase, fit_calls, plan_ticks
 
 # What a bare model name means, where its preset does not say.
 _DEFAULT_TRAINING = {"batch_size": 64, "total_images": 300_000}
 
+# Real images that the collapse monitor compares samples with.
+_PROBE_IMAGES, _PROBE_LIMIT_BYTES = 2_000, 256 * 2**20
+
 # What may change when a run goes on, because it does not change what is computed.
 _FREE_TO_CHANGE = {
     *("data_dir", "run_dir", "total_images", "images_per_tick", "keep_checkpoints"),
-    *("score_every_ticks", "score_images", "steps_per_execution"),
+    *("score_every_ticks", "score_images", "steps_per_execution", "on_instability", "on_collapse"),
 }
 
 
@@ -148,12 +154,16 @@ def plan_run(model, config, recipe):
     return plan_ticks(phases, config.images_per_tick or phases[-1].end_image // 50, config.steps_per_execution)
 
 
-def compile_choices(config):
-    """Arguments of `compile` that a `TrainConfig` says."""
+def compile_choices(config, model):
+    """Arguments of `compile` that a `TrainConfig` says, for its model."""
     choices = {"steps_per_execution": config.steps_per_execution, "jit_compile": config.jit_compile}
     if config.augmentation is not None:
         made = {"none": lambda: None, "adaptive": AdaptiveAugmentation, "diff_augment": DiffAugment}
         choices["augmentation"] = made[config.augmentation]()
+    if config.guard_gradients:
+        defaults = {**model.default_training(), **model.preset_training()}
+        for name in ("generator_optimizer", "discriminator_optimizer"):
+            choices[name] = GradientGuard(defaults[name])
     return choices
 
 
@@ -192,10 +202,11 @@ def train(config, progress=True):
     recipe = resolve(config, info)
     model = recipe.build()  # Before anything is written: it may refuse the config.
     _claim(run_dir, config, info)
-    model.compile(**compile_choices(config))
+    model.compile(**compile_choices(config, model))
     images_seen = resume(model, run_dir)
 
     ticks = plan_run(model, config, recipe)
+    probe = None if config.on_collapse == "off" else _collapse_probe(config, info)
     callbacks = default_callbacks(
         run_dir,
         total_images=ticks[-1].end_image if progress else None,
@@ -204,8 +215,21 @@ def train(config, progress=True):
         keep_checkpoints=config.keep_checkpoints,
         hyperparameters={**dataclasses.asdict(config), "batch_size": recipe.batch_size},
         seed=config.seed,
+        on_instability=config.on_instability,
+        on_collapse=config.on_collapse,
+        collapse_probe=probe,
     )
-    for call in fit_calls(ticks, images_seen):
+    while images_seen is not None:
+        images_seen = _fit(model, config, fit_calls(ticks, images_seen), callbacks, progress)
+    model.save(run_dir / "model.keras")
+    scores = _evaluate(model, config, progress) if config.score_every_ticks >= 0 else None
+
+    return TrainResult(model, read_history(run_dir / "history.jsonl"), scores, run_dir)
+
+
+def _fit(model, config, calls, callbacks, progress):
+    """Trains; returns `None` at the end, or the images to go on from when the run was rolled back."""
+    for call in calls:
         model.begin_phase(call.phase)
         _, dataset = load_dataset(
             config.data_dir,
@@ -216,19 +240,39 @@ def train(config, progress=True):
             start_image=int(np.asarray(model.images_seen)),
             horizontal_flip=config.horizontal_flip,
         )
-        model.fit(
-            dataset,
-            initial_epoch=call.first_tick,
-            epochs=call.end_tick,
-            steps_per_epoch=call.steps,
-            callbacks=callbacks,
-            shuffle=False,  # The data set is shuffled by its own seed; Keras would warn that it cannot.
-            verbose=0,
-        )
-    model.save(run_dir / "model.keras")
-    scores = _evaluate(model, config, progress) if config.score_every_ticks >= 0 else None
+        try:
+            model.fit(
+                dataset,
+                initial_epoch=call.first_tick,
+                epochs=call.end_tick,
+                steps_per_epoch=call.steps,
+                callbacks=callbacks,
+                shuffle=False,  # The data set is shuffled by its own seed; Keras would warn that it cannot.
+                verbose=0,
+            )
+        except RolledBack as event:
+            if progress:
+                print(event, flush=True)
+            return int(np.asarray(model.images_seen))
+    return None
 
-    return TrainResult(model, read_history(run_dir / "history.jsonl"), scores, run_dir)
+
+def _collapse_probe(config, info):
+    """Real images for the `CollapseMonitor`, and some that are not trained on, if there is another split."""
+    height, width, channels = info.image_shape
+    most = int(np.clip(_PROBE_LIMIT_BYTES // (height * width * channels), 64, _PROBE_IMAGES))
+    others = [name for name in info.splits if name != "train"]
+    probe = {}
+    for kind, split in [("real", "train")] + [("held_out", name) for name in others[:1]]:
+        if info.splits[split].num_images < 64:
+            continue
+        _, dataset = load_dataset(
+            config.data_dir, split, 64, seed=config.seed, repeat=False, drop_remainder=False, cache=False
+        )
+        batches = [(to_uint8(images).numpy(), labels.numpy()) for images, labels in dataset.take(-(-most // 64))]
+        probe[f"{kind}_images"] = np.concatenate([images for images, _ in batches])[:most]
+        probe[f"{kind}_labels"] = np.concatenate([labels for _, labels in batches])[:most]
+    return probe if "real_images" in probe else None
 
 
 def _claim(run_dir, config, info):

@@ -1,22 +1,56 @@
-"""What happens around the training step: checkpoints, logs, pictures, progress, scores."""
+"""What happens around the training step: checkpoints, logs, pictures, progress, scores, monitors."""
 
+from tfgan_suite.callbacks.actions import (
+    Action,
+    LowerRate,
+    Note,
+    RaiseAugmentation,
+    RollBack,
+    RolledBack,
+    Save,
+    Stop,
+    StoppedByAlert,
+)
+from tfgan_suite.callbacks.alerts import Alert, Rule
 from tfgan_suite.callbacks.checkpointing import Checkpointing, TrainingInterrupted
+from tfgan_suite.callbacks.collapse_monitor import CollapseMonitor, collapse_rules
 from tfgan_suite.callbacks.default_callbacks import default_callbacks
 from tfgan_suite.callbacks.image_grid import ImageGrid, make_grid
+from tfgan_suite.callbacks.monitor import Monitor, read_alerts
 from tfgan_suite.callbacks.progress import Progress
+from tfgan_suite.callbacks.sample_statistics import SampleStatistics
 from tfgan_suite.callbacks.scores import Scores
+from tfgan_suite.callbacks.stability_monitor import StabilityMonitor, stability_rules
 from tfgan_suite.callbacks.stop_on_non_finite import NonFiniteError, StopOnNonFinite
 from tfgan_suite.callbacks.training_log import TrainingLog
 
 __all__ = [
+    "Action",
+    "Alert",
     "Checkpointing",
+    "CollapseMonitor",
     "ImageGrid",
+    "LowerRate",
+    "Monitor",
     "NonFiniteError",
+    "Note",
     "Progress",
+    "RaiseAugmentation",
+    "RollBack",
+    "RolledBack",
+    "Rule",
+    "SampleStatistics",
+    "Save",
     "Scores",
+    "StabilityMonitor",
+    "Stop",
     "StopOnNonFinite",
+    "StoppedByAlert",
     "TrainingInterrupted",
     "TrainingLog",
+    "collapse_rules",
     "default_callbacks",
     "make_grid",
+    "read_alerts",
+    "stability_rules",
 ]

@@ -30,13 +30,15 @@ class Checkpointing(keras.callbacks.Callback):
     The state is every variable of the model, of both optimizers, of the averaged generator and of penalties and
     augmentation, and the counters, from which random draws and the position in the data follow. A checkpoint is a
     weights file and, written after it, a JSON file with its SHA-256: one that was cut short has no valid JSON beside
-    it and is passed over.
+    it and is passed over. The JSON also holds what companions remember and, within a tick, the means so far.
 
     Args:
         directory: Where checkpoints go, `<images seen>.weights.h5` each.
         every_ticks: Ticks (Keras epochs) from one checkpoint to the next.
         keep: How many of the newest to keep.
         handle_signals: Whether SIGTERM and Ctrl-C save before they stop.
+        companions: Objects whose state is saved too and handed back when training goes on: monitors and actions. Each
+            has a `name` of its own, `get_state()`, which returns what JSON can say, and `set_state(state)`.
 
     Example:
 
@@ -44,14 +46,23 @@ class Checkpointing(keras.callbacks.Callback):
     >>> images_seen = checkpointing.restore(gan)  # 0 in a new run
     """
 
-    def __init__(self, directory, every_ticks=1, keep=3, handle_signals=True):
+    def __init__(self, directory, every_ticks=1, keep=3, handle_signals=True, companions=()):
         super().__init__()
+        names = [companion.name for companion in companions]
+        if len(set(names)) < len(names):
+            raise ValueError(f"Expected companions with different names. Received: {names}")
         self.directory = Path(directory)
         self.every_ticks = every_ticks
         self.keep = keep
         self.handle_signals = handle_signals
+        self.companions = list(companions)
         self._received_signal = None
         self._previous_handlers = {}
+        self._means_so_far = {}
+
+    def monitors(self):
+        """Those of the companions that raise alerts."""
+        return [companion for companion in self.companions if hasattr(companion, "alerts")]
 
     def restore(self, model):
         """Loads the newest whole checkpoint into a compiled model, and returns its count of images; 0 if none.
@@ -61,29 +72,47 @@ class Checkpointing(keras.callbacks.Callback):
         """
         for weights_path in sorted(self.directory.glob("*.weights.h5"), reverse=True):
             manifest = _valid_manifest(weights_path)
-            if manifest is None:
-                continue
-            try:
-                model.load_weights(weights_path)
-            except ValueError as error:
-                raise UserError(
-                    f"The checkpoint {weights_path} does not fit this model: {str(error).splitlines()[0]} "
-                    "Use the architecture and optimizers of that run, or another run directory."
-                ) from error
-            images_seen = int(np.asarray(model.images_seen))
-            if images_seen != manifest["images_seen"]:
-                raise UserError(
-                    f"The checkpoint {weights_path} did not restore the counters: expected images_seen="
-                    f"{manifest['images_seen']}. Received: {images_seen}. Compile the model before restoring."
-                )
-            return images_seen
+            if manifest is not None:
+                return _load(model, weights_path, manifest)
         return 0
 
-    def save(self):
-        """Saves now, unless this state is saved already. Returns the path of the weights file."""
+    def go_back(self, model, images_seen=None):
+        """Loads the newest whole checkpoint of at most that many images, or else the oldest, and removes later ones.
+
+        Returns:
+            Its count of images.
+
+        Raises:
+            UserError: There is no checkpoint.
+        """
+        manifests = {path: _valid_manifest(path) for path in sorted(self.directory.glob("*.weights.h5"), reverse=True)}
+        whole = {path: manifest for path, manifest in manifests.items() if manifest is not None}
+        if not whole:
+            raise UserError(f"Expected a checkpoint to go back to. There is none in {self.directory}.")
+        chosen = [path for path, one in whole.items() if images_seen is None or one["images_seen"] <= images_seen]
+        path = chosen[0] if chosen else list(whole)[-1]
+        _load(model, path, whole[path])
+        for later in manifests:
+            if later > path:
+                _remove(later)
+        self._hand_out(whole[path])
+        return whole[path]["images_seen"]
+
+    def save(self, again=False, within_tick=False):
+        """Saves now, unless this state is saved already. Returns the path of the weights file.
+
+        Args:
+            again: Whether to save even if a state of as many images is there.
+            within_tick: Whether the tick goes on from here, so that its means so far belong to the state.
+        """
         images_seen = int(np.asarray(self.model.images_seen))
         path = self.directory / f"{images_seen:012d}.weights.h5"
-        if _valid_manifest(path) is not None:
+        remembered = {"companions": {companion.name: companion.get_state() for companion in self.companions}}
+        if within_tick:
+            remembered["means_so_far"] = {one.name: [float(v) for v in one.variables] for one in self.model.metrics}
+        earlier = _valid_manifest(path)
+        if earlier is not None and not again:
+            write_atomically(_manifest_path(path), json.dumps({**earlier, **remembered}) + "\n")
             return path
         self._require_finite(images_seen)
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -93,10 +122,11 @@ class Checkpointing(keras.callbacks.Callback):
             with open(temporary, "rb+") as file:
                 os.fsync(file.fileno())
             manifest = {"images_seen": images_seen, "sha256": file_sha256(temporary), "bytes": temporary.stat().st_size}
+            _manifest_path(path).unlink(missing_ok=True)  # It would not fit the new file.
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
-        write_atomically(_manifest_path(path), json.dumps(manifest) + "\n")
+        write_atomically(_manifest_path(path), json.dumps({**manifest, **remembered}) + "\n")
         self._remove_old()
         return path
 
@@ -117,12 +147,18 @@ class Checkpointing(keras.callbacks.Callback):
 
     def _remove_old(self):
         paths = sorted(self.directory.glob("*.weights.h5"))
+        protected = set()
+        if any(companion.name == "roll_back" for companion in self.companions):
+            protected = {f"{monitor.calm_images:012d}.weights.h5" for monitor in self.monitors()}
         for path in paths[: -self.keep]:
-            _manifest_path(path).unlink(missing_ok=True)
-            path.unlink()
+            if path.name not in protected:
+                _remove(path)
 
     def on_train_begin(self, logs=None):
         self._received_signal = None
+        self._restore_handlers()  # Of a training that ended by an error.
+        path = self.directory / f"{int(np.asarray(self.model.images_seen)):012d}.weights.h5"
+        self._hand_out(_valid_manifest(path) or {})
         for leftover in self.directory.glob(".*.tmp.weights.h5"):
             leftover.unlink()  # Of a run that was killed while it saved.
         if self.handle_signals:
@@ -132,6 +168,20 @@ class Checkpointing(keras.callbacks.Callback):
                 except ValueError:  # Only the main thread may handle signals; elsewhere they stay as they are.
                     break
 
+    def _hand_out(self, manifest):
+        """Gives companions what they remembered in that state."""
+        for companion in self.companions:
+            if companion.name in manifest.get("companions", {}):
+                companion.set_state(manifest["companions"][companion.name])
+        self._means_so_far = manifest.get("means_so_far", {})
+
+    def on_epoch_begin(self, epoch, logs=None):
+        # Keras has just set the means to nothing; a tick that goes on keeps those of its first part.
+        for tracker in self.model.metrics:
+            for variable, value in zip(tracker.variables, self._means_so_far.get(tracker.name, [])):
+                variable.assign(value)
+        self._means_so_far = {}
+
     def _on_signal(self, number, frame):
         if self._received_signal == number:  # Asked twice: stop without waiting for the step.
             signal.signal(number, self._previous_handlers.get(number, signal.SIG_DFL))
@@ -139,17 +189,23 @@ class Checkpointing(keras.callbacks.Callback):
         self._received_signal = number
 
     def on_train_batch_end(self, batch, logs=None):
-        if self._received_signal is not None:
-            number = self._received_signal
-            path = self.save()
-            self._restore_handlers()
-            raise TrainingInterrupted(
-                f"Stopped by {signal.Signals(number).name} after {int(np.asarray(self.model.images_seen)):,} images. "
-                f"The state is saved in {path}. Run the same command again to go on.",
-                number,
-            )
+        # After a tick's last step the stop waits for its end, so that the tick is logged.
+        if self._received_signal is not None and batch + 1 != (self.params or {}).get("steps"):
+            self._interrupt(within_tick=True)
+
+    def _interrupt(self, within_tick):
+        number = self._received_signal
+        path = self.save(within_tick=within_tick)
+        self._restore_handlers()
+        raise TrainingInterrupted(
+            f"Stopped by {signal.Signals(number).name} after {int(np.asarray(self.model.images_seen)):,} images. "
+            f"The state is saved in {path}. Run the same command again to go on.",
+            number,
+        )
 
     def on_epoch_end(self, epoch, logs=None):
+        if self._received_signal is not None:
+            self._interrupt(within_tick=False)
         if (epoch + 1) % self.every_ticks == 0:
             self.save()
 
@@ -161,6 +217,29 @@ class Checkpointing(keras.callbacks.Callback):
         for number, handler in self._previous_handlers.items():
             signal.signal(number, handler)
         self._previous_handlers = {}
+
+
+def _load(model, weights_path, manifest):
+    """Loads a checkpoint, and returns its count of images."""
+    try:
+        model.load_weights(weights_path)
+    except ValueError as error:
+        raise UserError(
+            f"The checkpoint {weights_path} does not fit this model: {str(error).splitlines()[0]} "
+            "Use the architecture and optimizers of that run, or another run directory."
+        ) from error
+    images_seen = int(np.asarray(model.images_seen))
+    if images_seen != manifest["images_seen"]:
+        raise UserError(
+            f"The checkpoint {weights_path} did not restore the counters: expected images_seen="
+            f"{manifest['images_seen']}. Received: {images_seen}. Compile the model before restoring."
+        )
+    return images_seen
+
+
+def _remove(weights_path):
+    _manifest_path(weights_path).unlink(missing_ok=True)
+    weights_path.unlink()
 
 
 def _manifest_path(weights_path):

@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 
 from tfgan_suite.commands import arguments
-from tfgan_suite.config import AUGMENTATIONS, PRECISIONS, TrainConfig
+from tfgan_suite.config import ALERT_ACTIONS, AUGMENTATIONS, PRECISIONS, TrainConfig
 
 
 def add_parser(subparsers):
@@ -48,6 +48,17 @@ def add_parser(subparsers):
     )  # fmt: skip
     parser.add_argument("--score-images", type=arguments.positive_int, help="generated images of one scoring")
     parser.add_argument("--keep-checkpoints", type=arguments.positive_int, default=defaults["keep_checkpoints"])
+    parser.add_argument(
+        "--on-instability", choices=ALERT_ACTIONS, default=defaults["on_instability"],
+        help="what to do when gradients or scores run away",
+    )  # fmt: skip
+    parser.add_argument(
+        "--on-collapse", choices=ALERT_ACTIONS, default=defaults["on_collapse"],
+        help="what to do when samples lose their variety, or the discriminator overfits",
+    )  # fmt: skip
+    parser.add_argument(
+        "--guard-gradients", action="store_true", help="leave out updates with broken or exploding gradients"
+    )
     parser.add_argument("--steps-per-execution", type=arguments.positive_int, default=defaults["steps_per_execution"])
     parser.add_argument("--jit-compile", action="store_true", help="compile the step with XLA")
     parser.add_argument("--dry-run", action="store_true", help="print what would be done, with estimates, and stop")

@@ -1,0 +1,156 @@
+"""Monitor: what StabilityMonitor and CollapseMonitor have in common: rules, alerts, actions, a state that is saved."""
+
+import copy
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgan_suite.callbacks.actions import Note
+from tfgan_suite.callbacks.alerts import Alert
+from tfgan_suite.files import write_atomically
+
+
+class Monitor(keras.callbacks.Callback):
+    """Measures at the end of ticks, judges by rules, and acts on alerts.
+
+    What is measured goes into the logs, and so into `history.jsonl` and TensorBoard, with `alert/<rule>` = 1 while an
+    alert stands. An alert is printed, written to `alerts.jsonl`, and shown among TensorBoard's texts. Actions are taken
+    at the beginning of the next tick, when this one is logged and saved.
+
+    With `Checkpointing(companions=[monitor, ...])` the state is saved with the model's, so that a run which goes on
+    raises the alerts that it would have raised without the stop. Measuring changes nothing in training.
+
+    Args:
+        rules: List of `Rule`; by default the monitor's own.
+        actions: List of actions, see `callbacks.actions`; by default `[Note()]`.
+        log_dir: TensorBoard directory, or `None`.
+        alerts_path: Of `alerts.jsonl`, or `None`. Several monitors may share it.
+        stream: Where alerts are printed; by default the standard output at the time.
+    """
+
+    name = "monitor"
+
+    def __init__(self, rules, actions=None, log_dir=None, alerts_path=None, stream=None):
+        super().__init__()
+        self.rules = list(rules)
+        self.actions = [Note()] if actions is None else list(actions)
+        self.log_dir = log_dir
+        self.alerts_path = None if alerts_path is None else Path(alerts_path)
+        self.stream = stream
+        self.alerts = []
+        self.calm_images = 0
+        self._pending = []
+        self._rule_states = {rule.name: {} for rule in self.rules}
+        self._begun = False
+
+    def measure(self, logs):
+        """Measurements by name, a dict of floats, those that are to be judged now; or `None` for none."""
+        raise NotImplementedError
+
+    # === State, saved with the model's ===
+
+    def get_state(self):
+        """All that the monitor remembers, as JSON has it."""
+        return {
+            "alerts": [dataclasses.asdict(alert) for alert in self.alerts],
+            "pending": [dataclasses.asdict(alert) for alert in self._pending],
+            "calm_images": self.calm_images,
+            "rules": copy.deepcopy(self._rule_states),
+        }
+
+    def set_state(self, state):
+        """Takes back what `get_state` returned; rules that were not there begin anew."""
+        self.alerts = [_alert(row) for row in state["alerts"]]
+        self._pending = [_alert(row) for row in state["pending"]]
+        self.calm_images = state["calm_images"]
+        self._rule_states = {rule.name: copy.deepcopy(state["rules"].get(rule.name, {})) for rule in self.rules}
+
+    # === What Keras calls ===
+
+    def on_train_begin(self, logs=None):
+        self._begun = False
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if not self._begun:  # Not before: the state is handed out at the beginning of training.
+            self._begun = True
+            self._write_alerts()
+            for action in self.actions:
+                action.begin(self.model)
+        pending, self._pending = self._pending, []
+        for alert in pending:
+            for action in self.actions:
+                self.record(alert, action(self, alert))
+
+    def on_epoch_end(self, epoch, logs=None):
+        values = self.measure(logs)
+        if values is None:
+            return
+        images_seen = int(np.asarray(self.model.images_seen))
+        alerts = []
+        for rule in self.rules:
+            value = values.get(rule.measurement)
+            if value is not None and np.isfinite(value):
+                alert = rule.judge(self._rule_states[rule.name], float(value), images_seen)
+                if alert:
+                    alerts.append(alert)
+        if not any(state.get("streak") for state in self._rule_states.values()):
+            self.calm_images = images_seen
+        logs.update(values)
+        logs.update({f"alert/{name}": 1.0 for name, state in self._rule_states.items() if state.get("raised")})
+        for alert in alerts:
+            self.add(alert)
+        self._pending += alerts
+
+    def add(self, alert):
+        """Takes an alert in and shows it."""
+        self.alerts.append(alert)
+        self._print(f"! {alert}")
+        if self.log_dir is not None:
+            writer = tf.summary.create_file_writer(str(self.log_dir), filename_suffix=f".{self.name}")
+            with writer.as_default():
+                tf.summary.text(f"alert/{alert.rule}", str(alert), step=alert.images_seen)
+            writer.close()
+        self._write_alerts()
+
+    def record(self, alert, what_was_done):
+        """Notes beside an alert what an action did; `None` for nothing worth telling."""
+        if what_was_done is None:
+            return
+        self._print(f"  -> {what_was_done}")
+        for index, other in enumerate(self.alerts):
+            if (other.rule, other.images_seen) == (alert.rule, alert.images_seen):
+                self.alerts[index] = dataclasses.replace(other, actions=(*other.actions, what_was_done))
+        self._write_alerts()
+
+    # === Showing ===
+
+    def _print(self, text):
+        stream = self.stream or sys.stdout
+        stream.write(("\r\x1b[K" if stream.isatty() else "") + text + "\n")  # Over a line of `Progress` that moves.
+        stream.flush()
+
+    def _write_alerts(self):
+        """The file is a copy of the state: after a kill, alerts past the restored state are gone from it."""
+        if self.alerts_path is None:
+            return
+        rows = [row for row in read_alerts(self.alerts_path) if row["monitor"] != self.name]
+        rows += [{"monitor": self.name, **dataclasses.asdict(alert)} for alert in self.alerts]
+        if rows or self.alerts_path.exists():
+            rows.sort(key=lambda row: row["images_seen"])
+            self.alerts_path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(self.alerts_path, "".join(json.dumps(row) + "\n" for row in rows))
+
+
+def read_alerts(path):
+    """The rows of an `alerts.jsonl`, a list of dicts; none if there is no file."""
+    path = Path(path)
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
+
+
+def _alert(row):
+    return Alert(**{**row, "actions": tuple(row["actions"])})

@@ -1,0 +1,165 @@
+"""How varied samples are, held against real images: cheap enough to look every few thousand images."""
+
+import numpy as np
+
+from tfgan_suite.errors import UserError
+
+# Beyond this, pictures of one motive differ in their grain rather than in what they show.
+_PIXEL_SIZE = 16
+_MAX_COMPONENTS = 64
+_CLUSTER_ROUNDS = 20
+# Nearer than this share of what is usual among as many real images, two samples are the same picture.
+_DUPLICATE_SHARE = 0.1
+
+
+class SampleStatistics:
+    """Compares samples with real images by a few numbers, all of them 1 or 0 for samples as good as real ones.
+
+    * `diversity`: mean distance of two samples / that of two real images. 0: all are one picture.
+    * `modes`: modes among the samples / modes among as many real images. A mode is one of the clusters of the real
+      images' features, or, if the extractor gives logits, a class.
+    * `duplicates`: share of samples whose nearest other sample is nearer than a tenth of what is usual among as many
+      real images.
+    * `nearest_training`: median distance of a sample from the nearest training image / that of a held-out image (without
+      held-out images: of a training image from the nearest other one). Near 0: copies.
+
+    Args:
+        real_images: Training images, uint8 `[count, height, width, channels]`, at least 64. A few thousand are enough;
+            `nearest_training` knows only these.
+        held_out_images: Real images that are not trained on, or `None`.
+        extractor: Function from uint8 images to features `[batch, dimensions]`, or to features and logits, such as a
+            `metrics.FeatureExtractor`. By default the principal components of the pixels at 16 x 16.
+        num_modes: Clusters of the real images' features.
+        pixel_size: Height at which the default features look at the pixels, at most 16.
+        seed: Of the clusters' first centres.
+
+    Raises:
+        UserError: Too few images, or of other shapes.
+
+    Example:
+
+    >>> real = np.random.default_rng(0).integers(0, 256, [200, 8, 8, 1]).astype("uint8")
+    >>> statistics = SampleStatistics(real, num_modes=4)
+    >>> {name: round(value, 1) for name, value in statistics(np.repeat(real[:1], 50, axis=0)).items()}
+    {'diversity': 0.0, 'modes': 0.2, 'duplicates': 1.0, 'nearest_training': 0.0}
+
+    Reference: duplicates after Arora and Zhang, "Do GANs actually learn the distribution?" (2017); modes as bins after
+    Richardson and Weiss, "On GANs and GMMs" (2018), section 3.
+    """
+
+    def __init__(
+        self, real_images, held_out_images=None, *, extractor=None, num_modes=32, pixel_size=_PIXEL_SIZE, seed=0
+    ):
+        if len(real_images) < 64:
+            raise UserError(f"Expected at least 64 real images to compare samples with. Received: {len(real_images)}")
+        self.extractor = extractor or _PixelComponents(real_images, pixel_size)
+        real, classes = self._features(real_images)
+        self._real = real
+        if classes is None:
+            self._centres = _cluster(real, min(num_modes, len(real) // 8), seed)
+            classes = np.argmin(_squared_distances(real, self._centres), axis=1)
+            num_modes = len(self._centres)
+        else:
+            self._centres, num_modes = None, int(classes.max()) + 1
+        self._mode_shares = np.bincount(classes, minlength=num_modes) / len(classes)
+        self._pairwise = _mean_distance(real)
+        self._nearest_real = {}
+        if held_out_images is not None:
+            held_out, _ = self._features(held_out_images)
+            self._usual_nearest = np.median(_nearest(held_out, real))
+        else:
+            self._usual_nearest = np.median(_nearest(real))
+        if not self._pairwise > 0 or not self._usual_nearest > 0:
+            raise UserError("Expected real images that differ. Received a set in which most are copies of each other.")
+
+    def __call__(self, images):
+        """Measures samples.
+
+        Args:
+            images: uint8 `[count, height, width, channels]`.
+
+        Returns:
+            A dict of four floats, see above.
+        """
+        features, classes = self._features(images)
+        count = len(features)
+        if classes is None:
+            classes = np.argmin(_squared_distances(features, self._centres), axis=1)
+        expected_modes = np.sum(1.0 - (1.0 - self._mode_shares) ** count)
+        return {
+            "diversity": float(_mean_distance(features) / self._pairwise),
+            "modes": float(len(np.unique(classes)) / expected_modes),
+            "duplicates": float(np.mean(_nearest(features) < _DUPLICATE_SHARE * self._nearest_among_real(count))),
+            "nearest_training": float(np.median(_nearest(features, self._real)) / self._usual_nearest),
+        }
+
+    def _features(self, images):
+        """Float64 features `[count, dimensions]`, and int classes `[count]` or `None`."""
+        batches = [self.extractor(images[i : i + 256]) for i in range(0, len(images), 256)]
+        if not isinstance(batches[0], tuple):
+            batches = [(batch, None) for batch in batches]
+        features = np.concatenate([np.asarray(batch[0], np.float64) for batch in batches])
+        if batches[0][1] is None:
+            return features, None
+        return features, np.argmax(np.concatenate([np.asarray(batch[1]) for batch in batches]), axis=1)
+
+    def _nearest_among_real(self, count):
+        """Median distance from a real image to the nearest of `count` real ones: it falls as they become more."""
+        if count not in self._nearest_real:
+            self._nearest_real[count] = np.median(_nearest(self._real[:count]))
+        return self._nearest_real[count]
+
+
+class _PixelComponents:
+    """Pixels averaged to a small size, by their first principal components among real images."""
+
+    def __init__(self, real_images, pixel_size):
+        self.pixel_size = min(pixel_size, _PIXEL_SIZE)
+        pixels = self._pixels(real_images)
+        self._mean = pixels.mean(axis=0)
+        _, vectors = np.linalg.eigh(np.cov(pixels, rowvar=False))
+        self._vectors = vectors[:, ::-1][:, :_MAX_COMPONENTS]  # [pixels, components], the largest first
+
+    def __call__(self, images):
+        return (self._pixels(images) - self._mean) @ self._vectors
+
+    def _pixels(self, images):
+        """Float64 `[count, pixels]` in [-1, 1]."""
+        count, height, width, channels = images.shape
+        factor = max(1, height // self.pixel_size)
+        rows, columns = height // factor, width // factor
+        squares = images[:, : rows * factor, : columns * factor].astype(np.float64)
+        squares = squares.reshape(count, rows, factor, columns, factor, channels)
+        return squares.mean(axis=(2, 4)).reshape(count, -1) / 127.5 - 1.0
+
+
+def _squared_distances(one, other):
+    """Float64 `[len(one), len(other)]`."""
+    squares = np.sum(one**2, axis=1)[:, None] + np.sum(other**2, axis=1)[None] - 2.0 * one @ other.T
+    return np.maximum(squares, 0.0)  # Rounding may leave less than nothing between equal rows.
+
+
+def _mean_distance(features, limit=1000):
+    """Mean Euclidean distance of two different rows, of at most the first `limit`."""
+    features = features[:limit]
+    count = len(features)
+    return np.sqrt(_squared_distances(features, features)).sum() / (count * (count - 1))
+
+
+def _nearest(features, others=None):
+    """Distance of each row from the nearest of `others`, or from the nearest other row."""
+    squares = _squared_distances(features, features if others is None else others)
+    if others is None:
+        np.fill_diagonal(squares, np.inf)
+    return np.sqrt(squares.min(axis=1))
+
+
+def _cluster(features, count, seed):
+    """Centres `[count, dimensions]` of Lloyd's algorithm, from real rows as first centres."""
+    centres = features[np.random.default_rng(seed).choice(len(features), count, replace=False)]
+    for _ in range(_CLUSTER_ROUNDS):
+        nearest = np.argmin(_squared_distances(features, centres), axis=1)
+        centres = np.stack(
+            [features[nearest == i].mean(axis=0) if (nearest == i).any() else centres[i] for i in range(count)]
+        )
+    return centres
