@@ -1,8 +1,10 @@
 """Scores of generated images, as functions of features and as objects for `tfgan_suite.evaluate`."""
 
+from tfgan_suite.metrics.bits_per_dimension import bits_per_dimension, dequantize
 from tfgan_suite.metrics.classification_accuracy import classification_accuracy, evaluate_classification_accuracy
 from tfgan_suite.metrics.classifier_scores import ClassAgreement, ConfidentShare, class_agreement, confident_share
 from tfgan_suite.metrics.density_coverage import DensityCoverage, density_coverage
+from tfgan_suite.metrics.different_bins import NumberOfDifferentBins, number_of_different_bins
 from tfgan_suite.metrics.features import (
     DatasetClassifier,
     EfficientNetLite0,
@@ -17,11 +19,14 @@ from tfgan_suite.metrics.kernel_distance import KernelDistance, kernel_distance,
 from tfgan_suite.metrics.lpips import LPIPS, lpips
 from tfgan_suite.metrics.lpips_diversity import LPIPSDiversity, lpips_diversity
 from tfgan_suite.metrics.metric import Activations, Metric
+from tfgan_suite.metrics.mode_coverage import ModeCoverage, mode_coverage
 from tfgan_suite.metrics.ms_ssim import MultiScaleSimilarity, ms_ssim, ms_ssim_diversity
 from tfgan_suite.metrics.neighbours import nearest_neighbours
+from tfgan_suite.metrics.perceptual_path_length import perceptual_path_length
 from tfgan_suite.metrics.precision_recall import PrecisionRecall, precision_recall
 from tfgan_suite.metrics.results import Comparison, Evaluation, EvaluationRow, compare
 from tfgan_suite.metrics.sliced_wasserstein import SlicedWassersteinDistance, sliced_wasserstein_distance
+from tfgan_suite.metrics.streaming import StreamingFrechetDistance, StreamingInceptionScore
 
 __all__ = [
     "Activations",
@@ -42,14 +47,20 @@ __all__ = [
     "LPIPS",
     "LPIPSDiversity",
     "Metric",
+    "ModeCoverage",
     "MultiScaleSimilarity",
+    "NumberOfDifferentBins",
     "PrecisionRecall",
     "SlicedWassersteinDistance",
+    "StreamingFrechetDistance",
+    "StreamingInceptionScore",
+    "bits_per_dimension",
     "class_agreement",
     "classification_accuracy",
     "compare",
     "confident_share",
     "density_coverage",
+    "dequantize",
     "download_inception_2015",
     "evaluate_classification_accuracy",
     "frechet_distance",
@@ -60,9 +71,12 @@ __all__ = [
     "kernel_distance_subsets",
     "lpips",
     "lpips_diversity",
+    "mode_coverage",
     "ms_ssim",
     "ms_ssim_diversity",
     "nearest_neighbours",
+    "number_of_different_bins",
+    "perceptual_path_length",
     "precision_recall",
     "sliced_wasserstein_distance",
 ]

@@ -66,6 +66,31 @@ def frechet_distance_from_statistics(
         return _distance(arrays[0], factors[0], arrays[1], factors[1])
 
 
+def frechet_distance_from_moments(real_count, real_sum, real_products, fake_count, fake_sum, fake_products) -> float:
+    """The same distance from counts, sums [dimensions] and sums of outer products [dimensions, dimensions] of the rows.
+
+    Raises:
+        UserError: Fewer than two rows of a side, NaN or infinity.
+    """
+    means, factors = [], []
+    for side, count, total, products in (
+        ("real", real_count, real_sum, real_products),
+        ("fake", fake_count, fake_sum, fake_products),
+    ):
+        if count < 2:
+            raise UserError(f"Expected at least 2 rows of {side} features. Received {int(count)}.")
+        if not np.isfinite(products).all():
+            raise UserError(f"Expected finite {side} features. Received NaN or infinity.")
+        mean = total / count
+        covariance = (products - count * np.outer(mean, mean)) / (count - 1)
+        # The difference is rounded as the products were: what is below that is no direction.
+        with one_blas_thread():
+            factors.append(_factor_of_covariance(covariance, largest=np.diagonal(products).max() / (count - 1)))
+        means.append(mean)
+    with one_blas_thread():
+        return _distance(means[0], factors[0], means[1], factors[1])
+
+
 def _factor_of_features(features: np.ndarray) -> np.ndarray:
     """F [dimensions, rank] with F F^T = covariance of the features [rows, dimensions]."""
     rows, dimensions = features.shape
@@ -75,10 +100,13 @@ def _factor_of_features(features: np.ndarray) -> np.ndarray:
     return _factor_of_covariance(deviations.T @ deviations / (rows - 1))
 
 
-def _factor_of_covariance(covariance: np.ndarray) -> np.ndarray:
-    """F [dimensions, rank] with F F^T = covariance, without the directions that are zero up to rounding."""
+def _factor_of_covariance(covariance: np.ndarray, largest: float = 0.0) -> np.ndarray:
+    """F [dimensions, rank] with F F^T = covariance, without the directions that are zero up to rounding.
+
+    `largest` is the greatest number that the covariance was computed from, if greater than its eigenvalues.
+    """
     eigenvalues, eigenvectors = np.linalg.eigh((covariance + covariance.T) / 2)
-    threshold = max(eigenvalues[-1], 0.0) * len(eigenvalues) * np.finfo(np.float64).eps
+    threshold = max(eigenvalues[-1], largest, 0.0) * len(eigenvalues) * np.finfo(np.float64).eps
     kept = eigenvalues > threshold
     return eigenvectors[:, kept] * np.sqrt(eigenvalues[kept])
 

@@ -1,0 +1,168 @@
+"""NDB: the number of bins of the real data in which fakes are significantly fewer or more."""
+
+import statistics
+from collections.abc import Mapping
+
+import numpy as np
+
+from tfgan_suite.errors import UserError
+from tfgan_suite.metrics.feature_checks import check_feature_pair, check_features
+from tfgan_suite.metrics.metric import Activations, FeatureSetMetric
+from tfgan_suite.metrics.neighbours import squared_distance_blocks
+
+_MAX_ITERATIONS = 100
+
+
+def number_of_different_bins(
+    real: object, fake: object, *, num_bins: int = 100, significance: float = 0.05, seed: int = 0
+) -> tuple[int, float]:
+    """Bins of the real features whose share of fakes differs significantly from their share of real rows.
+
+    The bins are those of k-means on the real features; each is tested by itself for two equal proportions. A perfect
+    generator still differs in about `significance * num_bins` bins. A lost mode shows as bins without fakes.
+
+    Args:
+        real: Features of real images (or the images' pixels) [rows, dimensions], floating point. Array or tensor.
+        fake: Features of fake images [rows, dimensions]; the number of rows may differ.
+        num_bins: From 2 to the number of different real rows.
+        significance: Of each test, in (0, 1).
+        seed: Of the first centres.
+
+    Returns:
+        The number of different bins, and the Jensen-Shannon divergence of the shares in nats.
+
+    Raises:
+        UserError: NaN, infinity, integers, too few rows, different dimensions, rows that are all the same, or an argument
+            out of range.
+
+    Example:
+
+    >>> real = np.repeat(np.eye(4), 50, axis=0)
+    >>> number_of_different_bins(real, real[:100], num_bins=4)  # Two of four modes are lost.
+    (4, 0.2157615543388357)
+
+    Reference: Richardson and Weiss 2018, "On GANs and GMMs", section 3.
+    """
+    real, fake = check_feature_pair(real, fake)
+    _check(num_bins, significance, len(real))
+    centres = _cluster(real, num_bins, seed)
+    return _different_bins(_bin_counts(real, centres), _bin_counts(fake, centres), significance)
+
+
+def _check(num_bins: int, significance: float, rows: int) -> None:
+    if not 2 <= num_bins <= rows or not 0.0 < significance < 1.0:
+        raise UserError(
+            f"Expected num_bins from 2 to the {rows} real rows, and significance in (0, 1). Received: "
+            f"num_bins={num_bins}, significance={significance}."
+        )
+
+
+def _different_bins(real_counts: np.ndarray, fake_counts: np.ndarray, significance: float) -> tuple[int, float]:
+    totals = real_counts.sum(), fake_counts.sum()
+    real, fake = real_counts / totals[0], fake_counts / totals[1]
+    pooled = (real_counts + fake_counts) / sum(totals)
+    errors = np.sqrt(pooled * (1.0 - pooled) * (1.0 / totals[0] + 1.0 / totals[1]))
+    bound = statistics.NormalDist().inv_cdf(1.0 - significance / 2.0)
+    middle = (real + fake) / 2.0
+    divergence = sum(0.5 * (side[side > 0] * np.log(side[side > 0] / middle[side > 0])).sum() for side in (real, fake))
+    return int((np.abs(real - fake) > bound * errors).sum()), float(divergence)
+
+
+def _bin_counts(features: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    return np.bincount(_nearest_centres(features, centres)[0], minlength=len(centres))
+
+
+def _nearest_centres(features: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Number of the nearest centre, and the squared distance from it, of each row."""
+    bins, squares = np.empty(len(features), np.int64), np.empty(len(features))
+    for rows, block in squared_distance_blocks(features, centres):
+        bins[rows] = block.argmin(axis=1)
+        squares[rows] = block.min(axis=1)
+    return bins, squares
+
+
+def _cluster(features: np.ndarray, num_bins: int, seed: int) -> np.ndarray:
+    """Centres [num_bins, dimensions] of k-means.
+
+    Reference: Lloyd 1982, "Least Squares Quantization in PCM"; Arthur and Vassilvitskii 2007, "k-means++".
+    """
+    generator = np.random.default_rng(seed)
+    centres = features[[generator.integers(len(features))]]
+    squares = np.square(features - centres[0]).sum(axis=1)
+    while len(centres) < num_bins:  # k-means++: a row in proportion to its squared distance from the nearest centre.
+        if not squares.any():
+            raise UserError(
+                f"Expected num_bins of at most {len(centres)}, the different real rows. Received: {num_bins}."
+            )
+        chosen = features[generator.choice(len(features), p=squares / squares.sum())]
+        centres = np.concatenate([centres, chosen[None]])
+        squares = np.minimum(squares, np.square(features - chosen).sum(axis=1))
+    bins = None
+    for _ in range(_MAX_ITERATIONS):
+        before, (bins, squares) = bins, _nearest_centres(features, centres)
+        if before is not None and (bins == before).all():
+            break
+        order = np.argsort(bins, kind="stable")
+        counts = np.bincount(bins, minlength=num_bins)
+        starts = np.cumsum(counts) - counts
+        sums = np.add.reduceat(features[order], np.minimum(starts, len(features) - 1), axis=0)
+        centres = np.where(counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], centres)
+    return centres
+
+
+class NumberOfDifferentBins(FeatureSetMetric):
+    """`number_of_different_bins` for `evaluate`: the share of different bins, and the divergence.
+
+    Sets with fewer than five real images a bin get fewer bins; the row's counts tell. The centres of the bins are kept with the
+    statistics of the real images.
+
+    Args:
+        num_bins: As in `number_of_different_bins`.
+        significance: As in `number_of_different_bins`.
+
+    Example:
+
+    >>> metric = NumberOfDifferentBins(num_bins=5)
+    >>> features = np.random.default_rng(0).normal(size=(100, 4)).astype("float32")
+    >>> metric.update_real(Activations(features))
+    >>> metric.update_fake(Activations(features))
+    >>> metric.results()
+    {'different_bins_share': (0.0, None), 'different_bins_divergence': (0.0, None)}
+    """
+
+    name = "different_bins"
+    directions = {"different_bins_share": "lower", "different_bins_divergence": "lower"}
+
+    def __init__(self, num_bins: int = 100, significance: float = 0.05):
+        super().__init__()
+        _check(num_bins, significance, num_bins)
+        self.num_bins = num_bins
+        self.significance = significance
+        self._bins: dict[str, np.ndarray] | None = None
+
+    @property
+    def settings(self) -> dict[str, int | float]:
+        return {"num_bins": self.num_bins, "significance": self.significance}
+
+    def update_real(self, activations: Activations) -> None:
+        super().update_real(activations)
+        self._bins = None
+
+    def results(self) -> dict[str, tuple[float, None]]:
+        bins = self.real_arrays()
+        fake_counts = _bin_counts(check_features(self.fake_features(), "fake features", 1), bins["centres"])
+        count, divergence = _different_bins(bins["counts"], fake_counts, self.significance)
+        return {
+            "different_bins_share": (count / len(fake_counts), None),
+            "different_bins_divergence": (divergence, None),
+        }
+
+    def real_arrays(self) -> dict[str, np.ndarray]:
+        if self._bins is None:
+            real = check_features(self.real_features(), "real features")
+            centres = _cluster(real, max(min(self.num_bins, len(real) // 5), 2), seed=0)
+            self._bins = {"centres": centres, "counts": _bin_counts(real, centres)}
+        return self._bins
+
+    def set_real_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
+        self._bins = dict(arrays)
