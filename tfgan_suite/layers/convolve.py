@@ -47,7 +47,8 @@ def convolve_transpose(inputs, kernel, output_size, strides=1, padding="SAME"):
     Args:
         inputs: `[batch, height, width, in_channels]`.
         kernel: `[kernel_height, kernel_width, out_channels, in_channels]`.
-        output_size: `(height, width)` of the result, which `convolve` would bring back to that of `inputs`.
+        output_size: `(height, width)` of the result, which `convolve` would bring back to that of `inputs`; scalar
+            tensors where the size of `inputs` is not known before the graph runs.
         strides: Pixels of the result for one of `inputs`, >= 1.
         padding: As in `convolve`.
 
@@ -63,6 +64,10 @@ def convolve_transpose(inputs, kernel, output_size, strides=1, padding="SAME"):
     TensorShape([1, 8, 8, 5])
     """
     inputs, kernel = tf.convert_to_tensor(inputs), tf.convert_to_tensor(kernel)
+    if None in inputs.shape[1:3]:
+        output_shape = tf.stack([tf.shape(inputs)[0], *output_size, kernel.shape[2]])
+        outputs = tf.nn.conv2d_transpose(inputs, kernel, output_shape, strides, padding)
+        return tf.ensure_shape(outputs, [None, None, None, kernel.shape[2]])
     geometry = _Geometry(output_size, kernel.shape[:2], strides, padding)
     if geometry.small_size != tuple(inputs.shape[1:3]):
         raise ValueError(
@@ -73,6 +78,19 @@ def convolve_transpose(inputs, kernel, output_size, strides=1, padding="SAME"):
         output_shape = [tf.shape(inputs)[0], *geometry.large_size, kernel.shape[2]]
         return tf.nn.conv2d_transpose(inputs, kernel, output_shape, strides, padding)
     return _transpose(inputs, kernel, geometry)
+
+
+def size_of(images):
+    """`(height, width)` of `[batch, height, width, channels]`: numbers where they are known, else scalar tensors.
+
+    Example:
+
+    >>> size_of(tf.zeros([1, 4, 6, 3]))
+    (4, 6)
+    """
+    return tuple(
+        tf.shape(images)[axis] if extent is None else extent for axis, extent in enumerate(images.shape[1:3], start=1)
+    )
 
 
 class _Geometry:

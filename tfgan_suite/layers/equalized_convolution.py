@@ -6,6 +6,7 @@ import tensorflow as tf
 from tfgan_suite.layers.activation import activate, check_activation
 from tfgan_suite.layers.convolve import convolve, convolve_transpose
 from tfgan_suite.layers.resample import resample, size_keeping_padding
+from tfgan_suite.layers.wrap_padding import check_padding, wrap_pad
 
 RESAMPLINGS = (None, "up", "down")
 
@@ -22,6 +23,7 @@ class EqualizedConvolution(keras.layers.Layer):
         resampling: `"up"`: a transposed convolution of stride 2, then the filter. `"down"`: the filter, then a
             convolution of stride 2. `None`: neither.
         resample_filter: The filter's taps along each axis.
+        padding: What lies beyond the edges: `"zeros"`, or `"wrap"`, the opposite edge, which goes with no resampling.
         gain: Of the weights' scale.
         use_bias: Whether there is a bias.
         activation: `"leaky_relu"` (slope 0.2) or `None`.
@@ -50,6 +52,7 @@ class EqualizedConvolution(keras.layers.Layer):
         kernel_size=3,
         resampling=None,
         resample_filter=(1, 3, 3, 1),
+        padding="zeros",
         gain=1.0,
         use_bias=True,
         activation=None,
@@ -64,10 +67,14 @@ class EqualizedConvolution(keras.layers.Layer):
             raise ValueError(f"Expected an odd kernel_size. Received: kernel_size={kernel_size}")
         if resampling not in RESAMPLINGS:
             raise ValueError(f"Expected resampling to be one of {RESAMPLINGS}. Received: resampling={resampling!r}")
+        check_padding(padding)
+        if padding == "wrap" and resampling is not None:
+            raise ValueError(f"Expected padding='zeros' with resampling. Received: padding='wrap', {resampling=}")
         self.filters = filters
         self.kernel_size = kernel_size
         self.resampling = resampling
         self.resample_filter = tuple(resample_filter)
+        self.padding = padding
         self.gain = gain
         self.use_bias = use_bias
         self.activation = activation
@@ -92,11 +99,15 @@ class EqualizedConvolution(keras.layers.Layer):
         scale = tf.cast(self.scale * self.activation_gain, self.compute_dtype)
         inputs, kernel = tf.cast(inputs, self.compute_dtype), tf.cast(self.kernel, self.compute_dtype)
         # The smaller of the two is scaled. The weights of small images are by far larger than those images.
-        if inputs.shape[1] * inputs.shape[2] <= self.filters:
+        height, width = inputs.shape[1:3]
+        if None not in (height, width) and height * width <= self.filters:
             inputs *= scale
         else:
             kernel *= scale
-        outputs = convolve_and_resample(inputs, kernel, self.resampling, self.resample_filter)
+        if self.padding == "wrap":
+            outputs = convolve(wrap_pad(inputs, self.kernel_size // 2), kernel, padding="VALID")
+        else:
+            outputs = convolve_and_resample(inputs, kernel, self.resampling, self.resample_filter)
         if self.use_bias:
             bias = tf.cast(tf.convert_to_tensor(self.bias) * self.activation_gain, self.compute_dtype)
             outputs = tf.nn.bias_add(outputs, bias)
@@ -117,6 +128,7 @@ class EqualizedConvolution(keras.layers.Layer):
             "kernel_size": self.kernel_size,
             "resampling": self.resampling,
             "resample_filter": self.resample_filter,
+            "padding": self.padding,
             "gain": self.gain,
             "use_bias": self.use_bias,
             "activation": self.activation,

@@ -5,7 +5,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_suite.layers.activation import activate, check_activation
-from tfgan_suite.layers.convolve import convolve, convolve_transpose
+from tfgan_suite.layers.convolve import convolve, convolve_transpose, size_of
+from tfgan_suite.layers.wrap_padding import check_padding, wrap_pad
 
 
 class _FusedConvolution(keras.layers.Layer):
@@ -64,6 +65,7 @@ class FusedUpscaleConvolution(_FusedConvolution):
         gain: Of the weights' scale; `sqrt(2)` before a rectifier (He et al., 2015).
         activation: `"leaky_relu"` (slope 0.2) or `None`.
         seed: Of the initial kernel.
+        padding: What lies beyond the edges: `"zeros"`, or `"wrap"`, the opposite edge.
 
     Call: `[batch, height, width, in_channels]` to `[batch, 2 * height, 2 * width, filters]`.
 
@@ -76,17 +78,29 @@ class FusedUpscaleConvolution(_FusedConvolution):
     section 4.1 (equalized learning rate) and figure 2 (doubling by nearest neighbours).
     """
 
+    def __init__(self, filters, kernel_size=3, gain=1.0, activation=None, seed=0, padding="zeros", **kwargs):
+        super().__init__(filters, kernel_size, gain, activation, seed, **kwargs)
+        check_padding(padding)
+        self.padding = padding
+
     def _kernel_channels(self, in_channels):
         return [self.filters, in_channels]
 
     def call(self, inputs):
         kernel = tf.cast(sum_of_shifts(self.kernel, self.scale), self.compute_dtype)
-        output_size = (2 * inputs.shape[1], 2 * inputs.shape[2])
-        return self._finish(convolve_transpose(tf.cast(inputs, self.compute_dtype), kernel, output_size, strides=2))
+        # Zeros beyond the margin spoil kernel_size // 2 pixels at the edges, which are cut off with what it has become.
+        margin = (self.kernel_size // 2 + 1) // 2 if self.padding == "wrap" else 0
+        inputs = wrap_pad(tf.cast(inputs, self.compute_dtype), margin)
+        output_size = [2 * extent for extent in size_of(inputs)]
+        outputs = convolve_transpose(inputs, kernel, output_size, strides=2)
+        return self._finish(outputs[:, 2 * margin : -2 * margin, 2 * margin : -2 * margin] if margin else outputs)
 
     def compute_output_shape(self, input_shape):
         batch_size, height, width, _ = input_shape
         return (batch_size, 2 * height, 2 * width, self.filters)
+
+    def get_config(self):
+        return {**super().get_config(), "padding": self.padding}
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")

@@ -34,6 +34,8 @@ class ProGAN(AuxiliaryClassifierGAN):
         channel_base: Channels at `size` pixels are `2 * channel_base / size`.
         max_channels: Bound on the channels at small sizes.
         fused_scaling: Whether convolutions double and halve the size themselves.
+        padding: What the generator's convolutions see beyond the edges: `"zeros"`, or `"wrap"`, the opposite edge, so
+            that its images can be laid side by side without a seam.
         minibatch_stddev_group_size: Images whose deviation the discriminator sees together, `None` for the whole batch.
         schedule: When to grow: a `ProGANSchedule`, a dict of its arguments, or `None` for the paper's.
         label_weights: Relative frequency of each class among generated labels; `None` for all alike.
@@ -61,6 +63,7 @@ class ProGAN(AuxiliaryClassifierGAN):
         channel_base=8192,
         max_channels=512,
         fused_scaling=True,
+        padding="zeros",
         minibatch_stddev_group_size=4,
         schedule=None,
         label_weights=None,
@@ -80,7 +83,7 @@ class ProGAN(AuxiliaryClassifierGAN):
                 "fused_scaling": fused_scaling,
                 "dtype": kwargs.get("dtype"),
             }
-            generator = ProGANGenerator(latent_size=latent_size, seed=seed, **shared)
+            generator = self._make_generator(latent_size=latent_size, padding=padding, seed=seed, **shared)
             discriminator = ProGANDiscriminator(
                 minibatch_stddev_group_size=minibatch_stddev_group_size,
                 # Neighbours, so that two replicas see the groups that one device would.
@@ -106,6 +109,9 @@ class ProGAN(AuxiliaryClassifierGAN):
         # Saved: what pictures are made with, and the level that the optimizers' state belongs to (-1 for none).
         self.level_of_detail = self._add_state("level_of_detail", "float32", "zeros")
         self.optimizers_level = self._add_state("optimizers_level", "int64", keras.initializers.Constant(-1))
+
+    def _make_generator(self, **arguments):
+        return ProGANGenerator(**arguments)
 
     def _add_state(self, name, dtype, initializer):
         options = {"shape": (), "trainable": False, "aggregation": "only_first_replica"}

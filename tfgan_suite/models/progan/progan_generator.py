@@ -32,6 +32,8 @@ class ProGANGenerator(keras.Model):
         num_classes: Number of classes, or `None`.
         fused_scaling: Whether a block doubles the size within its first convolution, which is quicker. If not, it
             repeats pixels first: the same functions, but other weights.
+        padding: What convolutions see beyond the edges: `"zeros"`, or `"wrap"`, the opposite edge, so that images can be
+            laid side by side without a seam.
         normalize_latents: Whether latents, with the class beside them, are brought to the hypersphere.
         seed: Of the initial weights.
 
@@ -53,6 +55,8 @@ class ProGANGenerator(keras.Model):
     sections 2 and 4, table 2. Labels: Odena et al., "Conditional Image Synthesis with Auxiliary Classifier GANs" (2017).
     """
 
+    takes_class_vectors = True
+
     def __init__(
         self,
         image_shape,
@@ -61,6 +65,7 @@ class ProGANGenerator(keras.Model):
         max_channels=512,
         num_classes=None,
         fused_scaling=True,
+        padding="zeros",
         normalize_latents=True,
         seed=0,
         **kwargs,
@@ -72,25 +77,23 @@ class ProGANGenerator(keras.Model):
         self.max_channels = max_channels
         self.num_classes = num_classes
         self.fused_scaling = fused_scaling
+        self.padding = padding
         self.normalize_latents = normalize_latents
         self.seed = seed
         self.coarsest_level = coarsest_level(self.image_shape)
 
         dtype = self.dtype_policy
         convolution = functools.partial(
-            EqualizedConvolution, kernel_size=3, gain=_HE_GAIN, activation="leaky_relu", dtype=dtype
+            EqualizedConvolution, padding=padding, gain=_HE_GAIN, activation="leaky_relu", dtype=dtype
         )
         up_convolution = convolution
         if fused_scaling:
             up_convolution = functools.partial(
-                FusedUpscaleConvolution, gain=_HE_GAIN, activation="leaky_relu", dtype=dtype
+                FusedUpscaleConvolution, padding=padding, gain=_HE_GAIN, activation="leaky_relu", dtype=dtype
             )
         self.normalize = PixelNormalization(dtype=dtype, name="normalize")
         self.normalize_input = PixelNormalization(dtype="float32", name="normalize_input")
-        # A quarter of He's gain: as if it were a convolution of a 4x4 kernel, whose fan-in is 16 times as large.
-        self.dense = EqualizedDense(
-            16 * self.channels_at(4), gain=_HE_GAIN / 4, use_bias=False, seed=seed, dtype=dtype, name="4x4_dense"
-        )
+        self.dense = self._make_dense(use_bias=False, seed=seed, dtype=dtype, name="4x4_dense")
         self.convolution = convolution(self.channels_at(4), seed=seed + 1, name="4x4_convolution")
         # These three by level, the full size first.
         self.to_rgb, self.up_convolutions, self.convolutions = [], [], []
@@ -118,9 +121,9 @@ class ProGANGenerator(keras.Model):
         if self.built:
             return
         channels = self.channels_at(4)
-        # The dense layer's outputs are 16 pixels, and one bias serves them all.
+        # One bias serves all pixels that the dense layer makes.
         self.dense_bias = self.add_weight(name="4x4_dense_bias", autocast=False, shape=[channels], initializer="zeros")
-        self.dense.build([None, self.latent_size + (self.num_classes or 0)])
+        self.dense.build([None, self._embedded_size() + (self.num_classes or 0)])
         self.convolution.build([None, 4, 4, channels])
         for level, to_rgb in enumerate(self.to_rgb):
             to_rgb.build([None, None, None, self.channels_at(self.size_at(level))])
@@ -155,7 +158,20 @@ class ProGANGenerator(keras.Model):
             features = self._refine(features, current)
         return blend(self._colour(features, level), lambda: enlarge(self._colour(coarser_features, level + 1)), fade)
 
+    def _make_dense(self, **arguments):
+        # A quarter of He's gain: as if it were a convolution of a 4x4 kernel, whose fan-in is 16 times as large.
+        return EqualizedDense(16 * self.channels_at(4), gain=_HE_GAIN / 4, **arguments)
+
     def _first_features(self, latents, labels):
+        """Features of the coarsest level, `[batch, 4, 4, channels]`."""
+        return self._refine_first(tf.reshape(self._embed(latents, labels), [-1, 4, 4, self.channels_at(4)]))
+
+    def _embedded_size(self):
+        """Length of what the dense layer takes beside the class."""
+        return self.latent_size
+
+    def _embed(self, latents, labels):
+        """What the dense layer makes of latents `[batch, ...]` and their classes."""
         latents = tf.cast(latents, tf.float32)
         if (labels is None) != (self.num_classes is None):
             raise ValueError(f"Expected labels if num_classes is set, else none. Received: labels={labels}")
@@ -163,10 +179,12 @@ class ProGANGenerator(keras.Model):
             latents = tf.concat([latents, _one_hot(labels, self.num_classes)], axis=1)
         if self.normalize_latents:
             latents = self.normalize_input(latents)
-        features = tf.reshape(self.dense(latents), [-1, 4, 4, self.channels_at(4)])
+        return self.dense(latents)
+
+    def _refine_first(self, features):
         features = tf.nn.bias_add(features, tf.cast(self.dense_bias, features.dtype))
         features = self.normalize(activate(features, "leaky_relu"))
-        return self.normalize(self.convolution(features))  # [batch, 4, 4, channels]
+        return self.normalize(self.convolution(features))
 
     def _refine(self, features, level):
         if not self.fused_scaling:
@@ -186,6 +204,7 @@ class ProGANGenerator(keras.Model):
             "max_channels": self.max_channels,
             "num_classes": self.num_classes,
             "fused_scaling": self.fused_scaling,
+            "padding": self.padding,
             "normalize_latents": self.normalize_latents,
             "seed": self.seed,
             "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
