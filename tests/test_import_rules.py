@@ -38,14 +38,15 @@ ALLOWED = {
     "checkpoints": BASE | {"models", "layers"},
     "preprocessing": BASE | {"data"},
     "generative_model": BASE,
+    "texture_model": BASE,
     "adversarial_model": PARTS | {"generative_model"},
     "gan": PARTS | {"generative_model", "adversarial_model", "augment"},
-    "models": PARTS | {"generative_model", "gan", "augment"},
+    "models": PARTS | {"generative_model", "texture_model", "gan", "augment"},
     "callbacks": BASE | {"generative_model", "metrics", "config"},
     "evaluation": BASE | {"generative_model", "metrics", "data"},
     "serving": BASE | {"generative_model", "metrics", "data"},
     "saving": BASE | {"config"},
-    "export": BASE | {"generative_model", "metrics", "data", "serving"},
+    "export": BASE | {"generative_model", "texture_model", "metrics", "data", "serving"},
     "training": BASE | {"models", "data", "callbacks", "evaluation", "export", "config", "augment", "gradient_guard"},
 }
 # Packages that only some rooms may import, and the rooms.

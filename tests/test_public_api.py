@@ -29,6 +29,7 @@ PUBLIC = [
     "ProGAN",
     "ProGANSchedule",
     "StyleGAN2",
+    "TextureProGAN",
     "load_model",
     # Training
     "Adam",

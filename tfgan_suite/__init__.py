@@ -24,6 +24,7 @@ _PUBLIC = {
     "ProGAN": "tfgan_suite.models.progan.progan",
     "ProGANSchedule": "tfgan_suite.models.progan.progan_schedule",
     "StyleGAN2": "tfgan_suite.models.stylegan2.stylegan2",
+    "TextureProGAN": "tfgan_suite.models.progan.texture_progan",
     "GenerativeModel": "tfgan_suite.generative_model",
     "load_model": "tfgan_suite.saving",
     # === Parts of training, passed to compile() ===

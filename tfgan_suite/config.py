@@ -13,6 +13,7 @@ MODELS = {
     "dcgan": ("tfgan_suite.models.dcgan.dcgan", "DCGAN"),
     "progan": ("tfgan_suite.models.progan.progan", "ProGAN"),
     "stylegan2": ("tfgan_suite.models.stylegan2.stylegan2", "StyleGAN2"),
+    "texture_progan": ("tfgan_suite.models.progan.texture_progan", "TextureProGAN"),
 }
 # What may be asked for by name; objects with other settings are passed to `compile`.
 AUGMENTATIONS = ("none", "adaptive", "diff_augment")

@@ -1,0 +1,34 @@
+"""TextureProGAN's presets; see `progan_presets.py` for what their entries mean."""
+
+from tfgan_suite.ema import ExponentialMovingAverage
+from tfgan_suite.losses import NonSaturating
+from tfgan_suite.models.progan.progan_schedule import ProGANSchedule
+from tfgan_suite.penalties import R1
+
+
+def _texture_training(model):
+    return {
+        "loss": NonSaturating(),
+        "discriminator_penalties": [R1(0.5, interval=4)],
+        "ema": ExponentialMovingAverage(decay=0.995),
+        "reuse_fakes": True,
+    }
+
+
+TEXTURE_PRESETS = {
+    "progan_textures_64": {
+        "description": "A small class-conditional pair for patches of photographs, textures of any size, on a CPU.",
+        "reference": 'Jetchev et al., "Texture Synthesis with Spatial Generative Adversarial Networks" (2016), on ProGAN\'s '
+        "networks at a sixteenth of their width, with logistic loss and R1.",
+        "expected": "Not measured yet.",
+        "config": {
+            "image_shape": (64, 64, 3),
+            "num_classes": 5,
+            "schedule": ProGANSchedule(
+                stable_images=4_000, fade_images=4_000, total_images=60_000, learning_rate=0.002, first_size=8
+            ),
+        },
+        "training": {"batch_size": 16, "total_images": 60_000},
+        "compile": _texture_training,
+    },
+}

@@ -1,0 +1,167 @@
+"""ProGAN's generator on a map of latents, one for each pixel of the 4x4 level: fully convolutional, of any size."""
+
+import keras
+import tensorflow as tf
+
+from tfgan_suite.layers.convolve import size_of
+from tfgan_suite.layers.equalized_dense import EqualizedDense
+from tfgan_suite.models.progan.image_pyramid import enlarge
+from tfgan_suite.models.progan.progan_generator import ProGANGenerator
+from tfgan_suite.models.progan.progan_levels import at_level_of_detail
+
+_HE_GAIN = 2.0**0.5
+
+
+@keras.saving.register_keras_serializable("tfgan_suite")
+class TextureProGANGenerator(ProGANGenerator):
+    """Maps of latents to textures that go on at the opposite edge: `size / 4` pixels along each side for a latent.
+
+    The dense layer works at each position alone, and all convolutions wrap around. So moving the map around its
+    torus moves the image by whole cells, and a pixel depends on the latents near it alone, whatever the size of the map.
+
+    As a network of images of one size, which is what training and scores take it for, it makes a texture of
+    `latent_map_size` x `latent_map_size` latents and cuts a window of `size` x `size` pixels out of it. A window does
+    not meet itself at its edges, so it looks as a patch of a larger texture does, and as one of a photograph.
+
+    Args:
+        image_shape: Of a window: `(size, size, channels)`, size 4 times a power of two.
+        latent_channels: Length of the latent at each position.
+        latent_map_size: Latents along each side of the textures that windows are cut from, >= 4. With 4 the window is
+            the whole texture.
+        channel_base: Channels at `size` pixels are `2 * channel_base / size`.
+        max_channels: Bound on the channels at small sizes.
+        num_classes: Number of classes, or `None`.
+        fused_scaling: As in `ProGANGenerator`.
+        seed: Of the initial weights.
+
+    Call: as `ProGANGenerator`, with latents float32 `[batch, latent_map_size^2 * latent_channels]`, the map row by row.
+
+    Example:
+
+    >>> generator = TextureProGANGenerator((32, 32, 3), latent_channels=8, channel_base=64, max_channels=8)
+    >>> generator(np.zeros([2, 6 * 6 * 8], "float32")).shape
+    TensorShape([2, 32, 32, 3])
+    >>> generator.synthesize_textures(np.zeros([2, 3, 9, 8], "float32")).shape
+    TensorShape([2, 24, 72, 3])
+
+    Reference: Jetchev et al., "Texture Synthesis with Spatial Generative Adversarial Networks" (2016), section 3; Bergmann
+    et al., "Learning Texture Manifolds with the Periodic Spatial GAN" (2017). Levels: as `ProGANGenerator`.
+    """
+
+    def __init__(
+        self,
+        image_shape,
+        latent_channels=32,
+        latent_map_size=6,
+        channel_base=512,
+        max_channels=64,
+        num_classes=None,
+        fused_scaling=True,
+        seed=0,
+        **kwargs,
+    ):
+        if latent_map_size < 4 or latent_channels < 1:
+            raise ValueError(
+                "Expected latent_map_size >= 4, which the window covers, and latent_channels >= 1. "
+                f"Received: latent_map_size={latent_map_size}, latent_channels={latent_channels}"
+            )
+        self.latent_channels = latent_channels
+        self.latent_map_size = latent_map_size
+        super().__init__(
+            image_shape,
+            latent_size=latent_map_size**2 * latent_channels,
+            channel_base=channel_base,
+            max_channels=max_channels,
+            num_classes=num_classes,
+            fused_scaling=fused_scaling,
+            padding="wrap",
+            seed=seed,
+            **kwargs,
+        )
+
+    def _make_dense(self, **arguments):
+        return EqualizedDense(self.channels_at(4), gain=_HE_GAIN, **arguments)
+
+    def _embedded_size(self):
+        return self.latent_channels
+
+    def cell_size_at(self, level):
+        """Pixels of a level's images for one latent, along each side."""
+        return self.size_at(level) // 4
+
+    def synthesize_at(self, latents, labels=None, level=0, fade=0.0, offsets=None):
+        """Windows of one level at that level's own size.
+
+        Args:
+            latents: float32 `[batch, latent_map_size^2 * latent_channels]`.
+            labels: As in the call.
+            level: As in `ProGANGenerator.synthesize_at`, as is `fade`.
+            offsets: Rows and columns of the textures at which windows begin, int32 `[batch, 2]`, >= 0; `None` for 0.
+
+        Returns:
+            float32 `[batch, size_at(level), size_at(level), channels]`.
+        """
+        size, latents = self.size_at(level), tf.convert_to_tensor(latents)
+        maps = tf.reshape(latents, [-1, self.latent_map_size, self.latent_map_size, self.latent_channels])
+        images = super().synthesize_at(maps, labels, level, fade)  # [batch, latent_map_size * cell size, ...]
+        return images[:, :size, :size] if offsets is None else cut_windows(images, offsets, size)
+
+    def synthesize_textures(self, latent_maps, labels=None, level_of_detail=0.0):
+        """Textures of any size, which go on at the opposite edge.
+
+        Args:
+            latent_maps: float32 `[batch, rows, columns, latent_channels]`, rows and columns >= 1, unknown before the
+                graph runs if need be.
+            labels: As in the call.
+            level_of_detail: As in the call.
+
+        Returns:
+            float32 `[batch, rows * cell_size_at(0), columns * cell_size_at(0), channels]`.
+        """
+        latent_maps = tf.convert_to_tensor(latent_maps)
+        if latent_maps.shape.rank != 4 or latent_maps.shape[-1] != self.latent_channels:
+            raise ValueError(
+                f"Expected latent_maps of shape [batch, rows, columns, {self.latent_channels}]. "
+                f"Received: {latent_maps.shape}"
+            )
+        synthesize_at = super().synthesize_at
+
+        def show(level, fade):
+            return enlarge(synthesize_at(latent_maps, labels, level, fade), 2**level)
+
+        return at_level_of_detail(level_of_detail, self.coarsest_level, show)
+
+    def _first_features(self, latent_maps, labels):
+        rows, columns = size_of(latent_maps)
+        if labels is not None:
+            labels = tf.repeat(labels, rows * columns, axis=0)  # Of each position.
+        features = self._embed(tf.reshape(latent_maps, [-1, self.latent_channels]), labels)
+        return self._refine_first(tf.reshape(features, [-1, rows, columns, self.channels_at(4)]))
+
+    def get_config(self):
+        config = super().get_config()
+        for name in ("latent_size", "padding", "normalize_latents"):
+            del config[name]
+        return {**config, "latent_channels": self.latent_channels, "latent_map_size": self.latent_map_size}
+
+
+def cut_windows(images, offsets, size):
+    """Cuts a square out of each image, beyond whose edges it begins again.
+
+    Args:
+        images: `[batch, height, width, channels]`.
+        offsets: First row and column of each square, int32 `[batch, 2]`, >= 0.
+        size: Of the squares.
+
+    Returns:
+        `[batch, size, size, channels]`.
+
+    Example:
+
+    >>> cut_windows(tf.constant([[[[1.0], [2.0]], [[3.0], [4.0]]]]), [[0, 1]], 2)[0, :, :, 0].numpy().tolist()
+    [[2.0, 1.0], [4.0, 3.0]]
+    """
+    for axis, extent in enumerate(size_of(images), start=1):
+        positions = (tf.convert_to_tensor(offsets)[:, axis - 1, None] + tf.range(size)) % extent  # [batch, size]
+        images = tf.gather(images, positions, axis=axis, batch_dims=1)
+    return images
