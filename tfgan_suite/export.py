@@ -18,6 +18,7 @@ from tfgan_suite.generative_model import GenerativeModel
 from tfgan_suite.serving.generator_module import GeneratorModule
 from tfgan_suite.serving.model_card import CARD_JSON, build_model_card, describe_signatures, write_model_card
 from tfgan_suite.serving.warmup_requests import warmup_inputs, write_warmup_requests
+from tfgan_suite.texture_model import TextureModel
 
 # Directories in the making. TensorFlow Serving looks only at names that are numbers.
 _TEMPORARY_PREFIX = ".export-"
@@ -46,6 +47,8 @@ def export_saved_model(
     | `generate` | seed int64, count int32, truncation float32, labels int32 `[count]` or `[0]` | images uint8 |
     | `generate_png` | the same | png_bytes string `[count]` |
     | `discriminate` (GANs) | images uint8 `[batch, height, width, channels]`, labels int32 `[batch]` | logits float32 |
+
+    Models of textures have `textures`, `generate_textures` and `generate_textures_png` as well, for images of any size.
 
     Args:
         model: A `GenerativeModel`.
@@ -140,7 +143,8 @@ def load_generator(path) -> "ExportedGenerator":
     try:
         card = json.loads((path / CARD_JSON).read_text("utf-8"))
         loaded = tf.saved_model.load(str(path))
-        return ExportedGenerator(loaded, card)
+        kind = ExportedTextureGenerator if "textures" in loaded.signatures else ExportedGenerator
+        return kind(loaded, card)
     except (OSError, ValueError, KeyError, AttributeError, tf.errors.OpError) as error:
         raise UserError(f"{str(path)!r} is not a model that export_saved_model has written: {error}") from error
 
@@ -186,6 +190,28 @@ class ExportedGenerator(GenerativeModel):
         if self.num_classes is not None:
             inputs["labels"] = tf.constant([] if labels is None else labels, tf.int32)
         return self._loaded.signatures["generate"](**inputs)["images"].numpy()
+
+
+class ExportedTextureGenerator(TextureModel, ExportedGenerator):
+    """An exported model of textures: `generate_textures` as well."""
+
+    def __init__(self, loaded, card: dict):
+        super().__init__(loaded, card)
+        self.cell_size = card["model"]["cell_size"]
+        self.latent_channels = card["model"]["latent_channels"]
+
+    def synthesize_textures(self, latent_maps, labels=None):
+        if self.num_classes is None:
+            return self._loaded.synthesize_textures(latent_maps)
+        return self._loaded.synthesize_textures(latent_maps, tf.cast(labels, tf.int32))
+
+    def generate_textures_by_signature(self, height, width, count=1, labels=None, seamless=False, seed=0) -> np.ndarray:
+        """As `generate_textures`, through the signature that a server answers with, within its limit."""
+        numbers = {"count": count, "height": height, "width": width, "seamless": seamless}
+        inputs = {"seed": tf.constant(seed, tf.int64), **{name: tf.constant(value) for name, value in numbers.items()}}
+        if self.num_classes is not None:
+            inputs["labels"] = tf.constant([] if labels is None else labels, tf.int32)
+        return self._loaded.signatures["generate_textures"](**inputs)["images"].numpy()
 
 
 def _check_dataset(model, dataset_info) -> None:
@@ -318,6 +344,10 @@ def _check_same_images(model, directory: Path) -> None:
     count = min(4, exported.card["serving"]["max_count"])
     expected = model.generate(count, seed=1).astype(np.int32)
     difference = np.abs(expected - exported.generate_by_signature(count, seed=1)).max()
+    if isinstance(model, TextureModel):
+        size = {"height": model.cell_size, "width": 2 * model.cell_size + 1}
+        expected = model.generate_textures(**size, seed=1).astype(np.int32)
+        difference = max(difference, np.abs(expected - exported.generate_textures_by_signature(**size, seed=1)).max())
     if difference > 1:  # One step of 255 may come of another order of summation on an accelerator.
         raise RuntimeError(
             f"The exported model's images differ from the model's by up to {difference} of 255, so nothing was written. "

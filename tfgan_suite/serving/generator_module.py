@@ -8,9 +8,18 @@ import tensorflow as tf
 
 from tfgan_suite.image_range import to_float, to_uint8
 from tfgan_suite.randomness import fold
+from tfgan_suite.serving.signature_parts import (
+    check_batch,
+    check_labels,
+    check_requests,
+    encode_png,
+    require,
+    signature,
+)
+from tfgan_suite.serving.texture_signatures import TEXTURE_SIGNATURE_NAMES, texture_functions
 
 # In the order in which they are documented.
-SIGNATURE_NAMES = ("serving_default", "generate", "generate_png", "discriminate")
+SIGNATURE_NAMES = ("serving_default", "generate", "generate_png", "discriminate", *TEXTURE_SIGNATURE_NAMES)
 
 # Channels that `tf.io.encode_png` can write.
 PNG_CHANNELS = (1, 2, 3, 4)
@@ -35,9 +44,11 @@ class GeneratorModule(tf.Module):
             "generate": _seed_to_images(model, max_count, "images", tf.identity),
         }
         if model.image_shape[-1] in PNG_CHANNELS:
-            functions["generate_png"] = _seed_to_images(model, max_count, "png_bytes", _encode_png)
+            functions["generate_png"] = _seed_to_images(model, max_count, "png_bytes", encode_png)
         if hasattr(model, "discriminate"):
             functions["discriminate"] = _images_to_logits(model, max_count)
+        if hasattr(model, "synthesize_textures"):
+            functions |= texture_functions(model, max_count, encode=model.image_shape[-1] in PNG_CHANNELS)
         functions |= _plain_functions(model)
         for name, function in functions.items():
             setattr(self, name, function)
@@ -60,18 +71,18 @@ def _latents_to_images(model, max_count):
     latents_spec = tf.TensorSpec([None, model.latent_size], tf.float32)
 
     def images_of(latents, labels=None):
-        latents = _check_batch("latents", latents, [None, model.latent_size], max_count)
+        latents = check_batch("latents", latents, [None, model.latent_size], max_count)
         finite = tf.reduce_all(tf.math.is_finite(latents))
-        latents = _require(finite, "latents must be finite numbers.", latents, latents)
+        latents = require(finite, "latents must be finite numbers.", latents, latents)
         if labels is not None:
-            labels = _check_labels(labels, tf.shape(latents)[0], model.num_classes)
+            labels = check_labels(labels, tf.shape(latents)[0], model.num_classes)
         images = model(latents, labels, training=False)
         return {"images": tf.ensure_shape(images, [None, *model.image_shape])}
 
     def unlabelled_images_of(latents):
         return images_of(latents)
 
-    return _signature(model, images_of, unlabelled_images_of, [latents_spec], label_shape=[None])
+    return signature(model, images_of, unlabelled_images_of, [latents_spec], label_shape=[None])
 
 
 def _seed_to_images(model, max_count, output_name, encode):
@@ -79,7 +90,7 @@ def _seed_to_images(model, max_count, output_name, encode):
     specs = [tf.TensorSpec(None, dtype) for dtype in (tf.int64, tf.int32, tf.float32)]
 
     def images_of(seed, count, truncation, labels=None):
-        seed, count, truncation = _check_requests(seed, count, truncation, max_count)
+        seed, count, truncation = check_requests(seed, count, truncation, max_count)
         latents = _for_each_request(
             lambda i: model.sample_latents(count[i], _seed_for(seed[i], "latents"), truncation[i]),
             tf.TensorSpec([None, model.latent_size], tf.float32),
@@ -93,7 +104,7 @@ def _seed_to_images(model, max_count, output_name, encode):
                     tf.TensorSpec([None], tf.int32),
                     tf.size(seed),
                 ),
-                lambda: _check_labels(labels, tf.reduce_sum(count), model.num_classes),
+                lambda: check_labels(labels, tf.reduce_sum(count), model.num_classes),
             )
         images = to_uint8(model(latents, labels, training=False, truncation=tf.repeat(truncation, count)))
         return {output_name: encode(tf.ensure_shape(images, [None, *model.image_shape]))}
@@ -101,29 +112,22 @@ def _seed_to_images(model, max_count, output_name, encode):
     def unlabelled_images_of(seed, count, truncation):
         return images_of(seed, count, truncation)
 
-    return _signature(model, images_of, unlabelled_images_of, specs, label_shape=None)
+    return signature(model, images_of, unlabelled_images_of, specs, label_shape=None)
 
 
 def _images_to_logits(model, max_count):
     images_spec = tf.TensorSpec([None, *model.image_shape], tf.uint8)
 
     def logits_of(images, labels=None):
-        images = _check_batch("images", images, [None, *model.image_shape], max_count)
+        images = check_batch("images", images, [None, *model.image_shape], max_count)
         if labels is not None:
-            labels = _check_labels(labels, tf.shape(images)[0], model.num_classes)
+            labels = check_labels(labels, tf.shape(images)[0], model.num_classes)
         return {"logits": model.discriminate(to_float(images), labels, training=False)}
 
     def unlabelled_logits_of(images):
         return logits_of(images)
 
-    return _signature(model, logits_of, unlabelled_logits_of, [images_spec], label_shape=[None])
-
-
-def _signature(model, labelled, unlabelled, specs, label_shape):
-    """The one of two functions that fits the model. Inputs bear the names of the function's parameters."""
-    if model.num_classes is None:
-        return tf.function(unlabelled, input_signature=specs)
-    return tf.function(labelled, input_signature=[*specs, tf.TensorSpec(label_shape, tf.int32)])
+    return signature(model, logits_of, unlabelled_logits_of, [images_spec], label_shape=[None])
 
 
 # === For load_generator: a model's own functions, without limits ===
@@ -149,7 +153,7 @@ def _plain_functions(model):
         return model.sample_labels(batch_size, seed)
 
     functions = {
-        "synthesize": _signature(
+        "synthesize": signature(
             model, synthesize, unlabelled_synthesize, [latents_spec, truncation_spec], label_shape=[None]
         ),
         "sample_latents": tf.function(
@@ -178,48 +182,3 @@ def _for_each_request(draw, spec, num_requests):
         [tf.constant(0), draws],
     )
     return tf.ensure_shape(draws.concat(), spec.shape)
-
-
-def _encode_png(images):
-    return tf.map_fn(tf.io.encode_png, images, fn_output_signature=tf.TensorSpec([], tf.string))
-
-
-# === Checks ===
-
-
-def _require(condition, message, received, value):
-    """Lets `value` pass if `condition` holds; otherwise fails the request with `message` and `received`."""
-    with tf.control_dependencies([tf.debugging.Assert(condition, [message + " Received:", received], summarize=8)]):
-        return tf.identity(value)
-
-
-def _check_batch(name, values, shape, max_count):
-    # ensure_shape stays in the graph, where a comparison of the shapes would be folded into "true".
-    values = tf.ensure_shape(values, shape)
-    size = tf.shape(values)[0]
-    message = f"{name} must hold 1 to {max_count} rows; send several requests for more."
-    return _require((size >= 1) & (size <= max_count), message, size, values)
-
-
-def _check_labels(labels, count, num_classes):
-    labels = tf.reshape(labels, [-1])
-    message = "labels must be one for each image. Numbers of labels and of images differ."
-    labels = _require(tf.equal(tf.size(labels), count), message, [tf.size(labels), count], labels)
-    in_range = tf.reduce_all((labels >= 0) & (labels < num_classes))
-    return _require(in_range, f"labels must be from 0 to {num_classes - 1}.", labels, labels)
-
-
-def _check_requests(seed, count, truncation, max_count):
-    """Vectors `[requests]` of what are one number each, or one for each row of a REST request in row format."""
-    seed, count, truncation = (tf.reshape(values, [-1]) for values in (seed, count, truncation))
-    sizes = [tf.size(seed), tf.size(count), tf.size(truncation)]
-    one_each = (sizes[0] >= 1) & tf.equal(sizes[0], sizes[1]) & tf.equal(sizes[0], sizes[2])
-    message = "seed, count and truncation must hold one number each, or one for each request. Numbers given differ."
-    count = _require(one_each, message, sizes, count)
-    # In int64, in which the sum of many large counts cannot wrap round to a small one.
-    total = tf.reduce_sum(tf.cast(count, tf.int64))
-    message = f"count must be from 1 to {max_count}, for all rows together; send several requests for more."
-    count = _require(tf.reduce_all(count >= 1) & (total <= max_count), message, count, count)
-    in_range = tf.reduce_all((truncation >= 0.0) & (truncation <= 1.0))  # False for NaN.
-    truncation = _require(in_range, "truncation must be from 0 to 1.", truncation, truncation)
-    return seed, count, truncation

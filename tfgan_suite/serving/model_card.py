@@ -51,6 +51,7 @@ def build_model_card(
             "image_shape": list(model.image_shape),
             "num_classes": model.num_classes,
             "latent_size": model.latent_size,
+            **{name: getattr(model, name) for name in ("cell_size", "latent_channels") if hasattr(model, name)},
             "parameters": {
                 part: int(getattr(model, part).count_params())
                 for part in ("ema_generator", "discriminator")

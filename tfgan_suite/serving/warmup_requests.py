@@ -39,11 +39,17 @@ def warmup_inputs(model, max_count: int, signature_names) -> list:
         labels = {} if model.num_classes is None else {"labels": np.zeros([count], np.int32)}
         drawn_labels = {} if model.num_classes is None else {"labels": np.zeros([0], np.int32)}
         seeded = {"seed": np.int64(0), "count": np.int32(count), "truncation": np.float32(1.0), **drawn_labels}
+        sizes = dict(zip(("height", "width"), map(np.int32, model.image_shape)))
+        textures = {"seed": np.int64(0), "count": np.int32(count), **sizes, "seamless": np.bool_(True), **drawn_labels}
+        channels = getattr(model, "latent_channels", None)
         inputs = {
             "serving_default": {"latents": np.zeros([count, model.latent_size], np.float32), **labels},
             "generate": seeded,
             "generate_png": seeded,
             "discriminate": {"images": np.zeros([count, *model.image_shape], np.uint8), **labels},
+            "textures": {"latent_maps": np.zeros([count, 2, 2, channels or 0], np.float32), **labels},
+            "generate_textures": textures,
+            "generate_textures_png": textures,
         }
         requests += [(name, inputs[name]) for name in signature_names]
     return requests
