@@ -9,7 +9,9 @@ from xml.etree import ElementTree
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tfgan_suite import cli
 from tfgan_suite.callbacks.checkpointing import TrainingInterrupted
@@ -65,6 +67,8 @@ MISTAKES = [
     (["serve", "saved_models/nothing"], ["saved_models/nothing"]),
     (["report", "runs/nothing"], ["holds no run"]),
     (["evaluate", "runs/nothing"], ["--data"]),
+    (["evaluate", "runs/nothing", "--watch"], ["holds no run"]),
+    (["evaluate", "runs/nothing", "--watch", "--output", "scores"], ["Expected no --output"]),
     (["compare", "runs/nothing", "runs/other"], ["'runs/nothing'", "does not exist"]),
     (["export", "runs/nothing", "saved_models/x"], ["There is no 'runs/nothing'"]),
 ]
@@ -407,6 +411,56 @@ def test_evaluate_adds_to_the_scores_of_the_run(tiny_run, tmp_path, capsys):
     assert code == 0 and "frechet_distance_32" in output
     row = Evaluation.load(tmp_path)["frechet_distance_32"]
     assert row.run["images_seen"] == 64 and row.protocol["extractor"] == "efficientnet-lite0"
+
+
+@pytest.fixture
+def small_network(monkeypatch):
+    """Takes the place of the default extractor."""
+    inputs = keras.Input([8, 8, 1])
+    features = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(3, 3)(inputs))
+    extractor = FeatureExtractor(keras.Model(inputs, features), name="small")
+    monkeypatch.setattr("tfgan_suite.metrics.scoring_jobs.EfficientNetLite0", lambda: extractor)
+
+
+def test_evaluate_chosen_metrics_with_repeats(tiny_run, tmp_path, capsys, small_network):
+    run_dir = tmp_path / "run"
+    shutil.copytree(tiny_run, run_dir)
+    chosen = ["--metrics", "intra_class_frechet_distance,precision_recall", "--repeats", 2, "--images", 24]
+    code, output, _ = run(capsys, "evaluate", run_dir, *chosen, "--markdown")
+    assert code == 0 and "(repeats), minimum" in output and "| class 1 |" in output
+    rows = Evaluation.load(run_dir)
+    assert [row.name for row in rows] == ["intra_class_frechet_distance_24", "precision_24", "recall_24"]
+    assert rows.to_markdown() in output and rows[0].classes["class 2"]["num_fake"] == 8
+    events = EventAccumulator(str(run_dir / "tensorboard")).Reload()
+    (event,) = events.Tensors("intra_class_frechet_distance_24")
+    assert event.step == 64 and tf.make_ndarray(event.tensor_proto) == pytest.approx(rows[0].value)
+    code, _, errors = run(capsys, "evaluate", run_dir, "--metrics", "intra_class_frechet")
+    assert code == 2 and "Did you mean 'intra_class_frechet_distance'?" in errors[-1]
+
+
+def test_evaluate_classification_accuracy(tiny_run, tmp_path, capsys, monkeypatch):
+    code, _, errors = run(capsys, "evaluate", tiny_run, "--metrics", "classification_accuracy", "--output", tmp_path)
+    assert code == 2 and "'test'" in errors[-1]  # The set has no such split.
+    asked = {}
+
+    def evaluate_classification_accuracy(model, data_dir, **options):
+        asked.update(options)
+        return Evaluation.load(write_scores(tmp_path, 0.5, name="classification_accuracy_48"))
+
+    name = "tfgan_suite.metrics.evaluate_classification_accuracy"
+    monkeypatch.setattr(name, evaluate_classification_accuracy)
+    arguments = ["--metrics", "classification_accuracy", "--held-out", "rest", "--repeats", 5, "--output", tmp_path]
+    code, output, _ = run(capsys, "evaluate", tiny_run, *arguments)
+    assert code == 0 and "classification_accuracy_48" in output
+    assert (asked["held_out_split"], asked["repeats"], asked["split"]) == ("rest", 5, "train")
+
+
+def test_evaluate_watches_a_run_to_its_end(tiny_run, tmp_path, capsys, small_network):
+    shutil.copytree(tiny_run, tmp_path / "run")
+    code, output, _ = run(capsys, "evaluate", "--watch", tmp_path / "run", "--images", 24)
+    assert code == 0 and "after 64 images:\nfrechet_distance_24" in output and "has ended" in output
+    names = [row.name for row in Evaluation.load(tmp_path / "run")]
+    assert names == ["frechet_distance_24", "kernel_distance_24"] * 3
 
 
 def test_evaluate_with_the_network_of_fid(tiny_run, tmp_path, capsys, monkeypatch):

@@ -74,7 +74,7 @@ def add_parser(subparsers):
 
 
 def run(args):
-    from tfgan_suite import runs
+    from tfgan_suite import run_scores
 
     options = {
         "extractor": _make_extractor(args),
@@ -89,7 +89,7 @@ def run(args):
     if args.watch:
         _watch(args, options)
         return
-    evaluation = runs.evaluate_model(
+    evaluation = run_scores.evaluate_model(
         args.model,
         args.data,
         metrics=args.metrics,
@@ -102,14 +102,14 @@ def run(args):
 
 
 def _watch(args, options):
-    from tfgan_suite import runs
+    from tfgan_suite import run_scores
     from tfgan_suite.watching import RunWatcher
 
     if args.output:
         raise UserError("--watch adds to the scores of the run itself. Expected no --output.")
     if args.classifier:
         options["extractor"] = [options["extractor"], "dataset-classifier"]
-    metrics = runs.metrics_of_names(args.metrics) if args.metrics else None
+    metrics = run_scores.metrics_of_names(args.metrics) if args.metrics else None
     RunWatcher(args.model, args.data, metrics=metrics, **options).watch()
 
 
