@@ -35,6 +35,16 @@ def test_truncated_normal_is_scipys(truncation):
     np.testing.assert_allclose(values, scipy.stats.truncnorm(-bound, bound).ppf(shares), rtol=0, atol=2e-5 * bound)
 
 
+def test_scaled_truncated_normal_is_scipys_times_the_truncation():
+    distribution = latents.ScaledTruncatedNormal()
+    for truncation in (0.3, 1.0):
+        values = distribution.sample([5000, 4], fold(1), truncation).numpy().ravel() / truncation
+        assert np.abs(values).max() <= 2.0
+        assert scipy.stats.kstest(values, scipy.stats.truncnorm(-2, 2).cdf).statistic < 0.0158
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(distribution))
+    assert type(again) is latents.ScaledTruncatedNormal and again.threshold == 2.0
+
+
 def test_truncated_normal_at_its_ends():
     distribution = latents.TruncatedNormal()
     whole = distribution.sample([1000, 4], fold(2))

@@ -7,7 +7,7 @@ from tfgan_suite.config import MODELS
 from tfgan_suite.errors import UserError
 
 # Modules whose objects stand in saved models; a model's module imports those of its networks and layers.
-_MODULES = ["gan", "adam", "gradient_guard", "losses", "penalties", "ema", "latents", "augment"]
+_MODULES = ["gan", "pretrained_generator", "adam", "gradient_guard", "losses", "penalties", "ema", "latents", "augment"]
 
 
 def register_classes():

@@ -13,19 +13,15 @@ import tensorflow as tf
 
 from tests.checkpoints.nvidia_files import pytorch_content, write_pytorch_pickle, write_tensorflow_pickle
 from tfgan_suite import cli, runs
-from tfgan_suite.checkpoints.conversion import (
-    NVIDIA_LICENCE,
-    count_parameters,
-    find_manifest,
-    read_conversion,
-    write_conversion,
-)
+from tfgan_suite.checkpoints.conversion import count_parameters, find_manifest, read_conversion, write_conversion
 from tfgan_suite.checkpoints.nvidia_stylegan2 import read_nvidia_stylegan2
+from tfgan_suite.checkpoints.stylegan2_conversion import LICENCE
 from tfgan_suite.checkpoints.stylegan2_state import stylegan2_to_state
 from tfgan_suite.errors import UserError
 from tfgan_suite.files import file_sha256
 from tfgan_suite.models.stylegan2.stylegan2 import StyleGAN2
 
+KIND = "nvidia-stylegan2"
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "stylegan2_16_cond4.npz")
 GENERATOR = {name[2:]: GOLDEN[name] for name in GOLDEN.files if name.startswith("G/")}
 DISCRIMINATOR = {name[2:]: GOLDEN[name] for name in GOLDEN.files if name.startswith("D/")}
@@ -48,7 +44,7 @@ def converted(request, tmp_path_factory):
     """The source and the directory made of it. Tests only read them."""
     directory = tmp_path_factory.mktemp(request.param)
     source = write_file(directory, request.param)
-    write_conversion(read_conversion(source), directory / "out")
+    write_conversion(read_conversion(KIND, source), directory / "out")
     assert not (directory / "marker").exists()
     return source, directory / "out"
 
@@ -66,7 +62,7 @@ def source(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def conversion(source):
-    return read_conversion(source)
+    return read_conversion(KIND, source)
 
 
 def assert_close(received, expected):
@@ -116,7 +112,7 @@ def test_manifest(converted):
     assert manifest["source"]["size_bytes"] == source.stat().st_size
     assert manifest["source"]["format"] == f"NVIDIA StyleGAN2, {source.stem}"
     assert manifest["model"]["sha256"] == file_sha256(directory / "model.keras")
-    assert manifest["licence"] == NVIDIA_LICENCE and "default" in manifest["licence_from"]
+    assert manifest["licence"] == LICENCE and "default" in manifest["licence_from"]
     assert manifest["architecture"]["generator"]["image_shape"] == [16, 16, 3]
     assert manifest["architecture"]["discriminator"]["minibatch_stddev_group_size"] == 2
     assert "minibatch_stddev_group_size" not in manifest["assumed_settings"]
@@ -155,7 +151,7 @@ def test_licence_and_source_go_to_the_export(converted, monkeypatch):
     )
     for path in (converted[1], converted[1] / "model.keras"):
         runs.export_run(path, "saved_models/x", licence="", description="Faces.")
-        assert received[-1]["licence"] == NVIDIA_LICENCE
+        assert received[-1]["licence"] == LICENCE
         assert received[-1]["description"].startswith("Faces. Converted from ")
         assert file_sha256(converted[0]) in received[-1]["description"]
     runs.export_run(converted[1], "saved_models/x", licence="CC0")
@@ -166,7 +162,7 @@ def test_licence_and_source_go_to_the_export(converted, monkeypatch):
 
 
 def test_given_settings_replace_those_of_the_file(source):
-    conversion = read_conversion(source, licence="CC BY 4.0", conv_clamp=64, minibatch_stddev_group_size=None)
+    conversion = read_conversion(KIND, source, licence="CC BY 4.0", conv_clamp=64, minibatch_stddev_group_size=None)
     assert conversion.model.generator.conv_clamp == conversion.model.discriminator.conv_clamp == 64
     assert conversion.model.discriminator.minibatch_stddev_group_size is None
     assert conversion.manifest["given_settings"] == {"conv_clamp": 64, "minibatch_stddev_group_size": None}
@@ -175,16 +171,16 @@ def test_given_settings_replace_those_of_the_file(source):
 
 def test_refusals(tmp_path, source):
     with pytest.raises(UserError, match="Did you mean 'conv_clamp'"):
-        read_conversion(source, conv_clam=1)
+        read_conversion(KIND, source, conv_clam=1)
     content = pytorch_content(GENERATOR, DISCRIMINATOR, tmp_path / "marker")
     content["D"] = None
     with pytest.raises(UserError, match="no discriminator"):
-        read_conversion(write_pytorch_pickle(tmp_path / "x.pkl", content))
+        read_conversion(KIND, write_pytorch_pickle(tmp_path / "x.pkl", content))
     for lost in ("synthesis.b8.conv1.weight", "mapping.fc1.bias"):
         state = {name: array for name, array in GENERATOR.items() if name != lost}
         write_tensorflow_pickle(tmp_path / "x.pkl", state, DISCRIMINATOR, tmp_path / "marker")
-        with pytest.raises(UserError, match=f"no StyleGAN2 that can be built.*{re.escape(lost)}"):
-            read_conversion(tmp_path / "x.pkl")
+        with pytest.raises(UserError, match=f"no nvidia-stylegan2 that can be built.*{re.escape(lost)}"):
+            read_conversion(KIND, tmp_path / "x.pkl")
 
 
 def test_existing_directories(tmp_path, conversion):
@@ -202,10 +198,10 @@ def test_existing_directories(tmp_path, conversion):
 
 
 def test_nothing_appears_when_the_weights_do_not_come_back(tmp_path, conversion):
-    state = conversion.official.generator_state
-    other = {**state, "mapping.w_avg": state["mapping.w_avg"] + 1}
-    official = dataclasses.replace(conversion.official, generator_state=other)
-    conversion = dataclasses.replace(conversion, official=official)
+    states = dict(conversion.official.states)
+    state = states["ema_generator"]
+    states["ema_generator"] = {**state, "mapping.w_avg": state["mapping.w_avg"] + 1}
+    conversion = dataclasses.replace(conversion, official=dataclasses.replace(conversion.official, states=states))
     with pytest.raises(RuntimeError, match="'mapping.w_avg' does not come back"):
         write_conversion(conversion, tmp_path / "out")
     assert not list(tmp_path.iterdir())
@@ -225,7 +221,7 @@ def test_command(tmp_path, source, conversion, capsys):
     code, output, errors = run(capsys, *arguments, "--dry-run")
     assert code == 0 and not errors and not (tmp_path / "out").exists()
     parameters = conversion.manifest["parameters"]
-    for text in ("pytorch", file_sha256(source), "Nothing was written", NVIDIA_LICENCE, "architecture=resnet"):
+    for text in ("pytorch", file_sha256(source), "Nothing was written", LICENCE, "architecture=resnet"):
         assert text in output
     assert all(f"{count:,} parameters" in output for count in parameters.values())
     code, output, errors = run(capsys, *arguments, "--license", "CC0", "--set", "conv_clamp=256")
@@ -239,8 +235,8 @@ def test_exported_model_has_a_card_with_the_licence(tmp_path, converted, capsys)
     code, _, errors = run(capsys, "export", converted[1], tmp_path / "faces")
     assert code == 0 and not errors
     card = json.loads((tmp_path / "faces/1/assets.extra/model_card.json").read_text())
-    assert card["licence"] == NVIDIA_LICENCE and file_sha256(converted[0]) in card["description"]
-    assert NVIDIA_LICENCE in (tmp_path / "faces/1/assets.extra/model_card.md").read_text()
+    assert card["licence"] == LICENCE and file_sha256(converted[0]) in card["description"]
+    assert LICENCE in (tmp_path / "faces/1/assets.extra/model_card.md").read_text()
 
 
 @pytest.mark.parametrize(

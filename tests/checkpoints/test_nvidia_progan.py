@@ -1,3 +1,4 @@
+import json
 import pickle
 from pathlib import Path
 
@@ -5,9 +6,15 @@ import numpy as np
 import pytest
 
 import tfgan_suite as tg
+from tests.checkpoints.hostile import dumps, payloads
 from tests.checkpoints.nvidia_files import EasyDict, Network, malicious_source, modules
-from tfgan_suite.checkpoints.nvidia_progan import progan_from_pickle
+from tfgan_suite import cli
+from tfgan_suite.checkpoints.conversion import find_manifest, read_conversion, write_conversion
+from tfgan_suite.checkpoints.nvidia_progan import LICENCE
+from tfgan_suite.checkpoints.restricted_unpickler import UnsafePickleError
+from tfgan_suite.files import file_sha256
 
+KIND = "nvidia-progan"
 GOLDEN = Path(__file__).parents[1] / "golden" / "progan_16.npz"
 
 
@@ -21,7 +28,7 @@ def golden():
 def write(tmp_path, golden):
     """Writes the golden networks as the authors' program does; the averaged generator is twice the trained one."""
 
-    def write_file(module="tfutil", generator_settings=(), discriminator_settings=()):
+    def write_file(module="tfutil", generator_settings=(), discriminator_settings=(), level_of_detail=0.0):
         states = {
             part: {name[2:]: value for name, value in golden.items() if name.startswith(f"{part}/")} for part in "GD"
         }
@@ -34,7 +41,7 @@ def write(tmp_path, golden):
                     static_kwargs={"num_channels": 3, "resolution": 16, **dict(settings)},
                     build_module_src=malicious_source(tmp_path / "marker"),
                     build_func_name=name,
-                    variables=[("lod", np.float32(0.0)), *state.items()],
+                    variables=[("lod", np.float32(level_of_detail)), *state.items()],
                 )
                 for name, state, settings in (
                     ("G_paper", doubled, generator_settings),
@@ -52,27 +59,78 @@ def write(tmp_path, golden):
 @pytest.mark.parametrize("module", ["tfutil", "network"])
 def test_images_and_scores_of_the_reference(write, golden, module):
     path = write(module, {"label_size": 3, "latent_size": None, "fused_scale": True}, {"label_size": 3})
-    generator, discriminator = progan_from_pickle(path)
+    model = read_conversion(KIND, path).model
     expected = golden["lod0/img"].transpose(0, 2, 3, 1)
-    assert np.abs(generator(golden["in/z"], golden["in/labels"]) - expected).max() < 2e-4 * np.abs(expected).max()
-    np.testing.assert_allclose(discriminator(expected), golden["lod0/D_fake"][:, 0], atol=2e-4)
-    trained, _ = progan_from_pickle(path, averaged=False)
-    np.testing.assert_array_equal(trained.dense.kernel, 2 * generator.dense.kernel)
+    images = model(golden["in/z"], np.argmax(golden["in/labels"], axis=1))
+    assert np.abs(images - expected).max() < 2e-4 * np.abs(expected).max()
+    np.testing.assert_allclose(model.discriminate(expected), golden["lod0/D_fake"][:, 0], atol=2e-4)
+    np.testing.assert_array_equal(model.generator.dense.kernel, 2 * model.ema_generator.dense.kernel)
 
 
 def test_settings_are_the_files_unless_they_are_given(write):
     path = write(generator_settings={"normalize_latents": False}, discriminator_settings={"mbstd_group_size": 2})
-    generator, discriminator = progan_from_pickle(path)
-    assert not generator.normalize_latents and discriminator.minibatch_stddev_group_size == 2
+    conversion = read_conversion(KIND, path)
+    model = conversion.model
+    assert not model.ema_generator.normalize_latents and model.discriminator.minibatch_stddev_group_size == 2
+    assert conversion.manifest["assumed_settings"] == {}
     # The file does not state its labels; the discriminator's head shows them.
-    assert generator.num_classes == discriminator.num_classes == 3 and generator.latent_size == 16
-    generator, discriminator = progan_from_pickle(path, normalize_latents=True, minibatch_stddev_group_size=4)
-    assert generator.normalize_latents and discriminator.minibatch_stddev_group_size == 4
+    assert model.num_classes == model.discriminator.num_classes == 3 and model.latent_size == 16
+    conversion = read_conversion(KIND, path, normalize_latents=True, minibatch_stddev_group_size=4)
+    model = conversion.model
+    assert model.generator.normalize_latents and model.discriminator.minibatch_stddev_group_size == 4
+    assert conversion.manifest["given_settings"] == {"normalize_latents": True, "minibatch_stddev_group_size": 4}
+
+
+def test_networks_that_were_still_growing(write, golden):
+    model = read_conversion(KIND, write(level_of_detail=1.0)).model
+    assert float(model.level_of_detail) == 1.0
+    images = model(golden["in/z"], np.argmax(golden["in/labels"], axis=1))
+    expected = golden["lod1/img"].transpose(0, 2, 3, 1)
+    assert np.abs(images - expected).max() < 2e-4 * np.abs(expected).max()
 
 
 def test_refuses_other_networks(write):
-    progan_from_pickle(write(generator_settings={"use_wscale": True, "pixelnorm_epsilon": 1e-8, "fmap_base": 64}))
-    for settings in ({"use_pixelnorm": False}, {"tanh_at_end": True}):
+    refused = {"use_pixelnorm": False}, {"tanh_at_end": True}
+    for settings in refused:
         (name,) = settings
         with pytest.raises(tg.UserError, match=f"'G_paper' has settings .* '{name}': {settings[name]}"):
-            progan_from_pickle(write(generator_settings=settings))
+            read_conversion(KIND, write(generator_settings=settings))
+    harmless = {"use_wscale": True, "pixelnorm_epsilon": 1e-8, "fmap_base": 64}
+    for message, settings in (
+        ("Did you mean 'normalize_latents'", {"normalise_latents": True}),
+        ("group", {"minibatch_stddev_group_size": -1}),
+    ):
+        with pytest.raises(tg.UserError, match=message):
+            read_conversion(KIND, write(generator_settings=harmless), **settings)
+
+
+def test_command(write, tmp_path, capsys):
+    source = write()
+    assert cli.main(["convert", KIND, str(source), str(tmp_path / "out")]) == 0
+    assert "minibatch_stddev_group_size: 4, as the discriminator" in capsys.readouterr().out
+    manifest = find_manifest(tmp_path / "out")
+    assert manifest["licence"] == LICENCE and manifest["class"] == "ProGAN"
+    assert manifest["source"]["sha256"] == file_sha256(source)
+    assert cli.main(["sample", str(tmp_path / "out"), "--output", str(tmp_path / "x.png")]) == 0
+    assert (tmp_path / "x.png").stat().st_size > 0
+
+
+@pytest.mark.slow
+def test_exported_with_its_licence(write, tmp_path):
+    write_conversion(read_conversion(KIND, write()), tmp_path / "out")
+    assert cli.main(["export", str(tmp_path / "out"), str(tmp_path / "models" / "faces")]) == 0
+    card = json.loads((tmp_path / "models/faces/1/assets.extra/model_card.json").read_text())
+    assert card["licence"] == LICENCE and card["model"]["num_classes"] == 3
+
+
+def test_hostile_files(tmp_path):
+    with modules(dnnlib__tflib__network={"Network": Network}, dnnlib__util={"EasyDict": EasyDict}):
+        contents = {name: dumps((payload,) * 3) for name, payload in payloads(tmp_path / "marker").items()}
+    for name, content in contents.items():
+        (tmp_path / "x.pkl").write_bytes(content)
+        with pytest.raises(UnsafePickleError):
+            read_conversion(KIND, tmp_path / "x.pkl")
+        assert not (tmp_path / "marker").exists(), name
+    (tmp_path / "x.pkl").write_bytes(b"<html>")
+    with pytest.raises(tg.UserError, match="is a web page"):
+        read_conversion(KIND, tmp_path / "x.pkl")

@@ -13,7 +13,7 @@ from tfgan_suite.models.biggan.biggan_generator import BigGANGenerator
 
 # Arguments that both networks take from `overrides`, and those of the generator alone.
 _SHARED = ("spectral_norm_epsilon", "initializer", "seed", "dtype")
-_GENERATOR_ONLY = ("batch_norm_epsilon", "batch_norm_momentum")
+_GENERATOR_ONLY = ("batch_norm_epsilon", "batch_norm_momentum", "image_channels")
 # A bound on what a file may ask for.
 _MAX_DEPTH = 8
 
@@ -28,7 +28,8 @@ def biggan_from_state(generator_state, discriminator_state=None, **overrides):
         generator_state: From names to arrays: kernels `[out, in, height, width]`, dense weights `[out, in]`.
         discriminator_state: The same of the discriminator, or `None`.
         **overrides: What names and shapes do not tell: `spectral_norm_epsilon` (1e-6), `batch_norm_epsilon` (1e-5),
-            `batch_norm_momentum` (0.9), `initializer`, `seed`, `dtype`.
+            `batch_norm_momentum` (0.9), `image_channels` if the last convolution has more of them than the image,
+            `initializer`, `seed`, `dtype`.
 
     Returns:
         A `BigGANGenerator` and a `BigGANDiscriminator`, or `None` for the latter without its state.
@@ -52,7 +53,8 @@ def biggan_from_state(generator_state, discriminator_state=None, **overrides):
     # Quick to draw: all of it is replaced.
     overrides = {"initializer": "normal", **overrides}
     generator_state = _cleaned(generator_state, "generator")
-    generator = BigGANGenerator(**_generator_config(generator_state), **overrides)
+    image_channels = overrides.pop("image_channels", None)
+    generator = BigGANGenerator(**_generator_config(generator_state, image_channels), **overrides)
     if discriminator_state is None:
         load_biggan_state(generator, generator_state)
         return generator, None
@@ -269,24 +271,43 @@ def _widths(state, blocks, last):
     return list(zip(ins, [state[name].shape[0] for name in needed]))
 
 
-def _generator_config(state):
-    blocks, attentions = _blocks_of(state)
+def read_generator_plan(state):
+    """What the channels of a generator's blocks tell.
+
+    Args:
+        state: Official names to arrays; the blocks' convolutions are looked at.
+
+    Returns:
+        Variant, size of the images, base channels, depth, and the blocks' plan without attention.
+
+    Raises:
+        UserError: The papers have no such networks.
+    """
+    blocks, _ = _blocks_of(state)
     variant = "deep" if "blocks.0.0.conv4.weight" in state else "biggan"
     widths = _widths(state, blocks, "conv4" if variant == "deep" else "conv1")
 
-    def make_plan(size, base_channels, depth, resolutions=()):
-        return generator_plan(size, base_channels, variant, depth, resolutions)
+    def make_plan(size, base_channels, depth):
+        return generator_plan(size, base_channels, variant, depth, ())
 
-    size, base_channels, depth, plan = _find_plan(widths, make_plan, variant)
+    return variant, *_find_plan(widths, make_plan, variant)
+
+
+def _generator_config(state, image_channels):
+    _, attentions = _blocks_of(state)
+    variant, size, base_channels, depth, plan = read_generator_plan(state)
     classes, shared_size, latent_size, hierarchical = _conditions(state, variant, len(plan))
+    output_channels = state["output_layer.2.weight"].shape[0]
+    image_channels = image_channels or output_channels
     return {
-        "image_shape": (size, size, state["output_layer.2.weight"].shape[0]),
+        "image_shape": (size, size, image_channels),
         "latent_size": latent_size,
         "num_classes": classes,
         "base_channels": base_channels,
         "shared_size": shared_size,
         "hierarchical": hierarchical,
         "attention_resolutions": tuple(block.resolution for i, block in enumerate(plan) if (i, 1) in attentions),
+        "output_channels": None if output_channels == image_channels else output_channels,
         **_variant_config(variant, depth),
     }
 

@@ -3,6 +3,8 @@
 import contextlib
 import dataclasses
 import datetime
+import hashlib
+import importlib
 import json
 import os
 import shutil
@@ -14,26 +16,16 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfgan_suite.checkpoints.nvidia_stylegan2 import OfficialStyleGAN2, read_nvidia_stylegan2
-from tfgan_suite.checkpoints.stylegan2_state import stylegan2_from_state, stylegan2_to_state
+from tfgan_suite.checkpoints.kinds import KINDS
+from tfgan_suite.checkpoints.official_model import OfficialModel
 from tfgan_suite.errors import UserError, unknown_name
 from tfgan_suite.files import file_sha256
-from tfgan_suite.models.stylegan2.stylegan2 import StyleGAN2
+from tfgan_suite.generative_model import GenerativeModel
 from tfgan_suite.versions import library_versions
 
 MODEL_FILE = "model.keras"
 MANIFEST_FILE = "conversion.json"
 FORMAT_VERSION = 1
-
-NVIDIA_LICENCE = "NVIDIA Source Code License-NC or CC BY-NC 4.0, as the weights' page says: no commercial use"
-# What the user may say better than the file.
-SETTINGS = (
-    "conv_clamp",
-    "mapping_learning_rate_multiplier",
-    "minibatch_stddev_group_size",
-    "num_mixed_precision_resolutions",
-    "resample_filter",
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,43 +33,51 @@ class Conversion:
     """A checkpoint as a model of the suite, before anything is written.
 
     Attributes:
-        model: The model.
         manifest: Where it comes from, what it is and what may be done with it, as JSON values.
-        official: What was read.
+        official: The model, and what was read.
     """
 
-    model: StyleGAN2
     manifest: dict[str, Any]
-    official: OfficialStyleGAN2
+    official: OfficialModel
+
+    @property
+    def model(self) -> GenerativeModel:
+        return self.official.model
 
 
-def read_conversion(source: str | Path, licence: str | None = None, **settings: Any) -> Conversion:
-    """Reads a StyleGAN2 out of one of NVIDIA's pickles, and executes nothing in it.
+def read_conversion(kind: str, source: str | Path, licence: str | None = None, **settings: Any) -> Conversion:
+    """Reads a model out of somebody else's checkpoint, and executes nothing in it.
 
     Args:
-        source: A `.pkl` file: TensorFlow (stylegan2, stylegan2-ada) or PyTorch (stylegan2-ada-pytorch, stylegan3).
-        licence: Of the weights; by default that of NVIDIA's own files, which forbids commercial use.
-        **settings: Out of `SETTINGS`, instead of what the file says.
+        kind: Out of `KINDS`, such as `"nvidia-stylegan2"`.
+        source: The file or directory.
+        licence: Of the weights; by default what is known of the kind's published files.
+        **settings: Out of the kind's settings, instead of what the file says, and paths of its further files.
 
     Raises:
         UnsafePickleError: The file asks for more than weights and settings.
-        UserError: There is no such file, it holds no complete StyleGAN2, or a setting is unknown.
+        UserError: There is no such file, it holds something else, or a setting is unknown.
 
     Example:
 
-    >>> model = read_conversion("ffhq.pkl").model
+    >>> model = read_conversion("nvidia-stylegan2", "ffhq.pkl").model
     >>> images = model.generate(4, truncation=0.7)
     """
-    source = Path(source)
+    if kind not in KINDS:
+        raise unknown_name("kind of checkpoint", kind, KINDS)
+    known = KINDS[kind].settings + KINDS[kind].further_files
     for name in settings:
-        if name not in SETTINGS:
-            raise unknown_name("setting", name, SETTINGS)
-    official = read_nvidia_stylegan2(source)
-    if official.discriminator_state is None:
-        raise UserError(f"Expected a generator and a discriminator in {str(source)!r}. It has no discriminator.")
-    from_file = {name: value for name, value in official.settings.items() if _plain_name(name) not in settings}
-    model = _build(official, {**from_file, **settings})
-    return Conversion(model, _describe(source, official, model, licence, settings), official)
+        if name not in known:
+            raise unknown_name("setting", name, known)
+    reader = importlib.import_module(KINDS[kind].module)
+    try:
+        official = reader.read_official_model(Path(source), settings)
+    except UserError:
+        raise
+    except (ValueError, TypeError) as error:  # Of networks that cannot be as the file and the settings say.
+        text = " ".join(str(error).split())
+        raise UserError(f"{str(source)!r} holds no {kind} that can be built: {text[:600]}") from error
+    return Conversion(_describe(official, licence, settings), official)
 
 
 def write_conversion(conversion: Conversion, output_dir: str | Path, overwrite: bool = False) -> Path:
@@ -99,7 +99,7 @@ def write_conversion(conversion: Conversion, output_dir: str | Path, overwrite: 
 
     Example:
 
-    >>> write_conversion(read_conversion("ffhq.pkl"), "converted/ffhq")
+    >>> write_conversion(read_conversion("nvidia-stylegan2", "ffhq.pkl"), "converted/ffhq")
     PosixPath('converted/ffhq')
     """
     output_dir = Path(output_dir)
@@ -137,52 +137,52 @@ def find_manifest(path: str | Path) -> dict[str, Any] | None:
     return json.loads(file.read_text("utf-8")) if file.is_file() else None
 
 
-def _plain_name(name: str) -> str:
-    return name.removeprefix("generator_").removeprefix("discriminator_")
-
-
-def _build(official: OfficialStyleGAN2, settings: Mapping[str, Any]) -> StyleGAN2:
-    try:
-        averaged, discriminator = stylegan2_from_state(
-            official.generator_state, official.discriminator_state, **settings
-        )
-        trained = averaged
-        if official.trained_generator_state is not None:
-            own = {
-                name: value for name, value in settings.items() if not name.startswith(("minibatch", "discriminator"))
-            }
-            trained, _ = stylegan2_from_state(official.trained_generator_state, **own)
-        model = StyleGAN2(generator=trained, discriminator=discriminator)
-    except (ValueError, TypeError) as error:
-        text = " ".join(str(error).split())
-        raise UserError(f"The file holds no StyleGAN2 that can be built: {text[:600]}") from error
-    model.ema_generator.set_weights(averaged.get_weights())
-    return model
-
-
-def _describe(
-    source: Path, official: OfficialStyleGAN2, model: StyleGAN2, licence: str | None, settings: Mapping[str, Any]
-) -> dict[str, Any]:
-    networks = {"generator": model.ema_generator, "discriminator": model.discriminator}
+def _describe(official: OfficialModel, licence: str | None, settings: Mapping[str, Any]) -> dict[str, Any]:
+    model = official.model
+    networks = {"generator": model.ema_generator}
+    if hasattr(model, "discriminator"):
+        networks["discriminator"] = model.discriminator
+    files = [description for path in official.files for description in _describe_files(path)]
     return {
         "format_version": FORMAT_VERSION,
         "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "source": {
-            "file": source.name,
-            "sha256": file_sha256(source),
-            "size_bytes": source.stat().st_size,
-            "format": f"NVIDIA StyleGAN2, {official.format}",
-            "training_set": official.training_set,
+            "file": official.files[0].name,
+            "sha256": _sha256_of(official.files[0]),
+            "size_bytes": sum(description["size_bytes"] for description in files),
+            "format": official.format,
+            "files": files,
+            "training_set": dict(official.training_set),
         },
-        "licence": licence or NVIDIA_LICENCE,
-        "licence_from": "the user" if licence else "the default for NVIDIA's files; the file itself states none",
+        "licence": licence or official.licence,
+        "licence_from": "the user" if licence else official.licence_from,
         "class": type(model).__name__,
         "architecture": {name: _architecture(network) for name, network in networks.items()},
         "parameters": {name: count_parameters(network) for name, network in networks.items()},
-        "given_settings": dict(settings),
-        "assumed_settings": {name: why for name, why in official.assumed.items() if name not in settings},
+        "given_settings": {name: str(value) if isinstance(value, Path) else value for name, value in settings.items()},
+        "assumed_settings": dict(official.assumed),
         "versions": library_versions(),
     }
+
+
+def _describe_files(path: Path) -> list[dict[str, Any]]:
+    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    return [
+        {
+            "file": str(file.relative_to(path.parent)),
+            "sha256": file_sha256(file),
+            "size_bytes": file.stat().st_size,
+        }
+        for file in files
+    ]
+
+
+def _sha256_of(path: Path) -> str:
+    """Of a file; of a directory, that of the lines `SHA-256  NAME` of its files, as `sha256sum` writes them."""
+    if path.is_file():
+        return file_sha256(path)
+    lines = [f"{description['sha256']}  {description['file']}\n" for description in _describe_files(path)]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _architecture(network: keras.Model) -> dict[str, Any]:
@@ -206,14 +206,10 @@ def _check_same(conversion: Conversion, file: Path) -> None:
     for before, after in zip(conversion.model.get_weights(), loaded.get_weights(), strict=True):
         if before.tobytes() != after.tobytes():
             raise RuntimeError("The model that was written does not have the weights of the one that was read.")
-    for network, state in (
-        (loaded.ema_generator, conversion.official.generator_state),
-        (loaded.generator, conversion.official.trained_generator_state or conversion.official.generator_state),
-        (loaded.discriminator, conversion.official.discriminator_state),
-    ):
-        back = stylegan2_to_state(network)
+    for network, state in conversion.official.states.items():
+        back = conversion.official.to_state(getattr(loaded, network))
         for name, array in state.items():
-            if not name.endswith("resample_filter") and back[name].tobytes() != array.tobytes():
+            if back[name].tobytes() != array.tobytes():
                 raise RuntimeError(f"The weight {name!r} does not come back as it was read.")
 
 

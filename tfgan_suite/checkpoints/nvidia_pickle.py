@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from tfgan_suite.checkpoints.file_kinds import describe_file
 from tfgan_suite.checkpoints.numpy_names import NUMPY_NAMES, PickledArray, array_of
 from tfgan_suite.checkpoints.restricted_unpickler import (
     Inert,
@@ -159,7 +160,10 @@ def read_network_pickle(path: str | Path) -> NetworkPickle:
         raise UserError(f"Expected a network pickle. Received: {str(path)!r}, which is not a file.")
     with open(path, "rb") as file:
         if file.read(1) != b"\x80":
-            raise UserError(f"Expected a network pickle. {str(path)!r} is not a pickle (of protocol 2 or later).")
+            raise UserError(
+                f"Expected a network pickle. {str(path)!r} is not a pickle of protocol 2 or later. "
+                f"It is {describe_file(path)}."
+            )
         file.seek(0)
         content = RestrictedUnpickler(file, NETWORK_NAMES).load()
     networks = _find_networks(content, path)

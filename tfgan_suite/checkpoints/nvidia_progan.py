@@ -1,11 +1,15 @@
 """ProGAN out of the authors' TensorFlow pickles: networks with the settings that the file states."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tfgan_suite.checkpoints.nvidia_pickle import NetworkRecord, read_network_pickle
-from tfgan_suite.checkpoints.progan_state import progan_from_state
+from tfgan_suite.checkpoints.official_model import OfficialModel, checked_weights, with_defaults
+from tfgan_suite.checkpoints.progan_state import progan_from_state, progan_state
 from tfgan_suite.checkpoints.restricted_unpickler import shown
 from tfgan_suite.errors import UserError
+from tfgan_suite.models.progan.progan import ProGAN
 
 # Settings that become arguments of `progan_from_state`.
 _ARGUMENTS = {
@@ -22,30 +26,52 @@ _TOLD = {
 _FIXED = {"use_wscale": True, "use_pixelnorm": True, "use_leakyrelu": True, "pixelnorm_epsilon": 1e-8}
 
 
-def progan_from_pickle(path: str | Path, averaged: bool = True, **overrides):
-    """Builds ProGAN's networks from a `.pkl` file of the tuple `(G, D, Gs)`; nothing in the file is executed.
+LICENCE = "CC BY-NC 4.0, as the authors publish ProGAN's code and weights: no commercial use"
+_DEFAULTS = {
+    "minibatch_stddev_group_size": (4, "as the discriminator of the paper's code does by itself"),
+    "normalize_latents": (True, "as the generator of the paper's code does by itself"),
+}
+
+
+def read_official_model(source: Path, settings: Mapping[str, Any]) -> OfficialModel:
+    """Reads a ProGAN out of a pickle of the tuple `(G, D, Gs)`; nothing in the file is executed.
 
     Args:
-        path: The file.
-        averaged: Whether to take the averaged generator `Gs`, which images are made with, or `G` as it was trained.
-        **overrides: As for `progan_from_state`; they replace what the file states.
-
-    Returns:
-        A `ProGANGenerator` and a `ProGANDiscriminator`.
+        source: A `.pkl` file of the authors' TensorFlow code.
+        settings: Out of `KINDS["nvidia-progan"].settings`, instead of what the file says.
 
     Raises:
         UnsafePickleError: The file asks for more than weights and settings.
-        UserError: The file holds other networks, or ProGANs with settings that the networks here do not have.
+        UserError: There is no such file, it holds other networks, or ProGANs with settings that the networks here do
+            not have.
     """
-    content = read_network_pickle(path)
-    generator = content.averaged_generator if averaged else content.generator
-    if content.format != "tensorflow" or generator is None or content.discriminator is None:
-        raise UserError(f"Expected the three TensorFlow networks of a ProGAN in {str(path)!r}.")
-    settings = {**_arguments(generator), **_arguments(content.discriminator)}
-    classes = generator.setting("", "label_size", 0)
+    content = read_network_pickle(source)
+    records = {
+        "ema_generator": content.averaged_generator,
+        "generator": content.generator,
+        "discriminator": content.discriminator,
+    }
+    if content.format != "tensorflow" or None in records.values():
+        raise UserError(f"Expected the three TensorFlow networks of a ProGAN in {str(source)!r}.")
+    stated = {**_arguments(content.averaged_generator), **_arguments(content.discriminator)}
+    chosen, assumed = with_defaults({**stated, **settings}, _DEFAULTS)
+    classes = content.averaged_generator.setting("", "label_size", 0)
     if classes:
-        settings["num_classes"] = classes
-    return progan_from_state(generator.variables, content.discriminator.variables, **{**settings, **overrides})
+        chosen["num_classes"] = classes
+    weights = {name: checked_weights(record.variables) for name, record in records.items()}
+    averaged, discriminator = progan_from_state(weights["ema_generator"], weights["discriminator"], **chosen)
+    generator, _ = progan_from_state(weights["generator"], weights["discriminator"], **chosen)
+    model = ProGAN(generator=generator, discriminator=discriminator)
+    model.ema_generator.set_weights(averaged.get_weights())
+    # Networks that were still growing are looked at as far as they had grown.
+    model.level_of_detail.assign(weights["ema_generator"].get("lod", 0.0))
+    states = {
+        network: {name: array for name, array in state.items() if name != "lod"} for network, state in weights.items()
+    }
+    licence_from = "the default for the authors' files; the file itself states none"
+    return OfficialModel(
+        model, "NVIDIA ProGAN, tensorflow", (source,), LICENCE, licence_from, states, progan_state, assumed
+    )
 
 
 def _arguments(record: NetworkRecord) -> dict:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from tfgan_suite.checkpoints.file_kinds import describe_file
 from tfgan_suite.checkpoints.restricted_unpickler import RestrictedUnpickler, StandIn, UnsafePickleError, shown
 from tfgan_suite.errors import UserError
 
@@ -108,14 +109,19 @@ def read_pytorch_checkpoint(path: str | Path, names: Mapping[str, object] = PYTO
 
     Raises:
         UnsafePickleError: The file asks for anything else than tensors in plain containers, or is damaged.
-        UserError: There is no such file.
+        UserError: There is no such file, or it is of another kind.
     """
     path = Path(path)
     if not path.is_file():
         raise UserError(f"Expected a PyTorch checkpoint file. Received: {str(path)!r}, which does not exist.")
     if zipfile.is_zipfile(path):
-        return _read_zip_format(path, names)
+        try:
+            return _read_zip_format(path, names)
+        except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+            raise UnsafePickleError(f"The archive {str(path)!r} is damaged: {error}. Fetch it again.") from error
     with open(path, "rb") as file:
+        if file.read(1) != b"\x80":
+            raise UserError(f"Expected a PyTorch checkpoint. {str(path)!r} is {describe_file(path)}.")
         return read_legacy_format(file, names, repr(str(path)))
 
 
@@ -146,6 +152,8 @@ def _read_zip_format(path: Path, names: Mapping[str, object]) -> Any:
     """Format since PyTorch 1.6: `NAME/data.pkl` and one uncompressed file `NAME/data/KEY` for each storage."""
     with zipfile.ZipFile(path) as archive:
         pickles = [name for name in archive.namelist() if name.count("/") == 1 and name.endswith("/data.pkl")]
+        if not pickles:
+            raise UserError(f"Expected a PyTorch checkpoint. {str(path)!r} is {describe_file(path)}.")
         if len(pickles) != 1:
             raise UnsafePickleError(f"Expected one data.pkl in the archive {str(path)!r}. Received: {len(pickles)}.")
         root = pickles[0].split("/")[0]

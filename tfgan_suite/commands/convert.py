@@ -2,10 +2,9 @@
 
 import argparse
 
+from tfgan_suite.checkpoints.kinds import KINDS
 from tfgan_suite.commands import arguments
 from tfgan_suite.errors import unknown_name
-
-KINDS = ("nvidia-stylegan2",)
 
 
 def kind(text):
@@ -26,19 +25,33 @@ def add_parser(subparsers):
             "tfgan-suite convert nvidia-stylegan2 ffhq.pkl converted/ffhq",
             "tfgan-suite convert nvidia-stylegan2 network-snapshot-025000.pkl converted/mine --license 'CC BY 4.0'",
             "tfgan-suite convert nvidia-stylegan2 cars.pkl converted/cars --set minibatch_stddev_group_size=8",
+            "tfgan-suite convert nvidia-progan karras2018iclr-celebahq-1024x1024.pkl converted/celebahq",
+            "tfgan-suite convert biggan-pytorch G_ema.pth converted/biggan --discriminator D.pth --trained-generator G.pth",
+            "tfgan-suite convert biggan-tfhub biggan-deep-256_1/ converted/deep --truncation 0.4",
             "tfgan-suite sample converted/ffhq --truncation 0.7",
             "tfgan-suite export converted/ffhq saved_models/ffhq",
         ),
     )
     parser.add_argument("kind", type=kind, metavar="KIND", help=f"the checkpoint's format: {', '.join(KINDS)}")
-    parser.add_argument("file", metavar="FILE", help="a .pkl of stylegan2, stylegan2-ada(-pytorch) or stylegan3")
+    sources = "; ".join(f"{name}: {kind.source}" for name, kind in KINDS.items())
+    parser.add_argument("file", metavar="FILE", help=f"the file or directory. {sources}")
     parser.add_argument("output_dir", metavar="OUT", help="the directory to make")
+    parser.add_argument("--discriminator", metavar="FILE", help="biggan-pytorch: the file of the discriminator, D.pth")
+    parser.add_argument(
+        "--trained-generator", metavar="FILE", help="biggan-pytorch: the generator as it was trained, G.pth"
+    )
+    parser.add_argument(
+        "--truncation",
+        type=arguments.fraction,
+        metavar="T",
+        help="biggan-tfhub: which of the module's standing statistics to take (default: 1)",
+    )
     parser.add_argument(
         "--license",
         "--licence",
         dest="licence",
         metavar="TEXT",
-        help="of the weights; by default NVIDIA's, which forbids commercial use",
+        help="of the weights; by default what is known of the files that were published",
     )
     parser.add_argument(
         "--set",
@@ -61,7 +74,9 @@ def run(args):
 
     if not args.dry_run:
         conversion.check_output(Path(args.output_dir), args.overwrite)
-    read = conversion.read_conversion(args.file, licence=args.licence, **dict(args.settings))
+    flags = {name: getattr(args, name) for name in ("discriminator", "trained_generator", "truncation")}
+    settings = {name: value for name, value in flags.items() if value is not None} | dict(args.settings)
+    read = conversion.read_conversion(args.kind, args.file, licence=args.licence, **settings)
     print(describe(read.manifest))
     if args.dry_run:
         print("Nothing was written.")

@@ -29,6 +29,8 @@ class BigGANGenerator(keras.Model):
             BigGAN for images of 256.
         variant: `"biggan"` or `"deep"`.
         depth: Blocks at each size, of BigGAN-deep.
+        output_channels: Channels of the last convolution, of which the image is the first, or `None` for the image's
+            own. BigGAN-deep on TF-Hub has `base_channels` there.
         initializer: `"orthogonal"`, or `"normal"` for N(0, 0.02).
         spectral_norm_epsilon: Least norm in the power iteration. 1e-4 for the weights on TF-Hub.
         batch_norm_epsilon: Added to variances. 1e-4 for the weights on TF-Hub.
@@ -67,6 +69,7 @@ class BigGANGenerator(keras.Model):
         attention_resolutions=(64,),
         variant="biggan",
         depth=2,
+        output_channels=None,
         initializer="orthogonal",
         spectral_norm_epsilon=1e-6,
         batch_norm_epsilon=1e-5,
@@ -84,6 +87,7 @@ class BigGANGenerator(keras.Model):
         self.attention_resolutions = tuple(attention_resolutions)
         self.variant = variant
         self.depth = depth
+        self.output_channels = output_channels
         self.initializer = initializer
         self.spectral_norm_epsilon = spectral_norm_epsilon
         self.batch_norm_epsilon = batch_norm_epsilon
@@ -96,6 +100,11 @@ class BigGANGenerator(keras.Model):
         self._make_layers(1000 * seed)
 
     def _check_conditions(self):
+        if self.output_channels is not None and self.output_channels < self.image_shape[-1]:
+            raise ValueError(
+                f"Expected at least {self.image_shape[-1]} output_channels, those of the image. Received: "
+                f"output_channels={self.output_channels}"
+            )
         if self.shared_size is None and self.hierarchical:
             raise ValueError(
                 "Expected a shared_size with hierarchical=True. Received: shared_size=None. Without a shared embedding "
@@ -148,7 +157,11 @@ class BigGANGenerator(keras.Model):
             **batch_norm, dtype=self.dtype_policy, name="output_normalization"
         )
         self.output_convolution = SpectralConvolution(
-            self.image_shape[-1], seed=seed + 2, dtype=self.dtype_policy, name="output_convolution", **norm
+            self.output_channels or self.image_shape[-1],
+            seed=seed + 2,
+            dtype=self.dtype_policy,
+            name="output_convolution",
+            **norm,
         )
 
     def build(self, latents_shape=None, labels_shape=None):
@@ -196,7 +209,7 @@ class BigGANGenerator(keras.Model):
             if plan.attention:
                 features = next(attentions)(features, training=training)
         features = tf.nn.relu(self.output_normalization(features, training=training))
-        images = self.output_convolution(features, training=training)
+        images = self.output_convolution(features, training=training)[..., : self.image_shape[-1]]
         return tf.tanh(tf.cast(images, tf.float32))
 
     def _conditions(self, latents, class_embeddings):
@@ -224,6 +237,7 @@ class BigGANGenerator(keras.Model):
             "attention_resolutions": self.attention_resolutions,
             "variant": self.variant,
             "depth": self.depth,
+            "output_channels": self.output_channels,
             "initializer": self.initializer,
             "spectral_norm_epsilon": self.spectral_norm_epsilon,
             "batch_norm_epsilon": self.batch_norm_epsilon,
