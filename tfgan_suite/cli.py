@@ -15,9 +15,9 @@ import tempfile
 from tfgan_suite.errors import UserError, unknown_name
 
 COMMANDS = (
-    *("prepare", "train", "evaluate", "compare", "sample"),
+    *("prepare", "train", "evaluate", "compare", "sample", "texture"),
     *("mix", "animate", "directions", "project"),
-    *("export", "serve", "report", "convert", "demo"),
+    *("export", "serve", "report", "convert", "pipeline", "demo"),
 )
 
 # TensorFlow tells at its start about CPU instructions and absent GPUs; only errors that it raises are worth reading.

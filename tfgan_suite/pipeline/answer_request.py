@@ -1,0 +1,44 @@
+"""Run as a script: loads the SavedModel of the one argument and asks its signature `generate` for two pictures.
+
+Imports TensorFlow and nothing of this package, as a server would have it. Prints one line of JSON.
+"""
+
+import json
+import os
+import sys
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import tensorflow as tf  # noqa: E402  (The log level counts from the import on.)
+
+_COUNT = 2
+
+
+def main(directory):
+    start = time.perf_counter()
+    model = tf.saved_model.load(directory)
+    signature = model.signatures["generate"]
+    loaded = time.perf_counter()
+    inputs = {"seed": tf.constant(1, tf.int64), "count": tf.constant(_COUNT), "truncation": tf.constant(1.0)}
+    if "labels" in signature.structured_input_signature[1]:
+        inputs["labels"] = tf.constant([], tf.int32)
+    images = signature(**inputs)["images"].numpy()
+    if images.dtype != "uint8" or images.ndim != 4 or len(images) != _COUNT:
+        raise SystemExit(f"Expected {_COUNT} uint8 pictures. Received: shape={images.shape}, dtype={images.dtype}")
+    if (images == images[:, :1, :1]).all():
+        raise SystemExit("Expected pictures. Received: one colour.")
+    answered = time.perf_counter()
+    print(
+        json.dumps(
+            {
+                "seconds_load": round(loaded - start, 3),
+                "seconds_answer": round(answered - loaded, 3),
+                "image_shape": list(images.shape[1:]),
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
