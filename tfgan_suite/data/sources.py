@@ -5,6 +5,7 @@
 | passed                                   | source                                             |
 |------------------------------------------|----------------------------------------------------|
 | `"digits"`, `"avatars"`                  | the two demo sets                                  |
+| `"textures"`, `"textures:NAME,NAME"`     | patches of photographs that packages ship          |
 | `"tfds:NAME"`, `"tfds:NAME:SPLIT"`       | TensorFlow Datasets                                |
 | a directory, a `.zip` file               | image files                                        |
 | a `.npz` file, an array, `(images, labels)` | arrays                                          |
@@ -104,8 +105,8 @@ def open_source(source) -> Source:
         return ArraySource(*source) if isinstance(source, tuple) else ArraySource(source)
     if not isinstance(source, str | os.PathLike):
         raise UserError(
-            "source should be a directory, a .zip or .npz file, an array, a tuple (images, labels), 'digits', 'avatars' "
-            f"or 'tfds:NAME'. Received: {type(source).__name__}."
+            "source should be a directory, a .zip or .npz file, an array, a tuple (images, labels), 'digits', 'avatars', "
+            f"'textures' or 'tfds:NAME'. Received: {type(source).__name__}."
         )
     if source == "digits":
         from tfgan_suite.data.array_source import open_digits
@@ -115,6 +116,10 @@ def open_source(source) -> Source:
         from tfgan_suite.data.avatar_source import AvatarSource
 
         return AvatarSource()
+    if isinstance(source, str) and source.partition(":")[0] == "textures":
+        from tfgan_suite.data.texture_source import TextureSource
+
+        return TextureSource(source.partition(":")[2].split(",") if ":" in source else None)
     if isinstance(source, str) and source.startswith("tfds:"):
         from tfgan_suite.data.tfds_source import TfdsSource
 
@@ -126,7 +131,9 @@ def open_source(source) -> Source:
         return FolderSource(path)
     if not path.exists():
         if isinstance(source, str) and os.sep not in source and not path.suffix:
-            raise unknown_name("source (no such directory either)", source, ["digits", "avatars", "tfds:NAME"])
+            raise unknown_name(
+                "source (no such directory either)", source, ["digits", "avatars", "textures", "tfds:NAME"]
+            )
         raise UserError(f"There is no {str(path)!r}. Expected a directory, a .zip or a .npz file of images.")
     if path.suffix.lower() == ".zip":
         from tfgan_suite.data.file_sources import ZipSource
