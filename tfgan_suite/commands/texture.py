@@ -1,0 +1,56 @@
+"""`tfgan-suite texture`: a texture of any size."""
+
+from tfgan_suite.commands import arguments
+
+
+def add_parser(subparsers):
+    parser = subparsers.add_parser(
+        "texture",
+        help="make a texture of any size (TextureProGAN)",
+        description="Writes one texture as PNG. The same seed and size give the same picture, in Python and from a "
+        "server too.",
+        epilog=arguments.examples(
+            "tfgan-suite texture runs/textures --size 256x512 --label 2",
+            "tfgan-suite texture runs/textures --size 128 --seamless --output tile.png",
+            "tfgan-suite texture saved_models/textures --size 128 --tile 2x2 --seed 3",
+        ),
+    )
+    parser.add_argument("model", help="a run, a .keras file or an exported model that makes textures")
+    parser.add_argument("--output", default="texture.png", metavar="FILE", help="default: texture.png")
+    parser.add_argument("--size", type=arguments.size, default=256, metavar="PIXELS", help="256, or 256x512 (H x W)")
+    parser.add_argument("--label", type=arguments.natural_int, metavar="N", help="class; drawn if not given")
+    parser.add_argument("--seed", type=arguments.whole_int, default=0)
+    parser.add_argument(
+        "--seamless", action="store_true", help="so that copies can be laid side by side; the size in whole cells then"
+    )
+    parser.add_argument(
+        "--tile", type=arguments.size, metavar="N", help="lay 2x3 copies of a seamless texture side by side, 2 for 2x2"
+    )
+    return parser
+
+
+def run(args):
+    import numpy as np
+
+    from tfgan_suite import runs
+    from tfgan_suite.callbacks.image_grid import save_png
+    from tfgan_suite.errors import UserError
+    from tfgan_suite.texture_model import TextureModel
+
+    if not args.output.lower().endswith(".png"):
+        raise UserError(f"Expected an output file NAME.png. Received: {args.output!r}")
+    model = runs.load_model(args.model)
+    if not isinstance(model, TextureModel):
+        raise UserError(
+            f"Expected a model of textures, such as `train --preset progan_textures_64` makes. {args.model} is a "
+            f"{type(model).__name__}; `tfgan-suite sample` draws its pictures."
+        )
+    height, width = _pair(args.size)
+    seamless = args.seamless or args.tile is not None
+    (texture,) = model.generate_textures(height, width, labels=args.label, seamless=seamless, seed=args.seed)
+    save_png(np.tile(texture, [*_pair(args.tile or 1), 1]), args.output)
+    print(args.output)
+
+
+def _pair(size):
+    return (size, size) if isinstance(size, int) else size
