@@ -50,6 +50,7 @@ def stability_rules():
             measurement="scores/discriminator_loss_size",
             below=0.001,
             patience=3,
+            grace_images=0,
             symptom="The discriminator's loss is next to nothing: it has won, and learns nothing more.",
             advice=_WON,
             reason="Finished runs with a logistic loss stayed at 0.01 or above. Below 0.001 the scores of real and fake images "
@@ -71,6 +72,7 @@ def stability_rules():
             measurement="scores/drift",
             above=10.0,
             patience=2,
+            grace_images=0,
             symptom="The discriminator's scores of real and fake images drift away from 0 together.",
             advice="penalties.Drift(), or a larger weight of it; a lower rate for the discriminator.",
             reason="Scores around 0 drift by at most half their distance. Wasserstein's loss does not mind a drift, "
@@ -80,6 +82,7 @@ def stability_rules():
             name="updates_left_out",
             measurement="skipped_updates/share",
             above=0.01,
+            grace_images=0,
             symptom="More than one update in a hundred was left out for its broken or exploding gradients.",
             advice="half the learning rates; an R1 penalty (penalties.R1); a larger batch; float32 instead of mixed "
             "precision.",
