@@ -17,20 +17,29 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache"
 
 
-def hostile_features():
-    """What no score of two feature sets may accept: (real, fake, part of the message)."""
-    good = np.random.default_rng(0).normal(size=(20, 4))
-    with_nan = good.copy()
-    with_nan[3, 2] = np.nan
-    return [
-        (good, with_nan, "NaN or infinity in 1 of 20"),
-        (np.full((20, 4), np.inf), good, "NaN or infinity"),
-        (good[:1], good, "at least 2 rows of real features. Received 1"),
-        (good, good[:, :3], "4 and 3 dimensions"),
-        (np.zeros((20, 8, 8, 3), "uint8"), good, "not images"),
-        ((good * 9).astype("uint8"), good, "look like images"),
-        (np.ones((20, 4)), good, "All 20 rows of the real"),
-        (good, np.ones((20, 4)), "All 20 rows of the fake"),
-        (good[:, :0], good[:, :0], "rows, dimensions"),
-        ([["a"]], good, "floating-point"),
-    ]
+def with_value(array, value):
+    """The array with one number replaced."""
+    array = np.array(array, np.float64)
+    array.flat[13] = value
+    return array
+
+
+ROWS = np.random.default_rng(0).normal(size=(20, 4))
+IMAGES = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), np.uint8)
+# What no score of two feature sets may accept: real, fake, part of the message.
+HOSTILE_PAIRS = {
+    "nan": (ROWS, with_value(ROWS, np.nan), "NaN or infinity in 1 of 20"),
+    "infinity": (with_value(ROWS, np.inf), ROWS, "NaN or infinity in 1 of 20"),
+    "one row": (ROWS[:1], ROWS, "at least 2 rows of real features. Received 1"),
+    "no rows": (ROWS, ROWS[:0], "at least 2 rows of fake features. Received 0"),
+    "no dimensions": (ROWS[:, :0], ROWS[:, :0], "rows, dimensions"),
+    "dimensions": (ROWS, ROWS[:, :3], "4 and 3 dimensions"),
+    "images": (IMAGES, ROWS, "not images"),
+    "vector": (ROWS[0], ROWS, r"rows, dimensions\]. Received shape \(4,\)"),
+    "integers": (ROWS, (ROWS * 9).astype("uint8"), "look like images"),
+    "truths": (ROWS > 0, ROWS, "floating-point"),
+    "complex": (ROWS.astype(complex), ROWS, "floating-point"),
+    "text": ([["a"]], ROWS, "floating-point"),
+    "constant real": (np.ones((20, 4)), ROWS, "All 20 rows of the real"),
+    "constant fake": (ROWS, np.ones((20, 4)), "All 20 rows of the fake"),
+}

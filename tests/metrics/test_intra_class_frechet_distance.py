@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from tests.metrics.conftest import hostile_features
+from tests.metrics.conftest import HOSTILE_PAIRS
 from tfgan_suite.errors import UserError
 from tfgan_suite.metrics import Activations, IntraClassFrechetDistance, frechet_distance, intra_class_frechet_distance
 
@@ -78,7 +78,7 @@ def test_a_collapsed_class_has_a_distance_in_evaluation_and_is_refused_as_an_arr
     np.testing.assert_allclose(metric.classes()[1]["value"], expected, rtol=1e-9)
 
 
-@pytest.mark.parametrize("real, fake, message", hostile_features())
+@pytest.mark.parametrize("real, fake, message", HOSTILE_PAIRS.values())
 def test_hostile_features(real, fake, message):
     with pytest.raises(UserError, match=message):
         intra_class_frechet_distance(real, np.zeros(len(real), int), fake, np.zeros(len(fake), int))

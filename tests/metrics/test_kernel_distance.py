@@ -3,8 +3,6 @@ import importlib
 import numpy as np
 import pytest
 
-from tests.metrics.conftest import hostile_features
-from tfgan_suite.errors import UserError
 from tfgan_suite.metrics import Activations, KernelDistance, kernel_distance, kernel_distance_subsets
 
 # The package's attribute of that name is the function.
@@ -82,16 +80,3 @@ def test_collapsed_generator_and_small_sets_have_a_distance():
     metric.update_fake(Activations(np.ones((20, 6))))
     value, _ = metric.result()
     assert value > 1
-
-
-@pytest.mark.parametrize("real, fake, message", hostile_features())
-@pytest.mark.parametrize("function", [kernel_distance, kernel_distance_subsets])
-def test_hostile_features(function, real, fake, message):
-    with pytest.raises(UserError, match=message):
-        function(real, fake)
-
-
-@pytest.mark.parametrize("settings", [{"subset_size": 21}, {"subset_size": 1}, {"num_subsets": 0, "subset_size": 5}])
-def test_impossible_subsets(settings):
-    with pytest.raises(UserError, match="Received num_subsets="):
-        kernel_distance_subsets(random_features(30, 0), random_features(20, 1), **settings)

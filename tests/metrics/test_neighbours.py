@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 import scipy.spatial
 
-from tests.metrics.conftest import hostile_features
-from tfgan_suite.errors import UserError
 from tfgan_suite.metrics import (
     Activations,
     DensityCoverage,
@@ -106,20 +104,3 @@ def test_collapsed_generator_has_scores_in_evaluation():
 def test_progress_is_shown(capsys):
     precision_recall(random_features(20, 3, 0), random_features(20, 3, 1), progress=True)
     assert "neighbours: 20 of 20" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("function", [precision_recall, density_coverage])
-@pytest.mark.parametrize("real, fake, message", hostile_features())
-def test_hostile_features(function, real, fake, message):
-    with pytest.raises(UserError, match=message):
-        function(real, fake)
-
-
-@pytest.mark.parametrize("k", [0, -1, 20, 1.5])
-def test_impossible_neighbours(k):
-    real, fake = random_features(20, 3, 0), random_features(30, 3, 1)
-    for function in (precision_recall, density_coverage):
-        with pytest.raises(UserError, match="Expected k from 1 to 19"):
-            function(real, fake, k)
-    with pytest.raises(UserError, match="Expected k from 1 to 30"):
-        nearest_neighbours(real, fake, k if k != 20 else 31)

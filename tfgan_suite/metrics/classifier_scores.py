@@ -3,7 +3,7 @@
 import numpy as np
 
 from tfgan_suite.errors import UserError
-from tfgan_suite.metrics.feature_checks import check_features
+from tfgan_suite.metrics.feature_checks import check_features, check_labels
 from tfgan_suite.metrics.inception_score import log_softmax
 from tfgan_suite.metrics.metric import Activations, Metric
 
@@ -44,14 +44,8 @@ def class_agreement(logits: object, labels: object) -> float:
     >>> class_agreement(np.array([[9.0, 0.0], [1.0, 2.0]]), [0, 0])
     0.5
     """
-    logits, labels = check_features(logits, "logits", minimum_rows=1), np.asarray(labels)
-    if labels.shape != (len(logits),) or labels.dtype.kind not in "iu":
-        raise UserError(f"Expected {len(logits)} integer labels. Received: shape {labels.shape}, dtype {labels.dtype}.")
-    if labels.min() < 0 or labels.max() >= logits.shape[1]:
-        raise UserError(
-            f"Expected labels from 0 to {logits.shape[1] - 1}, the classifier's classes. "
-            f"Received: {labels.min()} to {labels.max()}."
-        )
+    logits = check_features(logits, "logits", minimum_rows=1)
+    labels = check_labels(labels, "labels", logits.shape[1], rows=len(logits))
     return float((logits.argmax(axis=1) == labels).mean())
 
 

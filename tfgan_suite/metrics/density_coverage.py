@@ -2,11 +2,10 @@
 
 import numpy as np
 
-from tfgan_suite.metrics.feature_checks import check_feature_pair
+from tfgan_suite.metrics.feature_checks import check_count, check_feature_pair
 from tfgan_suite.metrics.manifold_metric import ManifoldMetric
 from tfgan_suite.metrics.neighbours import (
     centred,
-    check_neighbours,
     radius_rounding,
     squared_distance_blocks,
     squared_neighbour_radii,
@@ -43,7 +42,7 @@ def density_coverage(real: object, fake: object, k: int = 5, progress: bool = Fa
     Reference: Naeem et al. 2020, "Reliable Fidelity and Diversity Metrics for Generative Models", section 3.2.
     """
     real, fake = check_feature_pair(real, fake)
-    check_neighbours(k, len(real) - 1, "other real rows")
+    check_count(k, "k of the other real rows", len(real) - 1)
     real, fake = centred(real, fake)
     return _density_coverage(real, fake, squared_neighbour_radii(real, k, progress), k, progress)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from tfgan_suite.errors import UserError
-from tfgan_suite.metrics.feature_checks import check_feature_pair, check_features
+from tfgan_suite.metrics.feature_checks import check_count, check_feature_pair, check_features
 from tfgan_suite.metrics.metric import Activations, FeatureSetMetric
 from tfgan_suite.metrics.neighbours import squared_distance_blocks
 
@@ -49,12 +49,10 @@ def number_of_different_bins(
     return _different_bins(_bin_counts(real, centres), _bin_counts(fake, centres), significance)
 
 
-def _check(num_bins: int, significance: float, rows: int) -> None:
-    if not 2 <= num_bins <= rows or not 0.0 < significance < 1.0:
-        raise UserError(
-            f"Expected num_bins from 2 to the {rows} real rows, and significance in (0, 1). Received: "
-            f"num_bins={num_bins}, significance={significance}."
-        )
+def _check(num_bins: int, significance: float, rows: int | None) -> None:
+    check_count(num_bins, "num_bins of the real rows", rows, lowest=2)
+    if not 0.0 < significance < 1.0:
+        raise UserError(f"Expected significance in (0, 1). Received: {significance}.")
 
 
 def _different_bins(real_counts: np.ndarray, fake_counts: np.ndarray, significance: float) -> tuple[int, float]:
@@ -124,8 +122,8 @@ class NumberOfDifferentBins(FeatureSetMetric):
 
     >>> metric = NumberOfDifferentBins(num_bins=5)
     >>> features = np.random.default_rng(0).normal(size=(100, 4)).astype("float32")
-    >>> metric.update_real(Activations(features))
-    >>> metric.update_fake(Activations(features))
+    >>> metric.update_real(tg.metrics.Activations(features))
+    >>> metric.update_fake(tg.metrics.Activations(features))
     >>> metric.results()
     {'different_bins_share': (0.0, None), 'different_bins_divergence': (0.0, None)}
     """
@@ -135,7 +133,7 @@ class NumberOfDifferentBins(FeatureSetMetric):
 
     def __init__(self, num_bins: int = 100, significance: float = 0.05):
         super().__init__()
-        _check(num_bins, significance, num_bins)
+        _check(num_bins, significance, None)
         self.num_bins = num_bins
         self.significance = significance
         self._bins: dict[str, np.ndarray] | None = None

@@ -60,6 +60,25 @@ def check_feature_pair(
     return real, fake
 
 
+def check_count(count: object, name: str, highest: int | None, lowest: int = 1) -> int:
+    """Returns a whole number of something.
+
+    Args:
+        count: The number.
+        name: What to call it in an error, such as `"splits"`; may say what bounds it.
+        highest: Greatest number allowed, or `None`.
+        lowest: Least number allowed.
+
+    Raises:
+        UserError: It is no whole number, or out of range.
+    """
+    whole = isinstance(count, int | np.integer) and not isinstance(count, bool)
+    if not whole or count < lowest or (highest is not None and count > highest):
+        bounds = f">= {lowest}" if highest is None else f"from {lowest} to {highest}"
+        raise UserError(f"Expected {name}, a whole number {bounds}. Received: {count!r}.")
+    return int(count)
+
+
 def check_labels(labels: object, name: str, num_classes: int | None = None, rows: int | None = None) -> np.ndarray:
     """Returns class numbers as an int64 array [rows].
 

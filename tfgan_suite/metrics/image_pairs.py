@@ -3,7 +3,7 @@
 import numpy as np
 
 from tfgan_suite.errors import UserError
-from tfgan_suite.metrics.feature_checks import check_images, check_labels
+from tfgan_suite.metrics.feature_checks import check_count, check_images, check_labels
 from tfgan_suite.metrics.metric import Activations, Metric
 
 
@@ -23,8 +23,7 @@ def random_pairs(count: int, num_pairs: int, seed: int, labels: object = None) -
     Raises:
         UserError: Fewer than two images (of a class), or no pairs.
     """
-    if num_pairs < 1:
-        raise UserError(f"Expected num_pairs >= 1. Received: {num_pairs}.")
+    check_count(num_pairs, "num_pairs", None)
     labels = np.zeros(count, int) if labels is None else check_labels(labels, "labels", rows=count)
     order = np.argsort(labels, kind="stable")
     _, starts, group_of_place, sizes = np.unique(
@@ -59,7 +58,7 @@ class ImagePairMetric(Metric):
     std_over = "pairs"
 
     def __init__(self, num_pairs: int):
-        self.num_pairs = num_pairs
+        self.num_pairs = check_count(num_pairs, "num_pairs", None)
         self._images: list[np.ndarray] = []
         self._num_seen = 0
         self._generator = np.random.default_rng(0)

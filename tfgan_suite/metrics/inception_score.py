@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from tfgan_suite.errors import UserError
-from tfgan_suite.metrics.feature_checks import check_features
+from tfgan_suite.metrics.feature_checks import check_count, check_features
 from tfgan_suite.metrics.metric import Activations, Metric
 
 
@@ -32,8 +31,7 @@ def inception_score(logits: object, splits: int = 10) -> tuple[float, float]:
     Reference: Salimans et al. 2016, "Improved Techniques for Training GANs", section 4.
     """
     logits = check_features(logits, "logits", minimum_rows=1)
-    if not 1 <= splits <= len(logits):
-        raise UserError(f"Expected splits from 1 to the number of rows, {len(logits)}. Received: {splits}.")
+    check_count(splits, "splits of the rows", len(logits))
     log_probabilities = log_softmax(logits)
     scores = []
     for index in range(splits):

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from tfgan_suite.errors import UserError
-from tfgan_suite.metrics.feature_checks import check_feature_pair, check_features
+from tfgan_suite.metrics.feature_checks import check_count, check_feature_pair, check_features
 from tfgan_suite.metrics.metric import FeatureSetMetric
 
 _BLOCK_ROWS = 1024
@@ -79,11 +78,8 @@ def kernel_distance_subsets(
     0.0
     """
     real, fake = check_feature_pair(real, fake)
-    if num_subsets < 1 or not 2 <= subset_size <= min(len(real), len(fake)):
-        raise UserError(
-            f"Expected num_subsets >= 1 and subset_size from 2 to the smaller set's {min(len(real), len(fake))} rows. "
-            f"Received num_subsets={num_subsets}, subset_size={subset_size}."
-        )
+    check_count(num_subsets, "num_subsets", None)
+    check_count(subset_size, "subset_size within the smaller set", min(len(real), len(fake)), lowest=2)
     kernel = _Polynomial(degree, gamma, coefficient, real.shape[1])
     return _subset_distances(real, fake, num_subsets, subset_size, seed, kernel)
 
@@ -162,8 +158,8 @@ class KernelDistance(FeatureSetMetric):
 
     >>> metric = KernelDistance(num_subsets=10, subset_size=50)
     >>> features = np.random.default_rng(0).normal(size=(100, 4)).astype("float32")
-    >>> metric.update_real(Activations(features))
-    >>> metric.update_fake(Activations(features))
+    >>> metric.update_real(tg.metrics.Activations(features))
+    >>> metric.update_fake(tg.metrics.Activations(features))
     >>> value, std = metric.result()
     """
 

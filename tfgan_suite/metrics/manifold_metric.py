@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tfgan_suite.metrics.feature_checks import check_features
+from tfgan_suite.metrics.feature_checks import check_count, check_features
 from tfgan_suite.metrics.metric import Activations, FeatureSetMetric
-from tfgan_suite.metrics.neighbours import centred, check_neighbours, squared_neighbour_radii
+from tfgan_suite.metrics.neighbours import centred, squared_neighbour_radii
 
 
 class ManifoldMetric(FeatureSetMetric):
@@ -39,7 +39,7 @@ class ManifoldMetric(FeatureSetMetric):
     def _real_radii(self) -> np.ndarray:
         if self._squared_real_radii is None:
             real = check_features(self.real_features(), "real features")
-            check_neighbours(self.k, len(real) - 1, "other real images")
+            check_count(self.k, "k of the other real images", len(real) - 1)
             self._squared_real_radii = squared_neighbour_radii(centred(real, real)[0], self.k, self.show_progress)
         return self._squared_real_radii
 

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tfgan_suite.errors import UserError
-from tfgan_suite.metrics.feature_checks import check_features, check_labels
+from tfgan_suite.metrics.feature_checks import check_count, check_features, check_labels
 from tfgan_suite.metrics.metric import Activations, Metric
 
 
@@ -33,8 +32,7 @@ def mode_coverage(labels: object, num_modes: int, real_labels: object = None) ->
     Reference: Metz et al. 2017, "Unrolled Generative Adversarial Networks", section 3.3.1; Che et al. 2017, "Mode
     Regularized Generative Adversarial Networks" (stacked digits).
     """
-    if num_modes < 1:
-        raise UserError(f"Expected num_modes >= 1. Received: {num_modes}.")
+    check_count(num_modes, "num_modes", None)
     fake = np.bincount(check_labels(labels, "labels", num_modes), minlength=num_modes)
     if real_labels is None:
         return _coverage(fake, np.ones(num_modes))

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tfgan_suite.errors import UserError
-from tfgan_suite.metrics.feature_checks import check_feature_pair
+from tfgan_suite.metrics.feature_checks import check_count, check_feature_pair
 from tfgan_suite.metrics.progress import Progress
 
 # Numbers in one block of distances: 64 MB of float64.
@@ -38,7 +37,7 @@ def nearest_neighbours(queries: object, references: object, k: int = 1, progress
     ([[0.0], [1.0]], [[2], [0]])
     """
     references, queries = check_feature_pair(references, queries, 1, names=("references", "queries"))
-    check_neighbours(k, len(references), "references")
+    check_count(k, "k of the references", len(references))
     distances, indices = np.empty((len(queries), k)), np.empty((len(queries), k), np.int64)
     for rows, squares in squared_distance_blocks(queries, references, progress):
         found = np.argpartition(squares, k - 1, axis=1)[:, :k]
@@ -48,12 +47,6 @@ def nearest_neighbours(queries: object, references: object, k: int = 1, progress
         distances[rows] = np.take_along_axis(exact, order, axis=1)
         indices[rows] = np.take_along_axis(found, order, axis=1)
     return distances, indices
-
-
-def check_neighbours(k: int, rows: int, name: str) -> None:
-    """Refuses a k that is not a whole number from 1 to `rows`, which are called `name`."""
-    if isinstance(k, bool) or int(k) != k or not 1 <= k <= rows:
-        raise UserError(f"Expected k from 1 to {rows}, by the number of {name}. Received: k={k}.")
 
 
 def centred(real: np.ndarray, fake: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

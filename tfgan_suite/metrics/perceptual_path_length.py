@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_suite.errors import UserError, unknown_name
+from tfgan_suite.metrics.feature_checks import check_count
 from tfgan_suite.metrics.lpips import shared_lpips
 from tfgan_suite.metrics.progress import Progress
 from tfgan_suite.randomness import fold, uniform
@@ -94,11 +95,9 @@ def _check(space: str, sampling: str, num_samples: int, epsilon: float, trim: fl
     for kind, received, choices in (("space", space, ("w", "z")), ("sampling", sampling, ("end", "full"))):
         if received not in choices:
             raise unknown_name(kind, received, choices)
-    if num_samples < 1 or not 0.0 < epsilon < 1.0 or not 0.0 <= trim < 0.5:
-        raise UserError(
-            "Expected num_samples >= 1, epsilon in (0, 1) and trim in [0, 0.5). Received: "
-            f"num_samples={num_samples}, epsilon={epsilon}, trim={trim}."
-        )
+    check_count(num_samples, "num_samples", None)
+    if not 0.0 < epsilon < 1.0 or not 0.0 <= trim < 0.5:
+        raise UserError(f"Expected epsilon in (0, 1) and trim in [0, 0.5). Received: {epsilon} and {trim}.")
 
 
 def _in_z(model, epsilon: float) -> Callable:

@@ -2,11 +2,10 @@
 
 import numpy as np
 
-from tfgan_suite.metrics.feature_checks import check_feature_pair
+from tfgan_suite.metrics.feature_checks import check_count, check_feature_pair
 from tfgan_suite.metrics.manifold_metric import ManifoldMetric
 from tfgan_suite.metrics.neighbours import (
     centred,
-    check_neighbours,
     radius_rounding,
     squared_distance_blocks,
     squared_neighbour_radii,
@@ -43,7 +42,7 @@ def precision_recall(real: object, fake: object, k: int = 3, progress: bool = Fa
     equations 1 to 3.
     """
     real, fake = check_feature_pair(real, fake)
-    check_neighbours(k, min(len(real), len(fake)) - 1, "other rows of the smaller set")
+    check_count(k, "k of the other rows of the smaller set", min(len(real), len(fake)) - 1)
     real, fake = centred(real, fake)
     return _precision_recall(real, fake, squared_neighbour_radii(real, k, progress), k, progress)
 

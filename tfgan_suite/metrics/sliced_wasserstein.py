@@ -6,7 +6,7 @@ import numpy as np
 
 from tfgan_suite.errors import UserError
 from tfgan_suite.image_range import to_float
-from tfgan_suite.metrics.feature_checks import check_images
+from tfgan_suite.metrics.feature_checks import check_count, check_images
 from tfgan_suite.metrics.metric import Activations, Metric
 
 _PATCH_SIZE = 7
@@ -52,6 +52,7 @@ def sliced_wasserstein_distance(
 
     Reference: Karras et al. 2018, "Progressive Growing of GANs", section 5.
     """
+    check_count(num_directions, "num_directions", None)
     sides = []
     for side, (images, name) in enumerate(((real_images, "real images"), (fake_images, "fake images"))):
         patches = _PatchSet(patches_per_image, seed, side)
@@ -96,9 +97,7 @@ class _PatchSet:
     """Patches of images that come batch by batch, drawn alike whatever the batches."""
 
     def __init__(self, patches_per_image: int, seed: int, side: int):
-        if patches_per_image < 1:
-            raise UserError(f"Expected patches_per_image >= 1. Received: {patches_per_image}.")
-        self._patches_per_image = patches_per_image
+        self._patches_per_image = check_count(patches_per_image, "patches_per_image", None)
         self._seed = (seed, side)
         self._generators: dict[int, np.random.Generator] = {}
         self._patches: dict[int, list[np.ndarray]] = {}
@@ -149,8 +148,6 @@ class _PatchSet:
 def _distances(real: _PatchSet, fake: _PatchSet, num_directions: int, seed: int) -> dict[int, float]:
     if real.image_shape != fake.image_shape:
         raise UserError(f"Expected images of one size. Received: {real.image_shape} and {fake.image_shape}.")
-    if num_directions < 1:
-        raise UserError(f"Expected num_directions >= 1. Received: {num_directions}.")
     distances = {}
     for level in real.levels():
         sides = [patches.descriptors(level) for patches in (real, fake)]
@@ -202,7 +199,7 @@ class SlicedWassersteinDistance(Metric):
 
     def __init__(self, patches_per_image: int = 16, num_directions: int = 512):
         self.patches_per_image = patches_per_image
-        self.num_directions = num_directions
+        self.num_directions = check_count(num_directions, "num_directions", None)
         self._real, self._fake = (_PatchSet(patches_per_image, seed=0, side=side) for side in (0, 1))
 
     @property
