@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 import tfgan_suite as tg
+from tests.callbacks.small_gan import make_gan
 from tests.test_case import assert_same_weights, fixed_dataset
 
 
@@ -104,8 +105,8 @@ def test_replicas_agree(two_replicas, broken_replica):
 
 
 def test_a_model_is_saved_with_its_guards(tmp_path):
-    gan = tg.DCGAN(image_shape=(8, 8, 1), base_channels=2, kernel_size=4)
-    gan.compile(
+    gan = make_gan(
+        width=8,
         generator_optimizer=tg.GradientGuard(tg.Adam(1e-3), largest_ratio=50.0, warmup_updates=7),
         discriminator_optimizer=tg.GradientGuard(tg.Adam(1e-3)),
     )

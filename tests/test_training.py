@@ -2,6 +2,7 @@ import dataclasses
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,12 +11,13 @@ import time
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import tfgan_suite as tg
 from tests.prepared_set import write_prepared_set
 from tests.test_case import assert_same_weights
 from tfgan_suite.config import TrainConfig
-from tfgan_suite.training import all_presets, resolve, train
+from tfgan_suite.training import all_presets, compile_choices, resolve, train
 
 MODEL = {"base_channels": 4, "kernel_size": 4}
 
@@ -50,6 +52,22 @@ def test_a_run_leaves_what_it_says(finished):
     assert pictures == [f"{count:012d}.png" for count in (0, 80, 160, 240)]
     loaded = keras.models.load_model(finished.run_dir / "model.keras")
     np.testing.assert_array_equal(loaded.generate(3, seed=1), finished.model.generate(3, seed=1))
+
+
+def test_scores_at_the_end_are_in_the_file_and_in_tensorboard(finished, data_dir, tmp_path, monkeypatch):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    inputs = keras.Input([16, 16, 1])
+    features = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(3, 3)(inputs))
+    extractor = tg.metrics.FeatureExtractor(keras.Model(inputs, features), name="small")
+    monkeypatch.setattr("tfgan_suite.metrics.scoring_jobs.EfficientNetLite0", lambda: extractor)
+    shutil.copytree(finished.run_dir, tmp_path / "run")
+    config = make_config(data_dir, tmp_path / "run", score_every_ticks=0, score_images=32)
+    result = train(config, progress=False)
+    row = result.evaluation["frechet_distance_32"]
+    assert tg.Evaluation.load(tmp_path / "run")["frechet_distance_32"] == row
+    (event,) = EventAccumulator(str(tmp_path / "run" / "tensorboard")).Reload().Tensors(row.name)
+    assert event.step == 240 and tf.make_ndarray(event.tensor_proto) == pytest.approx(row.value)
 
 
 def test_tensorboard_has_the_same_numbers(finished):
@@ -253,3 +271,32 @@ def test_config_round_trip(tmp_path):
         TrainConfig.load(tmp_path / "config.json")
     with pytest.raises(tg.UserError, match="no file"):
         TrainConfig.load(tmp_path / "missing.json")
+
+
+def test_guards_are_put_around_the_presets_own_optimizers(data_dir):
+    config = make_config(data_dir, "unused", guard_gradients=True)
+    model = resolve(config, tg.DatasetInfo.load(data_dir)).build()
+    choices = compile_choices(config, model)
+    for name in ("generator_optimizer", "discriminator_optimizer"):
+        assert isinstance(choices[name], tg.GradientGuard)
+        inner, usual = choices[name].inner_optimizer, model.default_training()[name]
+        assert {**inner.get_config(), "name": ""} == {**usual.get_config(), "name": ""}
+
+
+def test_a_run_that_cannot_be_saved_is_rolled_back_a_few_times(tiny_config, tmp_path, monkeypatch, capsys):
+    """`train` goes on by itself, with lower rates each time, until the action has had enough."""
+    from tfgan_suite.callbacks import Rule, StoppedByAlert, stability_monitor
+
+    words = {"symptom": "", "advice": "", "reason": ""}
+    always = Rule(name="always", measurement="scores/distance", above=-1.0, grace_images=17, **words)
+    monkeypatch.setattr(stability_monitor, "stability_rules", lambda: [always])
+    config = dataclasses.replace(tiny_config, run_dir=str(tmp_path / "run"), on_instability="roll_back")
+    with pytest.raises(StoppedByAlert, match="Rolled back 3 times, to no avail. always after 32 images"):
+        train(config)
+    printed = capsys.readouterr().out
+    for rate in ("0.0001 ", "5e-05 ", "2.5e-05 "):
+        assert printed.count(f"Went back to 16 images. The learning rates are now {rate}(generator)") == 2  # Both tell.
+    fresh = tg.DCGAN(image_shape=(8, 8, 1), num_classes=3, **tiny_config.model)
+    fresh.compile()
+    assert tg.resume(fresh, tmp_path / "run") == 32
+    assert float(fresh.generator_optimizer.learning_rate) == pytest.approx(2.5e-5)

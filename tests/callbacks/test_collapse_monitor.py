@@ -110,7 +110,7 @@ def whole(tmp_path_factory):
     return (*run(run_dir), run_dir)
 
 
-@pytest.mark.parametrize("interrupt_at", [23, 25])
+@pytest.mark.parametrize("interrupt_at", [23, pytest.param(25, marks=pytest.mark.slow)])
 def test_a_run_that_goes_on_measures_and_alerts_as_if_it_had_not_stopped(whole, tmp_path, interrupt_at):
     """Stopped within a tick, and with its last step."""
     gan, rows = run(tmp_path, interrupt_at)
