@@ -49,7 +49,8 @@ ALLOWED = {
     "saving": BASE | {"config"},
     "export": BASE | {"generative_model", "texture_model", "metrics", "data", "serving"},
     "pipeline": BASE | {"config", "data", "evaluation", "export", "metrics", "preprocessing", "runs", "training"},
-    "training": BASE | {"models", "data", "callbacks", "evaluation", "export", "config", "augment", "gradient_guard"},
+    "training": BASE
+    | {"models", "data", "callbacks", "evaluation", "export", "config", "augment", "gradient_guard", "metrics"},
 }
 # Packages that only some rooms may import, and the rooms.
 HEAVY = {

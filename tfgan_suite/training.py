@@ -21,6 +21,7 @@ from tfgan_suite.errors import UserError, unknown_name
 from tfgan_suite.files import write_atomically
 from tfgan_suite.gradient_guard import GradientGuard
 from tfgan_suite.image_range import to_uint8
+from tfgan_suite.metrics.score_log import write_scalars
 from tfgan_suite.training_phase import TrainingPhase, fit_calls, plan_ticks
 
 # What a bare model name means, where its preset does not say.
@@ -223,6 +224,8 @@ def train(config, progress=True):
         images_seen = _fit(model, config, fit_calls(ticks, images_seen), callbacks, progress)
     model.save(run_dir / "model.keras")
     scores = _evaluate(model, config, progress) if config.score_every_ticks >= 0 else None
+    if scores is not None:
+        write_scalars(scores, run_dir / "tensorboard")
 
     return TrainResult(model, read_history(run_dir / "history.jsonl"), scores, run_dir)
 
