@@ -41,7 +41,8 @@ def collapse_rules(grace_images=50_000):
             grace_images=grace_images,
             symptom="The samples are less than half as varied as real images.",
             advice=_COLLAPSED,
-            reason="Runs that went well stayed above 0.6 once they had passed 0.5; collapsed ones fell to 0.3 and less.",
+            reason="Runs that went well never fell below 0.6 again once they had reached it; collapsed ones fell to 0.05 "
+            "to 0.5.",
         ),
         Rule(
             name="modes_lost",
@@ -51,7 +52,8 @@ def collapse_rules(grace_images=50_000):
             grace_images=grace_images,
             symptom="More than half of the kinds of real images no longer occur among the samples.",
             advice=_COLLAPSED,
-            reason="Runs that went well stayed above 0.65 once they had passed 0.5; collapsed ones fell to 0.3 and less.",
+            reason="Runs that went well never fell below 0.53 again once they had reached 0.6; collapsed ones fell to 0.03 "
+            "to 0.4.",
         ),
         Rule(
             name="duplicates",
@@ -120,8 +122,8 @@ class CollapseMonitor(Monitor):
         held_out_labels: Their labels.
         extractor: As in `SampleStatistics`: by default cheap, and blind to fine detail.
         num_samples: Samples of one look, >= 32.
-        every_images: Images from one look to the next, at ends of ticks; by default 20 times `num_samples`, so that looking
-            costs some two percent of training.
+        every_images: Images from one look to the next, at ends of ticks; by default 40 times `num_samples`, so that looking
+            costs about two percent of training.
         grace_images: See `collapse_rules`.
         seed: Of the latents and of the modes.
 
@@ -153,7 +155,7 @@ class CollapseMonitor(Monitor):
         if num_samples < 32:
             raise UserError(f"Expected num_samples >= 32. Received: num_samples={num_samples}")
         self.num_samples = num_samples
-        self.every_images = every_images or 20 * num_samples
+        self.every_images = every_images or 40 * num_samples
         self.extractor = extractor
         self.seed = seed
         self._images = {"real": np.asarray(real_images)}
@@ -172,6 +174,10 @@ class CollapseMonitor(Monitor):
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
+        # Anew in each phase of training: a growing model's level is built into the graph.
+        self._discriminate = tf.function(
+            lambda images, labels: self.model.discriminate(images, labels, training=False), reduce_retracing=True
+        )
         for kind, images in self._images.items():
             if images.dtype != np.uint8 or images.shape[1:] != tuple(self.model.image_shape):
                 raise UserError(
@@ -221,7 +227,7 @@ class CollapseMonitor(Monitor):
         for i in range(0, count, _BATCH_SIZE):
             rows = slice(i, min(i + _BATCH_SIZE, count))
             batch_labels = None if self.model.num_classes is None else tf.constant(labels[rows], tf.int32)
-            batches.append(self.model.discriminate(to_float(tf.constant(images[rows])), batch_labels, training=False))
+            batches.append(self._discriminate(to_float(tf.constant(images[rows])), batch_labels))
         return np.concatenate([np.asarray(batch, np.float64) for batch in batches])
 
 
