@@ -194,11 +194,18 @@ def test_every_field_of_the_config_has_a_flag():
     argv = (
         "train --data d --run r --preset p --set a=1 --batch-size 2 --images 3,000 --images-per-tick 4 --seed 5 "
         "--no-conditional --horizontal-flip --augmentation adaptive --precision mixed_bfloat16 --score-every-ticks 6 --score-images 7 --keep-checkpoints 8 "
-        "--steps-per-execution 9 --jit-compile"
+        "--steps-per-execution 9 --jit-compile --microbatch-size 10 --on-instability stop --on-collapse stop "
+        "--guard-gradients"
     )
     config = config_of(cli.build_parser().parse_args(argv.split()))
     expected = TrainConfig(
-        "d", "r", "p", {"a": 1}, 2, 3000, 4, 5, False, True, "adaptive", "mixed_bfloat16", 6, 7, 8, 9, True
+        *("d", "r", "p", {"a": 1}, 2, 3000, 4, 5, False, True, "adaptive", "mixed_bfloat16", 6, 7, 8),
+        steps_per_execution=9,
+        jit_compile=True,
+        microbatch_size=10,
+        on_instability="stop",
+        on_collapse="stop",
+        guard_gradients=True,
     )
     assert config == expected
     defaults = TrainConfig("d", "r")

@@ -12,7 +12,7 @@ PACKAGE = ROOT / "tfgan_suite"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 # A room is a folder or a file directly in the package. What stands in no row may be imported by all.
-BASE = {"errors", "files", "image_range", "randomness", "training_phase", "versions", "wire_format"}
+BASE = {"errors", "files", "image_range", "microbatches", "randomness", "training_phase", "versions", "wire_format"}
 PARTS = BASE | {"adam", "gradient_guard", "losses", "penalties", "ema", "latents", "layers"}
 ALLOWED = {
     "errors": set(),
@@ -20,7 +20,8 @@ ALLOWED = {
     "versions": set(),
     "wire_format": set(),
     "image_range": set(),
-    "randomness": set(),
+    "microbatches": set(),
+    "randomness": {"microbatches"},
     "training_phase": set(),
     "config": {"errors", "files"},
     "line_chart": set(),

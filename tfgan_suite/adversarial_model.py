@@ -86,6 +86,7 @@ class AdversarialModel(GenerativeModel):
         ema="auto",
         discriminator_steps="auto",
         reuse_fakes="auto",
+        microbatch_size=None,
         steps_per_execution=1,
         jit_compile=False,
         run_eagerly=False,
@@ -104,7 +105,11 @@ class AdversarialModel(GenerativeModel):
             discriminator_steps: Discriminator updates for each generator update, k >= 1. Each takes every k-th image
                 of the batch, so the batch size is k times that of one update.
             reuse_fakes: Whether the generator's update scores the last discriminator update's fakes again rather than
-                drawing fresh ones: one generator pass less.
+                drawing fresh ones: one generator pass less. With microbatches they are made anew from their latents.
+            microbatch_size: Images that a network is trained on at a time, or `None` for all of an update's. Gradients
+                are summed over the slices of the batch and applied once, so that a batch may be larger than what memory
+                holds; the results are those of the whole batch, except for what is measured on it (batch
+                normalisation). It divides each replica's share of an update.
             steps_per_execution: Steps inside one call of the graph.
             jit_compile: Whether to compile the step with XLA. Off by default: on CPU it is slower.
             run_eagerly: For debugging.
@@ -134,6 +139,7 @@ class AdversarialModel(GenerativeModel):
             raise ValueError("Expected two optimizers. Received the same object for both networks: make a second one.")
         if chosen["discriminator_steps"] < 1:
             raise ValueError(f"Expected discriminator_steps >= 1. Received: {chosen['discriminator_steps']}")
+        _check_microbatch_size(microbatch_size, chosen["generator_penalties"])
 
         # optimizer=None: Keras's own would train both networks together.
         super().compile(
@@ -148,6 +154,7 @@ class AdversarialModel(GenerativeModel):
         self.ema = chosen["ema"]
         self.discriminator_steps = int(chosen["discriminator_steps"])
         self.reuse_fakes = bool(chosen["reuse_fakes"])
+        self.microbatch_size = microbatch_size
         with self.distribute_strategy.scope():
             self.generator_optimizer.build(self.generator.trainable_variables)
             self.discriminator_optimizer.build(self.discriminator.trainable_variables)
@@ -158,6 +165,7 @@ class AdversarialModel(GenerativeModel):
             self._trackers = {name: keras.metrics.Mean(name=name) for name in self._tracker_names()}
         self._training_choices = {
             **chosen,
+            "microbatch_size": microbatch_size,
             "steps_per_execution": steps_per_execution,
             "jit_compile": jit_compile,
             "run_eagerly": run_eagerly,
@@ -249,6 +257,20 @@ class AdversarialModel(GenerativeModel):
 
     def compile_from_config(self, config):
         self.compile(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
+
+
+def _check_microbatch_size(microbatch_size, generator_penalties):
+    if microbatch_size is None:
+        return
+    if microbatch_size < 1 or microbatch_size != int(microbatch_size):
+        raise ValueError(f"Expected microbatch_size >= 1 or None. Received: microbatch_size={microbatch_size}")
+    for penalty in generator_penalties:
+        if microbatch_size % penalty.batch_shrink:
+            raise ValueError(
+                f"Expected microbatch_size to be a multiple of batch_shrink={penalty.batch_shrink} of the penalty "
+                f"{penalty.name!r}, which takes every {penalty.batch_shrink}. image. Received: "
+                f"microbatch_size={microbatch_size}"
+            )
 
 
 def call_network(network, inputs, labels, training=None):

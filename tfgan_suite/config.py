@@ -50,6 +50,8 @@ class TrainConfig:
         guard_gradients: Whether updates with broken or exploding gradients are left out (`GradientGuard`).
         steps_per_execution: Steps inside one call of the graph.
         jit_compile: Whether to compile the step with XLA.
+        microbatch_size: Images that a network is trained on at a time, or `None` for all of an update's; see
+            `GAN.compile`.
     """
 
     data_dir: str
@@ -72,9 +74,10 @@ class TrainConfig:
     guard_gradients: bool = False
     steps_per_execution: int = 1
     jit_compile: bool = False
+    microbatch_size: int | None = None
 
     def __post_init__(self):
-        for name in ("batch_size", "total_images", "images_per_tick", "score_images"):
+        for name in ("batch_size", "microbatch_size", "total_images", "images_per_tick", "score_images"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UserError(f"Expected {name} >= 1. Received: {name}={value}")

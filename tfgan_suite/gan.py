@@ -13,12 +13,22 @@ What differs between models comes in as objects (networks, loss, penalties, augm
 """
 
 import functools
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
 from tfgan_suite.adversarial_model import AdversarialModel, call_network
+from tfgan_suite.microbatches import accumulate, count_microbatches, parts_of_batch
 from tfgan_suite.randomness import draw_per_example, fold
+
+
+class _Fakes(NamedTuple):
+    """Generated images, their labels, and the tape that knows how the generator made them."""
+
+    images: tf.Tensor
+    labels: tf.Tensor | None
+    tape: tf.GradientTape
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
@@ -79,110 +89,157 @@ class GAN(AdversarialModel):
 
     def train_step(self, data):
         """One step. Each phase runs on all replicas; what is decided here is decided once for all of them."""
-        self._run(self._adversarial_phase, data)
+        # With microbatches the loops over them stand between the calls of the replicas, see `accumulate`.
+        begin = self._run if self.microbatch_size is None else _call
+        begin(self._adversarial_phase, data)
         for penalty in self.discriminator_penalties + self.generator_penalties:
             if penalty.interval > 1:
                 # Not inside a replica: a replica may not meet the others (gradients, moments) under a condition.
                 due = tf.equal(tf.convert_to_tensor(self.steps) % penalty.interval, 0)
-                tf.cond(due, functools.partial(self._run, self._lazy_penalty_phase, data, penalty), lambda: None)
+                tf.cond(due, functools.partial(begin, self._lazy_penalty_phase, data, penalty), lambda: None)
         self._run(self._closing_phase, data)
         return self.get_metrics_result()
 
-    def _run(self, phase, *arguments):
+    def _run(self, function, *arguments):
         if tf.distribute.in_cross_replica_context():
-            self.distribute_strategy.run(phase, args=arguments)
-        else:  # Keras's own loop, or the caller's, is inside the one replica already.
-            phase(*arguments)
+            return self.distribute_strategy.run(function, args=arguments)
+        return function(*arguments)  # Keras's own loop, or the caller's, is inside the one replica already.
 
     def _adversarial_phase(self, data):
         """Discriminator updates, then the generator's."""
-        real_images, real_labels = self._unpack(data)
         seed = fold(self.seed, "train_step", self.steps)
         for index in range(self.discriminator_steps):
-            images, labels = self._share(real_images, real_labels, index)
-            step_seed = fold(seed, "discriminator", index)
-            latents, fake_labels = self._draw(tf.shape(images)[0], step_seed)
-            with tf.GradientTape() as generator_tape:
-                fake_images = self.generate_fakes(latents, fake_labels, fold(step_seed, "noise"))
-            self._update_discriminator(images, tf.stop_gradient(fake_images), labels, fake_labels, step_seed)
+            fakes_seed = fold(seed, "discriminator", index)
+            gradients, real_logits, fakes = self._accumulate(
+                self._discriminator_gradients, data, self.discriminator, 1, index, fakes_seed
+            )
+            self._run(self._update_discriminator, gradients, real_logits)
 
         seed = fold(seed, "generator")
         if not self.reuse_fakes:
-            latents, fake_labels = self._draw(tf.shape(images)[0], seed)
-            with tf.GradientTape() as generator_tape:
-                fake_images = self.generate_fakes(latents, fake_labels, fold(seed, "noise"))
-        self._update_generator(generator_tape, latents, fake_images, fake_labels, images, labels, seed)
+            fakes, fakes_seed = None, seed
+        gradients, *_ = self._accumulate(self._generator_gradients, data, self.generator, 0, fakes, fakes_seed, seed)
+        penalty_gradients = [
+            self._generator_penalty_gradients(data, penalty, fakes_seed, seed)
+            for penalty in self.generator_penalties
+            if penalty.interval == 1
+        ]
+        self._run(self._update_generator, gradients, *penalty_gradients)
 
-    def _update_discriminator(self, real_images, fake_images, real_labels, fake_labels, seed):
-        discriminate = self._training_discriminate(seed)
+    def _discriminator_gradients(self, data, index, seed):
+        """Gradients of the loss and of the penalties that are part of it, logits of real images, and the fakes."""
+        real_images, real_labels = self._share(*self._unpack(data), index)
+        fakes = self._make_fakes(tf.shape(real_images)[0], seed)
         with tf.GradientTape() as tape:
             losses, real_logits, fake_logits = self.compute_discriminator_loss(
-                discriminate, real_images, fake_images, real_labels, fake_labels
+                self._training_discriminate(seed),
+                real_images,
+                tf.stop_gradient(fakes.images),
+                real_labels,
+                fakes.labels,
             )
             loss = self._reduce(losses)
             for penalty in self.discriminator_penalties:
                 if penalty.interval == 1:
                     loss += self._discriminator_penalty(
-                        penalty, real_images, fake_images, real_labels, real_logits, seed
+                        penalty, real_images, tf.stop_gradient(fakes.images), real_labels, real_logits, seed
                     )
             loss = self.discriminator_optimizer.scale_loss(loss)
-        variables = self.discriminator.trainable_variables
-        gradients = _gradients(tape, loss, variables)
-        self.discriminator_optimizer.apply(gradients, variables)
+        self._track("loss/discriminator", losses)
+        self._track("logits/real", real_logits)
+        self._track("logits/fake", fake_logits)
+        return _gradients(tape, loss, self.discriminator.trainable_variables), real_logits, fakes
+
+    def _update_discriminator(self, gradients, real_logits):
+        self.discriminator_optimizer.apply(gradients, self.discriminator.trainable_variables)
         if hasattr(self.augmentation, "update"):
             self.augmentation.update(real_logits)
         if hasattr(self.augmentation, "probability"):
             self._track("augmentation/probability", tf.convert_to_tensor(self.augmentation.probability))
-        self._track("loss/discriminator", losses)
-        self._track("logits/real", real_logits)
-        self._track("logits/fake", fake_logits)
         self._track("gradient_norm/discriminator", tf.linalg.global_norm(gradients))
 
-    def _update_generator(self, generator_tape, latents, fake_images, fake_labels, real_images, real_labels, seed):
+    def _generator_gradients(self, data, fakes, fakes_seed, seed):
+        """Gradients of the loss, on `fakes` or on those that `fakes_seed` makes."""
+        real_images, real_labels = self._share(*self._unpack(data), self.discriminator_steps - 1)
+        if fakes is None:
+            fakes = self._make_fakes(tf.shape(real_images)[0], fakes_seed)
         with tf.GradientTape() as tape:
-            tape.watch(fake_images)
+            tape.watch(fakes.images)
             losses = self.compute_generator_loss(
-                self._training_discriminate(seed), fake_images, fake_labels, real_images, real_labels
+                self._training_discriminate(seed), fakes.images, fakes.labels, real_images, real_labels
             )
             loss = self.generator_optimizer.scale_loss(self._reduce(losses))
-        image_gradients = tape.gradient(loss, fake_images)
-        variables = self.generator.trainable_variables
-        # The chain rule in two parts: the fakes may be those that the discriminator has just been trained on.
-        gradients = _gradients(generator_tape, fake_images, variables, output_gradients=image_gradients)
-        for penalty in self.generator_penalties:
-            if penalty.interval == 1:
-                with tf.GradientTape() as tape:
-                    loss = self.generator_optimizer.scale_loss(
-                        self._generator_penalty(penalty, latents, fake_labels, seed)
-                    )
-                penalty_gradients = _gradients(tape, loss, variables)
-                gradients = [one + other for one, other in zip(gradients, penalty_gradients)]
-        self.generator_optimizer.apply(gradients, variables)
         self._track("loss/generator", losses)
+        # The chain rule in two parts: the fakes may be those that the discriminator has just been trained on.
+        image_gradients = tape.gradient(loss, fakes.images)
+        variables = self.generator.trainable_variables
+        return _gradients(fakes.tape, fakes.images, variables, output_gradients=image_gradients), None, None
+
+    def _update_generator(self, *gradients):
+        gradients = [tf.add_n(parts) for parts in zip(*gradients)]  # Of the loss and of each penalty.
+        self.generator_optimizer.apply(gradients, self.generator.trainable_variables)
         self._track("gradient_norm/generator", tf.linalg.global_norm(gradients))
 
     def _lazy_penalty_phase(self, data, penalty):
         """An update of its own for a penalty that is due, on fresh latents; it stands for `interval` steps."""
-        real_images, real_labels = self._share(*self._unpack(data), self.discriminator_steps - 1)
         seed = fold(self.seed, "lazy_penalty", penalty.name, self.steps)
-        latents, fake_labels = self._draw(tf.shape(real_images)[0], seed)
-        of_generator = penalty in self.generator_penalties
-        network = self.generator if of_generator else self.discriminator
-        optimizer = self.generator_optimizer if of_generator else self.discriminator_optimizer
+        if penalty in self.generator_penalties:
+            network, optimizer = self.generator, self.generator_optimizer
+            gradients = self._generator_penalty_gradients(data, penalty, seed, seed)
+        else:
+            network, optimizer = self.discriminator, self.discriminator_optimizer
+            gradients, *_ = self._accumulate(self._discriminator_penalty_gradients, data, network, 0, penalty, seed)
+        self._run(lambda gradients: optimizer.apply(gradients, network.trainable_variables), gradients)
+
+    def _discriminator_penalty_gradients(self, data, penalty, seed):
+        real_images, real_labels = self._share(*self._unpack(data), self.discriminator_steps - 1)
         fake_images = None
-        if not of_generator and penalty.uses_fake_images:
-            fake_images = tf.stop_gradient(self.generate_fakes(latents, fake_labels, fold(seed, "noise")))
+        if penalty.uses_fake_images:
+            fake_images = tf.stop_gradient(self._make_fakes(tf.shape(real_images)[0], seed).images)
         with tf.GradientTape() as tape:
-            if of_generator:
-                value = self._generator_penalty(penalty, latents, fake_labels, seed)
-            else:
-                real_logits = None
-                if penalty.uses_real_logits:
-                    real_logits = self._training_discriminate(seed)(real_images, real_labels)
-                value = self._discriminator_penalty(penalty, real_images, fake_images, real_labels, real_logits, seed)
-            loss = optimizer.scale_loss(penalty.interval * value)
-        variables = network.trainable_variables
-        optimizer.apply(_gradients(tape, loss, variables), variables)
+            real_logits = None
+            if penalty.uses_real_logits:
+                real_logits = self._training_discriminate(seed)(real_images, real_labels)
+            value = self._discriminator_penalty(penalty, real_images, fake_images, real_labels, real_logits, seed)
+            loss = self.discriminator_optimizer.scale_loss(penalty.interval * value)
+        return _gradients(tape, loss, self.discriminator.trainable_variables), None, None
+
+    def _generator_penalty_gradients(self, data, penalty, latents_seed, seed):
+        """Of a penalty on the whole batch, microbatches measure twice: in between all that was measured is evaluated,
+        and its derivative by each measured number says how strongly that one's gradient counts."""
+        arguments = (self.generator, 0, penalty, latents_seed, seed)
+        if self.microbatch_size is None or not hasattr(penalty, "measure"):
+            return self._accumulate(self._evaluated_penalty_gradients, data, *arguments)[0]
+        _, measures, _ = self._accumulate(self._penalty_measures, data, None, 1 / penalty.batch_shrink, *arguments[2:])
+        derivatives = self._run(self._penalty_derivatives, penalty, measures)
+        return self._accumulate(self._weighted_measure_gradients, (data, derivatives), *arguments)[0]
+
+    def _evaluated_penalty_gradients(self, data, penalty, latents_seed, seed):
+        latents, labels = self._latents_of(data, latents_seed)
+        with tf.GradientTape() as tape:
+            values = penalty(self.generator, latents, labels, fold(seed, penalty.name))
+            loss = self.generator_optimizer.scale_loss(penalty.interval * self._reduce(values))
+        self._track(f"penalty/{penalty.name}", values)
+        return _gradients(tape, loss, self.generator.trainable_variables), None, None
+
+    def _penalty_measures(self, data, penalty, latents_seed, seed):
+        latents, labels = self._latents_of(data, latents_seed)
+        return [], penalty.measure(self.generator, latents, labels, fold(seed, penalty.name)), None
+
+    def _penalty_derivatives(self, penalty, measures):
+        with tf.GradientTape() as tape:
+            tape.watch(measures)
+            values = penalty.evaluate(measures)
+            loss = self.generator_optimizer.scale_loss(penalty.interval * self._reduce(values))
+        self._track(f"penalty/{penalty.name}", values)
+        return tape.gradient(loss, measures)
+
+    def _weighted_measure_gradients(self, data, penalty, latents_seed, seed):
+        data, derivatives = data
+        with tf.GradientTape() as tape:
+            _, measures, _ = self._penalty_measures(data, penalty, latents_seed, seed)
+            total = tf.reduce_sum(derivatives * measures)
+        return _gradients(tape, total, self.generator.trainable_variables), None, None
 
     def _closing_phase(self, data):
         """Moves the averaged generator and counts."""
@@ -215,6 +272,24 @@ class GAN(AdversarialModel):
         return {name: self._trackers[name].result() for name in list(self._trackers)[:4]}
 
     # === Parts of the step ===
+
+    def _accumulate(self, compute, data, network, rows_an_image, *arguments):
+        """`compute(data, *arguments)`: gradients, numbers of the examples, something to keep; or the first two of
+        microbatches, summed and joined. An image of a microbatch yields `rows_an_image` numbers."""
+        if self.microbatch_size is None:
+            return compute(data, *arguments)
+        images = tf.nest.flatten(data)[0]
+        images = self.distribute_strategy.experimental_local_results(images)[0]
+        batch_size = tf.shape(images)[0] if images.shape[0] is None else images.shape[0]
+        sums, rows = accumulate(
+            lambda part: compute(part, *arguments)[:2],
+            data,
+            network.trainable_variables,
+            int(self.microbatch_size * rows_an_image),
+            count_microbatches(batch_size, self.microbatch_size * self.discriminator_steps),
+            self._run,
+        )
+        return sums, rows, None
 
     def _unpack(self, data, image_shape=None):
         expected_shape = image_shape or self.image_shape
@@ -249,6 +324,17 @@ class GAN(AdversarialModel):
             return latents, None
         return latents, draw_per_example(self.sample_labels, batch_size, fold(seed, "labels"))
 
+    def _latents_of(self, data, seed):
+        """Latents and labels of as many fakes as one update's share of `data` has images."""
+        images, _ = self._share(*self._unpack(data), self.discriminator_steps - 1)
+        return self._draw(tf.shape(images)[0], seed)
+
+    def _make_fakes(self, batch_size, seed):
+        latents, labels = self._draw(batch_size, seed)
+        with tf.GradientTape() as tape:
+            images = self.generate_fakes(latents, labels, fold(seed, "noise"))
+        return _Fakes(images, labels, tape)
+
     def _training_discriminate(self, seed):
         """The discriminator in training mode, seen through the augmentation."""
 
@@ -262,11 +348,9 @@ class GAN(AdversarialModel):
     def _reduce(self, per_example):
         """The one place where losses and penalties become a number: the mean over the global batch.
 
-        Gradients are summed over replicas, so each replica divides its sum by the global batch size.
+        Gradients are summed over replicas and microbatches, so each divides its sum by the global batch size.
         """
-        return tf.nn.compute_average_loss(
-            per_example, global_batch_size=tf.size(per_example) * self.distribute_strategy.num_replicas_in_sync
-        )
+        return tf.nn.compute_average_loss(per_example, global_batch_size=tf.size(per_example) * parts_of_batch()[1])
 
     def _discriminator_penalty(self, penalty, real_images, fake_images, real_labels, real_logits, seed):
         discriminate = self._training_discriminate(fold(seed, penalty.name))
@@ -280,13 +364,12 @@ class GAN(AdversarialModel):
         self._track(f"penalty/{penalty.name}", values)
         return self._reduce(values)
 
-    def _generator_penalty(self, penalty, latents, labels, seed):
-        values = penalty(self.generator, latents, labels, fold(seed, penalty.name))
-        self._track(f"penalty/{penalty.name}", values)
-        return self._reduce(values)
-
     def _track(self, name, values):
         self._trackers[name].update_state(values)
+
+
+def _call(function, *arguments):
+    return function(*arguments)
 
 
 def _gradients(tape, target, variables, output_gradients=None):

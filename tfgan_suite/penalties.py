@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfgan_suite.microbatches import parts_of_batch
 from tfgan_suite.randomness import draw_per_example, fold, normal, uniform
 
 
@@ -75,7 +76,17 @@ class DiscriminatorPenalty(Penalty):
 
 
 class GeneratorPenalty(Penalty):
-    """A penalty on the generator."""
+    """A penalty on the generator.
+
+    One that compares the examples with each other, as with their mean, has two methods besides, so that it can be worked
+    out in microbatches: `measure`, with the arguments of the call, returns float32 `[batch / batch_shrink]`, a number an
+    example that depends on no other one; `evaluate` takes those of the replica's whole batch, and returns the penalty.
+
+    Attributes:
+        batch_shrink: The penalty takes every k-th example of the batch.
+    """
+
+    batch_shrink = 1
 
     def __call__(self, generator, latents, labels, seed):
         """Computes the penalty.
@@ -124,7 +135,7 @@ class R1(DiscriminatorPenalty):
         weight = self.weight
         if weight == "auto":
             batch_size, height, width, _ = tf.unstack(tf.cast(tf.shape(real_images), tf.float32))
-            weight = 0.0002 * height * width / (batch_size * _num_replicas())
+            weight = 0.0002 * height * width / (batch_size * tf.cast(parts_of_batch()[1], tf.float32))
         return 0.5 * weight * _squared_gradient_norms(discriminate, real_images)
 
 
@@ -216,13 +227,20 @@ class PathLength(GeneratorPenalty):
         return [self.mean_length]
 
     def __call__(self, generator, latents, labels, seed):
+        return self.evaluate(self.measure(generator, latents, labels, seed))
+
+    def measure(self, generator, latents, labels, seed):
+        """The lengths."""
         # Every k-th, so that two replicas take the examples that one device would.
         latents = latents[:: self.batch_shrink]
         labels = None if labels is None else labels[:: self.batch_shrink]
         ws = generator.map(latents, labels)  # [batch, num_ws, w_size]
         if self.style_mixing is not None:
             ws = self.style_mixing(generator, ws, labels, fold(seed, "style_mixing"))
-        lengths = path_lengths(generator, ws, seed)
+        return path_lengths(generator, ws, seed)
+
+    def evaluate(self, lengths):
+        """The penalty of the lengths of this replica's examples; moves the running mean."""
         old_mean = tf.convert_to_tensor(self.mean_length)
         mean = old_mean + self.decay * (_mean_over_replicas(tf.reduce_mean(lengths)) - old_mean)
         self.mean_length.assign(tf.stop_gradient(mean))
@@ -269,15 +287,11 @@ def path_lengths(generator, ws, seed, image_noise=None):
     return tf.sqrt(tf.reduce_mean(tf.reduce_sum(tf.square(gradients), axis=2), axis=1))
 
 
-def _num_replicas():
-    replica_context = tf.distribute.get_replica_context()
-    return float(replica_context.num_replicas_in_sync if replica_context else 1)
-
-
 def _mean_over_replicas(value):
-    if _num_replicas() == 1:
+    replica_context = tf.distribute.get_replica_context()
+    if replica_context is None or replica_context.num_replicas_in_sync == 1:
         return value
-    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.MEAN, value)
+    return replica_context.all_reduce(tf.distribute.ReduceOp.MEAN, value)
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")

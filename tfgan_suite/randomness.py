@@ -2,13 +2,16 @@
 
 A run that is resumed draws what the uninterrupted one would have drawn, because nothing here has hidden state:
 seeds are folded from the model's seed, the saved step and the name of the draw. Two replicas with 8 examples each draw
-what one device with 16 would draw, because each replica draws for the global batch and keeps its own rows.
+what one device with 16 would draw, because each replica draws for the global batch and keeps its own rows; so does a
+microbatch.
 """
 
 import zlib
 from collections.abc import Callable
 
 import tensorflow as tf
+
+from tfgan_suite.microbatches import parts_of_batch, take_rows
 
 # Named, so that a draw is the same in a graph, under XLA and on any device.
 _ALGORITHM = "philox"
@@ -70,19 +73,17 @@ def categorical(weights, count, seed) -> tf.Tensor:
 
 
 def draw_per_example(draw: Callable, batch_size, seed) -> tf.Tensor:
-    """Calls `draw(batch_size, seed)` so that the result does not depend on the number of replicas.
+    """Calls `draw(batch_size, seed)` so that the result does not depend on the number of replicas or microbatches.
 
-    Inside `strategy.run`, `batch_size` is the replica's own; the draw is made for the global batch, with the same seed
-    on every replica, and the replica's rows are cut out of it.
+    Where only a part of the global batch is in work, the draw is made for all of it, with the same seed for every part,
+    and the part's own rows are cut out.
 
     Args:
         draw: Takes `(batch_size, seed)` and returns a tensor whose first axis is the batch.
         batch_size: Examples wanted here, an int or an integer scalar tensor.
         seed: int32 `[2]`.
     """
-    replica_context = tf.distribute.get_replica_context()
-    num_replicas = replica_context.num_replicas_in_sync if replica_context else 1
-    if num_replicas == 1:
+    index, count = parts_of_batch()
+    if isinstance(count, int) and count == 1:
         return draw(batch_size, seed)
-    start = tf.cast(replica_context.replica_id_in_sync_group, tf.int32) * batch_size
-    return draw(batch_size * num_replicas, seed)[start : start + batch_size]
+    return take_rows(draw(batch_size * count, seed), index * batch_size, batch_size)

@@ -151,13 +151,21 @@ def plan_run(model, config, recipe):
     phases = model.training_phases(config.total_images, config.batch_size)
     if phases is None:
         whole = TrainingPhase(first_image=0, end_image=recipe.total_images, batch_size=recipe.batch_size)
-        return plan_ticks([whole], recipe.steps_per_tick * recipe.batch_size, config.steps_per_execution)
-    return plan_ticks(phases, config.images_per_tick or phases[-1].end_image // 50, config.steps_per_execution)
+        phases, images_per_tick = [whole], recipe.steps_per_tick * recipe.batch_size
+    else:
+        images_per_tick = config.images_per_tick or phases[-1].end_image // 50
+    for phase in phases:
+        if config.microbatch_size and phase.batch_size % (config.microbatch_size * model.discriminator_steps):
+            raise UserError(
+                f"Expected a microbatch_size that divides each discriminator update's share of the batch, "
+                f"{phase.batch_size} images / {model.discriminator_steps}. Received: {config.microbatch_size}"
+            )
+    return plan_ticks(phases, images_per_tick, config.steps_per_execution)
 
 
 def compile_choices(config, model):
     """Arguments of `compile` that a `TrainConfig` says, for its model."""
-    choices = {"steps_per_execution": config.steps_per_execution, "jit_compile": config.jit_compile}
+    choices = {name: getattr(config, name) for name in ("microbatch_size", "steps_per_execution", "jit_compile")}
     if config.augmentation is not None:
         made = {"none": lambda: None, "adaptive": AdaptiveAugmentation, "diff_augment": DiffAugment}
         choices["augmentation"] = made[config.augmentation]()

@@ -30,6 +30,10 @@ def add_parser(subparsers):
     )  # fmt: skip
     parser.add_argument("--images", dest="total_images", type=arguments.positive_int, help="images to train on")
     parser.add_argument("--batch-size", type=arguments.positive_int)
+    parser.add_argument(
+        "--microbatch-size", type=arguments.positive_int, metavar="N",
+        help="work through each batch in slices of N images, in the memory of one",
+    )  # fmt: skip
     parser.add_argument("--images-per-tick", type=arguments.positive_int, help="between checkpoints and pictures")
     parser.add_argument("--seed", type=arguments.natural_int, default=defaults["seed"])
     parser.add_argument(
