@@ -3,7 +3,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.metrics.tfgan import load_tfgan
 from tfgan_suite.errors import UserError
 from tfgan_suite.metrics import (
     StreamingFrechetDistance,
@@ -118,14 +117,3 @@ def test_results_that_there_are_not():
         score.result()
     with pytest.raises(UserError, match="num_classes >= 2"):
         StreamingInceptionScore(1)
-
-
-@pytest.mark.parametrize("rows, dimensions", [((200, 150), 24), ((40, 30), 64)])
-def test_agrees_with_tfgan(rows, dimensions):
-    (module,) = load_tfgan("eval.classifier_metrics")
-    real, fake = (random_features(count, dimensions, seed) for seed, count in enumerate(rows))
-    metric = StreamingFrechetDistance(dimensions)
-    metric.update_state(real, fake)
-    expected = module.frechet_classifier_distance_from_activations(tf.constant(real), tf.constant(fake))
-    np.testing.assert_allclose(float(metric.result()), expected, rtol=1e-5)
-    np.testing.assert_allclose(frechet_distance(real, fake), expected, rtol=1e-5)

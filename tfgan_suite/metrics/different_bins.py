@@ -38,8 +38,9 @@ def number_of_different_bins(
     Example:
 
     >>> real = np.repeat(np.eye(4), 50, axis=0)
-    >>> number_of_different_bins(real, real[:100], num_bins=4)  # Two of four modes are lost.
-    (4, 0.2157615543388357)
+    >>> count, divergence = number_of_different_bins(real, real[:100], num_bins=4)  # Two of four modes are lost.
+    >>> count, round(divergence, 4)
+    (4, 0.2158)
 
     Reference: Richardson and Weiss 2018, "On GANs and GMMs", section 3.
     """

@@ -104,7 +104,14 @@ class _Polynomial:
         self._coefficient = coefficient
 
     def __call__(self, inner_products: np.ndarray) -> np.ndarray:
-        return (inner_products * self._gamma + self._coefficient) ** self._degree
+        """The kernel of inner products that may be overwritten."""
+        inner_products *= self._gamma
+        inner_products += self._coefficient
+        if self._degree != 3:
+            return inner_products**self._degree
+        cubes = inner_products * inner_products  # A third of the time of a power.
+        cubes *= inner_products
+        return cubes
 
 
 def _membership(pairs: list, side: int, rows: int) -> np.ndarray:
@@ -128,7 +135,13 @@ def _within(features: np.ndarray, members: np.ndarray, kernel) -> np.ndarray:
     """Mean kernel of distinct rows of each subset, [subsets]."""
     count = members.sum(axis=1)
     own = members @ kernel(np.einsum("rd,rd->r", features, features))
-    return (_kernel_sums(features, features, members, members, kernel) - own) / (count * (count - 1))
+    sums = np.zeros(len(members))
+    for start in range(0, len(features), _BLOCK_ROWS):
+        rows, later = slice(start, start + _BLOCK_ROWS), slice(start, None)
+        values = kernel(features[rows] @ features[later].T)  # [block, rows from the block on]
+        values[:, _BLOCK_ROWS:] *= 2.0  # These pairs stand for their mirror images as well.
+        sums += np.einsum("sr,sr->s", members[:, rows] @ values, members[:, later])
+    return (sums - own) / (count * (count - 1))
 
 
 def _kernel_sums(left, right, in_left, in_right, kernel) -> np.ndarray:
