@@ -1,21 +1,17 @@
 """BigGAN's networks from weights under the names of BigGAN-PyTorch's checkpoints, and back."""
 
-import re
-
 import numpy as np
 
+from tfgan_suite.checkpoints.biggan_shapes import cleaned_state, read_discriminator, read_generator
 from tfgan_suite.checkpoints.official_names import arrays_by_name, assign_by_name
 from tfgan_suite.errors import UserError, unknown_name
 from tfgan_suite.layers.spectral_normalization import SpectralEmbedding
-from tfgan_suite.models.biggan.biggan_architecture import RESOLUTIONS, discriminator_plan, generator_plan
 from tfgan_suite.models.biggan.biggan_discriminator import BigGANDiscriminator
 from tfgan_suite.models.biggan.biggan_generator import BigGANGenerator
 
 # Arguments that both networks take from `overrides`, and those of the generator alone.
 _SHARED = ("spectral_norm_epsilon", "initializer", "seed", "dtype")
 _GENERATOR_ONLY = ("batch_norm_epsilon", "batch_norm_momentum", "image_channels")
-# A bound on what a file may ask for.
-_MAX_DEPTH = 8
 
 
 def biggan_from_state(generator_state, discriminator_state=None, **overrides):
@@ -52,14 +48,14 @@ def biggan_from_state(generator_state, discriminator_state=None, **overrides):
             raise unknown_name("override", name, _SHARED + _GENERATOR_ONLY)
     # Quick to draw: all of it is replaced.
     overrides = {"initializer": "normal", **overrides}
-    generator_state = _cleaned(generator_state, "generator")
+    generator_state = cleaned_state(generator_state, "generator")
     image_channels = overrides.pop("image_channels", None)
-    generator = BigGANGenerator(**_generator_config(generator_state, image_channels), **overrides)
+    generator = BigGANGenerator(**read_generator(generator_state, image_channels), **overrides)
     if discriminator_state is None:
         load_biggan_state(generator, generator_state)
         return generator, None
-    discriminator_state = _cleaned(discriminator_state, "discriminator")
-    config = _discriminator_config(discriminator_state)
+    discriminator_state = cleaned_state(discriminator_state, "discriminator")
+    config = read_discriminator(discriminator_state)
     for name in ("image_shape", "num_classes"):
         if config[name] != getattr(generator, name):
             raise UserError(
@@ -218,165 +214,3 @@ def _spectral_entries(name, layer, num_features=None):
     if getattr(layer, "use_bias", False):
         entries[f"{name}.bias"] = _Entry(layer.bias, None, num_features)
     return entries
-
-
-# === Reading a configuration from names and shapes ===
-
-_DIMENSIONS = {"conv1": 4, "conv4": 4, "input_conv": 4, "2": 4, "linear": 2, "embed": 2, "shared": 2, "gain": 2}
-
-
-def _cleaned(state, network):
-    """Arrays by name, with what every BigGAN has."""
-    state = {str(name): np.asarray(value) for name, value in dict(state).items()}
-    needed = {
-        "generator": [
-            "linear.weight",
-            "blocks.0.0.conv1.weight",
-            "blocks.0.0.bn1.gain.weight",
-            "output_layer.2.weight",
-        ],
-        "discriminator": ["linear.weight", "blocks.0.0.conv1.weight", "embed.weight"],
-    }[network]
-    missing = [name for name in needed if name not in state]
-    if missing:
-        known = ", ".join(sorted(state)[:8]) or "no names"
-        raise UserError(
-            f"Expected the weights of a BigGAN {network}, by the names of BigGAN-PyTorch. Missing: "
-            f"{', '.join(missing)}. Received: {known}{', ...' if len(state) > 8 else ''}"
-        )
-    for name, array in state.items():
-        dimensions = _DIMENSIONS.get(name.split(".")[-2]) if name.endswith(".weight") else None
-        if dimensions is not None and array.ndim != dimensions:
-            raise UserError(f"Expected {dimensions} dimensions of {name}. Received: shape {array.shape}")
-    return state
-
-
-def _blocks_of(state):
-    """Names of the blocks, `(stage, index)` in order, and of the places of attention."""
-    blocks, attentions = set(), set()
-    for name in state:
-        match = re.fullmatch(r"blocks\.(\d{1,3})\.(\d{1,3})\.(conv1\.weight|gamma)", name)
-        if match:
-            (attentions if match[3] == "gamma" else blocks).add((int(match[1]), int(match[2])))
-    return sorted(blocks), attentions
-
-
-def _widths(state, blocks, last):
-    """Input and output channels of each block; `last` names its last convolution."""
-    needed = [f"blocks.{i}.{j}.{last}.weight" for i, j in blocks]
-    missing = [name for name in needed if name not in state]
-    if missing:
-        raise UserError(f"The weights are those of no BigGAN. Missing: {', '.join(missing)}")
-    ins = [state[f"blocks.{i}.{j}.conv1.weight"].shape[1] for i, j in blocks]
-    return list(zip(ins, [state[name].shape[0] for name in needed]))
-
-
-def read_generator_plan(state):
-    """What the channels of a generator's blocks tell.
-
-    Args:
-        state: Official names to arrays; the blocks' convolutions are looked at.
-
-    Returns:
-        Variant, size of the images, base channels, depth, and the blocks' plan without attention.
-
-    Raises:
-        UserError: The papers have no such networks.
-    """
-    blocks, _ = _blocks_of(state)
-    variant = "deep" if "blocks.0.0.conv4.weight" in state else "biggan"
-    widths = _widths(state, blocks, "conv4" if variant == "deep" else "conv1")
-
-    def make_plan(size, base_channels, depth):
-        return generator_plan(size, base_channels, variant, depth, ())
-
-    return variant, *_find_plan(widths, make_plan, variant)
-
-
-def _generator_config(state, image_channels):
-    _, attentions = _blocks_of(state)
-    variant, size, base_channels, depth, plan = read_generator_plan(state)
-    classes, shared_size, latent_size, hierarchical = _conditions(state, variant, len(plan))
-    output_channels = state["output_layer.2.weight"].shape[0]
-    image_channels = image_channels or output_channels
-    return {
-        "image_shape": (size, size, image_channels),
-        "latent_size": latent_size,
-        "num_classes": classes,
-        "base_channels": base_channels,
-        "shared_size": shared_size,
-        "hierarchical": hierarchical,
-        "attention_resolutions": tuple(block.resolution for i, block in enumerate(plan) if (i, 1) in attentions),
-        "output_channels": None if output_channels == image_channels else output_channels,
-        **_variant_config(variant, depth),
-    }
-
-
-def _variant_config(variant, depth):
-    return {"variant": "deep", "depth": depth} if variant == "deep" else {"variant": variant}
-
-
-def _conditions(state, variant, num_blocks):
-    """Number of classes, size of the shared vectors, latent size, and whether the blocks see the latents."""
-    num_inputs = state["linear.weight"].shape[1]
-    gain_shape = state["blocks.0.0.bn1.gain.weight"].shape
-    if "shared.weight" not in state:
-        return gain_shape[0], None, num_inputs, False
-    classes, shared_size = state["shared.weight"].shape
-    if gain_shape[1] == shared_size:
-        return classes, shared_size, num_inputs, False
-    expected = {"biggan": shared_size + num_inputs, "deep": num_inputs}[variant]
-    if gain_shape[1] != expected or (variant == "deep" and num_inputs <= shared_size):
-        raise UserError(
-            f"Expected {expected} inputs of blocks.0.0.bn1.gain.weight, as shared.weight has vectors of {shared_size} "
-            f"and linear.weight {num_inputs} inputs. Received: {gain_shape[1]}"
-        )
-    return (
-        classes,
-        shared_size,
-        {"biggan": num_inputs * (num_blocks + 1), "deep": num_inputs - shared_size}[variant],
-        True,
-    )
-
-
-def _find_plan(widths, make_plan, variant):
-    """The table's networks whose blocks have these channels: size, base channels, depth and plan."""
-    for depth in range(1, _MAX_DEPTH + 1 if variant == "deep" else 2):
-        for size in RESOLUTIONS:
-            unit = make_plan(size, 1, depth)
-            if len(unit) != len(widths):
-                continue
-            base_channels = widths[-1][1] // unit[-1].out_channels
-            plan = make_plan(size, base_channels, depth)
-            if [(block.in_channels, block.out_channels) for block in plan] == widths:
-                return size, base_channels, depth, plan
-    raise UserError(
-        "Expected the channels of a BigGAN for images of 32, 64, 128, 256 or 512 pixels. Received blocks of "
-        + ", ".join(f"{a}->{b}" for a, b in widths)
-    )
-
-
-def _discriminator_config(state):
-    blocks, attentions = _blocks_of(state)
-    variant = "deep" if "input_conv.weight" in state else "biggan"
-    widths = _widths(state, blocks, "conv4" if variant == "deep" else "conv1")
-    first = state["input_conv.weight" if variant == "deep" else "blocks.0.0.conv1.weight"]
-    channels = first.shape[1]
-
-    def make_plan(size, base_channels, depth):
-        return discriminator_plan((size, size, channels), base_channels, variant, depth, ())
-
-    size, base_channels, depth, plan = _find_plan(widths, make_plan, variant)
-    last_of_stage = {(block.stage, depth): block.resolution for block in plan}
-    equal = [block.stage for block in plan if block.resample and block.in_channels == block.out_channels]
-    convolved = [stage for stage in equal if f"blocks.{stage}.0.conv_sc.weight" in state]
-    return {
-        "image_shape": (size, size, channels),
-        "num_classes": state["embed.weight"].shape[0],
-        "base_channels": base_channels,
-        "attention_resolutions": tuple(
-            sorted({resolution for place, resolution in last_of_stage.items() if place in attentions}, reverse=True)
-        ),
-        **_variant_config(variant, depth),
-        "convolve_equal_shortcuts": variant == "deep" or not equal or bool(convolved),
-    }

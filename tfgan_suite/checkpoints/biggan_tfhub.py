@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tfgan_suite.checkpoints.biggan_state import biggan_from_state, biggan_state, read_generator_plan
+from tfgan_suite.checkpoints.biggan_shapes import read_generator_plan
+from tfgan_suite.checkpoints.biggan_state import biggan_from_state, biggan_state
 from tfgan_suite.checkpoints.official_model import OfficialModel, check_positive, checked_weights, with_defaults
 from tfgan_suite.checkpoints.tensorflow_variables import read_tensorflow_variables
 from tfgan_suite.checkpoints.tfhub_names import ModuleState, official_state
@@ -43,7 +44,7 @@ def read_official_model(source: Path, settings: Mapping[str, Any]) -> OfficialMo
     read = read_tensorflow_variables(source)
     module = official_state(checked_weights({name: value for name, value in read.variables.items() if _counts(name)}))
     state, place = _place_attention(module.state, settings.get("attention_resolution"))
-    moments, reasons = _moments(module, read.stacks, settings)
+    moments, reasons = read_moments(module, read.stacks, settings)
     assumed |= place | reasons
     if not module.averaged:
         assumed["averaged"] = "no: the file has one set of weights, taken to be the averaged one"
@@ -105,8 +106,22 @@ def _place_attention(state: Mapping[str, np.ndarray], resolution: Any) -> tuple[
 # === Standing statistics ===
 
 
-def _moments(module: ModuleState, stacks: Mapping[int, np.ndarray], settings: Mapping[str, Any]) -> tuple[dict, dict]:
-    """`stored_mean` and `stored_var` of all layers for one truncation, and what was assumed."""
+def read_moments(
+    module: ModuleState, stacks: Mapping[int, np.ndarray], settings: Mapping[str, Any]
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """The standing statistics for one truncation.
+
+    Args:
+        module: The module's weights and accumulators.
+        stacks: The graph's constants, see `TensorFlowVariables`.
+        settings: `truncation` and `accumulators`, if given.
+
+    Returns:
+        `stored_mean` and `stored_var` of all layers under official names, and what was assumed.
+
+    Raises:
+        UserError: Statistics are missing, or there are none for different truncations.
+    """
     truncation = settings.get("truncation", 1.0)
     if type(truncation) not in (int, float) or not 0.0 <= truncation <= 1.0:
         raise UserError(f"Expected truncation as a number from 0 to 1. Received: {truncation!r}")

@@ -5,13 +5,13 @@ The official names are those of the authors' PyTorch code, in which kernels are 
 """
 
 import inspect
-import re
 
 import numpy as np
 
+from tfgan_suite.checkpoints.stylegan2_shapes import listed, read_discriminator, read_generator
 from tfgan_suite.models.stylegan2.stylegan2_discriminator import StyleGAN2Discriminator
 from tfgan_suite.models.stylegan2.stylegan2_generator import StyleGAN2Generator
-from tfgan_suite.models.stylegan2.stylegan2_levels import level_channels, level_sizes
+from tfgan_suite.models.stylegan2.stylegan2_levels import level_sizes
 
 # Layout of a weight: the axes of the official array in our order.
 _SAME, _DENSE, _IMAGE = None, (1, 0), (1, 2, 0)
@@ -45,11 +45,11 @@ def stylegan2_from_state(generator_state, discriminator_state=None, **overrides)
     (16, 16, 3)
     """
     generator_overrides, discriminator_overrides = _split_overrides(overrides)
-    config = {**_read_generator(generator_state), **generator_overrides}
+    config = {**read_generator(generator_state), **generator_overrides}
     generator = _filled(StyleGAN2Generator, config, generator_state)
     if discriminator_state is None:
         return generator, None
-    config = {**_read_discriminator(discriminator_state, generator.image_shape), **discriminator_overrides}
+    config = {**read_discriminator(discriminator_state, generator.image_shape), **discriminator_overrides}
     return generator, _filled(StyleGAN2Discriminator, config, discriminator_state)
 
 
@@ -86,107 +86,6 @@ def _filters(network):
         f"{prefix}b{4 << level}.resample_filter": filters
         for level in range(first, len(level_sizes(network.image_shape)))
     }
-
-
-# === The architecture, read off names and shapes ===
-
-
-def _read_generator(state):
-    resolutions = _resolutions(state, r"synthesis\.b(\d+)\.")
-    names = [f"synthesis.b{resolution}" for resolution in resolutions]
-    widths = [_shape(state, f"{name}.conv1.weight")[0] for name in names]
-    _, height, width = _shape(state, "synthesis.b4.const")
-    doublings = len(resolutions) - 1
-    image_shape = (height << doublings, width << doublings, _shape(state, f"{names[-1]}.torgb.weight")[0])
-    architecture = "skip" if f"{names[0]}.torgb.weight" in state else "orig"
-    w_size = _shape(state, "synthesis.b4.conv1.affine.weight")[1]
-    config = {
-        "image_shape": image_shape,
-        "latent_size": _shape(state, "mapping.fc0.weight")[1],
-        "w_size": w_size,
-        **_read_mapping(state),
-        "architecture": "resnet" if any(name.endswith(".skip.weight") for name in state) else architecture,
-        **_read_filter(state),
-        **_read_channels(image_shape, widths),
-    }
-    if config["num_classes"]:
-        config["latent_size"] -= w_size
-    return config
-
-
-def _read_discriminator(state, generator_shape):
-    resolutions = _resolutions(state, r"b(\d+)\.")
-    top = f"b{resolutions[-1]}"
-    widths = [_shape(state, "b4.conv.weight")[0]]
-    widths += [_shape(state, f"b{resolution}.conv0.weight")[0] for resolution in resolutions[1:]]
-    base_height, base_width = level_sizes(generator_shape)[0]
-    doublings = len(resolutions) - 1
-    channels = _shape(state, f"{top}.fromrgb.weight")[1]
-    image_shape = (base_height << doublings, base_width << doublings, channels)
-    architecture = "skip" if "b4.fromrgb.weight" in state else "orig"
-    return {
-        "image_shape": image_shape,
-        **_read_mapping(state),
-        "architecture": "resnet" if f"{top}.skip.weight" in state else architecture,
-        "minibatch_stddev_channels": _shape(state, "b4.conv.weight")[1] - widths[0],
-        **_read_filter(state),
-        **_read_channels(image_shape, widths),
-    }
-
-
-def _resolutions(state, pattern):
-    """4, 8, ... up to the highest one that a name speaks of."""
-    found = {int(match.group(1)) for match in map(re.compile(pattern).match, state) if match}
-    if not found:
-        kind = "synthesis.b4.conv1.weight" if "synthesis" in pattern else "b4.conv.weight"
-        raise ValueError(f"Expected official names such as {kind!r}. Received: {_listed(state)}")
-    return [4 << level for level in range(max(found).bit_length() - 2)]
-
-
-def _read_mapping(state):
-    layers = [int(match.group(1)) for match in map(re.compile(r"mapping\.fc(\d+)\.").match, state) if match]
-    config = {"num_classes": None}
-    if "mapping.embed.weight" in state:
-        config["num_classes"] = _shape(state, "mapping.embed.weight")[1]
-    if layers:
-        config["num_mapping_layers"] = max(layers) + 1
-    return config
-
-
-def _read_filter(state):
-    """The taps of the separable filter that all buffers hold; nothing if there are none."""
-    filters = {name: np.asarray(array) for name, array in state.items() if name.endswith("resample_filter")}
-    taps = None
-    for name, array in sorted(filters.items()):
-        first, taps = taps, array if array.ndim == 1 else array.sum(axis=0) / array.sum()
-        same = first is None or np.array_equal(first, taps)
-        if not same or array.ndim == 2 and not np.allclose(np.outer(taps, taps), array, atol=1e-5):
-            raise ValueError(
-                f"Expected one separable filter, the same in all buffers. Received: {array.tolist()} in {name!r}"
-            )
-    if taps is None:
-        return {}
-    # As whole numbers, if that is how it was written down.
-    smallest = np.abs(taps).min()
-    whole = np.round(taps / smallest) if smallest > 0 else taps
-    return {"resample_filter": tuple(map(float, whole if np.allclose(whole / whole.sum(), taps, atol=1e-6) else taps))}
-
-
-def _read_channels(image_shape, widths):
-    """The rule if the widths follow it, else the widths themselves."""
-    sizes = level_sizes(image_shape)
-    rule = {"channel_base": widths[-1] * max(sizes[-1]), "max_channels": max(widths)}
-    try:
-        follow = level_channels(sizes, **rule) == widths
-    except ValueError:
-        follow = False
-    return {**rule, "channels": None if follow else tuple(widths)}
-
-
-def _shape(state, name):
-    if name not in state:
-        raise ValueError(f"Expected a weight {name!r}. Received: {_listed(state)}")
-    return tuple(np.shape(state[name]))
 
 
 # === Overrides ===
@@ -227,8 +126,8 @@ def _filled(network_class, config, state):
     if expected != received:
         raise ValueError(
             f"Expected the official names of a {network_class.__name__} of image_shape={network.image_shape}, "
-            f"architecture={network.architecture!r}. Missing: {_listed(expected - received)}. "
-            f"Unknown: {_listed(received - expected)}"
+            f"architecture={network.architecture!r}. Missing: {listed(expected - received)}. "
+            f"Unknown: {listed(received - expected)}"
         )
     for name, variable, layout in entries:
         array = np.asarray(state[name], np.float32)
@@ -237,10 +136,6 @@ def _filled(network_class, config, state):
             raise ValueError(f"Expected {name!r} of shape {expected_shape}. Received: {array.shape}")
         variable.assign(_from_official(array, layout, network))
     return network
-
-
-def _listed(names):
-    return ", ".join(sorted(names)) or "none"
 
 
 def _entries(network):

@@ -2,10 +2,13 @@
 
 import dataclasses
 import re
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
 from tfgan_suite.checkpoints.file_kinds import describe_file
@@ -73,10 +76,11 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as content:
             return dict(content)
-    except (ValueError, OSError, EOFError, AttributeError) as error:
-        raise UserError(f"Expected an .npz of arrays by name. {str(path)!r} is {describe_file(path)}.") from error
-    except Exception as error:  # The archive's own errors, of a damaged one.
-        raise UserError(f"The archive {str(path)!r} is damaged: {error}. Fetch it again.") from error
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        detail = f" ({error})" if zipfile.is_zipfile(path) else ""
+        raise UserError(
+            f"Expected an .npz of arrays by name, whole and without pickles. {str(path)!r} is {describe_file(path)}{detail}."
+        ) from error
 
 
 # === Checkpoints ===
@@ -113,7 +117,7 @@ def _read_checkpoint(prefix: str, path: Path) -> dict[str, np.ndarray]:
         reader = tf.train.load_checkpoint(prefix)
         keys = [key for key in reader.get_variable_to_shape_map() if key != "_CHECKPOINTABLE_OBJECT_GRAPH"]
         return {_variable_name(key): reader.get_tensor(key) for key in keys}
-    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+    except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:  # The last of a file cut off.
         text = " ".join(str(error).split())[:300]
         raise UserError(f"The checkpoint in {str(path)!r} is damaged or incomplete. Fetch it again. {text}") from error
 
@@ -132,8 +136,8 @@ def _variable_name(key: str) -> str:
 def _read_stacks(path: Path) -> dict[int, np.ndarray]:
     try:
         saved_model = saved_model_pb2.SavedModel.FromString(path.read_bytes())
-    except Exception as error:  # Of protocol buffers: `DecodeError`, which has no public home.
-        raise UserError(f"{str(path)!r} is {describe_file(path)}. Expected a SavedModel's graph.") from error
+    except DecodeError as error:
+        raise UserError(f"Expected the graph of a SavedModel. {str(path)!r} is {describe_file(path)}.") from error
     for meta_graph in saved_model.meta_graphs:
         nodes = {node.name: node for node in meta_graph.graph_def.node}
         numbers = {name: _stack_number(name) for name in nodes}
