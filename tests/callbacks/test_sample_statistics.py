@@ -69,8 +69,12 @@ def test_values_by_an_extractor_are_those_of_scipy():
     assert values["modes"] == pytest.approx(0.5)
 
 
-def test_what_cannot_be_compared_with_is_refused(real):
+def test_too_few_images_are_refused(real):
     with pytest.raises(tg.UserError, match="at least 64"):
         SampleStatistics(real[:63])
-    with pytest.raises(tg.UserError, match="copies of each other"):
-        SampleStatistics(np.repeat(real[:1], 80, axis=0))
+
+
+def test_numbers_without_a_meaning_are_left_out(real):
+    assert set(SampleStatistics(real, real[:50])(real[:64])) == {"diversity", "modes", "duplicates"}
+    one_picture = SampleStatistics(np.repeat(real[:1], 80, axis=0))
+    assert set(one_picture(real[:64])) == {"modes", "duplicates"}
