@@ -42,7 +42,7 @@ def test_definition_with_unequal_counts():
 def test_blocks_change_nothing(monkeypatch):
     real, fake = random_features(70, 0), random_features(50, 1)
     expected = kernel_distance(real, fake)
-    monkeypatch.setattr(MODULE, "_BLOCK_ROWS", 16)
+    monkeypatch.setattr(MODULE, "_TILE_ROWS", 16)
     np.testing.assert_allclose(kernel_distance(real, fake), expected, rtol=1e-12)
 
 
@@ -55,7 +55,7 @@ def test_unbiased_for_small_sets():
 @pytest.mark.parametrize("large_rows", [0, 10_000])
 def test_subsets_are_the_same_one_by_one_and_at_once(monkeypatch, large_rows):
     monkeypatch.setattr(MODULE, "_LARGE_ROWS", large_rows)
-    monkeypatch.setattr(MODULE, "_BLOCK_ROWS", 16)
+    monkeypatch.setattr(MODULE, "_TILE_ROWS", 16)
     real, fake = random_features(60, 0), random_features(45, 1)
     mean, std = kernel_distance_subsets(real, fake, num_subsets=7, subset_size=20, seed=3)
     generator = np.random.default_rng(3)

@@ -5,7 +5,8 @@ import numpy as np
 from tfgan_suite.metrics.feature_checks import check_count, check_feature_pair, check_features
 from tfgan_suite.metrics.metric import FeatureSetMetric
 
-_BLOCK_ROWS = 1024
+# A tile of the kernel matrix, 8 MB, stays in the processor's cache.
+_TILE_ROWS = 1024
 # Above this many rows the subsets are computed one by one, below it all at once with the whole.
 _LARGE_ROWS = 10_000
 
@@ -16,7 +17,8 @@ def kernel_distance(
     """Unbiased estimate of the squared maximum mean discrepancy over all rows.
 
     The kernel is `(gamma x.y + coefficient)^degree`. Unlike the Frechet distance the estimate has no bias from the
-    number of samples, and it may fall a little below zero. Computed in blocks, float64, memory O(1024 * rows).
+    number of samples, and it may fall a little below zero. Computed in blocks, float64, memory
+    of 8 MB beyond the features.
 
     Args:
         real: Features of real images [rows, dimensions], floating point. Array or tensor, at least two rows.
@@ -135,25 +137,24 @@ def _within(features: np.ndarray, members: np.ndarray, kernel) -> np.ndarray:
     """Mean kernel of distinct rows of each subset, [subsets]."""
     count = members.sum(axis=1)
     own = members @ kernel(np.einsum("rd,rd->r", features, features))
-    sums = np.zeros(len(members))
-    for start in range(0, len(features), _BLOCK_ROWS):
-        rows, later = slice(start, start + _BLOCK_ROWS), slice(start, None)
-        values = kernel(features[rows] @ features[later].T)  # [block, rows from the block on]
-        values[:, _BLOCK_ROWS:] *= 2.0  # These pairs stand for their mirror images as well.
-        sums += np.einsum("sr,sr->s", members[:, rows] @ values, members[:, later])
+    sums = _kernel_sums(features, features, members, members, kernel, symmetric=True)
     return (sums - own) / (count * (count - 1))
 
 
-def _kernel_sums(left, right, in_left, in_right, kernel) -> np.ndarray:
+def _kernel_sums(left, right, in_left, in_right, kernel, symmetric: bool = False) -> np.ndarray:
     """Sum of the kernel over all pairs of a left and a right row of each subset, [subsets].
 
-    The subsets' sums are `in_left K in_right^T`, so one kernel matrix, block by block, serves all of them.
+    The subsets' sums are `in_left K in_right^T`, so one kernel matrix, tile by tile, serves all of them. Of a symmetric one
+    (both sides the same) only the upper half is computed.
     """
     sums = np.zeros(len(in_left))
-    for start in range(0, len(left), _BLOCK_ROWS):
-        rows = slice(start, start + _BLOCK_ROWS)
-        values = kernel(left[rows] @ right.T)  # [block, right rows]
-        sums += np.einsum("sr,sr->s", in_left[:, rows] @ values, in_right)
+    for top in range(0, len(left), _TILE_ROWS):
+        rows = slice(top, top + _TILE_ROWS)
+        for start in range(top if symmetric else 0, len(right), _TILE_ROWS):
+            columns = slice(start, start + _TILE_ROWS)
+            values = kernel(left[rows] @ right[columns].T)
+            tile = np.einsum("sr,sr->s", in_left[:, rows] @ values, in_right[:, columns])
+            sums += 2.0 * tile if symmetric and start > top else tile
     return sums
 
 
