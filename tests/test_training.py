@@ -283,7 +283,7 @@ def test_guards_are_put_around_the_presets_own_optimizers(data_dir):
         assert {**inner.get_config(), "name": ""} == {**usual.get_config(), "name": ""}
 
 
-def test_a_run_that_cannot_be_saved_is_rolled_back_a_few_times(tiny_config, tmp_path, monkeypatch, capsys):
+def test_an_alert_that_stays_rolls_the_run_back_a_few_times(tiny_config, tmp_path, monkeypatch, capsys):
     """`train` goes on by itself, with lower rates each time, until the action has had enough."""
     from tfgan_suite.callbacks import Rule, StoppedByAlert, stability_monitor
 
