@@ -212,15 +212,18 @@ class AdversarialModel(GenerativeModel):
         if self.jit_compile:
             raise ValueError("Expected jit_compile=False under a distribution strategy. Received: jit_compile=True")
 
+        # As Keras does: AutoGraph has nothing to convert in the step, and takes most of the time of tracing to see it.
+        train_step = tf.autograph.experimental.do_not_convert(self.train_step)
+
         @tf.function(reduce_retracing=True)
         def run_steps(iterator):
             with self.distribute_strategy.scope():
                 if self.steps_per_execution == 1:
-                    return self.train_step(next(iterator))
+                    return train_step(next(iterator))
                 for _ in tf.range(self.steps_per_execution):
                     # Steps that overlap would mix up what the replicas exchange.
                     tf.autograph.experimental.set_loop_options(parallel_iterations=1)
-                    self.train_step(next(iterator))
+                    train_step(next(iterator))
                 return self.get_metrics_result()
 
         self.train_function = run_steps

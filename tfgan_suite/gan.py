@@ -111,14 +111,15 @@ class GAN(AdversarialModel):
         for index in range(self.discriminator_steps):
             fakes_seed = fold(seed, "discriminator", index)
             gradients, real_logits, fakes = self._accumulate(
-                self._discriminator_gradients, data, self.discriminator, 1, index, fakes_seed
+                self._discriminator_gradients, data, self.discriminator.trainable_variables, 1, index, fakes_seed
             )
             self._run(self._update_discriminator, gradients, real_logits)
 
         seed = fold(seed, "generator")
         if not self.reuse_fakes:
             fakes, fakes_seed = None, seed
-        gradients, *_ = self._accumulate(self._generator_gradients, data, self.generator, 0, fakes, fakes_seed, seed)
+        variables = self.generator.trainable_variables
+        gradients, *_ = self._accumulate(self._generator_gradients, data, variables, 0, fakes, fakes_seed, seed)
         penalty_gradients = [
             self._generator_penalty_gradients(data, penalty, fakes_seed, seed)
             for penalty in self.generator_penalties
@@ -184,12 +185,12 @@ class GAN(AdversarialModel):
         """An update of its own for a penalty that is due, on fresh latents; it stands for `interval` steps."""
         seed = fold(self.seed, "lazy_penalty", penalty.name, self.steps)
         if penalty in self.generator_penalties:
-            network, optimizer = self.generator, self.generator_optimizer
+            variables, optimizer = self.generator.trainable_variables, self.generator_optimizer
             gradients = self._generator_penalty_gradients(data, penalty, seed, seed)
         else:
-            network, optimizer = self.discriminator, self.discriminator_optimizer
-            gradients, *_ = self._accumulate(self._discriminator_penalty_gradients, data, network, 0, penalty, seed)
-        self._run(lambda gradients: optimizer.apply(gradients, network.trainable_variables), gradients)
+            variables, optimizer = self.discriminator.trainable_variables, self.discriminator_optimizer
+            gradients, *_ = self._accumulate(self._discriminator_penalty_gradients, data, variables, 0, penalty, seed)
+        self._run(lambda gradients: optimizer.apply(gradients, variables), gradients)
 
     def _discriminator_penalty_gradients(self, data, penalty, seed):
         real_images, real_labels = self._share(*self._unpack(data), self.discriminator_steps - 1)
@@ -207,12 +208,12 @@ class GAN(AdversarialModel):
     def _generator_penalty_gradients(self, data, penalty, latents_seed, seed):
         """Of a penalty on the whole batch, microbatches measure twice: in between all that was measured is evaluated,
         and its derivative by each measured number says how strongly that one's gradient counts."""
-        arguments = (self.generator, 0, penalty, latents_seed, seed)
+        variables, arguments = self.generator.trainable_variables, (penalty, latents_seed, seed)
         if self.microbatch_size is None or not hasattr(penalty, "measure"):
-            return self._accumulate(self._evaluated_penalty_gradients, data, *arguments)[0]
-        _, measures, _ = self._accumulate(self._penalty_measures, data, None, 1 / penalty.batch_shrink, *arguments[2:])
+            return self._accumulate(self._evaluated_penalty_gradients, data, variables, 0, *arguments)[0]
+        _, measures, _ = self._accumulate(self._penalty_measures, data, [], 1 / penalty.batch_shrink, *arguments)
         derivatives = self._run(self._penalty_derivatives, penalty, measures)
-        return self._accumulate(self._weighted_measure_gradients, (data, derivatives), *arguments)[0]
+        return self._accumulate(self._weighted_measure_gradients, (data, derivatives), variables, 0, *arguments)[0]
 
     def _evaluated_penalty_gradients(self, data, penalty, latents_seed, seed):
         latents, labels = self._latents_of(data, latents_seed)
@@ -273,9 +274,9 @@ class GAN(AdversarialModel):
 
     # === Parts of the step ===
 
-    def _accumulate(self, compute, data, network, rows_an_image, *arguments):
-        """`compute(data, *arguments)`: gradients, numbers of the examples, something to keep; or the first two of
-        microbatches, summed and joined. An image of a microbatch yields `rows_an_image` numbers."""
+    def _accumulate(self, compute, data, variables, rows_an_image, *arguments):
+        """`compute(data, *arguments)`: gradients of `variables`, numbers of the examples, something to keep; or the first
+        two of microbatches, summed and joined. An image of a microbatch yields `rows_an_image` numbers."""
         if self.microbatch_size is None:
             return compute(data, *arguments)
         images = tf.nest.flatten(data)[0]
@@ -284,7 +285,7 @@ class GAN(AdversarialModel):
         sums, rows = accumulate(
             lambda part: compute(part, *arguments)[:2],
             data,
-            network.trainable_variables,
+            variables,
             int(self.microbatch_size * rows_an_image),
             count_microbatches(batch_size, self.microbatch_size * self.discriminator_steps),
             self._run,

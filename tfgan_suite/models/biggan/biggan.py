@@ -37,6 +37,8 @@ class BigGAN(GAN):
         depth: Blocks at each size, of BigGAN-deep.
         initializer: `"orthogonal"`, or `"normal"` for N(0, 0.02).
         spectral_norm_epsilon: Least norm in the power iterations.
+        rematerialize: Whether blocks are computed anew for the gradient instead of being kept: a fraction of the memory
+            for about a third more time.
         label_weights: Relative frequency of each class among generated labels; `None` for all alike.
             `tfgan_suite.train` takes the data's.
         seed: Of the initial weights and of everything random in training.
@@ -71,6 +73,7 @@ class BigGAN(GAN):
         depth=2,
         initializer="orthogonal",
         spectral_norm_epsilon=1e-6,
+        rematerialize=False,
         label_weights=None,
         seed=0,
         generator=None,
@@ -96,6 +99,7 @@ class BigGAN(GAN):
                 "depth": depth,
                 "initializer": initializer,
                 "spectral_norm_epsilon": spectral_norm_epsilon,
+                "rematerialize": rematerialize,
                 "dtype": kwargs.get("dtype"),
             }
             generator = BigGANGenerator(

@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from tfgan_suite.layers.rematerialization import call_block
 from tfgan_suite.layers.self_attention import SelfAttention
 from tfgan_suite.layers.spectral_normalization import SpectralConvolution, SpectralDense, SpectralEmbedding
 from tfgan_suite.models.biggan.biggan_architecture import check_architecture, discriminator_plan
@@ -29,6 +30,8 @@ class BigGANDiscriminator(keras.Model):
             compare_gan (98,635,298).
         initializer: `"orthogonal"`, or `"normal"` for N(0, 0.02).
         spectral_norm_epsilon: Least norm in the power iteration.
+        rematerialize: Whether training keeps only what goes from block to block, and computes the rest anew for the
+            gradient; see `layers.rematerialization`.
         seed: Of the initial weights.
 
     Call: images float32 `[batch, size, size, channels]` in [-1, 1], labels integers `[batch]`, to logits float32
@@ -58,6 +61,7 @@ class BigGANDiscriminator(keras.Model):
         convolve_equal_shortcuts=True,
         initializer="orthogonal",
         spectral_norm_epsilon=1e-6,
+        rematerialize=False,
         seed=0,
         **kwargs,
     ):
@@ -71,6 +75,7 @@ class BigGANDiscriminator(keras.Model):
         self.convolve_equal_shortcuts = convolve_equal_shortcuts
         self.initializer = initializer
         self.spectral_norm_epsilon = spectral_norm_epsilon
+        self.rematerialize = rematerialize
         self.seed = seed
 
         check_architecture(self.image_shape, variant, depth, self.attention_resolutions)
@@ -126,9 +131,10 @@ class BigGANDiscriminator(keras.Model):
             features = self.input_convolution(features, training=training)
         attentions = iter(self.attentions)
         for plan, block in zip(self.plan, self.blocks):
-            features = block(features, training=training)  # [batch, height, width, plan.out_channels]
+            # [batch, height, width, plan.out_channels]
+            features = call_block(block, self.rematerialize, features, training=training)
             if plan.attention:
-                features = next(attentions)(features, training=training)
+                features = call_block(next(attentions), self.rematerialize, features, training=training)
         features = tf.reduce_sum(tf.cast(tf.nn.relu(features), tf.float32), axis=[1, 2])  # [batch, out_channels]
         products = self.class_vectors(labels, training=training) * features
         return self.linear(features, training=training) + tf.reduce_sum(products, axis=1, keepdims=True)
@@ -145,6 +151,7 @@ class BigGANDiscriminator(keras.Model):
             "convolve_equal_shortcuts": self.convolve_equal_shortcuts,
             "initializer": self.initializer,
             "spectral_norm_epsilon": self.spectral_norm_epsilon,
+            "rematerialize": self.rematerialize,
             "seed": self.seed,
             "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
         }

@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from tfgan_suite.layers.rematerialization import call_block
 from tfgan_suite.layers.self_attention import SelfAttention
 from tfgan_suite.layers.spectral_normalization import SpectralConvolution, SpectralDense, seeded_initializer
 from tfgan_suite.layers.standing_batch_normalization import StandingBatchNormalization
@@ -35,6 +36,8 @@ class BigGANGenerator(keras.Model):
         spectral_norm_epsilon: Least norm in the power iteration. 1e-4 for the weights on TF-Hub.
         batch_norm_epsilon: Added to variances. 1e-4 for the weights on TF-Hub.
         batch_norm_momentum: Of the running averages.
+        rematerialize: Whether training keeps only what goes from block to block, and computes the rest anew for the
+            gradient; see `layers.rematerialization`.
         seed: Of the initial weights.
 
     Call: latents float32 `[batch, latent_size]`, labels integers `[batch]`, to images float32
@@ -74,6 +77,7 @@ class BigGANGenerator(keras.Model):
         spectral_norm_epsilon=1e-6,
         batch_norm_epsilon=1e-5,
         batch_norm_momentum=0.9,
+        rematerialize=False,
         seed=0,
         **kwargs,
     ):
@@ -92,6 +96,7 @@ class BigGANGenerator(keras.Model):
         self.spectral_norm_epsilon = spectral_norm_epsilon
         self.batch_norm_epsilon = batch_norm_epsilon
         self.batch_norm_momentum = batch_norm_momentum
+        self.rematerialize = rematerialize
         self.seed = seed
 
         size = check_architecture(self.image_shape, variant, depth, self.attention_resolutions)
@@ -205,9 +210,10 @@ class BigGANGenerator(keras.Model):
         features = tf.cast(features, self.compute_dtype)
         attentions = iter(self.attentions)
         for plan, block, condition in zip(self.plan, self.blocks, conditions):
-            features = block(features, condition, training=training)  # [batch, size, size, plan.out_channels]
+            # [batch, size, size, plan.out_channels]
+            features = call_block(block, self.rematerialize, features, condition, training=training)
             if plan.attention:
-                features = next(attentions)(features, training=training)
+                features = call_block(next(attentions), self.rematerialize, features, training=training)
         features = tf.nn.relu(self.output_normalization(features, training=training))
         images = self.output_convolution(features, training=training)[..., : self.image_shape[-1]]
         return tf.tanh(tf.cast(images, tf.float32))
@@ -242,6 +248,7 @@ class BigGANGenerator(keras.Model):
             "spectral_norm_epsilon": self.spectral_norm_epsilon,
             "batch_norm_epsilon": self.batch_norm_epsilon,
             "batch_norm_momentum": self.batch_norm_momentum,
+            "rematerialize": self.rematerialize,
             "seed": self.seed,
             "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
         }
