@@ -288,7 +288,7 @@ def test_an_alert_that_stays_rolls_the_run_back_a_few_times(tiny_config, tmp_pat
     from tfgan_suite.callbacks import Rule, StoppedByAlert, stability_monitor
 
     words = {"symptom": "", "advice": "", "reason": ""}
-    always = Rule(name="always", measurement="scores/distance", above=-1.0, grace_images=17, **words)
+    always = Rule(name="always", measurement="logits/distance", above=-1.0, grace_images=17, **words)
     monkeypatch.setattr(stability_monitor, "stability_rules", lambda: [always])
     config = dataclasses.replace(tiny_config, run_dir=str(tmp_path / "run"), on_instability="roll_back")
     with pytest.raises(StoppedByAlert, match="Rolled back 3 times, to no avail. always after 32 images"):

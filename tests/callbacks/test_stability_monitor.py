@@ -24,7 +24,7 @@ from tfgan_suite.callbacks import (
 )
 
 ALWAYS = Rule(
-    name="always", measurement="scores/distance", above=-1.0, grace_images=0, symptom="", advice="", reason=""
+    name="always", measurement="logits/distance", above=-1.0, grace_images=0, symptom="", advice="", reason=""
 )
 CALM = {"gradient_norm/generator": 5.0, "gradient_norm/discriminator": 2.0, "logits/real": 2.0, "logits/fake": -2.0,
         "loss/discriminator": 0.3}  # fmt: skip

@@ -79,5 +79,7 @@ class Progress(keras.callbacks.Callback):
             for label, name in (("G", "loss/generator"), ("D", "loss/discriminator"))
             if name in logs
         ]
-        parts += [f"{name} {float(value):.2f}" for name, value in logs.items() if "distance" in name]
+        parts += [
+            f"{name} {float(value):.2f}" for name, value in logs.items() if "distance" in name and "/" not in name
+        ]
         return "  ".join(parts)

@@ -47,7 +47,7 @@ def stability_rules():
         ),
         Rule(
             name="discriminator_loss_vanishes",
-            measurement="scores/discriminator_loss_size",
+            measurement="loss/discriminator_size",
             below=0.001,
             patience=3,
             grace_images=0,
@@ -58,7 +58,7 @@ def stability_rules():
         ),
         Rule(
             name="scores_run_apart",
-            measurement="scores/distance",
+            measurement="logits/distance",
             above=10.0,
             times_usual=True,
             patience=2,
@@ -69,7 +69,7 @@ def stability_rules():
         ),
         Rule(
             name="scores_drift",
-            measurement="scores/drift",
+            measurement="logits/drift",
             above=10.0,
             patience=2,
             grace_images=0,
@@ -94,9 +94,9 @@ def stability_rules():
 class StabilityMonitor(Monitor):
     """Watches the means of each tick that the training step tracks anyway: it costs nothing.
 
-    Into the logs go, beside the gradient norms and losses that are there: `scores/distance` (mean logit of real images
-    less that of fakes, its size), `scores/drift` (how far their middle is from 0, in distances of at least 1),
-    `scores/discriminator_loss_size` and, with a `GradientGuard`, `skipped_updates/share` of the tick. See `Monitor` for
+    Into the logs go, beside the gradient norms and losses that are there: `logits/distance` (mean logit of real images
+    less that of fakes, its size), `logits/drift` (how far their middle is from 0, in distances of at least 1),
+    `loss/discriminator_size` and, with a `GradientGuard`, `skipped_updates/share` of the tick. See `Monitor` for
     the arguments, `stability_rules` for limits and their reasons.
 
     Example:
@@ -134,10 +134,10 @@ class StabilityMonitor(Monitor):
         values = {}
         if "logits/real" in logs and "logits/fake" in logs:
             real, fake = float(logs["logits/real"]), float(logs["logits/fake"])
-            values["scores/distance"] = abs(real - fake)
-            values["scores/drift"] = abs(real + fake) / 2 / max(1.0, abs(real - fake))
+            values["logits/distance"] = abs(real - fake)
+            values["logits/drift"] = abs(real + fake) / 2 / max(1.0, abs(real - fake))
         if "loss/discriminator" in logs:
-            values["scores/discriminator_loss_size"] = abs(float(logs["loss/discriminator"]))
+            values["loss/discriminator_size"] = abs(float(logs["loss/discriminator"]))
         skipped, steps = self._counts()
         if guards(self.model) and steps > self._before[1]:
             values["skipped_updates/share"] = (skipped - self._before[0]) / (steps - self._before[1])
