@@ -176,6 +176,26 @@ def test_goes_on_as_if_it_had_not_stopped(tmp_path):
     assert_same_weights(gan, whole)
 
 
+def test_classes_are_learned_from_photographs_alone():
+    gan = small_trained_gan()
+    discriminate = lambda images, labels, score=gan.discriminate: score(images, labels)  # noqa: E731
+    real_images, fake_images = tf.random.stateless_uniform([2, 4, 16, 16, 3], [0, 1], -1, 1)
+    labels = tf.constant([0, 1, 2, 0])
+    losses_of = lambda fake_labels: gan.compute_discriminator_loss(  # noqa: E731
+        discriminate, real_images, fake_images, labels, fake_labels
+    )[0]
+    (real_logits, class_logits), (fake_logits, _) = gan.score(real_images), gan.score(fake_images)
+    guesses = -tf.gather(tf.nn.log_softmax(class_logits), labels, batch_dims=1)
+    expected = tf.nn.softplus(-real_logits) + tf.nn.softplus(fake_logits) + guesses
+    np.testing.assert_allclose(losses_of(labels), expected, rtol=1e-5)
+    np.testing.assert_array_equal(losses_of(labels), losses_of(labels[::-1]))
+    generator_losses = [
+        gan.compute_generator_loss(discriminate, fake_images, fake_labels, real_images, labels)
+        for fake_labels in (labels, (labels + 1) % 3)
+    ]
+    assert not np.allclose(*generator_losses), "the generator is told its class"
+
+
 def test_generate_textures():
     gan = small_gan(num_classes=3)
     assert gan.cell_size == 4

@@ -11,8 +11,14 @@ class AuxiliaryClassifierGAN(GAN):
     The discriminator learns from real and generated images, the generator to make images whose class is plain. A
     subclass implements `score`.
 
+    Attributes:
+        learns_from_fakes: Whether the discriminator learns to guess the class of generated images too, as in the paper.
+            If not, the generator can only be told its class by looking as real images of it do.
+
     Reference: Odena et al., "Conditional Image Synthesis with Auxiliary Classifier GANs" (2017), equations 2 and 3.
     """
+
+    learns_from_fakes = True
 
     def score(self, images, labels=None, training=False):
         """Logits float32 `[batch]` and class logits `[batch, num_classes]`, or `None` without classes."""
@@ -24,7 +30,8 @@ class AuxiliaryClassifierGAN(GAN):
         real_logits, real_class_losses = self._class_losses(discriminate, real_images, real_labels)
         fake_logits, fake_class_losses = self._class_losses(discriminate, fake_images, fake_labels)
         values = self.adversarial_loss.discriminator_loss(real_logits, fake_logits)
-        return values + real_class_losses + fake_class_losses, real_logits, fake_logits
+        values += real_class_losses
+        return values + fake_class_losses if self.learns_from_fakes else values, real_logits, fake_logits
 
     def compute_generator_loss(self, discriminate, fake_images, fake_labels, real_images, real_labels):
         if self.num_classes is None:

@@ -10,7 +10,7 @@ def _texture_training(model):
     return {
         "loss": NonSaturating(),
         "discriminator_penalties": [R1(0.5, interval=4)],
-        "ema": ExponentialMovingAverage(decay=0.995),
+        "ema": ExponentialMovingAverage(decay=0.998),
         "reuse_fakes": True,
     }
 
@@ -24,11 +24,17 @@ TEXTURE_PRESETS = {
         "config": {
             "image_shape": (64, 64, 3),
             "num_classes": 5,
+            # Small batches: with so few images it is updates that are short.
             "schedule": ProGANSchedule(
-                stable_images=4_000, fade_images=4_000, total_images=60_000, learning_rate=0.002, first_size=8
+                stable_images=6_000,
+                fade_images=2_000,
+                total_images=56_000,
+                batch_size=8,
+                learning_rate=0.003,
+                first_size=16,
             ),
         },
-        "training": {"batch_size": 16, "total_images": 60_000},
+        "training": {"batch_size": 8, "total_images": 56_000},
         "compile": _texture_training,
     },
 }

@@ -41,6 +41,8 @@ class TextureProGAN(TextureModel, ProGAN):
     """
 
     presets = TEXTURE_PRESETS
+    # With it, classes that look unlike their photographs, once taken for granted, stayed so.
+    learns_from_fakes = False
 
     def __init__(
         self,
