@@ -91,12 +91,13 @@ class GAN(AdversarialModel):
         """One step. Each phase runs on all replicas; what is decided here is decided once for all of them."""
         # With microbatches the loops over them stand between the calls of the replicas, see `accumulate`.
         begin = self._run if self.microbatch_size is None else _call
-        begin(self._adversarial_phase, data)
+        done = self._local(begin(self._adversarial_phase, data))
         for penalty in self.discriminator_penalties + self.generator_penalties:
             if penalty.interval > 1:
                 # Not inside a replica: a replica may not meet the others (gradients, moments) under a condition.
-                due = tf.equal(tf.convert_to_tensor(self.steps) % penalty.interval, 0)
-                tf.cond(due, functools.partial(begin, self._lazy_penalty_phase, data, penalty), lambda: None)
+                due = tf.equal(_after(done, tf.convert_to_tensor(self.steps)) % penalty.interval, 0)
+                run_penalty = functools.partial(begin, self._lazy_penalty_phase, data, penalty)
+                done = tf.cond(due, lambda run=run_penalty: self._local(run()), lambda done=done: done)
         self._run(self._closing_phase, data)
         return self.get_metrics_result()
 
@@ -105,15 +106,20 @@ class GAN(AdversarialModel):
             return self.distribute_strategy.run(function, args=arguments)
         return function(*arguments)  # Keras's own loop, or the caller's, is inside the one replica already.
 
+    def _local(self, values):
+        """What `_run` returned, as a list with one value for each replica of this process."""
+        return list(self.distribute_strategy.experimental_local_results(values))
+
     def _adversarial_phase(self, data):
-        """Discriminator updates, then the generator's."""
+        """Discriminator updates, then the generator's. Returns a number that is known when all that is done."""
         seed = fold(self.seed, "train_step", self.steps)
         for index in range(self.discriminator_steps):
             fakes_seed = fold(seed, "discriminator", index)
             gradients, real_logits, fakes = self._accumulate(
                 self._discriminator_gradients, data, self.discriminator.trainable_variables, 1, index, fakes_seed
             )
-            self._run(self._update_discriminator, gradients, real_logits)
+            done = self._run(self._update_discriminator, gradients, real_logits)
+            seed = _after(self._local(done), seed)
 
         seed = fold(seed, "generator")
         if not self.reuse_fakes:
@@ -125,7 +131,7 @@ class GAN(AdversarialModel):
             for penalty in self.generator_penalties
             if penalty.interval == 1
         ]
-        self._run(self._update_generator, gradients, *penalty_gradients)
+        return self._run(self._update_generator, gradients, *penalty_gradients)
 
     def _discriminator_gradients(self, data, index, seed):
         """Gradients of the loss and of the penalties that are part of it, logits of real images, and the fakes."""
@@ -157,7 +163,9 @@ class GAN(AdversarialModel):
             self.augmentation.update(real_logits)
         if hasattr(self.augmentation, "probability"):
             self._track("augmentation/probability", tf.convert_to_tensor(self.augmentation.probability))
-        self._track("gradient_norm/discriminator", tf.linalg.global_norm(gradients))
+        norm = tf.linalg.global_norm(gradients)
+        self._track("gradient_norm/discriminator", norm)
+        return norm
 
     def _generator_gradients(self, data, fakes, fakes_seed, seed):
         """Gradients of the loss, on `fakes` or on those that `fakes_seed` makes."""
@@ -179,7 +187,9 @@ class GAN(AdversarialModel):
     def _update_generator(self, *gradients):
         gradients = [tf.add_n(parts) for parts in zip(*gradients)]  # Of the loss and of each penalty.
         self.generator_optimizer.apply(gradients, self.generator.trainable_variables)
-        self._track("gradient_norm/generator", tf.linalg.global_norm(gradients))
+        norm = tf.linalg.global_norm(gradients)
+        self._track("gradient_norm/generator", norm)
+        return norm
 
     def _lazy_penalty_phase(self, data, penalty):
         """An update of its own for a penalty that is due, on fresh latents; it stands for `interval` steps."""
@@ -190,7 +200,12 @@ class GAN(AdversarialModel):
         else:
             variables, optimizer = self.discriminator.trainable_variables, self.discriminator_optimizer
             gradients, *_ = self._accumulate(self._discriminator_penalty_gradients, data, variables, 0, penalty, seed)
-        self._run(lambda gradients: optimizer.apply(gradients, variables), gradients)
+
+        def update(gradients):
+            optimizer.apply(gradients, variables)
+            return tf.linalg.global_norm(gradients)
+
+        return self._run(update, gradients)
 
     def _discriminator_penalty_gradients(self, data, penalty, seed):
         real_images, real_labels = self._share(*self._unpack(data), self.discriminator_steps - 1)
@@ -280,7 +295,7 @@ class GAN(AdversarialModel):
         if self.microbatch_size is None:
             return compute(data, *arguments)
         images = tf.nest.flatten(data)[0]
-        images = self.distribute_strategy.experimental_local_results(images)[0]
+        images = self._local(images)[0]
         batch_size = tf.shape(images)[0] if images.shape[0] is None else images.shape[0]
         sums, rows = accumulate(
             lambda part: compute(part, *arguments)[:2],
@@ -371,6 +386,13 @@ class GAN(AdversarialModel):
 
 def _call(function, *arguments):
     return function(*arguments)
+
+
+def _after(done, value):
+    """`value`, not before all of `done` is known: else TensorFlow would begin with the next update's fakes while the
+    last one's activations are in memory."""
+    with tf.control_dependencies(done):
+        return tf.identity(value)
 
 
 def _gradients(tape, target, variables, output_gradients=None):
