@@ -88,7 +88,7 @@ WITHOUT_EXAMPLE = {
 # Each parameter is a field that its name explains, or the docstring's first line does.
 SELF_EXPLAINING = {"metrics.Comparison", "metrics.frechet_distance_from_statistics"}
 # Examples that read or write files of a user, start a server, or take long: shown, not run.
-NEEDS_FILES = re.compile(r"\"(data|runs|photos)\b|saved_models|run_demo\(|\.pkl\"")
+NEEDS_FILES = re.compile(r"\"(data|runs|photos)\b|saved_models|run_demo\(|pipelines/|\.(pkl|pth)\"|biggan-deep-")
 
 
 def public_objects():

@@ -22,6 +22,7 @@ class PretrainedGenerator(GenerativeModel):
 
     Example:
 
+    >>> from tfgan_suite.models.biggan.biggan_generator import BigGANGenerator
     >>> network = BigGANGenerator((32, 32, 3), latent_size=16, num_classes=10, base_channels=8, shared_size=8)
     >>> PretrainedGenerator(network).generate(2, labels=7).shape
     (2, 32, 32, 3)

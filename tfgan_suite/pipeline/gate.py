@@ -39,6 +39,7 @@ def bless(scores, thresholds, compared_score=None, last_scores=None):
 
     Example:
 
+    >>> from tfgan_suite.metrics import Evaluation, EvaluationRow
     >>> row = EvaluationRow("frechet_distance_1k", 12.5, None, None, None, "lower", {}, {})
     >>> bless(Evaluation([row]), {"frechet_distance_1k": 10.0}).reasons
     ('frechet_distance_1k is 12.5, expected at most 10.',)
