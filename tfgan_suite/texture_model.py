@@ -1,6 +1,7 @@
 """What models that make textures of any size can do, in training, saved or exported."""
 
 import numpy as np
+import tensorflow as tf
 
 from tfgan_suite.errors import UserError
 from tfgan_suite.image_range import to_uint8
@@ -72,11 +73,21 @@ class TextureModel:
         # One cell more than is shown, in which the two edges meet.
         rows, columns = (-(-extent // cell) + (0 if seamless else 1) for extent in (height, width))
         latent_maps = self.sample_latent_maps(count, rows, columns, seed)
-        textures = [
-            to_uint8(self.synthesize_textures(latent_maps[i : i + 1], None if labels is None else labels[i : i + 1]))
-            for i in range(count)
-        ]
+        inputs = (latent_maps,) if labels is None else (latent_maps, labels)
+        # One by one, which bounds the memory.
+        textures = [self._synthesize_uint8(*(values[i : i + 1] for values in inputs)) for i in range(count)]
         return np.concatenate([texture.numpy() for texture in textures])[:, :height, :width]
+
+    def _synthesize_uint8(self, *inputs):
+        if getattr(self, "_texture_function", None) is None:
+            # Sizes that the graph does not know, as in an exported model: the same sums in the same order.
+            specs = [tf.TensorSpec([None, None, None, self.latent_channels]), tf.TensorSpec([None], tf.int32)]
+            function = tf.function(
+                lambda *inputs: to_uint8(self.synthesize_textures(*inputs)), input_signature=specs[: len(inputs)]
+            )
+            # Kept out of Keras's attribute tracking: a function is no state.
+            object.__setattr__(self, "_texture_function", function)
+        return self._texture_function(*inputs)
 
 
 def _multiple(extent, cell):

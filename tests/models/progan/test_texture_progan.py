@@ -197,6 +197,7 @@ def test_classes_are_learned_from_photographs_alone():
 
 
 def test_generate_textures():
+    assert small_gan().generate_textures(5, 8, count=2).shape == (2, 5, 8, 3), "without classes"
     gan = small_gan(num_classes=3)
     assert gan.cell_size == 4
     textures = gan.generate_textures(10, 17, count=3, labels=[0, 1, 2], seed=5)

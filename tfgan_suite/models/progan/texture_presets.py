@@ -20,7 +20,8 @@ TEXTURE_PRESETS = {
         "description": "A small class-conditional pair for patches of photographs, textures of any size, on a CPU.",
         "reference": 'Jetchev et al., "Texture Synthesis with Spatial Generative Adversarial Networks" (2016), on ProGAN\'s '
         "networks at a sixteenth of their width, with logistic loss and R1.",
-        "expected": "Not measured yet.",
+        "expected": "About 22 minutes of one core. Frechet distance on EfficientNet-Lite0, 1,000 images, of patches of brick, "
+        "grass, gravel, tissue and galaxies: 185.8, two halves of the real ones 3.6 (one run).",
         "config": {
             "image_shape": (64, 64, 3),
             "num_classes": 5,
