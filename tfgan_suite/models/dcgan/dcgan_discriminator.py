@@ -54,6 +54,7 @@ class DCGANDiscriminator(keras.Model):
                 padding="same",
                 use_bias=False,
                 kernel_initializer=normal_initializer(seed + 1 + i),
+                dtype=self.dtype_policy,
                 name=f"down_from_{self.image_shape[0] // 2**i}",
             )
             for i, filters in enumerate(channels)
@@ -61,17 +62,21 @@ class DCGANDiscriminator(keras.Model):
         self.normalizations = [
             BatchNormalization(
                 gamma_initializer=normal_initializer(seed + 100 + i, mean=1.0),
+                dtype=self.dtype_policy,
                 name=f"normalize_{self.image_shape[0] // 2 ** (i + 1)}",
             )
             for i in range(1, len(channels))
         ]
-        self.flatten = keras.layers.Flatten()
-        self.score = keras.layers.Dense(1, use_bias=False, kernel_initializer=normal_initializer(seed), name="score")
+        self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
+        self.score = keras.layers.Dense(
+            1, use_bias=False, kernel_initializer=normal_initializer(seed), dtype=self.dtype_policy, name="score"
+        )
         if num_classes is not None:
             self.class_vectors = keras.layers.Embedding(
                 num_classes,
                 4 * 4 * channels[-1],
                 embeddings_initializer=normal_initializer(seed + 200),
+                dtype=self.dtype_policy,
                 name="class_vectors",
             )
 

@@ -75,12 +75,18 @@ class DCGANGenerator(keras.Model):
 
         channels = stage_channels(self.image_shape, base_channels, max_channels)
         self.project = keras.layers.Dense(
-            4 * 4 * channels[0], use_bias=False, kernel_initializer=normal_initializer(seed), name="project"
+            4 * 4 * channels[0],
+            use_bias=False,
+            kernel_initializer=normal_initializer(seed),
+            dtype=self.dtype_policy,
+            name="project",
         )
-        self.unflatten = keras.layers.Reshape([4, 4, channels[0]])
+        self.unflatten = keras.layers.Reshape([4, 4, channels[0]], dtype=self.dtype_policy)
         self.normalizations = [
             BatchNormalization(
-                gamma_initializer=normal_initializer(seed + 100 + i, mean=1.0), name=f"normalize_{4 * 2**i}"
+                gamma_initializer=normal_initializer(seed + 100 + i, mean=1.0),
+                dtype=self.dtype_policy,
+                name=f"normalize_{4 * 2**i}",
             )
             for i in range(len(channels))
         ]
@@ -92,6 +98,7 @@ class DCGANGenerator(keras.Model):
                 padding="same",
                 use_bias=False,
                 kernel_initializer=normal_initializer(seed + 1 + i),
+                dtype=self.dtype_policy,
                 name=f"up_to_{8 * 2**i}",
             )
             for i, filters in enumerate([*channels[1:], self.image_shape[-1]])
