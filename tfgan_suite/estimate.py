@@ -2,31 +2,19 @@
 
 import dataclasses
 import time
+from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from tfgan_suite.callbacks.progress import format_duration
 from tfgan_suite.data.dataset_info import DatasetInfo
 from tfgan_suite.data.loader import CACHE_LIMIT_BYTES, load_dataset
+from tfgan_suite.memory_estimate import estimate_memory
 from tfgan_suite.training import compile_choices, plan_run, resolve
 
-_FLOAT_BYTES = 4
 _WARM_UP_STEPS = 2
 _TIMED_STEPS = 8
-# Operations whose output is another view of their input, or a weight: they take no memory of their own.
-_VIEWS = {
-    "Const",
-    "Identity",
-    "IdentityN",
-    "Placeholder",
-    "ReadVariableOp",
-    "Reshape",
-    "Squeeze",
-    "ExpandDims",
-    "StopGradient",
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,34 +24,40 @@ class TrainingEstimate:
     Attributes:
         settings: What the config stands for, by name.
         parameters: Number of trained weights of `"generator"` and `"discriminator"`.
-        memory_bytes: By use: weights, optimizer slots, averaged generator, gradients, activations, images.
-        images_per_second: Of a few real steps on this machine, measured now.
+        memory_bytes: Predicted peak of resident memory in training on a CPU, by use; `"this process"` is what there was
+            before the model.
+        images_per_second: Of a few real steps on this machine, measured now; `None` if its memory is too small for one.
         total_images: Of the whole run.
     """
 
     settings: dict
     parameters: dict
     memory_bytes: dict
-    images_per_second: float
+    images_per_second: float | None
     total_images: int
 
     @property
     def total_seconds(self):
-        return self.total_images / self.images_per_second
+        return None if self.images_per_second is None else self.total_images / self.images_per_second
 
     def __str__(self):
         lines = ["What would be done:", *(f"  {name:<20} {value}" for name, value in self.settings.items())]
         lines += ["Trained weights:", *(f"  {name:<20} {count:,}" for name, count in self.parameters.items())]
-        lines += ["Memory, an estimate without TensorFlow itself:"]
+        lines += ["Memory at the peak of training, predicted for a CPU:"]
         lines += [f"  {name:<20} {_megabytes(size)}" for name, size in self.memory_bytes.items()]
         lines += [f"  {'together':<20} {_megabytes(sum(self.memory_bytes.values()))}"]
-        lines += [
-            f"Time, an estimate from {_TIMED_STEPS} real steps on this machine, without scores:",
-            f"  {self.images_per_second:,.0f} images/s, {self.total_images:,} images in "
-            f"{format_duration(self.total_seconds)} (h:mm:ss or m:ss)",
-            "Nothing was written.",
-        ]
-        return "\n".join(lines)
+        if self.images_per_second is None:
+            lines += [
+                "This machine has less memory than that, so that no step was timed. A smaller --microbatch-size takes less,",
+                "and for BigGAN --set rematerialize=True.",
+            ]
+        else:
+            lines += [
+                f"Time, an estimate from {_TIMED_STEPS} real steps on this machine, without scores:",
+                f"  {self.images_per_second:,.0f} images/s, {self.total_images:,} images in "
+                f"{format_duration(self.total_seconds)} (h:mm:ss or m:ss)",
+            ]
+        return "\n".join([*lines, "Nothing was written."])
 
 
 def estimate_training(config):
@@ -82,6 +76,7 @@ def estimate_training(config):
 
     >>> print(estimate_training(TrainConfig("data/digits", "runs/digits", preset="dcgan_digits_32")))
     """
+    process_bytes = _memory_bytes("/proc/self/status", "VmRSS") or 0
     info = DatasetInfo.load(config.data_dir)
     recipe = resolve(config, info)
     model = recipe.build()
@@ -110,47 +105,26 @@ def estimate_training(config):
     }
     settings.pop("label_weights", None)
     images_bytes = info.splits["train"].num_images * int(np.prod(info.image_shape))
-    weights = sum(parameters.values())
-    memory_bytes = {
-        "weights": weights * _FLOAT_BYTES,
-        "averaged generator": parameters["generator"] * _FLOAT_BYTES,
-        "Adam's two slots": 2 * weights * _FLOAT_BYTES,
-        "gradients": max(parameters.values()) * _FLOAT_BYTES,
-        "activations": activation_bytes(model, ticks[-1].phase.batch_size),
-        "images": images_bytes if images_bytes <= CACHE_LIMIT_BYTES else 0,
-    }
     batch_size = ticks[-1].phase.batch_size
-    _, dataset = load_dataset(config.data_dir, "train", batch_size, seed=config.seed)
-    return TrainingEstimate(
-        settings,
-        parameters,
-        memory_bytes,
-        _measure_images_per_second(model, dataset, batch_size),
-        ticks[-1].end_image,
-    )
+    memory_bytes = {
+        **estimate_memory(model, batch_size),
+        "images": images_bytes if images_bytes <= CACHE_LIMIT_BYTES else 0,
+        "this process": process_bytes,
+    }
+    available_bytes = _memory_bytes("/proc/meminfo", "MemAvailable")
+    images_per_second = None
+    if available_bytes is None or sum(memory_bytes.values()) - process_bytes <= available_bytes:
+        _, dataset = load_dataset(config.data_dir, "train", batch_size, seed=config.seed)
+        images_per_second = _measure_images_per_second(model, dataset, batch_size)
+    return TrainingEstimate(settings, parameters, memory_bytes, images_per_second, ticks[-1].end_image)
 
 
-def activation_bytes(model, batch_size):
-    """Bytes that the forward passes of a step leave for the backward pass: the generator's, the discriminator's twice.
-
-    The sum over the operations of the traced graphs; what TensorFlow frees early or fuses is not taken off.
-    """
-    labels = None if model.num_classes is None else tf.TensorSpec([batch_size], tf.int32)
-    latents = tf.TensorSpec([batch_size, model.latent_size], tf.float32)
-    images = tf.TensorSpec([batch_size, *model.image_shape], tf.float32)
-    generate = tf.function(lambda latents, labels: model.generate_fakes(latents, labels, tf.zeros([2], tf.int32)))
-    discriminate = tf.function(lambda images, labels: model.discriminate(images, labels, training=True))
-    return _output_bytes(generate, latents, labels) + 2 * _output_bytes(discriminate, images, labels)
-
-
-def _output_bytes(function, *specs):
-    total = 0
-    for operation in function.get_concrete_function(*specs).graph.get_operations():
-        if operation.type not in _VIEWS:
-            for output in operation.outputs:
-                if output.dtype.is_floating and output.shape.is_fully_defined():
-                    total += output.shape.num_elements() * output.dtype.size
-    return total
+def _memory_bytes(path, name):
+    """A number out of Linux's accounts of memory; `None` where there are none."""
+    if not Path(path).exists():
+        return None
+    (line,) = [line for line in Path(path).read_text("ascii").splitlines() if line.startswith(f"{name}:")]
+    return 1024 * int(line.split()[1])
 
 
 class _StepClock(keras.callbacks.Callback):

@@ -89,7 +89,9 @@ def accumulate(compute, data, variables, num_rows, count, run):
     """
 
     def begin():
-        return [tf.zeros_like(tf.convert_to_tensor(variable)) for variable in variables], tf.zeros([count, num_rows])
+        # Not tf.zeros: that would become a constant of the graph, as large as the weights and there for good.
+        sums = [tf.raw_ops.Empty(shape=variable.shape, dtype=variable.dtype, init=True) for variable in variables]
+        return sums, tf.zeros([count, num_rows])
 
     def turn(index, sums, rows, data):
         with in_microbatch(index, count):
