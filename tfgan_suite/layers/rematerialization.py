@@ -68,8 +68,8 @@ def rematerialize(layer, *inputs, **arguments):
     return tf.nest.map_structure(lambda output: None if output is None else next(remaining), structure[0])
 
 
-def call_block(block, rematerialized, *inputs, training):
-    """`block(*inputs, training=training)`, rematerialised or not; without training there is nothing to keep."""
-    if rematerialized and training:
-        return rematerialize(block, *inputs, training=training)
-    return block(*inputs, training=training)
+def call_block(block, rematerialized, *inputs, **arguments):
+    """`block(*inputs, **arguments)`, rematerialised or not."""
+    if rematerialized:
+        return rematerialize(block, *inputs, **arguments)
+    return block(*inputs, **arguments)

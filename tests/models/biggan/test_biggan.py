@@ -59,12 +59,13 @@ def test_contract(variant, tmp_path):
     run_gan_test(make_gan, tmp_path)
 
 
-def test_two_replicas_equal_one(two_replicas):
+@pytest.mark.parametrize("rematerialize", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_two_replicas_equal_one(rematerialize, two_replicas):
     """Two discriminator steps, orthogonal regularisation, an augmentation; `u` and the moments among the variables."""
 
     def make_gan():
         # Draws of the augmentation are made for the alternating fakes and real images of the whole batch.
-        return make(compile_arguments=with_sgd(0.001, augmentation=DiffAugment()))
+        return make(rematerialize=rematerialize, compile_arguments=with_sgd(0.001, augmentation=DiffAugment()))
 
     # The biases of convolutions before a normalisation have a gradient of zero: what moves them is rounding.
     run_replica_test(make_gan, two_replicas, batch_size=8, steps=2, tolerance=1e-4)

@@ -130,11 +130,12 @@ class BigGANDiscriminator(keras.Model):
         if self.variant == "deep":
             features = self.input_convolution(features, training=training)
         attentions = iter(self.attentions)
+        rematerialized = self.rematerialize and training
         for plan, block in zip(self.plan, self.blocks):
             # [batch, height, width, plan.out_channels]
-            features = call_block(block, self.rematerialize, features, training=training)
+            features = call_block(block, rematerialized, features, training=training)
             if plan.attention:
-                features = call_block(next(attentions), self.rematerialize, features, training=training)
+                features = call_block(next(attentions), rematerialized, features, training=training)
         features = tf.reduce_sum(tf.cast(tf.nn.relu(features), tf.float32), axis=[1, 2])  # [batch, out_channels]
         products = self.class_vectors(labels, training=training) * features
         return self.linear(features, training=training) + tf.reduce_sum(products, axis=1, keepdims=True)

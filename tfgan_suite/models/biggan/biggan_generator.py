@@ -209,11 +209,12 @@ class BigGANGenerator(keras.Model):
         features = tf.reshape(features, [-1, 4, 4, self.plan[0].in_channels])
         features = tf.cast(features, self.compute_dtype)
         attentions = iter(self.attentions)
+        rematerialized = self.rematerialize and training
         for plan, block, condition in zip(self.plan, self.blocks, conditions):
             # [batch, size, size, plan.out_channels]
-            features = call_block(block, self.rematerialize, features, condition, training=training)
+            features = call_block(block, rematerialized, features, condition, training=training)
             if plan.attention:
-                features = call_block(next(attentions), self.rematerialize, features, training=training)
+                features = call_block(next(attentions), rematerialized, features, training=training)
         features = tf.nn.relu(self.output_normalization(features, training=training))
         images = self.output_convolution(features, training=training)[..., : self.image_shape[-1]]
         return tf.tanh(tf.cast(images, tf.float32))
