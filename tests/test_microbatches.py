@@ -8,6 +8,7 @@ import tensorflow as tf
 from tests.test_case import assert_same_weights, fixed_dataset, random_batch
 from tests.test_gan import everything, make_gan, sgd
 from tfgan_suite import losses, penalties
+from tfgan_suite.adversarial_model import call_network
 from tfgan_suite.augment import AdaptiveAugmentation, DiffAugment
 from tfgan_suite.microbatches import count_microbatches, in_microbatch, microbatch, parts_of_batch
 from tfgan_suite.models.biggan.biggan import BigGAN
@@ -41,30 +42,83 @@ def assert_microbatches_equal_the_batch(
             np.testing.assert_allclose(np.asarray(a), np.asarray(b), atol=1e-5)
 
 
+class Contrast(penalties.GeneratorPenalty):
+    """Of the whole batch: squared distance of each image's brightness to the mean of all; keeps a running mean."""
+
+    def make_state(self):
+        self.mean = keras.Variable(0.0, trainable=False, aggregation="mean", name="mean")
+        return [self.mean]
+
+    def __call__(self, generator, latents, labels, seed):
+        return self.evaluate(self.measure(generator, latents, labels, seed))
+
+    def measure(self, generator, latents, labels, seed):
+        return tf.reduce_sum(call_network(generator, latents, labels), axis=[1, 2, 3])
+
+    def evaluate(self, measures):
+        mean = tf.reduce_mean(measures)
+        replica_context = tf.distribute.get_replica_context()
+        if replica_context.num_replicas_in_sync > 1:
+            mean = replica_context.all_reduce("mean", mean)
+        self.mean.assign(0.9 * self.mean + 0.1 * tf.stop_gradient(mean))
+        return self.weight * tf.square(measures - mean)
+
+
+class Noise:
+    """An augmentation that draws for each example, and follows all logits of an update."""
+
+    def __init__(self):
+        self.probability = keras.Variable(0.5, trainable=False, aggregation="mean", name="probability")
+
+    def __call__(self, images, seed):
+        noise = draw_per_example(lambda count, seed: uniform([count, 4, 4, 1], seed), tf.shape(images)[0], seed)
+        return images + self.probability * noise
+
+    def update(self, real_logits):
+        # Neither a sum nor a mean of parts, so that it has to be the logits of all.
+        self.probability.assign(0.5 + 0.01 * (tf.reduce_max(real_logits) - tf.reduce_min(real_logits)))
+
+
 def with_everything(**options):
-    """A small pair with labels, a lazy penalty of each kind, several discriminator steps and an augmentation."""
-    augmentation = AdaptiveAugmentation("brightness", interval=1, speed_images=50, initial_probability=0.5)
-    return make_gan(3, **{**everything(), "augmentation": augmentation, **options})
+    """A small pair with labels, lazy penalties of each kind, several discriminator steps and an augmentation."""
+    choices = everything()
+    choices["generator_penalties"] = [*choices["generator_penalties"], Contrast(0.1, interval=2, name="contrast")]
+    return make_gan(3, **{**choices, "augmentation": Noise(), **options})
 
 
-@pytest.mark.parametrize("microbatch_size", [1, 2, 4])
+@pytest.mark.parametrize("microbatch_size", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_microbatches_equal_the_batch(microbatch_size):
     assert_microbatches_equal_the_batch(with_everything, microbatch_size, steps=4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", [{"jit_compile": True}, {"run_eagerly": True}, {"steps_per_execution": 2}])
 def test_however_the_step_runs(option):
     assert_microbatches_equal_the_batch(with_everything, 2, tolerance=1e-4, **option)
 
 
 def test_on_two_replicas(two_replicas):
-    assert_microbatches_equal_the_batch(with_everything, 1, strategy=two_replicas, steps=4)
+    def make(**options):
+        choices = {"generator_penalties": [Contrast(0.1)], "discriminator_penalties": [penalties.R1(1.0, interval=2)]}
+        return make_gan(discriminator_steps=2, **choices, **options)
+
+    assert_microbatches_equal_the_batch(make, 1, strategy=two_replicas)
+
+
+@pytest.mark.slow
+def test_everything_on_two_replicas(two_replicas):
+    def make(**options):
+        augmentation = AdaptiveAugmentation("brightness", interval=1, speed_images=50, initial_probability=0.5)
+        return with_everything(**{**options, "augmentation": augmentation})
+
+    assert_microbatches_equal_the_batch(make, 1, strategy=two_replicas, steps=4)
 
 
 def test_reused_fakes_are_made_again():
     assert_microbatches_equal_the_batch(lambda **options: make_gan(reuse_fakes=True, **options), 2)
 
 
+@pytest.mark.slow
 def test_penalties_of_the_main_loss():
     def make(**options):
         return make_gan(
@@ -77,6 +131,7 @@ def test_penalties_of_the_main_loss():
     assert_microbatches_equal_the_batch(make, 4)
 
 
+@pytest.mark.slow
 def test_loss_scaling():
     """Of float16: gradients are unscaled once, after they have been summed."""
 
@@ -103,6 +158,7 @@ def make_stylegan2(interval=2, **options):
     return gan
 
 
+@pytest.mark.slow
 def test_stylegan2():
     """Path lengths are compared with the mean of all, w_average moves once a batch."""
     assert_microbatches_equal_the_batch(make_stylegan2, 2, tolerance=2e-4)
@@ -116,6 +172,7 @@ def test_stylegan2_on_two_replicas_with_penalties_of_the_main_loss(two_replicas)
     assert_microbatches_equal_the_batch(make, 2, strategy=two_replicas, tolerance=2e-4)
 
 
+@pytest.mark.slow
 def test_progan_within_a_fade():
     def make(**options):
         gan = ProGAN(

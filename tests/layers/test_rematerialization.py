@@ -28,7 +28,7 @@ class Block(keras.layers.Layer):
 
 
 @pytest.mark.parametrize("with_others", [False, True])
-@pytest.mark.parametrize("how", ["eager", "graph", "xla"])
+@pytest.mark.parametrize("how", ["eager", "graph", pytest.param("xla", marks=pytest.mark.slow)])
 def test_outputs_gradients_and_state_are_the_layers(how, with_others):
     """Of a loss with a gradient penalty, whose gradient is of second order."""
     random = np.random.default_rng(0)

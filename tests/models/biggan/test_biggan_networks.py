@@ -209,17 +209,13 @@ def test_rematerialised_blocks_compute_the_same(variant):
         discriminator = make_discriminator(variant, rematerialize=rematerialize)
         generator.build(), discriminator.build()
 
-        @tf.function(autograph=False)
-        def step(generator=generator, discriminator=discriminator):
-            variables = generator.trainable_variables + discriminator.trainable_variables
-            with tf.GradientTape() as tape:
-                images = generator(latents, labels, training=True)
-                logits = discriminator(images, labels, training=True)
-                loss = tf.reduce_mean(tf.nn.softplus(-logits))
-            return images, logits, [tf.convert_to_tensor(gradient) for gradient in tape.gradient(loss, variables)]
-
-        outputs = tf.nest.flatten(step())
-        results.append(outputs + generator.variables + discriminator.variables)
+        variables = generator.trainable_variables + discriminator.trainable_variables
+        with tf.GradientTape() as tape:
+            images = generator(latents, labels, training=True)
+            logits = discriminator(images, labels, training=True)
+            loss = tf.reduce_mean(tf.nn.softplus(-logits))
+        gradients = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(loss, variables)]
+        results.append([images, logits, *gradients, *generator.variables, *discriminator.variables])
         assert generator.__class__.from_config(generator.get_config()).rematerialize == rematerialize
     for plain, rematerialized in zip(*results):
         plain, rematerialized = np.asarray(plain), np.asarray(rematerialized)
