@@ -77,3 +77,13 @@ def _encode_bytes(value, name):
         return value.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ServingError("INTERNAL", f"Output {name} is no text, and its name does not end in _bytes.") from error
+
+
+def pretty(value) -> bytes:
+    """A JSON value as lines for people."""
+    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def error_body(message: str) -> bytes:
+    """The JSON of a request that is refused, or fails."""
+    return pretty({"error": message})

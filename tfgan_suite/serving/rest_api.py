@@ -3,7 +3,6 @@
 Reference: TensorFlow Serving, "RESTful API".
 """
 
-import json
 import re
 import urllib.parse
 
@@ -88,7 +87,7 @@ def _status(repository, name, version, label) -> bytes:
         }
         for status in repository.status(name, version, label)
     ]
-    return _pretty({"model_version_status": statuses})
+    return json_responses.pretty({"model_version_status": statuses})
 
 
 def _metadata(repository, name, version, label) -> bytes:
@@ -102,7 +101,7 @@ def _metadata(repository, name, version, label) -> bytes:
         }
         for key, signature in servable.signature_defs.items()
     }
-    return _pretty(
+    return json_responses.pretty(
         {
             "model_spec": {"name": name, "signature_name": "", "version": str(servable.version)},
             "metadata": {"signature_def": {"signature_def": signatures}},
@@ -121,12 +120,3 @@ def _tensor_info(info) -> dict:
         },
         "name": info.name,
     }
-
-
-def _pretty(value) -> bytes:
-    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
-
-
-def error_body(message: str) -> bytes:
-    """The JSON of a request that is refused, or fails."""
-    return _pretty({"error": message})

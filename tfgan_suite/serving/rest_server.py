@@ -1,219 +1,26 @@
-"""The HTTP side of the REST API, on the standard library's server."""
+"""The HTTP side of the REST API."""
 
-import contextlib
-import http.server
-import logging
-import re
-import socket
-import threading
-import time
-
+from tfgan_suite.serving.http_server import HttpHandler, HttpServer
 from tfgan_suite.serving.model_repository import ModelRepository
-from tfgan_suite.serving.rest_api import answer_request, error_body
-from tfgan_suite.serving.serving_error import ServingError, invalid_argument
-
-logger = logging.getLogger(__name__)
-
-_LENGTH = re.compile("[0-9]{1,18}")
-_DISCARD_SECONDS = 2.0
+from tfgan_suite.serving.rest_api import answer_request
 
 
-class RestServer:
-    """Answers HTTP in threads of its own from `start` to `stop`.
+class RestServer(HttpServer):
+    """Answers REST from `start` to `stop`. See `HttpServer` for the other arguments.
 
     Args:
         repository: What it serves.
-        host: Address to listen on.
-        port: TCP port; 0 for any free one.
-        max_body_bytes: Larger request bodies are refused with HTTP 413.
-        timeout_seconds: A connection on which nothing comes for so long is closed.
-
-    Attributes:
-        port: The port it listens on.
     """
 
     def __init__(
         self, repository: ModelRepository, host: str, port: int, max_body_bytes=16 << 20, timeout_seconds=60.0
     ):
-        handler = type(
-            "Handler",
-            (_Handler,),
-            {"repository": repository, "max_body_bytes": max_body_bytes, "timeout": timeout_seconds},
-        )
-        self._server = _Server((host, port), handler)
-        self.port = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="rest", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self, grace_seconds: float = 5.0) -> None:
-        """Takes no more requests, and gives those that are being answered some seconds."""
-        if self._thread.is_alive():
-            self._server.shutdown()
-            self._thread.join()
-        self._server.server_close()
-        self._server.close_connections(grace_seconds)
+        super().__init__(_Handler, host, port, max_body_bytes, timeout_seconds, repository=repository)
 
 
-class _Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False  # A client that keeps its connection open must not keep the server from stopping.
-    request_queue_size = 128
-
-    def __init__(self, address, handler):
-        if ":" in address[0]:
-            self.address_family = socket.AF_INET6
-        self._connections = set()
-        self._requests = 0
-        self._changed = threading.Condition()
-        super().__init__(address, handler)
-
-    def process_request_thread(self, request, client_address):
-        with self._changed:
-            self._connections.add(request)
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            with self._changed:
-                self._connections.discard(request)
-
-    @contextlib.contextmanager
-    def answering(self):
-        """Within it, the connection is not idle."""
-        with self._changed:
-            self._requests += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._requests -= 1
-                self._changed.notify_all()
-
-    def close_connections(self, grace_seconds):
-        with self._changed:
-            self._changed.wait_for(lambda: self._requests == 0, grace_seconds)
-            for connection in self._connections:
-                with contextlib.suppress(OSError):  # The client was quicker.
-                    connection.shutdown(socket.SHUT_RDWR)
-
-    def handle_error(self, request, client_address):
-        logger.debug("The connection to %s broke off", client_address, exc_info=True)
-
-
-class _Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"  # Keeps connections open.
-    server_version = "tfgan-suite"
-    sys_version = ""
-    wbufsize = -1  # The whole answer in one piece,
-    disable_nagle_algorithm = True  # sent at once.
+class _Handler(HttpHandler):
+    too_large_advice = "Send several smaller ones, or use gRPC."
     repository: ModelRepository
-    max_body_bytes: int
 
-    def do_GET(self):
-        self._answer()
-
-    # Others are refused as TensorFlow Serving does, in JSON.
-    do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_HEAD = do_GET
-
-    def _answer(self):
-        with self.server.answering():
-            self._answer_one()
-        if self.close_connection:
-            self._discard_rest()
-
-    def _answer_one(self):
-        try:
-            body = self._read_body()
-            status, answer = 200, answer_request(self.repository, self.command, self.path, body)
-        except ServingError as error:
-            status, answer = error.http_status, error_body(error.message)
-        except (ConnectionError, TimeoutError):
-            self.close_connection = True
-            return
-        except Exception:  # A client is told that it failed, and the log why.
-            logger.exception("%s %s failed", self.command, self.path)
-            status, answer = 500, error_body("The request failed inside the server; its log says why.")
-        self._send(status, answer)
-
-    def _send(self, status, answer):
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(answer)))
-        if self.close_connection:
-            self.send_header("Connection", "close")
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(answer)
-        self.wfile.flush()
-
-    def send_error(self, code, message=None, explain=None):
-        """The base class calls this for lines that are no HTTP."""
-        self.close_connection = True
-        if not hasattr(self, "command") or self.command is None:
-            self.command = "GET"
-        self._send(code, error_body(message or self.responses.get(code, ("Error",))[0]))
-
-    def _discard_rest(self):
-        """Reads on for a moment: closing on unread bytes would reset the connection and lose the answer."""
-        deadline = time.monotonic() + _DISCARD_SECONDS
-        with contextlib.suppress(OSError):
-            self.connection.shutdown(socket.SHUT_WR)
-            self.connection.settimeout(_DISCARD_SECONDS)
-            while time.monotonic() < deadline and self.connection.recv(1 << 16):
-                pass
-
-    def handle_expect_100(self):
-        length = self.headers.get("Content-Length", "0").strip()
-        if _LENGTH.fullmatch(length) and int(length) > self.max_body_bytes:
-            return True  # Refused before the client sends it.
-        return super().handle_expect_100()
-
-    def _read_body(self) -> bytes:
-        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
-            return self._read_chunks()
-        length = self._content_length()
-        if length > self.max_body_bytes:
-            raise self._too_large()
-        body = self.rfile.read(length)
-        if len(body) < length:
-            raise ConnectionError("The client closed the connection within its request")
-        if self.headers.get("Content-Encoding", "identity").lower() != "identity":
-            raise ServingError("INVALID_ARGUMENT", "Expected a request without Content-Encoding", http_status=415)
-        return body
-
-    def _content_length(self) -> int:
-        text = self.headers.get("Content-Length", "0").strip()
-        if not _LENGTH.fullmatch(text):
-            self.close_connection = True
-            raise invalid_argument("Malformed request: Content-Length is not a number")
-        return int(text)
-
-    def _read_chunks(self) -> bytes:
-        pieces, total = [], 0
-        while True:
-            size_text = self.rfile.readline(64).split(b";")[0].strip()
-            if not re.fullmatch(rb"[0-9a-fA-F]{1,15}", size_text):
-                self.close_connection = True
-                raise invalid_argument("Malformed request: a chunk without its size")
-            size = int(size_text, 16)
-            total += size
-            if total > self.max_body_bytes:
-                raise self._too_large()
-            if size == 0:
-                while self.rfile.readline(4096).strip():  # Trailers, up to the empty line.
-                    pass
-                return b"".join(pieces)
-            pieces.append(self.rfile.read(size))
-            self.rfile.readline(8)
-
-    def _too_large(self) -> ServingError:
-        self.close_connection = True  # What is left of the body is not read.
-        return ServingError(
-            "INVALID_ARGUMENT",
-            f"The request is larger than {self.max_body_bytes} bytes. Send several smaller ones, or use gRPC.",
-            http_status=413,
-        )
-
-    def log_message(self, format, *arguments):
-        logger.debug("%s " + format, self.client_address[0], *arguments)
+    def answer(self, body):
+        return "application/json", answer_request(self.repository, self.command, self.path, body)
