@@ -83,15 +83,19 @@ def _peak_megabytes():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def fit_step(model, batch_size, image_shape):
-    """A step of a compiled model of the suite on random images, through the function that `fit` calls."""
+def fit_step(model, batch_size, image_shape, num_classes=None):
+    """A step of a compiled model of the suite on random images, of random classes if there are any, through the function
+    that `fit` calls."""
     import numpy as np
     import tensorflow as tf
 
-    images = np.random.default_rng(0).uniform(-1, 1, [batch_size, *image_shape]).astype("float32")
+    draws = np.random.default_rng(0)
+    data = draws.uniform(-1, 1, [batch_size, *image_shape]).astype("float32")
+    if num_classes:
+        data = (data, draws.integers(num_classes, size=batch_size))
     options = tf.data.Options()
     options.autotune.enabled = False
-    iterator = iter(tf.data.Dataset.from_tensors(images).repeat().with_options(options))
+    iterator = iter(tf.data.Dataset.from_tensors(data).repeat().with_options(options))
     model.make_train_function()
 
     def step():
