@@ -1,26 +1,19 @@
 """The steps of a pipeline, one after the other; what is done and unchanged is not done again."""
 
 import dataclasses
-import json
-import os
-import shutil
 from pathlib import Path
 
 from tfgan_suite import runs, versions
 from tfgan_suite.data.dataset_info import DatasetInfo
-from tfgan_suite.errors import UserError
 from tfgan_suite.evaluation import evaluate
-from tfgan_suite.export import load_generator, next_version
-from tfgan_suite.files import write_atomically
-from tfgan_suite.metrics.results import Evaluation, EvaluationRow, compare
+from tfgan_suite.metrics.results import Evaluation, EvaluationRow
 from tfgan_suite.pipeline.data_schema import DataAnomalyError, DataSchema
-from tfgan_suite.pipeline.gate import Blessing, bless
+from tfgan_suite.pipeline.gate import Blessing
 from tfgan_suite.pipeline.infra_validation import validate_infrastructure
 from tfgan_suite.pipeline.ledger import Ledger, fingerprint
+from tfgan_suite.pipeline.pushed_versions import bless_against_pushed, push_version
 from tfgan_suite.preprocessing.pipeline import prepare_dataset
 from tfgan_suite.training import train
-
-LINEAGE_FILE = "lineage.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,18 +147,7 @@ class _PipelineRun:
         return scores
 
     def decide(self, scores):
-        """The gate. The last model's scores are those it was pushed with, or are taken anew on the data of today."""
-        name = self.config.compared_score
-        last_dir = _newest_version(self.config.push_directory)
-        last_scores = None
-        if last_dir is not None:
-            last_scores = _scores_in(last_dir)
-            try:
-                compare(last_scores[name], scores[name])
-            except (UserError, TypeError):
-                self.say(f"gate: scoring {last_dir} on the data of today")
-                last_scores = self._score(load_generator(last_dir), None)
-        return bless(scores, self.config.gate["thresholds"], name, last_scores)
+        return bless_against_pushed(scores, self.config, lambda model: self._score(model, None), self.say)
 
     def push(self, key, run_dir, info, scores, blessing):
         """Exports, tries the export out in a process of its own, and only then gives it a version to be served."""
@@ -186,8 +168,7 @@ class _PipelineRun:
             "validation": validation,
             "versions": versions.library_versions(),
         }
-        write_atomically(candidate / LINEAGE_FILE, json.dumps(lineage, indent=2) + "\n")
-        version_dir = _publish(candidate, self.config.push_directory)
+        version_dir = push_version(candidate, self.config.push_directory, lineage)
         self.ledger.add("push", key, run_dir=str(run_dir), version_dir=str(version_dir))
         self.done.append("push")
         self.say(f"push: {version_dir}")
@@ -202,30 +183,3 @@ class _PipelineRun:
 def _fingerprint_of(directory):
     """Of the data set that lies there now, or `None`."""
     return DatasetInfo.load(directory).fingerprint if (Path(directory) / "dataset_info.json").is_file() else None
-
-
-def _newest_version(directory):
-    version = next_version(directory) - 1
-    return directory / str(version) if version else None
-
-
-def _scores_in(version_dir):
-    """The scores that a version was pushed with; `None` for one that came by another way."""
-    path = version_dir / LINEAGE_FILE
-    if not path.is_file():
-        return None
-    return Evaluation(EvaluationRow.from_json(row) for row in json.loads(path.read_text("utf-8"))["scores"])
-
-
-def _publish(candidate, directory):
-    """Copies a version to where a server looks, under a name that it does not look at, and renames it when it is whole."""
-    final = directory / str(next_version(directory))
-    temporary = directory / f".push-{os.getpid()}"
-    directory.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
-        shutil.copytree(candidate, temporary)
-        os.rename(temporary, final)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return final
