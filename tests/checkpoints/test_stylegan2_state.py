@@ -155,6 +155,15 @@ def test_widths_that_follow_no_rule(small):
     assert [v.shape for v in again.variables] == [v.shape for v in generator.variables]
 
 
+def test_no_noise_inputs(small):
+    state = {name: array for name, array in small.under("G/").items() if "noise" not in name}
+    generator, _ = stylegan2_from_state(state)
+    assert not generator.use_noise
+    full, _ = stylegan2_from_state(small.under("G/"))
+    images = [network(small.latents, small.labels, noise="none") for network in (generator, full)]
+    np.testing.assert_allclose(*images, atol=1e-5)
+
+
 def test_overrides(small):
     generator, discriminator = stylegan2_from_state(
         small.under("G/"),

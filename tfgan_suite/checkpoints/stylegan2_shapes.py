@@ -27,6 +27,7 @@ def read_generator(state):
         "w_size": w_size,
         **_read_mapping(state),
         "architecture": "resnet" if any(name.endswith(".skip.weight") for name in state) else architecture,
+        "use_noise": any(name.endswith(".noise_strength") for name in state),
         **_read_filter(state),
         **_read_channels(image_shape, widths),
     }

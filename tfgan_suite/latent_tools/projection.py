@@ -87,7 +87,7 @@ def project(
         A `Projection`.
 
     Raises:
-        UserError: The image does not have the generator's shape, or there is no such space.
+        UserError: The image does not have the generator's shape, there is no such space, or there is no noise.
         MissingExtraError: The package with the weights of LPIPS is not installed.
 
     Example:
@@ -107,6 +107,8 @@ def project(
         raise unknown_name("space", in_space, SPACES)
     if steps < 1:
         raise UserError(f"Expected steps >= 1. Received: {steps}")
+    if noise_weight is not None and not space.generator.noise_shapes:
+        raise UserError("Expected noise_weight=None, as this generator has no noise inputs. Received: a weight.")
     distance = distance or LPIPS()
     mean, spread = style_statistics(space, num_statistics, seed, label)
     num_styles = 1 if in_space == "w" else space.num_ws

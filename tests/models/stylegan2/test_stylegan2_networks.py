@@ -199,6 +199,32 @@ def test_noise():
         generator.synthesize(ws, "constant")
 
 
+def test_without_noise_inputs():
+    """It is the same network as one whose noise has no strength, minus two weights a convolution."""
+    with_noise, without = (
+        small_generator(),
+        StyleGAN2Generator(
+            (16, 16, 3),
+            latent_size=8,
+            w_size=8,
+            num_mapping_layers=2,
+            channel_base=128,
+            max_channels=8,
+            use_noise=False,
+        ),
+    )
+    ws = with_noise.map(LATENTS)
+    expected = with_noise.synthesize(ws, "none")
+    without.build()
+    assert without.noise_shapes == []
+    assert len(with_noise.variables) - len(without.variables) == 2 * len(with_noise.noise_shapes)
+    without.set_weights([v for v in with_noise.weights if "noise" not in v.path])
+    for noise in ("const", "random", "none"):
+        np.testing.assert_allclose(without.synthesize(ws, noise, seed=[1, 2]), expected, atol=1e-6)
+    with pytest.raises(ValueError, match="Expected 0 noise maps"):
+        without.synthesize(ws, [np.zeros([1, 4, 4, 1], "float32")])
+
+
 def test_random_noise_does_not_depend_on_replicas(two_replicas):
     with two_replicas.scope():
         generator = small_generator()

@@ -33,6 +33,7 @@ class StyleGAN2(GAN):
         conv_clamp: Bound on activations, or `None`; 256 is right with mixed precision.
         num_mixed_precision_resolutions: How many of the highest resolutions take part in mixed precision, if the
             dtype policy asks for it.
+        use_noise: Whether the generator has noise inputs, as in the paper.
         label_weights: Relative frequency of each class among generated labels; `None` for all alike.
         seed: Of the initial weights and of everything random in training.
         generator: A network to take instead of one made of the arguments above, such as an importer gives.
@@ -65,6 +66,7 @@ class StyleGAN2(GAN):
         minibatch_stddev_group_size=4,
         conv_clamp=None,
         num_mixed_precision_resolutions=4,
+        use_noise=True,
         label_weights=None,
         seed=0,
         generator=None,
@@ -90,6 +92,7 @@ class StyleGAN2(GAN):
                 w_size=w_size,
                 num_mapping_layers=num_mapping_layers,
                 architecture=generator_architecture,
+                use_noise=use_noise,
                 seed=seed,
                 **shared,
             )

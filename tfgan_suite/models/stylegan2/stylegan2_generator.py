@@ -36,6 +36,7 @@ class StyleGAN2Generator(keras.Model):
         conv_clamp: Bound of activations, 256 for float16 in the paper, or `None`.
         num_mixed_precision_resolutions: How many of the highest levels follow the dtype policy; others are float32.
         mapping_learning_rate_multiplier: How fast the mapping learns, relative to the rest.
+        use_noise: Whether each convolution is followed by noise of a learned strength. Narrow networks paint with it.
         channels: Feature channels of every level from the smallest, instead of the rule above.
         seed: Of the initial weights.
 
@@ -71,6 +72,7 @@ class StyleGAN2Generator(keras.Model):
         conv_clamp=None,
         num_mixed_precision_resolutions=4,
         mapping_learning_rate_multiplier=0.01,
+        use_noise=True,
         channels=None,
         seed=0,
         **kwargs,
@@ -90,6 +92,7 @@ class StyleGAN2Generator(keras.Model):
         self.conv_clamp = conv_clamp
         self.num_mixed_precision_resolutions = num_mixed_precision_resolutions
         self.mapping_learning_rate_multiplier = mapping_learning_rate_multiplier
+        self.use_noise = use_noise
         self.channels = None if channels is None else tuple(channels)
         self.seed = seed
 
@@ -117,6 +120,7 @@ class StyleGAN2Generator(keras.Model):
                 residual=architecture == "resnet",
                 resample_filter=self.resample_filter,
                 clamp=conv_clamp,
+                use_noise=use_noise,
                 seed=seed + 100 + 10 * level,
                 dtype=policies[level],
                 name=f"synthesis_{size[0]}x{size[1]}",
@@ -126,8 +130,8 @@ class StyleGAN2Generator(keras.Model):
 
     @property
     def noise_shapes(self):
-        """`(height, width)` of each convolution's noise, from the coarsest on."""
-        return [block.size for block in self.blocks for _ in block.convolutions]
+        """`(height, width)` of each convolution's noise, from the coarsest on; none with `use_noise=False`."""
+        return [block.size for block in self.blocks for _ in block.convolutions if self.use_noise]
 
     def build(self, latents_shape=None, labels_shape=None):
         """Makes all weights. Their shapes need no inputs."""
@@ -163,8 +167,9 @@ class StyleGAN2Generator(keras.Model):
 
         Args:
             ws: float32 `[batch, num_ws, w_size]`.
-            noise: `"const"`: the network's own, the same for every image. `"random"`: new for every image. `"none"`. Or
-                maps of one's own: for each of `noise_shapes`, float32 `[batch or 1, height, width, 1]`.
+            noise: `"const"`: the network's own, the same for every image. `"random"`: new for every image. `"none"`,
+                and so are all with `use_noise=False`. Or maps of one's own: for each of `noise_shapes`, float32
+                `[batch or 1, height, width, 1]`.
             seed: int32 `[2]`, of random noise; `None` for one from TensorFlow's global generator.
 
         Returns:
@@ -190,7 +195,7 @@ class StyleGAN2Generator(keras.Model):
         return images
 
     def _noise(self, convolution, noise, batch_size, seed, index):
-        if noise == "none":
+        if not self.use_noise or noise == "none":
             return None
         if not isinstance(noise, str):
             return tf.cast(noise[index], tf.float32)
@@ -224,6 +229,7 @@ class StyleGAN2Generator(keras.Model):
             "conv_clamp": self.conv_clamp,
             "num_mixed_precision_resolutions": self.num_mixed_precision_resolutions,
             "mapping_learning_rate_multiplier": self.mapping_learning_rate_multiplier,
+            "use_noise": self.use_noise,
             "channels": self.channels,
             "seed": self.seed,
             "dtype": serialized_policy(self),

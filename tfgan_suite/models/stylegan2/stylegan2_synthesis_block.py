@@ -19,6 +19,7 @@ class StyleGAN2SynthesisBlock(keras.layers.Layer):
         residual: Whether the block has a shortcut.
         resample_filter: Taps along each axis.
         clamp: Bound of activations, or `None`.
+        use_noise: Whether noise is added after the convolutions.
         seed: Of the initial weights.
 
     Attributes:
@@ -29,7 +30,18 @@ class StyleGAN2SynthesisBlock(keras.layers.Layer):
     """
 
     def __init__(
-        self, size, in_channels, channels, w_size, image_channels, residual, resample_filter, clamp, seed, **kwargs
+        self,
+        size,
+        in_channels,
+        channels,
+        w_size,
+        image_channels,
+        residual,
+        resample_filter,
+        clamp,
+        use_noise,
+        seed,
+        **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)
         self.size = size
@@ -42,8 +54,9 @@ class StyleGAN2SynthesisBlock(keras.layers.Layer):
         # Figure 7: branches of variance 1 are summed to variance 1.
         branch_gain = 0.5**0.5 if residual and not first else 1.0
         options = {"resample_filter": resample_filter, "dtype": self.dtype_policy}
-        self.convolutions = [] if first else [self._convolution("convolution_up", 1, 1.0, clamp, up=True, **options)]
-        self.convolutions.append(self._convolution("convolution", 4, branch_gain, clamp, **options))
+        styled = {"clamp": clamp, "use_noise": use_noise, **options}
+        self.convolutions = [] if first else [self._convolution("convolution_up", 1, 1.0, up=True, **styled)]
+        self.convolutions.append(self._convolution("convolution", 4, branch_gain, **styled))
         self.shortcut = self.to_rgb = None
         if residual and not first:
             self.shortcut = EqualizedConvolution(
