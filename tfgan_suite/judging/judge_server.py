@@ -1,0 +1,126 @@
+"""The page on this machine: three files, the study's pictures, and a session in JSON."""
+
+import json
+import re
+import signal
+import threading
+import urllib.parse
+from pathlib import Path
+
+from tfgan_suite.errors import UserError
+from tfgan_suite.judging.answers import AnswerStore
+from tfgan_suite.judging.session import Session
+from tfgan_suite.judging.study import ANSWERS_NAME, Study
+from tfgan_suite.serving.http_server import HttpHandler, HttpServer
+from tfgan_suite.serving.serving_error import ServingError, invalid_argument, not_found
+
+_HOST = "127.0.0.1"
+_PAGE = Path(__file__).with_name("page")
+_PAGE_FILES = {
+    "/": ("judge.html", "text/html; charset=utf-8"),
+    "/judge.css": ("judge.css", "text/css; charset=utf-8"),
+    "/judge.js": ("judge.js", "text/javascript; charset=utf-8"),
+}
+_PICTURE = re.compile("/pictures/([0-9a-f]{20})[.]png")
+_MAX_BODY_BYTES = 4096
+_TIMEOUT_SECONDS = 60.0
+
+
+class JudgeServer(HttpServer):
+    """Serves a study to this machine alone, from `start` to `stop`.
+
+    Args:
+        study: The study.
+        port: TCP port; 0 for any free one.
+
+    Attributes:
+        url: Of the page.
+
+    Raises:
+        UserError: The port is taken.
+    """
+
+    def __init__(self, study: Study, port: int = 0):
+        self._store = AnswerStore(study.directory / ANSWERS_NAME)
+        try:
+            super().__init__(
+                _Handler, _HOST, port, _MAX_BODY_BYTES, _TIMEOUT_SECONDS, session=Session(study, self._store)
+            )
+        except OSError as error:
+            self._store.close()
+            raise UserError(f"Cannot listen on port {port}: {error.strerror}. Choose another, 0 for any.") from error
+        self.url = f"http://{_HOST}:{self.port}/"
+
+    def stop(self, grace_seconds: float = 5.0) -> None:
+        super().stop(grace_seconds)
+        self._store.close()
+
+
+class _Handler(HttpHandler):
+    session: Session
+    extra_headers = {
+        "Content-Security-Policy": "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "no-store",
+    }
+
+    def answer(self, body):
+        self._refuse_other_sites()
+        path, _, query = self.path.partition("?")
+        if self.command == "POST" and path == "/api/answers":
+            return _json(self.session.answer(self._content(body)))
+        if self.command not in ("GET", "HEAD"):
+            raise ServingError("UNIMPLEMENTED", "Expected GET, or POST to /api/answers.", http_status=405)
+        if path in _PAGE_FILES:
+            name, content_type = _PAGE_FILES[path]
+            return content_type, (_PAGE / name).read_bytes()
+        if path == "/api/study":
+            return _json(self.session.describe())
+        if path == "/api/trial":
+            names = urllib.parse.parse_qs(query).get("rater", [""])
+            return _json(self.session.next_trial(names[0]))
+        return "image/png", self._picture(path)
+
+    def _refuse_other_sites(self):
+        """A page from elsewhere must neither read nor answer, whatever name it has given this address."""
+        own = {f"{name}:{self.server.server_address[1]}" for name in (_HOST, "localhost")}
+        origin = self.headers.get("Origin")
+        if self.headers.get("Host") not in own or (origin is not None and origin.removeprefix("http://") not in own):
+            raise ServingError("PERMISSION_DENIED", f"Expected a request from this page. Open http://{min(own)}/")
+
+    def _content(self, body):
+        if self.headers.get_content_type() != "application/json":
+            raise ServingError("INVALID_ARGUMENT", "Expected Content-Type: application/json.", http_status=415)
+        try:
+            return json.loads(body)
+        except (ValueError, RecursionError) as error:
+            raise invalid_argument("Expected JSON.") from error
+
+    def _picture(self, path) -> bytes:
+        match = _PICTURE.fullmatch(path)
+        file = self.session.study.picture_path(match[1]) if match else None
+        if file is None:
+            raise not_found("There is no such page.")
+        return file.read_bytes()
+
+
+def _json(value) -> tuple[str, bytes]:
+    return "application/json", json.dumps(value).encode()
+
+
+def judge(study: Study, port: int) -> None:
+    """Serves a study until Ctrl-C or SIGTERM; prints where."""
+    stopping = threading.Event()
+    server = JudgeServer(study, port)
+    previous = {number: signal.signal(number, lambda *_: stopping.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        server.start()
+        print(f"Open {server.url} in a browser of this machine. Ctrl-C ends; every answer is kept at once.", flush=True)
+        stopping.wait()
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+        server.stop()
+    print(f"Stopped. The results: tfgan-suite judge {study.directory} --report", flush=True)

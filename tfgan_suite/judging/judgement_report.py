@@ -1,0 +1,217 @@
+"""What raters' answers say: rates with intervals, agreement, attention; as JSON and as Markdown."""
+
+import dataclasses
+import json
+import statistics
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+
+from tfgan_suite.errors import UserError
+from tfgan_suite.files import write_atomically
+from tfgan_suite.judging.answers import Answer, AnswerStore
+from tfgan_suite.judging.statistics import bootstrap_interval, krippendorff_alpha
+from tfgan_suite.judging.study import ANSWERS_NAME, REAL_OR_FAKE, WHICH_IS_REAL, Study
+from tfgan_suite.versions import library_versions
+
+# Raters who recognise fewer of the checks do not count.
+REQUIRED_CHECKS = 0.75
+
+
+@dataclasses.dataclass(frozen=True)
+class RaterSummary:
+    """One rater.
+
+    Attributes:
+        name: As typed.
+        answers: Trials answered, and `trials`: of how many.
+        checks_right: Share of the attention checks, `None` before the first.
+        repeats_alike: Share of repeated trials with the same answer, likewise.
+        median_seconds: Of the answers.
+        counts: Whether the answers enter the results.
+    """
+
+    name: str
+    answers: int
+    trials: int
+    checks_right: float | None
+    repeats_alike: float | None
+    median_seconds: float
+    counts: bool
+
+
+def make_report(study: Study) -> dict:
+    """Everything that the answers of a study say, as JSON values.
+
+    Raises:
+        UserError: There are no answers.
+    """
+    path = study.directory / ANSWERS_NAME
+    answers = []
+    if path.is_file():
+        store = AnswerStore(path)
+        answers = store.all()
+        store.close()
+    if not answers:
+        raise UserError(
+            f"{str(study.directory)!r} has no answers yet. Expected some: tfgan-suite judge {study.directory}"
+        )
+    of_raters = defaultdict(list)
+    for answer in answers:
+        of_raters[answer.rater].append(answer)
+    raters = [_summarize(study, name, own) for name, own in of_raters.items()]
+    choices = [_first_choices(study, of_raters[rater.name]) for rater in raters if rater.counts]
+    return {
+        "study": study.content,
+        "results": _results(study, choices) if choices else [],
+        "agreement": _agreement(study, choices),
+        "raters": [dataclasses.asdict(rater) for rater in raters],
+        "required_checks": REQUIRED_CHECKS,
+        "versions": library_versions(),
+    }
+
+
+def write_report(study: Study) -> tuple[Path, Path]:
+    """Writes `report.json` and `report.md` into the study's directory, and returns their paths."""
+    report = make_report(study)
+    paths = study.directory / "report.json", study.directory / "report.md"
+    write_atomically(paths[0], json.dumps(report, indent=1) + "\n")
+    write_atomically(paths[1], to_markdown(report))
+    return paths
+
+
+def _summarize(study: Study, name: str, answers: list[Answer]) -> RaterSummary:
+    trials = study.trials(name)
+    first, checks, repeats = {}, [], []
+    for answer in answers:
+        trial = trials[answer.trial]
+        if trial.is_repeat:
+            repeats.append(answer.choice == first[answer.item])
+        elif trial.item.is_check:
+            checks.append(answer.choice == trial.item.right)
+        first.setdefault(answer.item, answer.choice)
+    right = statistics.fmean(checks) if checks else None
+    return RaterSummary(
+        name=name,
+        answers=len(answers),
+        trials=len(trials),
+        checks_right=right,
+        repeats_alike=statistics.fmean(repeats) if repeats else None,
+        median_seconds=statistics.median(answer.milliseconds for answer in answers) / 1000,
+        counts=right is None or right >= REQUIRED_CHECKS,
+    )
+
+
+def _first_choices(study: Study, answers: list[Answer]) -> dict[int, str]:
+    """The choice at each item, checks and repeats left out."""
+    choices = {}
+    for answer in answers:
+        if not study.items[answer.item].is_check:
+            choices.setdefault(answer.item, answer.choice)
+    return choices
+
+
+def _results(study: Study, choices: list[dict[int, str]]) -> list[dict]:
+    """A row for each thing that is counted: what, of which sources, rate and interval."""
+    items = [item for item in study.items if not item.is_check]
+    groups = defaultdict(list)
+    for item in items:
+        if study.question == REAL_OR_FAKE:
+            groups["errors, of all pictures"].append(item)
+            groups[f"real ones judged fake, of {item.sources[0]}" if item.right == "real" else
+                   f"fakes judged real, of {item.sources[0]}"].append(item)  # fmt: skip
+        elif study.question == WHICH_IS_REAL:
+            fake = next(source for source in item.sources if source != study.settings["real"])
+            groups[f"taken for the real one, of {fake}"].append(item)
+        else:
+            one, other = sorted(item.sources, key=study.settings["fakes"].index)
+            groups[f"{one} preferred to {other}"].append(item)
+    rows = []
+    for name, of_group in groups.items():
+        outcomes = np.array([[_outcome(study, item, own.get(item.number)) for item in of_group] for own in choices])
+        count = int((~np.isnan(outcomes)).sum())
+        if count:
+            rate, low, high = bootstrap_interval(outcomes)
+            rows.append({"name": name, "rate": rate, "low": low, "high": high, "answers": count})
+    return rows
+
+
+def _outcome(study: Study, item, choice: str | None) -> float:
+    """1 for an error, or for the source that comes first among `fakes`; NaN without an answer."""
+    if choice is None:
+        return np.nan
+    if item.right is not None:
+        return float(choice != item.right)
+    chosen = item.sources[item.pictures.index(choice)]
+    return float(chosen == min(item.sources, key=study.settings["fakes"].index))
+
+
+def _agreement(study: Study, choices: list[dict[int, str]]) -> dict:
+    """Krippendorff's alpha of "real" and "fake", or of first and second picture in the item's random order."""
+    items = [item for item in study.items if not item.is_check]
+    categories = np.full([len(choices), len(items)], np.nan)
+    for row, own in enumerate(choices):
+        for column, item in enumerate(items):
+            if item.number in own:
+                order = ("real", "fake") if study.question == REAL_OR_FAKE else item.pictures
+                categories[row, column] = order.index(own[item.number])
+    shared = int(((~np.isnan(categories)).sum(axis=0) > 1).sum())
+    return {
+        "krippendorff_alpha": krippendorff_alpha(categories),
+        "raters": len(choices),
+        "items_with_two_answers_or_more": shared,
+    }
+
+
+def to_markdown(report: dict) -> str:
+    """The report as a page."""
+    settings, agreement = report["study"]["settings"], report["agreement"]
+    duration = settings["display_milliseconds"]
+    alpha = agreement["krippendorff_alpha"]
+    lines = [
+        f"# Judgements: {settings['question']}",
+        "",
+        f"{settings['num_items']} items, {settings['num_repeats']} of them twice, {settings['num_checks']} attention "
+        f"checks; each seen {'without end' if duration is None else f'for {duration:g} ms'}; seed {settings['seed']}.",
+        "",
+        "| counted | rate | 95% interval | answers |",
+        "|---|---|---|---|",
+        *(
+            f"| {row['name']} | {row['rate']:.1%} | {row['low']:.1%} to {row['high']:.1%} | {row['answers']} |"
+            for row in report["results"]
+        ),
+        "",
+        _chance(settings["question"]),
+        "Intervals: bootstrap over raters and items.",
+        "",
+        f"Agreement of {agreement['raters']} raters on {agreement['items_with_two_answers_or_more']} items: "
+        + ("not defined" if alpha is None else f"Krippendorff's alpha {alpha:.3f}")
+        + " (1: always alike, 0: as by chance).",
+        "",
+        "| rater | answers | checks right | repeats alike | median time | counts |",
+        "|---|---|---|---|---|---|",
+    ]
+    for rater in report["raters"]:
+        shares = [
+            "none yet" if share is None else f"{share:.0%}" for share in (rater["checks_right"], rater["repeats_alike"])
+        ]
+        name = rater["name"].replace("\\", "\\\\").replace("|", "\\|")
+        lines.append(
+            f"| {name} | {rater['answers']} of {rater['trials']} | {shares[0]} | {shares[1]} | "
+            f"{rater['median_seconds']:.1f} s | {'yes' if rater['counts'] else 'no'} |"
+        )
+    lines += ["", f"Raters with fewer than {report['required_checks']:.0%} of the checks right do not count.", ""]
+    lines += ["| pictures of | origin |", "|---|---|"]
+    for name, origin in report["study"]["sources"].items():
+        known = ", ".join(f"{key} {value}" for key, value in origin.items() if value is not None)
+        lines.append(f"| {name} | {known} |")
+    return "\n".join(lines) + "\n"
+
+
+def _chance(question: str) -> str:
+    if question == REAL_OR_FAKE:
+        return "50% errors: nobody can tell. Above: the fakes look more real than real pictures."
+    if question == WHICH_IS_REAL:
+        return "50%: nobody can tell. Above: the fakes look more real than real pictures."
+    return "50%: neither is preferred."

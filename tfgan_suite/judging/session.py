@@ -1,0 +1,114 @@
+"""What the page asks and tells, without HTTP: the next trial of a rater, and answers."""
+
+import math
+import unicodedata
+
+from tfgan_suite.judging.answers import Answer, AnswerStore
+from tfgan_suite.judging.study import REAL_OR_FAKE, WHICH_IS_BETTER, WHICH_IS_REAL, Study
+from tfgan_suite.serving.serving_error import ServingError, invalid_argument, not_found
+
+_PROMPTS = {
+    REAL_OR_FAKE: "Is this picture real, or made by a computer?",
+    WHICH_IS_REAL: "Which of the two pictures is real?",
+    WHICH_IS_BETTER: "Which of the two pictures is better?",
+}
+_MAX_NAME = 64
+_MAX_TRIAL = 10**6
+_MAX_MILLISECONDS = 86_400_000
+
+
+class Session:
+    """Hands out trials and takes answers. All that it knows lies on the disk, so a new one goes on where another was.
+
+    Args:
+        study: The study.
+        store: Its answers.
+    """
+
+    def __init__(self, study: Study, store: AnswerStore):
+        self.study = study
+        self._store = store
+
+    def describe(self) -> dict:
+        """What the first screen tells."""
+        settings = self.study.settings
+        return {
+            "question": self.study.question,
+            "prompt": _PROMPTS[self.study.question],
+            "choices": self._choices(),
+            "display_milliseconds": settings["display_milliseconds"],
+            "num_trials": settings["num_items"] + settings["num_repeats"] + settings["num_checks"],
+        }
+
+    def next_trial(self, rater) -> dict:
+        """The first trial that a rater has not answered: its number and pictures.
+
+        Raises:
+            ServingError: The name is none.
+        """
+        rater = _checked_name(rater)
+        trials = self.study.trials(rater)
+        number = len(self._store.of(rater))  # They are answered in order.
+        return {
+            "rater": rater,
+            "trial": number,
+            "num_trials": len(trials),
+            "done": number == len(trials),
+            "pictures": list(trials[number].pictures) if number < len(trials) else [],
+        }
+
+    def answer(self, content) -> dict:
+        """Takes an answer, and returns the next trial.
+
+        The same answer again, as after an answer whose receipt was lost, changes nothing and is no error.
+
+        Args:
+            content: `rater`, `trial`, `choice`, `milliseconds`, `shown_milliseconds`.
+
+        Raises:
+            ServingError: Another form; another trial than the next; or another answer to one that has its own.
+        """
+        fields = {"rater", "trial", "choice", "milliseconds", "shown_milliseconds"}
+        if not isinstance(content, dict) or set(content) != fields:
+            raise invalid_argument(f"Expected an object with {', '.join(sorted(fields))}.")
+        rater, number, choice = _checked_name(content["rater"]), content["trial"], content["choice"]
+        if type(number) is not int or not 0 <= number <= _MAX_TRIAL:
+            raise invalid_argument("Expected the number of a trial.")
+        trials, answered = self.study.trials(rater), len(self._store.of(rater))
+        if number >= len(trials):
+            raise not_found(f"Expected a trial from 0 to {len(trials) - 1}. Received: {number}")
+        if number > answered:
+            raise ServingError("ABORTED", f"Expected an answer to trial {answered}. Received one to {number}.")
+        if choice not in self._choices():
+            raise invalid_argument(f"Expected a choice: {' or '.join(self._choices())}.")
+        trial = trials[number]
+        if self.study.question != REAL_OR_FAKE:
+            choice = trial.pictures[self._choices().index(choice)]
+        durations = (
+            _checked_duration(content["milliseconds"], optional=False),
+            _checked_duration(content["shown_milliseconds"], optional=True),
+        )
+        standing = self._store.add(Answer(rater, number, trial.item.number, choice, *durations))
+        if standing is not None and standing.choice != choice:
+            raise ServingError("ALREADY_EXISTS", f"Trial {number} is answered already, and the answer stands.")
+        return self.next_trial(rater)
+
+    def _choices(self) -> list[str]:
+        return ["real", "fake"] if self.study.question == REAL_OR_FAKE else ["left", "right"]
+
+
+def _checked_name(name) -> str:
+    if not isinstance(name, str):
+        raise invalid_argument("Expected a name.")
+    name = " ".join(unicodedata.normalize("NFC", name).split())
+    if not 1 <= len(name) <= _MAX_NAME or not name.isprintable():
+        raise invalid_argument(f"Expected a name of 1 to {_MAX_NAME} letters.")
+    return name
+
+
+def _checked_duration(value, optional: bool) -> float | None:
+    if value is None and optional:
+        return None
+    if type(value) not in (int, float) or not (math.isfinite(value) and 0 <= value <= _MAX_MILLISECONDS):
+        raise invalid_argument("Expected durations in milliseconds.")
+    return float(value)
