@@ -159,7 +159,20 @@ def test_modes_in_evaluation():
         again.update_fake(Activations(logits[part], logits[part]))
     results = again.results()
     assert results["modes"] == (2.0, None)
-    np.testing.assert_allclose(results["modes_kl"][0], scipy.stats.entropy([2, 1, 0, 0, 0], np.ones(5)), rtol=1e-12)
+    expected = scipy.stats.entropy([2, 1, 0, 0, 0], np.ones(5))
+    np.testing.assert_allclose([results[name][0] for name in ("modes_kl", "modes_kl_uniform")], expected, rtol=1e-12)
+
+
+def test_modes_against_frequencies_that_are_not_even():
+    """Half the fakes of each of two modes: of four even ones log 2 away, of shares of 3/4 and 1/8 log(0.5 / sqrt(3/32))."""
+    logits = np.eye(4, dtype=np.float32)
+    metric = ModeCoverage()
+    metric.update_real(Activations(logits, logits[[0] * 6 + [1, 2]]))
+    metric.update_fake(Activations(logits, logits[[0, 0, 1, 1]]))
+    results = metric.results()
+    assert results["modes"] == (2.0, None)
+    np.testing.assert_allclose(results["modes_kl_uniform"][0], np.log(2.0), rtol=1e-12)
+    np.testing.assert_allclose(results["modes_kl"][0], np.log(0.5 / np.sqrt(3 / 32)), rtol=1e-12)
 
 
 # === Different bins ===

@@ -16,6 +16,7 @@ def add_parser(subparsers):
             "tfgan-suite evaluate runs/digits --images 50000 --extractor inception --extractor-weights FILE",
             "tfgan-suite evaluate runs/digits --repeats 3 --markdown",
             "tfgan-suite evaluate runs/digits --metrics intra_class_frechet_distance,classification_accuracy",
+            "tfgan-suite evaluate runs/stacked --extractor stacked-digits --images 26,000",
             "tfgan-suite evaluate --watch runs/digits --images 1000",
             "tfgan-suite compare runs/digits runs/other",
         ),
@@ -53,9 +54,9 @@ def add_parser(subparsers):
     parser.add_argument("--truncation", type=arguments.fraction, default=1.0)
     parser.add_argument(
         "--extractor",
-        choices=["efficientnet-lite0", "inception"],
+        choices=["efficientnet-lite0", "inception", "stacked-digits"],
         default="efficientnet-lite0",
-        help="network to look with; inception is that of FID and needs --extractor-weights",
+        help="network to look with; inception is that of FID and needs --extractor-weights, stacked-digits counts their modes",
     )
     parser.add_argument(
         "--extractor-weights",

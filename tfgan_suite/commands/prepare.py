@@ -12,13 +12,16 @@ def add_parser(subparsers):
         epilog=arguments.examples(
             "tfgan-suite prepare digits data/digits",
             "tfgan-suite prepare avatars data/avatars --limit 2000 --pyramid",
+            "tfgan-suite prepare stacked-digits data/stacked",
             "tfgan-suite prepare textures:brick,grass,gravel data/textures --image-size 64 --pyramid",
             "tfgan-suite prepare photos data/photos --image-size 64 --split train=0.9 --split test=0.1",
             "tfgan-suite prepare faces.zip data/faces --image-size 64 --encoding webp --max-refused-fraction 0.2",
             "tfgan-suite prepare photos data/photos --image-size 64 --runner FlinkRunner --beam-option=--parallelism=8",
         ),
     )
-    parser.add_argument("source", help="a directory, .zip or .npz of images, tfds:NAME, digits, avatars or textures")
+    parser.add_argument(
+        "source", help="a directory, .zip or .npz of images, tfds:NAME, digits, stacked-digits, avatars or textures"
+    )
     parser.add_argument("output_dir", help="directory to write")
     parser.add_argument("--image-size", type=arguments.size, metavar="PIXELS", help="64, or 64x48 for height x width")
     parser.add_argument("--channels", type=int, choices=(1, 3, 4), help="1 grey, 3 RGB, 4 RGBA")

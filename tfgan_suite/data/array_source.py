@@ -146,10 +146,14 @@ class DigitsSource(ArraySource):
     kind = "digits"
 
     def default_settings(self, image_size):
-        # 28 pixels become 32 by a border of two: resampling would blur strokes that are two or three pixels wide.
-        height, width = image_size or (32, 32)
-        border = 28 <= min(height, width) and max(height, width) <= 40
-        return {"image_size": (32, 32), "channels": 1, "crop": "border" if border else "center", "background": "black"}
+        return digit_settings(image_size)
+
+
+def digit_settings(image_size: tuple[int, int] | None) -> dict:
+    """See `Source.default_settings`. 28 pixels become 32 by a border of two: resampling would blur thin strokes."""
+    height, width = image_size or (32, 32)
+    border = 28 <= min(height, width) and max(height, width) <= 40
+    return {"image_size": (32, 32), "channels": 1, "crop": "border" if border else "center", "background": "black"}
 
 
 def open_digits() -> DigitsSource:

@@ -5,6 +5,7 @@
 | passed                                   | source                                             |
 |------------------------------------------|----------------------------------------------------|
 | `"digits"`, `"avatars"`                  | the two demo sets                                  |
+| `"stacked-digits"`                       | three digits each in red, green and blue           |
 | `"textures"`, `"textures:NAME,NAME"`     | patches of photographs that packages ship          |
 | `"tfds:NAME"`, `"tfds:NAME:SPLIT"`       | TensorFlow Datasets                                |
 | a directory, a `.zip` file               | image files                                        |
@@ -105,13 +106,17 @@ def open_source(source) -> Source:
         return ArraySource(*source) if isinstance(source, tuple) else ArraySource(source)
     if not isinstance(source, str | os.PathLike):
         raise UserError(
-            "source should be a directory, a .zip or .npz file, an array, a tuple (images, labels), 'digits', 'avatars', "
-            f"'textures' or 'tfds:NAME'. Received: {type(source).__name__}."
+            "source should be a directory, a .zip or .npz file, an array, a tuple (images, labels), 'digits', "
+            f"'stacked-digits', 'avatars', 'textures' or 'tfds:NAME'. Received: {type(source).__name__}."
         )
     if source == "digits":
         from tfgan_suite.data.array_source import open_digits
 
         return open_digits()
+    if source == "stacked-digits":
+        from tfgan_suite.data.stacked_digits_source import StackedDigitsSource
+
+        return StackedDigitsSource()
     if source == "avatars":
         from tfgan_suite.data.avatar_source import AvatarSource
 
@@ -132,7 +137,9 @@ def open_source(source) -> Source:
     if not path.exists():
         if isinstance(source, str) and os.sep not in source and not path.suffix:
             raise unknown_name(
-                "source (no such directory either)", source, ["digits", "avatars", "textures", "tfds:NAME"]
+                "source (no such directory either)",
+                source,
+                ["digits", "stacked-digits", "avatars", "textures", "tfds:NAME"],
             )
         raise UserError(f"There is no {str(path)!r}. Expected a directory, a .zip or a .npz file of images.")
     if path.suffix.lower() == ".zip":

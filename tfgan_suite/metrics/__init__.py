@@ -10,6 +10,7 @@ from tfgan_suite.metrics.features import (
     EfficientNetLite0,
     FeatureExtractor,
     Inception2015,
+    StackedDigitsClassifier,
     download_inception_2015,
 )
 from tfgan_suite.metrics.frechet_distance import FrechetDistance, frechet_distance, frechet_distance_from_statistics
@@ -52,6 +53,7 @@ __all__ = [
     "NumberOfDifferentBins",
     "PrecisionRecall",
     "SlicedWassersteinDistance",
+    "StackedDigitsClassifier",
     "StreamingFrechetDistance",
     "StreamingInceptionScore",
     "bits_per_dimension",

@@ -47,9 +47,10 @@ def _coverage(fake_counts: np.ndarray, real_counts: np.ndarray) -> tuple[int, fl
 
 
 class ModeCoverage(Metric):
-    """`mode_coverage` for `evaluate`, of the classes that the extractor's classifier finds: `modes` and `modes_kl`.
+    """`mode_coverage` for `evaluate`, of the classes that the extractor's classifier finds.
 
-    The frequencies are compared with those that the same classifier finds among the real images.
+    Three scores: `modes`; `modes_kl`, from the frequencies that the same classifier finds among the real images; and
+    `modes_kl_uniform`, from equal frequencies.
 
     Example:
 
@@ -58,11 +59,11 @@ class ModeCoverage(Metric):
     >>> metric.update_real(Activations(features, logits))
     >>> metric.update_fake(Activations(features, logits))
     >>> metric.results()
-    {'modes': (2.0, None), 'modes_kl': (0.0, None)}
+    {'modes': (2.0, None), 'modes_kl': (0.0, None), 'modes_kl_uniform': (0.0, None)}
     """
 
     name = "mode_coverage"
-    directions = {"modes": "higher", "modes_kl": "lower"}
+    directions = {"modes": "higher", "modes_kl": "lower", "modes_kl_uniform": "lower"}
     needs_logits = True
 
     def __init__(self):
@@ -77,7 +78,8 @@ class ModeCoverage(Metric):
 
     def results(self) -> dict[str, tuple[float, None]]:
         modes, divergence = _coverage(self._fake_counts, self._real_counts)
-        return {"modes": (float(modes), None), "modes_kl": (divergence, None)}
+        _, from_uniform = _coverage(self._fake_counts, np.ones(len(self._fake_counts)))
+        return {"modes": (float(modes), None), "modes_kl": (divergence, None), "modes_kl_uniform": (from_uniform, None)}
 
     def real_arrays(self) -> dict[str, np.ndarray]:
         return {"counts": self._real_counts}

@@ -16,7 +16,7 @@ from tfgan_suite.metrics.progress import Progress
 from tfgan_suite.metrics.real_images import RealImages
 
 # Written into the cache's keys: raise it with any change to what the kept statistics mean.
-_STATISTICS_VERSION = 2
+_STATISTICS_VERSION = 3
 
 
 class Score(NamedTuple):

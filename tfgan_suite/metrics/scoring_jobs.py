@@ -10,13 +10,15 @@ from tfgan_suite.metrics.features.dataset_classifier import DatasetClassifier
 from tfgan_suite.metrics.features.efficientnet_lite0 import EfficientNetLite0
 from tfgan_suite.metrics.features.feature_extractor import FeatureExtractor
 from tfgan_suite.metrics.features.pixels import Pixels
+from tfgan_suite.metrics.features.stacked_digits_classifier import StackedDigitsClassifier
 from tfgan_suite.metrics.frechet_distance import FrechetDistance
 from tfgan_suite.metrics.inception_score import InceptionScore
 from tfgan_suite.metrics.kernel_distance import KernelDistance
 from tfgan_suite.metrics.metric import Metric
+from tfgan_suite.metrics.mode_coverage import ModeCoverage
 from tfgan_suite.metrics.scoring import ScoringJob
 
-EXTRACTORS = ("efficientnet-lite0", "dataset-classifier")
+EXTRACTORS = ("efficientnet-lite0", "dataset-classifier", "stacked-digits")
 Extractors = str | FeatureExtractor | Sequence[str | FeatureExtractor]
 
 
@@ -39,6 +41,8 @@ def make_extractors(requested: Extractors, data, split: str, progress: bool) -> 
 def _make_extractor(name: str, data, split: str, progress: bool) -> FeatureExtractor:
     if name == "efficientnet-lite0":
         return EfficientNetLite0()
+    if name == "stacked-digits":
+        return StackedDigitsClassifier(progress=progress)
     if name == "dataset-classifier":
         if isinstance(data, tf.data.Dataset):
             raise UserError(
@@ -87,6 +91,8 @@ def make_jobs(
 def _default_metrics(extractor: FeatureExtractor, labelled: bool) -> list[Metric]:
     if isinstance(extractor, DatasetClassifier):
         return [InceptionScore(), ConfidentShare(), *([ClassAgreement()] if labelled else [])]
+    if isinstance(extractor, StackedDigitsClassifier):
+        return [ModeCoverage(), ConfidentShare()]
     return [FrechetDistance(), KernelDistance(), *([InceptionScore()] if extractor.num_classes else [])]
 
 

@@ -54,7 +54,8 @@ def prepare_dataset(
 
     Args:
         source: A directory of images (class sub-folders, or `labels.csv` / `dataset.json`), a `.zip` of the same, a
-            `.npz` file, a uint8 array, a tuple `(images, labels)`, `"tfds:NAME"`, `"digits"`, `"avatars"`, or a `Source`.
+            `.npz` file, a uint8 array, a tuple `(images, labels)`, `"tfds:NAME"`, `"digits"`, `"stacked-digits"`, `"avatars"`,
+            `"textures"`, or a `Source`.
         output_dir: Directory to write; all workers must see it.
         image_size: Pixels of the (square) images, or `(height, width)`. Demo sets and arrays have a default.
         channels: 1 (grey), 3 (RGB) or 4 (RGBA); by default 3, for arrays their own.
@@ -71,7 +72,7 @@ def prepare_dataset(
         deduplicate: Leave out exact copies (equal pixels after preparation), and refuse equal images of several labels.
         labels: False ignores the labels of the source.
         seed: Of the assignment to splits and the order.
-        limit: Take this many images (a sample by hash of the name; for `"avatars"` the number to draw).
+        limit: Take this many images (a sample by hash of the name; for `"avatars"` and `"stacked-digits"` the number to draw).
         name: Short name of the set; by default the source's.
         pyramid: Also write the images at half the size, a quarter and so on down to 4 pixels, for models that grow:
             `load_dataset(image_size=...)` then decodes no larger images than it needs. A finished set gets it, too.

@@ -5,5 +5,13 @@ from tfgan_suite.metrics.features.efficientnet_lite0 import EfficientNetLite0
 from tfgan_suite.metrics.features.feature_extractor import FeatureExtractor
 from tfgan_suite.metrics.features.inception_2015 import Inception2015
 from tfgan_suite.metrics.features.inception_2015_weights import download_inception_2015
+from tfgan_suite.metrics.features.stacked_digits_classifier import StackedDigitsClassifier
 
-__all__ = ["DatasetClassifier", "EfficientNetLite0", "FeatureExtractor", "Inception2015", "download_inception_2015"]
+__all__ = [
+    "DatasetClassifier",
+    "EfficientNetLite0",
+    "FeatureExtractor",
+    "Inception2015",
+    "StackedDigitsClassifier",
+    "download_inception_2015",
+]

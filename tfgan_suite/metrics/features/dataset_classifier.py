@@ -1,9 +1,7 @@
 """A small classifier trained on the prepared set itself: features and classes that know what the data is about."""
 
-import logging
 import os
 
-import keras
 import numpy as np
 
 from tfgan_suite.data.dataset_info import DatasetInfo
@@ -13,12 +11,8 @@ from tfgan_suite.image_range import to_uint8
 from tfgan_suite.metrics.cache import ArrayCache
 from tfgan_suite.metrics.features import small_classifier
 from tfgan_suite.metrics.features.feature_extractor import FeatureExtractor
-from tfgan_suite.metrics.progress import Progress
 
-_LOGGER = logging.getLogger(__name__)
 _MAX_IMAGES = 50_000
-_HELD_OUT_SHARE = 0.1
-_MAX_HELD_OUT = 5_000
 
 
 class DatasetClassifier(FeatureExtractor):
@@ -70,17 +64,17 @@ class DatasetClassifier(FeatureExtractor):
                 f"A classifier needs at least 20 images. Received: {info.split(split).num_images} in {split!r}."
             )
         model = small_classifier.build_classifier(info.image_shape[-1], info.num_classes, seed)
-        cache = ArrayCache("dataset-classifier", cache_dir)
-        key = {"data": info.fingerprint, "split": split, "seed": seed, "recipe": small_classifier.RECIPE_VERSION}
-        arrays = cache.read(key)
-        if arrays is None:
-            images, labels = _read_images(directory, split, info.split(split).num_images)
-            arrays = _train(model, images, labels, seed, progress)
-            cache.write(key, arrays)
-        model.set_weights([arrays[f"weight_{index}"] for index in range(len(model.weights))])
+        found = small_classifier.train_or_recall(
+            model,
+            ArrayCache("dataset-classifier", cache_dir),
+            {"data": info.fingerprint, "split": split},
+            lambda: _read_images(directory, split, info.split(split).num_images),
+            seed,
+            "training the classifier of the data",
+            progress,
+        )
         super().__init__(model, name="dataset-classifier")
-        self.accuracy = float(arrays["accuracy"])
-        self.num_held_out = int(arrays["num_held_out"])
+        self.accuracy, self.num_held_out = found["accuracy"], found["num_held_out"]
 
     def provenance(self) -> dict:
         return {
@@ -100,19 +94,3 @@ def _read_images(directory, split: str, num_images: int) -> tuple[np.ndarray, np
         dataset = dataset.unbatch().shard(every, 0).batch(256)
     batches = [(to_uint8(images).numpy(), labels.numpy()) for images, labels in dataset]
     return np.concatenate([images for images, _ in batches]), np.concatenate([labels for _, labels in batches])
-
-
-def _train(model: keras.Model, images: np.ndarray, labels: np.ndarray, seed: int, show_progress: bool) -> dict:
-    """Trains `model` in place. Returns its weights, and its accuracy on images that it has not seen."""
-    generator = np.random.default_rng(seed)
-    order = generator.permutation(len(images))
-    num_held_out = min(_MAX_HELD_OUT, max(1, round(_HELD_OUT_SHARE * len(images))))
-    held_out, training = order[:num_held_out], order[num_held_out:]
-    prepared = small_classifier.prepare_images(model, images)
-    num_shown = small_classifier.TRAINING_STEPS * small_classifier.BATCH_SIZE
-    progress = Progress("training the classifier of the data", num_shown, show_progress)
-    small_classifier.train_classifier(model, prepared, labels, training, generator, progress)
-    accuracy = float((small_classifier.predict_classes(model, prepared[held_out]) == labels[held_out]).mean())
-    _LOGGER.info("The classifier of the data reads %.2f%% of %d held-out images.", 100 * accuracy, num_held_out)
-    weights = {f"weight_{index}": array for index, array in enumerate(model.get_weights())}
-    return {**weights, "accuracy": np.array(accuracy), "num_held_out": np.array(num_held_out)}
