@@ -1,0 +1,31 @@
+"""InfraValidate: whether an exported generator loads and answers where only TensorFlow is."""
+
+import json
+from pathlib import Path
+
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact
+from tfx.dsl.component.experimental.decorators import component
+from tfx.types import standard_artifacts
+from tfx.utils import path_utils
+
+from tfgan_suite.errors import UserError
+from tfgan_suite.pipeline.infra_validation import validate_infrastructure
+
+VALIDATION_FILE = "validation.json"
+
+
+@component
+def InfraValidate(  # noqa: N802  (The name of the component.)
+    model: InputArtifact[standard_artifacts.Model],
+    blessing: OutputArtifact[standard_artifacts.InfraBlessing],
+):
+    """Asks the model for pictures in a process of its own; `blessing` says what came of it."""
+    try:
+        content = validate_infrastructure(path_utils.serving_model_path(model.uri))
+        blessed = True
+    except UserError as error:
+        content, blessed = {"error": str(error)}, False
+    Path(blessing.uri, VALIDATION_FILE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    Path(blessing.uri, "INFRA_BLESSED" if blessed else "INFRA_NOT_BLESSED").touch()
+    blessing.set_int_custom_property("blessed", int(blessed))
+    blessing.set_string_custom_property("reasons", content.get("error", "It answered in a process of its own."))

@@ -1,0 +1,75 @@
+"""`python -m pipelines.lineage saved_models/NAME/VERSION`: from which steps, images and scores a pushed model came."""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+from pipelines.metadata_reader import MetadataReader, text_of
+from tfgan_suite.errors import UserError
+from tfgan_suite.pipeline.pushed_versions import LINEAGE_FILE
+
+_TOLD = ("fingerprint", "num_images", "reasons", "pushed_destination", "input_fingerprint")
+
+
+def print_lineage(version_dir, metadata_path=None, say=print):
+    """Tells of every step that a version came through, the last one first.
+
+    Args:
+        version_dir: `saved_models/NAME/VERSION`.
+        metadata_path: The metadata store, by default the one that the version's `lineage.json` names.
+        say: Called with each line.
+
+    Raises:
+        UserError: The version was not pushed by a TFX pipeline, or its store is gone.
+    """
+    reader = MetadataReader(metadata_path or _store_of(version_dir))
+    waiting = [reader.producer(reader.find_pushed(version_dir))]
+    told = set()
+    while waiting:
+        execution = max(waiting, key=lambda one: one.id)
+        waiting = [one for one in waiting if one.id != execution.id]
+        told.add(execution.id)
+        begun = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(execution.create_time_since_epoch / 1000))
+        say(f"{reader.node_of(execution)}  (execution {execution.id}, {begun})")
+        for artifact in reader.inputs(execution):
+            producer = reader.producer(artifact)
+            origin = f", of {reader.node_of(producer)}" if producer is not None else ""
+            say(f"    from  {_describe(artifact)}{origin}")
+            if producer is not None and producer.id not in told:
+                waiting.append(producer)
+        for artifact in reader.step(execution).outputs:
+            say(f"    to    {_describe(artifact)}")
+            for name in _TOLD:
+                if text_of(artifact, name):
+                    say(f"              {name}: {text_of(artifact, name)}")
+
+
+def _describe(artifact):
+    return f"{artifact.type} {artifact.id}  {artifact.uri}"
+
+
+def _store_of(version_dir):
+    path = Path(version_dir, LINEAGE_FILE)
+    content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if "metadata" not in content:
+        raise UserError(f"{str(path)!r} names no metadata store. Expected a version that a TFX pipeline has pushed.")
+    return content["metadata"]["path"]
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(prog="python -m pipelines.lineage", description=__doc__)
+    parser.add_argument("version_dir", metavar="saved_models/NAME/VERSION")
+    parser.add_argument("--metadata", metavar="FILE", help="the metadata store, if it has moved")
+    args = parser.parse_args(arguments)
+    try:
+        print_lineage(args.version_dir, args.metadata)
+    except UserError as error:
+        print(f"tfgan-suite: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

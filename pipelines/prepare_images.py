@@ -1,0 +1,90 @@
+"""PrepareImages: any source becomes shards and a description, by `tfgan_suite.prepare_dataset` on the pipeline's Beam runner."""
+
+import json
+import shutil
+from pathlib import Path
+
+from tfx import types
+from tfx.dsl.components.base import base_beam_component, base_beam_executor, executor_spec
+from tfx.types import artifact_utils, component_spec, standard_artifacts
+from tfx.types.artifact import Artifact, Property, PropertyType
+
+from tfgan_suite.errors import UserError
+from tfgan_suite.pipeline.ledger import fingerprint
+from tfgan_suite.preprocessing.pipeline import prepare_dataset
+
+
+class PreparedImages(Artifact):
+    """What `prepare_dataset` writes: shards and `dataset_info.json`."""
+
+    TYPE_NAME = "PreparedImages"
+    PROPERTIES = {
+        "fingerprint": Property(type=PropertyType.STRING),
+        "num_images": Property(type=PropertyType.INT),
+    }
+
+
+class Executor(base_beam_executor.BaseBeamExecutor):
+    """Prepares in a directory that the next attempt finds again, and moves the finished set into the artifact's."""
+
+    def Do(self, input_dict, output_dict, exec_properties):
+        settings = json.loads(exec_properties["settings"])
+        images = artifact_utils.get_single_instance(output_dict["images"])
+        options = {"pipeline_options": self._beam_pipeline_args or None, **settings["options"]}
+        unfinished = Path(settings["unfinished_dir"]) / fingerprint([settings, exec_properties["source_fingerprint"]])
+        info = prepare_dataset(settings["source"], unfinished, **options, progress=False)
+        if info.source["fingerprint"] != exec_properties["source_fingerprint"]:
+            raise UserError(f"{settings['source']!r} has changed since the pipeline was started. Start it again.")
+        for path in unfinished.iterdir():
+            shutil.move(path, images.uri)
+        unfinished.rmdir()
+        images.fingerprint = info.fingerprint
+        images.num_images = info.num_images
+        artifact_utils.get_single_instance(output_dict["directory"]).value = images.uri
+        # Trainer hands its module no artifacts but examples and one file of JSON.
+        training_input = artifact_utils.get_single_uri(output_dict["training_input"])
+        Path(training_input, "training_input.json").write_text(json.dumps({"data_dir": images.uri}), encoding="utf-8")
+
+
+class PrepareImagesSpec(component_spec.ComponentSpec):
+    """Inputs and outputs of `PrepareImages`."""
+
+    PARAMETERS = {
+        "settings": component_spec.ExecutionParameter(type=str),
+        "source_fingerprint": component_spec.ExecutionParameter(type=str),
+    }
+    INPUTS = {}
+    OUTPUTS = {
+        "images": component_spec.ChannelParameter(type=PreparedImages),
+        "directory": component_spec.ChannelParameter(type=standard_artifacts.String),
+        "training_input": component_spec.ChannelParameter(type=standard_artifacts.HyperParameters),
+    }
+
+
+class PrepareImages(base_beam_component.BaseBeamComponent):
+    """Component that prepares a source.
+
+    Args:
+        source: As in `prepare_dataset`.
+        options: Other arguments of `prepare_dataset`.
+        source_fingerprint: Of the source's content as it is now; with another one the images are prepared anew.
+        unfinished_dir: Where a set lies until it is whole.
+
+    Outputs: `images` (`PreparedImages`), and its place once as `directory` (a string, as ExampleGen wants it) and once as
+    `training_input` (JSON, as Trainer wants it).
+    """
+
+    SPEC_CLASS = PrepareImagesSpec
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
+
+    def __init__(self, source, options, source_fingerprint, unfinished_dir):
+        settings = {"source": source, "options": options, "unfinished_dir": str(unfinished_dir)}
+        super().__init__(
+            PrepareImagesSpec(
+                settings=json.dumps(settings, sort_keys=True),
+                source_fingerprint=source_fingerprint,
+                images=types.Channel(type=PreparedImages),
+                directory=types.Channel(type=standard_artifacts.String),
+                training_input=types.Channel(type=standard_artifacts.HyperParameters),
+            )
+        )

@@ -1,0 +1,96 @@
+"""Pusher that gives a model the next version number, in one step, with its lineage."""
+
+import json
+from pathlib import Path
+
+from tfx import types
+from tfx.components import Pusher
+from tfx.components.pusher import executor as pusher
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import artifact_utils, component_spec, standard_artifacts, standard_component_specs
+
+from pipelines.evaluate_generator import BLESSING_FILE
+from pipelines.infra_validate import VALIDATION_FILE
+from tfgan_suite.metrics.results import Evaluation, EvaluationRow
+from tfgan_suite.pipeline.pushed_versions import push_version
+from tfgan_suite.runs import RunFiles
+from tfgan_suite.serving.model_card import plain
+from tfgan_suite.versions import library_versions
+
+
+class Executor(pusher.Executor):
+    """Pushes as the plain pipeline does what Pusher's own check lets pass."""
+
+    def Do(self, input_dict, output_dict, exec_properties):
+        pushed = artifact_utils.get_single_instance(output_dict["pushed_model"])
+        if not self.CheckBlessing(input_dict):
+            self._MarkNotPushed(pushed)
+            return
+        settings = json.loads(exec_properties["settings"])
+        model = artifact_utils.get_single_instance(input_dict["model"])
+        run = RunFiles.load(artifact_utils.get_single_uri(input_dict["model_run"]))
+        judged = _read(input_dict["model_blessing"], BLESSING_FILE)
+        lineage = {
+            "data": {
+                "directory": run.config.data_dir,
+                "source": run.dataset_info.source,
+                "fingerprint": run.dataset_info.fingerprint,
+            },
+            "train": {"run_dir": str(run.directory), "config": settings["train"]},
+            "scores": judged["scores"],
+            "blessing": judged["reasons"],
+            "validation": _read(input_dict["infra_blessing"], VALIDATION_FILE),
+            "versions": library_versions(),
+            "metadata": {"path": settings["metadata_path"], "model_id": model.id},
+        }
+        scores = Evaluation(EvaluationRow.from_json(row) for row in judged["scores"])
+        version_dir = push_version(
+            self.GetModelPath(input_dict), settings["directory"], lineage, {**settings["card"], "scores": plain(scores)}
+        )
+        self._MarkPushed(pushed, pushed_destination=str(version_dir), pushed_version=version_dir.name)
+
+
+def _read(artifacts, name):
+    return json.loads(Path(artifact_utils.get_single_uri(artifacts), name).read_text(encoding="utf-8"))
+
+
+class PushVersionSpec(standard_component_specs.PusherSpec):
+    """Pusher's, and the run of which the lineage tells."""
+
+    PARAMETERS = {"settings": component_spec.ExecutionParameter(type=str)}
+    INPUTS = {
+        **standard_component_specs.PusherSpec.INPUTS,
+        "model_run": component_spec.ChannelParameter(type=standard_artifacts.ModelRun),
+    }
+
+
+class PushVersion(Pusher):
+    """Component: TFX's Pusher, with versions 1, 2, 3 and an atomic push in place of time stamps and a copy.
+
+    Args:
+        model: Channel of Trainer; only what both blessings speak for is pushed.
+        model_run: Channel of Trainer.
+        model_blessing: Channel of EvaluateGenerator.
+        infra_blessing: Channel of InfraValidate.
+        directory: `saved_models/NAME`.
+        train: Fields of `TrainConfig` of the run, for the lineage.
+        card: `description` and `licence` for the model card.
+        metadata_path: Of the ML Metadata store, for the lineage.
+    """
+
+    SPEC_CLASS = PushVersionSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+    def __init__(self, model, model_run, model_blessing, infra_blessing, directory, train, card, metadata_path):
+        settings = {"directory": str(directory), "train": train, "card": card, "metadata_path": str(metadata_path)}
+        base_component.BaseComponent.__init__(
+            self,
+            PushVersionSpec(
+                model=model,
+                model_run=model_run,
+                model_blessing=model_blessing,
+                infra_blessing=infra_blessing,
+                settings=json.dumps(settings),
+                pushed_model=types.Channel(type=standard_artifacts.PushedModel),
+            ),
+        )

@@ -1,0 +1,76 @@
+"""`python -m pipelines.run --config FILE.yaml`: the TFX pipeline on this machine, with cache and lineage in ML Metadata."""
+
+import argparse
+import logging
+import os
+import sys
+
+from absl import logging as absl_logging
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+absl_logging.set_verbosity(absl_logging.ERROR)  # From the imports on.
+
+from tfx import v1 as tfx  # noqa: E402
+
+from pipelines.metadata_reader import MetadataReader, text_of  # noqa: E402
+from pipelines.tfx_pipeline import create_pipeline, metadata_path  # noqa: E402
+from tfgan_suite.errors import UserError  # noqa: E402
+from tfgan_suite.pipeline.pipeline_config import PipelineConfig  # noqa: E402
+
+
+def run_locally(config, enable_cache=True, say=print):
+    """Runs the pipeline, and tells of each step.
+
+    Args:
+        config: `PipelineConfig`.
+        enable_cache: Whether steps that are done and unchanged are left out.
+        say: Called with each line.
+
+    Returns:
+        The `Step`s of the run.
+
+    Raises:
+        DataAnomalyError: The data are not what `schema.json` says; nothing was trained.
+        UserError: A step cannot be done.
+    """
+    tfx.orchestration.LocalDagRunner().run(create_pipeline(config, enable_cache=enable_cache))
+    steps = MetadataReader(metadata_path(config)).last_run()
+    for step in steps:
+        say(f"{step.node}: {'nothing to do' if step.state == 'cached' else 'done'}")
+        for artifact in step.outputs:
+            if text_of(artifact, "reasons"):
+                blessed = "blessed" if text_of(artifact, "blessed") == "1" else "not blessed"
+                say(f"    {blessed}. {text_of(artifact, 'reasons')}")
+    pushed_dir = pushed_directory(steps)
+    say(f"push: {pushed_dir}" if pushed_dir else "push: nothing is pushed")
+    return steps
+
+
+def pushed_directory(steps):
+    """Where the model of a run is served, from this run on or from the one that is cached; `None` if it was refused."""
+    (model,) = next(step for step in steps if step.node == "Pusher").outputs
+    return text_of(model, "pushed_destination") or None
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(
+        prog="python -m pipelines.run",
+        description="Runs the TFX pipeline that a file describes. Exit code 1: the model was refused, and not pushed. "
+        "Exit code 2: a mistake, or an anomaly in the data.",
+    )
+    parser.add_argument("--config", required=True, metavar="FILE", help="a YAML file, as for tfgan-suite pipeline")
+    parser.add_argument("--no-cache", action="store_true", help="do everything again")
+    parser.add_argument("--verbose", action="store_true", help="what TFX and Beam say as well")
+    args = parser.parse_args(arguments)
+    logging.getLogger().setLevel(logging.INFO if args.verbose else logging.ERROR)
+    absl_logging.set_verbosity(absl_logging.INFO if args.verbose else absl_logging.ERROR)
+    try:
+        steps = run_locally(PipelineConfig.load(args.config), enable_cache=not args.no_cache)
+    except UserError as error:
+        print(f"tfgan-suite: {error}", file=sys.stderr)
+        return 2
+    return 0 if pushed_directory(steps) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

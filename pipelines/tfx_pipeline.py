@@ -1,0 +1,140 @@
+"""The pipeline as TFX knows it, made of the configuration that the plain pipeline reads."""
+
+import json
+from pathlib import Path
+
+import tensorflow_data_validation as tfdv
+from tfx import v1 as tfx
+
+from pipelines.evaluate_generator import EvaluateGenerator
+from pipelines.image_schema import FEATURES, ImageSchemaGen
+from pipelines.image_validator import ImageExampleValidator
+from pipelines.infra_validate import InfraValidate
+from pipelines.prepare_images import PrepareImages
+from pipelines.push_version import PushVersion
+from tfgan_suite import versions
+from tfgan_suite.data.sources import open_source
+
+# Many threads or processes pay for large sets alone: Beam's start costs more than the digits.
+LOCAL_BEAM_ARGS = ("--direct_running_mode=in_memory", "--direct_num_workers=1")
+
+
+def tfx_directory(config):
+    """Where the artifacts and the metadata of a pipeline lie, unless told otherwise: within its root, absolute."""
+    return Path(config.root).resolve() / "tfx"
+
+
+def metadata_path(config):
+    """The ML Metadata store (SQLite) of local runs."""
+    return tfx_directory(config) / "metadata.sqlite"
+
+
+def create_pipeline(config, pipeline_root=None, beam_pipeline_args=LOCAL_BEAM_ARGS, enable_cache=True):
+    """Builds the pipeline; nothing is run.
+
+    Args:
+        config: `tfgan_suite.pipeline.PipelineConfig`. `data.directory` is not used: each set of images is an artifact.
+        pipeline_root: Where artifacts lie; by default within `config.root`.
+        beam_pipeline_args: For PrepareImages, ImportExampleGen and StatisticsGen, such as those of Dataflow.
+        enable_cache: Whether steps whose inputs and settings are known are not done again.
+
+    Returns:
+        A `tfx.dsl.Pipeline`, for any runner of TFX.
+
+    Raises:
+        UserError: The source of the images cannot be used.
+
+    Example:
+
+    >>> pipeline = create_pipeline(PipelineConfig.load("pipelines/digits.yaml"))
+    >>> tfx.orchestration.LocalDagRunner().run(pipeline)
+    """
+    root = tfx_directory(config)
+    schema_path = Path(config.root).resolve() / "schema.json"
+    split = config.evaluate.get("split", "train")
+    source = _absolute(config.data["source"])
+    prepare = PrepareImages(
+        source=source,
+        options={name: value for name, value in config.data.items() if name not in ("source", "directory")},
+        source_fingerprint=open_source(source).fingerprint(),
+        unfinished_dir=root / "unfinished",
+    )
+    images = prepare.outputs["images"]
+    examples = tfx.components.ImportExampleGen(
+        prepare.outputs["directory"].future()[0].value, **_splits(list(config.data.get("splits") or ["train"]))
+    )
+    statistics = tfx.components.StatisticsGen(
+        examples=examples.outputs["examples"], stats_options=tfdv.StatsOptions(feature_allowlist=list(FEATURES))
+    )
+    schema = ImageSchemaGen(statistics.outputs["statistics"], images, schema_path, split).with_id("SchemaGen")
+    validator = ImageExampleValidator(
+        statistics.outputs["statistics"], schema.outputs["schema"], images, schema_path
+    ).with_id("ExampleValidator")
+    trainer = tfx.components.Trainer(
+        run_fn="pipelines.trainer.run_fn",
+        examples=examples.outputs["examples"],
+        schema=schema.outputs["schema"],
+        hyperparameters=prepare.outputs["training_input"],
+        train_args=tfx.proto.TrainArgs(splits=["train"]),
+        eval_args=tfx.proto.EvalArgs(splits=[split]),
+        custom_config={
+            "name": config.name,
+            "train": config.train,
+            "unfinished_dir": str(root / "unfinished"),
+            "versions": versions.library_versions(),
+        },
+    )
+    trainer.add_upstream_node(validator)
+    model = trainer.outputs["model"]
+    push_directory = config.push_directory.resolve()
+    evaluator = EvaluateGenerator(
+        model=model,
+        images=images,
+        settings=json.dumps(
+            {
+                "name": config.name,
+                "gate": config.gate,
+                "evaluate": config.evaluate,
+                "push": {"directory": str(push_directory.parent)},
+            }
+        ),
+    )
+    infra = InfraValidate(model=model)
+    pusher = PushVersion(
+        model=model,
+        model_run=trainer.outputs["model_run"],
+        model_blessing=evaluator.outputs["blessing"],
+        infra_blessing=infra.outputs["blessing"],
+        directory=push_directory,
+        train=config.train,
+        card={name: config.push[name] for name in ("description", "licence") if name in config.push},
+        metadata_path=metadata_path(config),
+    ).with_id("Pusher")
+    return tfx.dsl.Pipeline(
+        pipeline_name=config.name,
+        pipeline_root=str(pipeline_root or root / "artifacts"),
+        metadata_connection_config=_sqlite(metadata_path(config)),
+        components=[prepare, examples, statistics, schema, validator, trainer, evaluator, infra, pusher],
+        beam_pipeline_args=list(beam_pipeline_args),
+        enable_cache=enable_cache,
+    )
+
+
+def _splits(names):
+    """The splits of PrepareImages as they are: ExampleGen would divide a single one anew."""
+    patterns = [tfx.proto.Input.Split(name=name, pattern=f"{name}-*.tfrecord*") for name in names]
+    settings = {"input_config": tfx.proto.Input(splits=patterns)}
+    if len(names) == 1:
+        whole = tfx.proto.SplitConfig.Split(name=names[0], hash_buckets=1)
+        settings["output_config"] = tfx.proto.Output(split_config=tfx.proto.SplitConfig(splits=[whole]))
+    return settings
+
+
+def _absolute(source):
+    """A source that is a path, from the root of the file system on; the name of a demo set as it is."""
+    return str(Path(source).resolve()) if Path(source).exists() else source
+
+
+def _sqlite(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return tfx.orchestration.metadata.sqlite_metadata_connection_config(str(path))

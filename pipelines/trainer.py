@@ -1,0 +1,62 @@
+"""The module of TFX's Trainer: checks that the examples are the prepared images, trains, exports."""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import tensorflow as tf
+
+from tfgan_suite import runs
+from tfgan_suite.config import TrainConfig
+from tfgan_suite.data.dataset_info import DatasetInfo
+from tfgan_suite.errors import UserError
+from tfgan_suite.pipeline.ledger import fingerprint
+from tfgan_suite.training import train
+
+
+def run_fn(fn_args):
+    """Called by Trainer.
+
+    Trains on the shards of PrepareImages: their order is fixed, that of the examples is not, so that the same
+    configuration makes the same model here and in the plain pipeline. A run that was killed is gone on with.
+
+    Args:
+        fn_args: `train_files`, the examples that were validated; `hyperparameters`, with `data_dir`; `custom_config`,
+            with `name`, `train` (fields of `TrainConfig`), `unfinished_dir` and `versions`.
+
+    Raises:
+        UserError: The examples are other records than the prepared images.
+    """
+    settings = fn_args.custom_config
+    data_dir = fn_args.hyperparameters["data_dir"]
+    info = DatasetInfo.load(data_dir)
+    shards = [str(Path(data_dir, shard.name)) for shard in info.split("train").shards]
+    if digest_of_records(fn_args.train_files) != digest_of_records(shards):
+        raise UserError(f"The examples are not the images in {data_dir}. Expected the same records in any order.")
+    unfinished = Path(
+        settings["unfinished_dir"], fingerprint([info.fingerprint, settings["train"], settings["versions"]])
+    )
+    run_dir = unfinished / "run"
+    train(TrainConfig(data_dir=data_dir, run_dir=str(run_dir), **{**settings["train"], "score_every_ticks": -1}))
+    exported = runs.export_run(run_dir, unfinished / settings["name"] / "1", overwrite=True)
+    _move(exported, Path(fn_args.serving_model_dir))
+    _move(run_dir, Path(fn_args.model_run_dir))
+    shutil.rmtree(unfinished)
+
+
+def digest_of_records(patterns):
+    """Count of the records in TFRecord files and a sum of their SHA-256, which does not depend on their order."""
+    count, total = 0, 0
+    for path in sorted(tf.io.gfile.glob(patterns)):
+        compression = "GZIP" if path.endswith(".gz") else ""
+        for record in tf.data.TFRecordDataset(path, compression).as_numpy_iterator():
+            count += 1
+            total += int.from_bytes(hashlib.sha256(record).digest(), "big")
+    return count, total % 2**256
+
+
+def _move(source, target):
+    """Moves the content of a directory into another one."""
+    target.mkdir(parents=True, exist_ok=True)
+    for path in source.iterdir():
+        shutil.move(path, target)
