@@ -108,6 +108,20 @@ PRESETS = {
         "training": {"batch_size": 64, "total_images": 250_000},
         "compile": _small_training,
     },
+    "biggan_stacked_digits_32": {
+        "description": "A small pair for three digits in red, green and blue, all of one class, to count their 1,000 modes.",
+        "reference": f"{_PAPER}, at an eighth of its width and without attention. The measure is Metz et al. (2017)'s.",
+        "expected": "Not measured yet.",
+        "config": {
+            "image_shape": (32, 32, 3),
+            "num_classes": 1,
+            "base_channels": 12,
+            "shared_size": 32,
+            "attention_resolutions": (),
+        },
+        "training": {"batch_size": 32, "total_images": 250_000},
+        "compile": _small_training,
+    },
     "biggan_avatars_64": {
         "description": "A small pair for drawn avatars in colour, a class a style, for hours on a CPU.",
         "reference": f"{_PAPER}, at an eighth of its width and without attention.",

@@ -84,6 +84,20 @@ PRESETS = {
             0.01, 0.0025, half_life_images=500_000, rampup_ratio=0.05, path_length=False, style_mixing=False
         ),
     },
+    "stylegan2_stacked_digits_32": {
+        "description": "A small pair for three digits in red, green and blue, to count which of 1,000 modes it finds.",
+        "reference": f"{_ADA}: `auto` at a sixteenth of its width, without path length. The measure is Metz et al. (2017)'s.",
+        "expected": "Not measured yet.",
+        "config": {
+            "image_shape": (32, 32, 3),
+            "latent_size": 128,
+            "w_size": 128,
+            "num_mapping_layers": 2,
+            "channel_base": 1024,
+        },
+        "training": {"batch_size": 32, "total_images": 250_000},
+        "compile": _training(0.25, 0.0025, half_life_images="auto", rampup_ratio=0.05, path_length=False),
+    },
     "stylegan2_avatars_64": {
         "description": "A small class-conditional pair for drawn avatars in colour, for hours on a CPU.",
         "reference": f"{_ADA}: `auto` at a sixteenth of its width.",
