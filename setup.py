@@ -19,6 +19,9 @@ extras = {
     "video": ["imageio-ffmpeg>=0.5"],
     # gRPC messages of TensorFlow Serving, for `tfgan-suite serve`.
     "serving": ["tensorflow-serving-api>=2.16,<2.22", "grpcio>=1.60"],
+    # Generators as files for ONNX Runtime and LiteRT (formerly TensorFlow Lite).
+    "onnx": ["tf2onnx>=1.17", "onnx>=1.16", "onnxruntime>=1.18"],
+    "litert": ["ai-edge-litert>=1.2"],
     # Any TensorFlow Datasets name as a source. (importlib_resources: tensorflow-datasets 4.9 forgets to require it.)
     "tfds": ["tensorflow-datasets>=4.9,<5", "importlib_resources"],
     # Files that describe a pipeline.
@@ -34,7 +37,19 @@ extras = {
 extras["all"] = sorted(
     {
         requirement
-        for name in ("beam", "avatars", "textures", "features", "lpips", "video", "serving", "tfds", "pipeline")
+        for name in (
+            "beam",
+            "avatars",
+            "textures",
+            "features",
+            "lpips",
+            "video",
+            "serving",
+            "onnx",
+            "litert",
+            "tfds",
+            "pipeline",
+        )
         for requirement in extras[name]
     }
 )

@@ -49,14 +49,17 @@ ALLOWED = {
     "serving": BASE | {"generative_model", "metrics", "data"},
     "saving": BASE | {"config"},
     "export": BASE | {"generative_model", "texture_model", "metrics", "data", "serving"},
+    "exports": BASE | {"export", "serving"},
+    "distribution": {"config", "errors"},
     "training": BASE
-    | {"models", "data", "callbacks", "evaluation", "export", "config", "augment", "gradient_guard", "metrics"},
+    | {"distribution", "models", "data", "callbacks", "evaluation", "export", "config", "augment", "gradient_guard", "metrics"},
 }
 # Packages that only some rooms may import, and the rooms.
 HEAVY = {
     "apache_beam": {"preprocessing"},
     "tensorflow_serving": {"serving", "demo", "export"},
     "grpc": {"serving", "demo"},
+    **dict.fromkeys(["tf2onnx", "onnx", "onnxruntime", "ai_edge_litert"], {"exports"}),
     "tensorflow_datasets": {"data"},
     "torch": set(),
     "tfx": set(),

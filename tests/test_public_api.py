@@ -45,6 +45,7 @@ PUBLIC = [
     "compare",
     "evaluate",
     "evaluate_real",
+    "export_network",
     "export_saved_model",
     "load_generator",
     # Errors

@@ -43,6 +43,7 @@ _PUBLIC = {
     "compare": "tfgan_suite.evaluation",
     "Evaluation": "tfgan_suite.evaluation",
     # === Export and serving ===
+    "export_network": "tfgan_suite.exports.export_network",
     "export_saved_model": "tfgan_suite.export",
     "load_generator": "tfgan_suite.export",
     # === Errors ===

@@ -74,7 +74,7 @@ def export_saved_model(
     """
     if max_count < 1:
         raise UserError(f"Expected max_count >= 1. Received: max_count={max_count}")
-    _check_dataset(model, dataset_info)
+    check_dataset(model, dataset_info)
     directory, version = _split_path(Path(path))
     final = directory / str(version)
     if final.exists() and not overwrite:
@@ -91,13 +91,15 @@ def export_saved_model(
             model,
             name=directory.name,
             version=version,
-            max_count=max_count,
-            signatures=describe_signatures(module.signature_functions),
             dataset_info=dataset_info,
             scores=scores,
             description=description,
             licence=licence,
-            warmup_requests=len(requests),
+            serving={
+                "max_count": max_count,
+                "signatures": describe_signatures(module.signature_functions),
+                "warmup_requests": len(requests),
+            },
         )
         card["size_bytes"] = sum(file.stat().st_size for file in temporary.rglob("*") if file.is_file())
         write_model_card(temporary, card)
@@ -214,7 +216,7 @@ class ExportedTextureGenerator(TextureModel, ExportedGenerator):
         return self._loaded.signatures["generate_textures"](**inputs)["images"].numpy()
 
 
-def _check_dataset(model, dataset_info) -> None:
+def check_dataset(model, dataset_info) -> None:
     """Refuses a card that would tell of other data than the model can have seen."""
     if dataset_info is None:
         return

@@ -126,18 +126,19 @@ def _load_checkpoint(run):
     return model
 
 
-def export_run(path, export_path, **options):
+def export_run(path, export_path, export=None, **options):
     """Exports the model that a path stands for, with what is known of its data and scores, or of its origin.
 
     The licence of a converted checkpoint goes into the model card unless another is given.
 
     Args:
         path: As in `load_model`.
-        export_path: `saved_models/NAME[/VERSION]`.
-        **options: Of `tfgan_suite.export_saved_model`.
+        export_path: `saved_models/NAME[/VERSION]`, or what else `export` takes.
+        export: `tfgan_suite.export_saved_model`, unless another such function is given.
+        **options: Of that function.
 
     Returns:
-        The directory of the version.
+        The directory of the version, or of what `export` returns.
 
     Raises:
         UserError: No model, or the version exists.
@@ -152,7 +153,7 @@ def export_run(path, export_path, **options):
         origin = f"Converted from {source['file']} ({source['format']}, SHA-256 {source['sha256']})."
         options["licence"] = options.get("licence") or manifest["licence"]
         options["description"] = " ".join(filter(None, [options.get("description"), origin]))
-    return export_saved_model(
+    return (export or export_saved_model)(
         load_model(path),
         export_path,
         dataset_info=run.dataset_info if run else None,

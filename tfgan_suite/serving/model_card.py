@@ -22,22 +22,19 @@ NOT_STATED = "not stated"
 _SCORE_FIELDS = {field.name for field in dataclasses.fields(EvaluationRow)}
 
 
-def build_model_card(
-    model, *, name, version, max_count, signatures, dataset_info, scores, description, licence, warmup_requests
-) -> dict:
+def build_model_card(model, *, name, version, dataset_info, scores, description, licence, serving=None) -> dict:
     """Gathers the card as a dict of JSON values.
 
     Args:
         model: The exported `GenerativeModel`.
         name: Name of the exported model.
         version: Its version number.
-        max_count: Largest number of images in one request.
-        signatures: `{name: {"inputs": {...}, "outputs": {...}}}`, as from `describe_signatures`.
         dataset_info: `DatasetInfo` of the training data, or `None`.
         scores: See `plain`.
         description: Free text.
         licence: Of the weights.
-        warmup_requests: Number of warm-up requests.
+        serving: `max_count`, the largest number of images in one request; `signatures`, as from `describe_signatures`;
+            `warmup_requests`, their number. `None` for a file that no server takes.
     """
     return {
         "format_version": FORMAT_VERSION,
@@ -65,7 +62,7 @@ def build_model_card(
         },
         "data": _describe_data(dataset_info),
         "scores": plain(scores),
-        "serving": {"max_count": max_count, "signatures": signatures, "warmup_requests": warmup_requests},
+        **({} if serving is None else {"serving": serving}),
         "versions": library_versions(),
     }
 
@@ -88,7 +85,7 @@ def write_model_card(version_directory, card: Mapping) -> None:
     path = Path(version_directory, CARD_JSON)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
-    Path(version_directory, CARD_MARKDOWN).write_text(_markdown(card), "utf-8")
+    Path(version_directory, CARD_MARKDOWN).write_text(card_markdown(card), "utf-8")
 
 
 def plain(value):
@@ -135,11 +132,12 @@ def _describe_data(info):
 # === Markdown ===
 
 
-def _markdown(card) -> str:
+def card_markdown(card) -> str:
+    """The card as a page for people: of a served version or, with the entry `file`, of a file."""
     model, training, data = card["model"], card["training"], card["data"]
     height, width, channels = model["image_shape"]
     classes = "unconditional" if model["num_classes"] is None else f"{model['num_classes']} classes"
-    lines = [f"# {card['name']}, version {card['version']}", ""]
+    lines = [f"# {card['name']}" + (f", version {card['version']}" if "serving" in card else ""), ""]
     lines += [card["description"], ""] if card["description"] else []
     lines += [
         f"- Model: {model['class']}, {height} x {width} x {channels}, {classes}, latents of {model['latent_size']}",
@@ -163,16 +161,36 @@ def _markdown(card) -> str:
         lines += [f"- Classes: {', '.join(data['class_names'])}"] if data["class_names"] else []
         lines += [""]
     lines += ["## Scores", "", *_score_lines(card["scores"]), ""]
-    lines += ["## Signatures", "", "| signature | inputs | outputs |", "|---|---|---|"]
-    for name, signature in card["serving"]["signatures"].items():
+    lines += _serving_lines(card["serving"]) if "serving" in card else _file_lines(card["file"])
+    return "\n".join(lines)
+
+
+def _serving_lines(serving):
+    lines = ["## Signatures", "", "| signature | inputs | outputs |", "|---|---|---|"]
+    for name, signature in serving["signatures"].items():
         lines.append(f"| `{name}` | {_tensors(signature['inputs'])} | {_tensors(signature['outputs'])} |")
     lines += [
         "",
-        f"At most {card['serving']['max_count']} images a request. The same seed gives the same images. "
-        f"{card['serving']['warmup_requests']} warm-up requests are enclosed.",
+        f"At most {serving['max_count']} images a request. The same seed gives the same images. "
+        f"{serving['warmup_requests']} warm-up requests are enclosed.",
         "",
     ]
-    return "\n".join(lines)
+    return lines
+
+
+def _file_lines(file):
+    parity = file["parity"]
+    return [
+        "## File",
+        "",
+        f"- {file['name']}: {file['format']}, {file['size_bytes']:,} bytes, SHA-256 `{file['sha256']}`",
+        f"- Inputs: {_tensors(file['inputs'])}",
+        f"- Outputs: {_tensors(file['outputs'])}",
+        f"- Against the Keras model, {parity['images']} images: {parity['psnr_decibels']} dB (at least "
+        f"{parity['minimum_psnr_decibels']} was asked for), largest difference {parity['max_difference']} of a range of 2",
+        *([f"- Calibrated with {file['calibration_images']} latents"] if file["calibration_images"] else []),
+        "",
+    ]
 
 
 def _score_lines(scores):

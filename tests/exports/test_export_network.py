@@ -1,0 +1,180 @@
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfgan_suite as tg
+from tests.serving.conftest import lively_gan
+from tfgan_suite import cli
+from tfgan_suite.errors import MissingExtraError, UserError
+from tfgan_suite.export import load_generator
+from tfgan_suite.exports import onnx_file
+from tfgan_suite.exports.export_network import FORMATS, export_network, read_card
+from tfgan_suite.exports.frozen_generator import freeze_generator
+from tfgan_suite.exports.litert_file import LiteRTGenerator
+from tfgan_suite.exports.onnx_file import OnnxGenerator
+from tfgan_suite.exports.parity import measure_parity
+
+MODELS = {
+    "DCGAN": lambda: lively_gan(image_shape=(16, 16, 1), num_classes=3, seed=1),
+    "StyleGAN2": lambda: tg.StyleGAN2(
+        image_shape=(16, 16, 3), num_classes=3, latent_size=32, w_size=32, num_mapping_layers=2, channel_base=256
+    ),
+    "BigGAN": lambda: tg.BigGAN(image_shape=(32, 32, 3), num_classes=4, base_channels=4, shared_size=8, latent_size=16),
+    "ProGAN": lambda: tg.ProGAN(image_shape=(16, 16, 3), latent_size=8, channel_base=64, max_channels=8),
+}
+
+
+@pytest.fixture(scope="module")
+def models():
+    made = {}
+
+    def model(family):
+        if family not in made:
+            made[family] = MODELS[family]()
+        return made[family]
+
+    return model
+
+
+def require(format):
+    if format == "onnx":
+        for package in ("tf2onnx", "onnx", "onnxruntime"):
+            pytest.importorskip(package, reason="Needs the extra [onnx].")
+    else:
+        pytest.importorskip("ai_edge_litert", reason="Needs the extra [litert].")
+
+
+def run(path, *inputs):
+    kind = OnnxGenerator if path.suffix == ".onnx" else LiteRTGenerator
+    return kind(path.read_bytes())(*inputs)
+
+
+def is_quick(family, format):
+    return family == "DCGAN" or (format == "onnx" and family != "BigGAN")
+
+
+@pytest.mark.parametrize(
+    ("family", "format"),
+    [
+        pytest.param(family, format, marks=() if is_quick(family, format) else pytest.mark.slow)
+        for family in sorted(MODELS)
+        for format in FORMATS
+    ],
+)
+def test_images_are_the_models(models, family, format, tmp_path):
+    require(format)
+    model = models(family)
+    # Untrained weights make the most of what 8 bits cannot hold: numbers of all sizes in one layer.
+    least = 22.0 if format == "litert-int8" and family in ("StyleGAN2", "ProGAN") else None
+    path = export_network(model, tmp_path / "net", format, minimum_psnr=least)
+    card = read_card(path)
+    assert card["file"]["parity"]["psnr_decibels"] >= card["file"]["parity"]["minimum_psnr_decibels"]
+
+    # Measured here once more, otherwise: other latents, every class, no function of the module under test.
+    latents = np.random.default_rng(3).normal(size=[12, model.latent_size]).clip(-1, 1).astype(np.float32)
+    labels = [] if model.num_classes is None else [np.arange(12, dtype=np.int32) % model.num_classes]
+    expected = np.asarray(model(latents, *labels, training=False)).clip(-1, 1)
+    images = run(path, latents, *labels).clip(-1, 1)
+    assert images.dtype == np.float32 and images.shape == (12, *model.image_shape) and expected.std() > 0.02
+    root_mean_square = np.sqrt(np.mean((images - expected) ** 2))
+    assert root_mean_square < {"litert-float16": 0.01, "litert-int8": 0.16}.get(format, 1e-4)
+    # It is the nearest to its own picture, not to another's.
+    distances = np.abs(images[:, None] - expected[None]).mean(axis=(2, 3, 4))
+    assert (distances.argmin(axis=1) == np.arange(12)).all()
+
+
+@pytest.mark.slow
+def test_a_growing_progan_shows_what_it_has_learnt(models):
+    """The branch by the level of detail is chosen when the file is written."""
+    require("onnx")
+    model = models("ProGAN")
+    latents = tf.random.stateless_normal([3, 8], [1, 2])
+    whole = freeze_generator(model)(latents)["images"]
+    model.level_of_detail.assign(1.25)
+    try:
+        function = freeze_generator(model)
+        np.testing.assert_allclose(function(latents)["images"], model(latents), atol=1e-5)
+        assert np.abs(model(latents) - whole).max() > 0.1
+        operations = {operation.type for operation in function.get_concrete_function().graph.get_operations()}
+        assert not operations & {"Case", "StatelessCase", "If", "VarHandleOp"}
+        parity = measure_parity(model, OnnxGenerator(onnx_file.to_onnx(model)))
+        assert parity.psnr_decibels > 80
+    finally:
+        model.level_of_detail.assign(0.0)
+
+
+def test_a_batch_of_litert_is_fixed_and_of_onnx_free(models, tmp_path):
+    require("litert")
+    require("onnx")
+    model = models("DCGAN")
+    latents, labels = np.zeros([6, 8], np.float32), np.arange(6, dtype=np.int32) % 3
+    lite = LiteRTGenerator(export_network(model, tmp_path / "net", "litert", batch_size=3).read_bytes())
+    assert lite.batch_size == 3 and lite(latents, labels).shape == (6, 16, 16, 1)
+    with pytest.raises(ValueError, match="multiple of 3"):
+        lite(latents[:4], labels[:4])
+    onnx = OnnxGenerator(export_network(model, tmp_path / "net.onnx").read_bytes())
+    for count in (1, 5):
+        np.testing.assert_allclose(
+            onnx(latents[:count], labels[:count]), model(latents[:count], labels[:count]), atol=1e-5
+        )
+
+
+def test_calibration_shapes_int8_alone(models, tmp_path):
+    require("litert")
+    model = models("DCGAN")
+    few = export_network(model, tmp_path / "few", "litert-int8", calibration_images=1, minimum_psnr=0)
+    many = export_network(model, tmp_path / "many", "litert-int8", calibration_images=64)
+    again = export_network(model, tmp_path / "again", "litert-int8", calibration_images=64)
+    assert many.read_bytes() == again.read_bytes() != few.read_bytes()
+    psnr = {}
+    for path in (few, many):
+        card = read_card(path)
+        psnr[path.name] = card["file"]["parity"]["psnr_decibels"]
+    # Ranges seen in one image are too narrow for the next.
+    assert psnr["many-int8.tflite"] > psnr["few-int8.tflite"] + 3
+
+
+def test_a_file_too_far_from_the_model_is_refused(models, tmp_path):
+    require("litert")
+    with pytest.raises(UserError, match=r"PSNR \d\d\.\d+ dB where at least 90 dB is asked for"):
+        export_network(models("DCGAN"), tmp_path / "net", "litert-int8", minimum_psnr=90)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_exported_model_gives_its_card_along(models, tmp_path):
+    require("onnx")
+    model = models("DCGAN")
+    saved = tg.export_saved_model(model, tmp_path / "saved" / "digits", description="Numerals.", licence="CC0-1.0")
+    path = export_network(load_generator(saved), tmp_path / "digits.onnx")
+    card = json.loads((tmp_path / "digits.onnx.card.json").read_text())
+    assert card["model"]["class"] == "DCGAN" and card["model"]["parameters"]["ema_generator"] > 0
+    assert (card["description"], card["licence"], card["name"]) == ("Numerals.", "CC0-1.0", "digits")
+    assert card["file"]["inputs"]["latents"] == {"dtype": "float32", "shape": [None, 8]}
+    assert card["file"]["size_bytes"] == path.stat().st_size
+    text = (tmp_path / "digits.onnx.card.md").read_text()
+    assert "CC0-1.0" in text and "digits.onnx: onnx" in text and " dB (at least 80.0 " in text
+    with pytest.raises(UserError, match="exists already"):
+        export_network(model, tmp_path / "digits")
+    export_network(model, tmp_path / "digits", overwrite=True)
+
+
+def test_mistakes_are_told(models, tmp_path, monkeypatch):
+    with pytest.raises(UserError, match="Did you mean 'litert-int8'"):
+        export_network(models("DCGAN"), tmp_path / "net", "litert-int9")
+    with pytest.raises(UserError, match="batch_size and calibration_images >= 1"):
+        export_network(models("DCGAN"), tmp_path / "net", "litert", batch_size=0)
+    monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
+    with pytest.raises(MissingExtraError, match=r'pip install "tfgan-suite\[onnx\]"'):
+        export_network(models("DCGAN"), tmp_path / "net")
+
+
+def test_command(models, tmp_path, capsys):
+    require("litert")
+    models("DCGAN").save(tmp_path / "digits.keras")
+    command = ["export", str(tmp_path / "digits.keras"), str(tmp_path / "out" / "digits"), "--format", "litert-float16"]
+    assert cli.main(command) == 0
+    assert "digits-float16.tflite: " in (said := capsys.readouterr().out) and "PSNR" in said
+    assert cli.main([*command, "--overwrite", "--minimum-psnr", "150"]) == 2
+    assert "at least 150 dB" in capsys.readouterr().err

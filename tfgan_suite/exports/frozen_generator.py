@@ -1,0 +1,135 @@
+"""A generator as one graph of constants, which is what the converters to other formats take without accidents.
+
+Handed a Keras 3 model, TensorFlow's converter to LiteRT leaves its variables as variables and writes files that give NaN.
+Here the variables become constants first, and a branch that they decide (ProGAN's level of detail) becomes the one chosen.
+"""
+
+import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+from tfgan_suite.serving.signature_parts import signature
+
+
+def freeze_generator(model, batch_size=None):
+    """The model from latents to images, for inference, without variables and without branches.
+
+    Args:
+        model: A built `GenerativeModel`.
+        batch_size: Images at a time, or `None` for any number.
+
+    Returns:
+        A `tf.function` of `latents` float32 `[batch_size, latent_size]` and, with classes, `labels` int32
+        `[batch_size]`, to a dict of `images` float32 `[batch_size, height, width, channels]`.
+
+    Example:
+
+    >>> model = tg.DCGAN(image_shape=(8, 8, 1), latent_size=4, base_channels=2)
+    >>> freeze_generator(model)(tf.zeros([2, 4]))["images"].shape
+    TensorShape([2, 8, 8, 1])
+    """
+
+    def images_of(latents, labels=None):
+        return model(latents, labels, training=False)
+
+    live = _function_of(model, images_of, batch_size).get_concrete_function()
+    frozen = _choose_branches(convert_variables_to_constants_v2(live))
+
+    def frozen_images_of(latents, labels=None):
+        (images,) = frozen(latents) if labels is None else frozen(latents, labels)
+        return {"images": tf.ensure_shape(images, [batch_size, *model.image_shape])}
+
+    return _function_of(model, frozen_images_of, batch_size)
+
+
+def _function_of(model, labelled, batch_size):
+    def unlabelled(latents):
+        return labelled(latents)
+
+    def with_labels(latents, labels):
+        return labelled(latents, labels)
+
+    latents_spec = tf.TensorSpec([batch_size, model.latent_size], tf.float32)
+    return signature(model, with_labels, unlabelled, [latents_spec], label_shape=[batch_size])
+
+
+def _choose_branches(frozen):
+    """Leaves of each branching that constants decide the branch chosen alone. Branches by inputs stay.
+
+    Freezing has turned every choice into switches, of whose outputs one is alive, and merges of what comes of them.
+    """
+    dead, instead, gone = set(), {}, set()  # Tensors that never are; tensors for tensors; operations to leave out.
+    for operation in _in_order(frozen.graph):
+        names = [tensor.name for tensor in operation.outputs]
+        alive = [tensor for tensor in operation.inputs if tensor.name not in dead]
+        index = _constant_value(frozen, operation.inputs[1]) if operation.type in ("Switch", "_SwitchN") else None
+        if operation.type == "Merge":  # Alive as soon as one of its inputs is.
+            is_dead = not alive
+        else:
+            is_dead = len(alive) < len(operation.inputs) or any(s.name in dead for s in operation.control_inputs)
+        if is_dead:
+            dead |= {operation.name, *names}
+        elif index is not None:
+            chosen = names.pop(index if 0 <= index < len(names) else -1)  # As the operation itself does.
+            instead[chosen] = operation.inputs[0].name
+            dead |= set(names)
+            gone.add(operation.name)
+        elif operation.type == "Merge" and len(alive) == 1:
+            instead[names[0]] = alive[0].name
+            gone.add(operation.name)
+    if not gone:
+        return frozen
+    return _rebuild(frozen, dead | gone, instead)
+
+
+def _in_order(graph):
+    """The operations, each behind those that it needs (but for a loop's way back)."""
+    ordered, seen = [], set()
+    waiting = [(operation, False) for operation in graph.get_operations()]
+    while waiting:
+        operation, is_ready = waiting.pop()
+        if is_ready:
+            ordered.append(operation)
+        elif operation.name not in seen:
+            seen.add(operation.name)
+            waiting.append((operation, True))
+            needed = [*(tensor.op for tensor in operation.inputs), *operation.control_inputs]
+            waiting += [(source, False) for source in needed]
+    return ordered
+
+
+def _rebuild(frozen, left_out, instead):
+    """The function without some operations, other tensors in the places of theirs."""
+
+    def resolve(name):
+        while name in instead:
+            name = instead[name]
+        return name
+
+    graph_def = tf.compat.v1.GraphDef()
+    for operation in frozen.graph.get_operations():
+        if operation.name not in left_out:
+            node = graph_def.node.add()
+            node.CopyFrom(operation.node_def)
+            controls = [source.name for source in operation.control_inputs if source.name not in left_out]
+            node.input[:] = [resolve(tensor.name) for tensor in operation.inputs] + [f"^{name}" for name in controls]
+    graph_def.versions.CopyFrom(frozen.graph.as_graph_def().versions)
+    graph_def.library.CopyFrom(frozen.graph.as_graph_def().library)
+    rebuilt = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(graph_def, name=""), [])
+    inputs, outputs = (
+        [rebuilt.graph.get_tensor_by_name(resolve(tensor.name)) for tensor in tensors]
+        for tensors in (frozen.inputs, frozen.outputs)
+    )
+    return rebuilt.prune(inputs, outputs)
+
+
+def _constant_value(frozen, tensor):
+    """The value of a scalar that depends on no input and no loop, else `None`."""
+    ancestors, waiting = {}, [tensor.op]
+    while waiting:
+        operation = waiting.pop()
+        if operation.name not in ancestors:
+            ancestors[operation.name] = operation.type
+            waiting += [source.op for source in operation.inputs]
+    if set(ancestors.values()) & {"Placeholder", "Enter"}:
+        return None
+    return int(frozen.prune([], tensor)())

@@ -1,0 +1,61 @@
+"""ONNX: a generator as an `.onnx` file, and the file run by ONNX Runtime."""
+
+import numpy as np
+
+from tfgan_suite.errors import import_extra
+from tfgan_suite.exports.frozen_generator import freeze_generator
+from tfgan_suite.exports.quiet import only_errors
+
+_OPSET = 17
+_PURPOSE = "Export to ONNX"
+
+
+def to_onnx(model) -> bytes:
+    """Converts a generator, for any number of images at a time.
+
+    Args:
+        model: A built `GenerativeModel`.
+
+    Returns:
+        The content of an `.onnx` file with the inputs `latents` and, with classes, `labels`, and the output `images`.
+
+    Raises:
+        MissingExtraError: tf2onnx, onnx or onnxruntime is not installed.
+    """
+    for module in ("onnx", "onnxruntime"):
+        import_extra(module, "onnx", _PURPOSE)
+    tf2onnx = import_extra("tf2onnx", "onnx", _PURPOSE)
+    function = freeze_generator(model)
+    with only_errors():
+        converted, _ = tf2onnx.convert.from_function(function, function.input_signature, opset=_OPSET)
+    _call_batch_by_its_name(converted)
+    return converted.SerializeToString()
+
+
+def _call_batch_by_its_name(converted) -> None:
+    for tensor in (*converted.graph.input, *converted.graph.output):
+        first = tensor.type.tensor_type.shape.dim[0]
+        if not first.HasField("dim_value"):
+            first.dim_param = "batch"
+
+
+class OnnxGenerator:
+    """An `.onnx` file in ONNX Runtime, on the CPU.
+
+    Args:
+        content: Of the file.
+        num_threads: Threads of one call.
+    """
+
+    def __init__(self, content: bytes, num_threads: int = 1):
+        onnxruntime = import_extra("onnxruntime", "onnx", "Running an ONNX file")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = num_threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+    def __call__(self, latents: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
+        """float32 `[count, latent_size]` and int32 `[count]` to float32 `[count, height, width, channels]`."""
+        feeds = {"latents": latents} if labels is None else {"latents": latents, "labels": labels}
+        return self._session.run(["images"], feeds)[0]
