@@ -19,6 +19,8 @@ MODELS = {
 AUGMENTATIONS = ("none", "adaptive", "diff_augment")
 # What may be done about a monitor's alerts, see `callbacks/actions.py`; "off" leaves the monitor out.
 ALERT_ACTIONS = ("off", "note", "save", "stop", "lower_rate", "roll_back", "raise_augmentation")
+# Where training runs, see `distribution.make_strategy`.
+STRATEGIES = ("auto", "none", "mirrored", "multi_worker", "tpu")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
@@ -52,6 +54,7 @@ class TrainConfig:
         jit_compile: Whether to compile the step with XLA.
         microbatch_size: Images that a network is trained on at a time, or `None` for all of an update's; see
             `GAN.compile`.
+        strategy: On which devices and machines: a name out of `STRATEGIES`, see `distribution.make_strategy`.
     """
 
     data_dir: str
@@ -75,6 +78,7 @@ class TrainConfig:
     steps_per_execution: int = 1
     jit_compile: bool = False
     microbatch_size: int | None = None
+    strategy: str = "auto"
 
     def __post_init__(self):
         for name in ("batch_size", "microbatch_size", "total_images", "images_per_tick", "score_images"):
@@ -89,6 +93,8 @@ class TrainConfig:
         for name in ("on_instability", "on_collapse"):
             if getattr(self, name) not in ALERT_ACTIONS:
                 raise unknown_name(f"action for {name}", getattr(self, name), ALERT_ACTIONS)
+        if self.strategy not in STRATEGIES:
+            raise unknown_name("strategy", self.strategy, STRATEGIES)
         if self.precision not in PRECISIONS:
             raise unknown_name("precision", self.precision, PRECISIONS)
         if self.score_every_ticks < -1:

@@ -4,6 +4,7 @@ import dataclasses
 import importlib
 import inspect
 import math
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from tfgan_suite.callbacks.training_log import read_history
 from tfgan_suite.config import MODELS, TrainConfig
 from tfgan_suite.data.dataset_info import DatasetInfo
 from tfgan_suite.data.loader import load_dataset
+from tfgan_suite.distribution import AnyWorker, is_chief, make_strategy, num_workers, worker_loss_explained
 from tfgan_suite.errors import UserError, unknown_name
 from tfgan_suite.files import write_atomically
 from tfgan_suite.gradient_guard import GradientGuard
@@ -33,7 +35,7 @@ _PROBE_IMAGES, _PROBE_LIMIT_BYTES = 2_000, 256 * 2**20
 # What may change when a run goes on, because it does not change what is computed.
 _FREE_TO_CHANGE = {
     *("data_dir", "run_dir", "total_images", "images_per_tick", "keep_checkpoints"),
-    *("score_every_ticks", "score_images", "steps_per_execution", "on_instability", "on_collapse"),
+    *("score_every_ticks", "score_images", "steps_per_execution", "on_instability", "on_collapse", "strategy"),
 }
 
 
@@ -186,19 +188,24 @@ def resume(model, run_dir):
     return Checkpointing(Path(run_dir) / "checkpoints").restore(model)
 
 
-def train(config, progress=True):
+def train(config, progress=True, strategy=None):
     """Trains a model as a `TrainConfig` says, or goes on with a run that was stopped.
+
+    With several workers each calls this with the same config, and a `run_dir` that all of them can read. The first one
+    writes there and scores; the others keep what they write in a directory of their own, which is removed.
 
     Args:
         config: A `TrainConfig`.
         progress: Whether to print.
+        strategy: A `tf.distribute.Strategy` to take instead of the one that `config.strategy` names.
 
     Returns:
         A `TrainResult`. `run_dir` then holds `config.json`, `checkpoints/`, `images/`, `tensorboard/`,
         `history.jsonl`, `metrics.json` and `model.keras`.
 
     Raises:
-        UserError: A config that cannot be run, or another one than the run in `run_dir` was started with.
+        UserError: A config that cannot be run, or another one than the run in `run_dir` was started with; or another
+            worker has gone.
 
     Example:
 
@@ -206,14 +213,24 @@ def train(config, progress=True):
     >>> result.model.generate(10, labels=range(10)).shape
     (10, 32, 32, 1)
     """
-    run_dir = Path(config.run_dir)
+    strategy = make_strategy(strategy or config.strategy)
     info = DatasetInfo.load(config.data_dir)
     recipe = resolve(config, info)
-    model = recipe.build()  # Before anything is written: it may refuse the config.
-    _claim(run_dir, config, info)
-    model.compile(**compile_choices(config, model))
-    images_seen = resume(model, run_dir)
+    _check_distribution(config, recipe, strategy)
+    with strategy.scope():
+        model = recipe.build()  # Before anything is written: it may refuse the config.
+        model.compile(**compile_choices(config, model))
+    _claim(Path(config.run_dir), config, info, write=is_chief(strategy))
+    images_seen = resume(model, config.run_dir)
+    if is_chief(strategy):
+        return _train(model, config, recipe, info, images_seen, strategy, Path(config.run_dir), progress)
+    with tempfile.TemporaryDirectory(prefix="tfgan-suite-worker-") as own_dir:
+        silent = dataclasses.replace(config, score_every_ticks=-1)
+        return _train(model, silent, recipe, info, images_seen, strategy, Path(own_dir), progress=False)
 
+
+def _train(model, config, recipe, info, images_seen, strategy, run_dir, progress):
+    """Trains to the end, writing into `run_dir`, and scores."""
     ticks = plan_run(model, config, recipe)
     probe = None if config.on_collapse == "off" else _collapse_probe(config, info)
     callbacks = default_callbacks(
@@ -227,15 +244,29 @@ def train(config, progress=True):
         on_instability=config.on_instability,
         on_collapse=config.on_collapse,
         collapse_probe=probe,
+        any_worker=AnyWorker(strategy),
     )
-    while images_seen is not None:
-        images_seen = _fit(model, config, fit_calls(ticks, images_seen), callbacks, progress)
+    with worker_loss_explained(strategy, config.run_dir):
+        while images_seen is not None:
+            images_seen = _fit(model, config, fit_calls(ticks, images_seen), callbacks, progress)
     model.save(run_dir / "model.keras")
     scores = _evaluate(model, config, progress) if config.score_every_ticks >= 0 else None
     if scores is not None:
         write_scalars(scores, run_dir / "tensorboard")
-
     return TrainResult(model, read_history(run_dir / "history.jsonl"), scores, run_dir)
+
+
+def _check_distribution(config, recipe, strategy):
+    if recipe.batch_size % strategy.num_replicas_in_sync:
+        raise UserError(
+            f"Expected a batch size that the {strategy.num_replicas_in_sync} replicas can share evenly. Received: "
+            f"{recipe.batch_size}. Choose another with --batch-size."
+        )
+    if num_workers(strategy) > 1 and "roll_back" in (config.on_instability, config.on_collapse):
+        raise UserError(
+            "Expected another action than 'roll_back' with several workers, since one alone keeps the checkpoints of "
+            "earlier sittings. Use 'lower_rate', 'save' or 'stop'."
+        )
 
 
 def _fit(model, config, calls, callbacks, progress):
@@ -286,7 +317,7 @@ def _collapse_probe(config, info):
     return probe if "real_images" in probe else None
 
 
-def _claim(run_dir, config, info):
+def _claim(run_dir, config, info, write):
     """Writes the config into a new run, or checks that this one goes on with what the run was started with."""
     path = run_dir / "config.json"
     data_path = run_dir / "dataset_info.json"
@@ -304,6 +335,8 @@ def _claim(run_dir, config, info):
                 f"The run in {run_dir} was started with another config: {'; '.join(changes)}. "
                 "Use the same one to go on, or another run directory to start anew."
             )
+    if not write:
+        return
     run_dir.mkdir(parents=True, exist_ok=True)
     write_atomically(data_path, (Path(config.data_dir) / "dataset_info.json").read_bytes())
     config.save(path)

@@ -39,6 +39,7 @@ class Checkpointing(keras.callbacks.Callback):
         handle_signals: Whether SIGTERM and Ctrl-C save before they stop.
         companions: Objects whose state is saved too and handed back when training goes on: monitors and actions. Each
             has a `name` of its own, `get_state()`, which returns what JSON can say, and `set_state(state)`.
+        any_worker: A `distribution.AnyWorker`: a signal to one of several workers then stops all, at the same step.
 
     Example:
 
@@ -46,7 +47,7 @@ class Checkpointing(keras.callbacks.Callback):
     >>> images_seen = checkpointing.restore(gan)  # 0 in a new run
     """
 
-    def __init__(self, directory, every_ticks=1, keep=3, handle_signals=True, companions=()):
+    def __init__(self, directory, every_ticks=1, keep=3, handle_signals=True, companions=(), any_worker=None):
         super().__init__()
         names = [companion.name for companion in companions]
         if len(set(names)) < len(names):
@@ -56,6 +57,7 @@ class Checkpointing(keras.callbacks.Callback):
         self.keep = keep
         self.handle_signals = handle_signals
         self.companions = list(companions)
+        self.any_worker = any_worker or (lambda here: here)
         self._received_signal = None
         self._previous_handlers = {}
         self._means_so_far = {}
@@ -190,11 +192,14 @@ class Checkpointing(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         # After a tick's last step the stop waits for its end, so that the tick is logged.
-        if self._received_signal is not None and batch + 1 != (self.params or {}).get("steps"):
+        if batch + 1 != (self.params or {}).get("steps") and self._asked_to_stop():
             self._interrupt(within_tick=True)
 
+    def _asked_to_stop(self):
+        return self.any_worker(self._received_signal is not None)
+
     def _interrupt(self, within_tick):
-        number = self._received_signal
+        number = self._received_signal or signal.SIGTERM  # Another worker's, if not our own.
         path = self.save(within_tick=within_tick)
         self._restore_handlers()
         raise TrainingInterrupted(
@@ -204,7 +209,7 @@ class Checkpointing(keras.callbacks.Callback):
         )
 
     def on_epoch_end(self, epoch, logs=None):
-        if self._received_signal is not None:
+        if self._asked_to_stop():
             self._interrupt(within_tick=False)
         if (epoch + 1) % self.every_ticks == 0:
             self.save()

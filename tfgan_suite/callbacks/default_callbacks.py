@@ -27,6 +27,7 @@ def default_callbacks(
     on_instability="note",
     on_collapse="note",
     collapse_probe=None,
+    any_worker=None,
 ):
     """Checkpoints, pictures, logs, monitors and a stop at NaN, in the order in which they must run.
 
@@ -42,6 +43,7 @@ def default_callbacks(
             `"roll_back"` also about a loss that is no number.
         on_collapse: What to do about alerts of `CollapseMonitor`, likewise.
         collapse_probe: Dict of arguments of `CollapseMonitor`, its `real_images` at least; `None` for no such monitor.
+        any_worker: A `distribution.AnyWorker`, where several workers train.
 
     Returns:
         A list for `fit(callbacks=...)`.
@@ -58,7 +60,7 @@ def default_callbacks(
     """
     run_dir = Path(run_dir)
     log_dir = run_dir / "tensorboard"
-    checkpointing = Checkpointing(run_dir / "checkpoints", keep=keep_checkpoints)
+    checkpointing = Checkpointing(run_dir / "checkpoints", keep=keep_checkpoints, any_worker=any_worker)
     actions = _actions(checkpointing)
     for name in (on_instability, on_collapse):
         if name not in actions:

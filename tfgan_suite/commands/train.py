@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 
 from tfgan_suite.commands import arguments
-from tfgan_suite.config import ALERT_ACTIONS, AUGMENTATIONS, PRECISIONS, TrainConfig
+from tfgan_suite.config import ALERT_ACTIONS, AUGMENTATIONS, PRECISIONS, STRATEGIES, TrainConfig
 
 
 def add_parser(subparsers):
@@ -64,6 +64,10 @@ def add_parser(subparsers):
         "--guard-gradients", action="store_true", help="leave out updates with broken or exploding gradients"
     )
     parser.add_argument("--steps-per-execution", type=arguments.positive_int, default=defaults["steps_per_execution"])
+    parser.add_argument(
+        "--strategy", choices=STRATEGIES, default=defaults["strategy"],
+        help="devices: auto takes the workers in TF_CONFIG, else a TPU, else all GPUs, else the CPU",
+    )  # fmt: skip
     parser.add_argument("--jit-compile", action="store_true", help="compile the step with XLA")
     parser.add_argument("--dry-run", action="store_true", help="print what would be done, with estimates, and stop")
     return parser
