@@ -1,10 +1,14 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 from scipy.spatial.distance import cdist, pdist
 
 import tfgan_suite as tg
 from tests.callbacks.small_gan import spots_uint8
+from tests.metrics.test_lpips import needs_weights
 from tfgan_suite.callbacks import SampleStatistics
+from tfgan_suite.metrics import LPIPS
+from tfgan_suite.metrics.image_pairs import random_pairs
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +82,30 @@ def test_numbers_without_a_meaning_are_left_out(real):
     assert set(SampleStatistics(real, real[:50])(real[:64])) == {"diversity", "modes", "duplicates"}
     one_picture = SampleStatistics(np.repeat(real[:1], 80, axis=0))
     assert set(one_picture(real[:64])) == {"modes", "duplicates"}
+
+
+def test_diversity_by_another_distance_is_its_mean_over_random_pairs(real):
+    def brightness(images, others):
+        return tf.abs(
+            tf.reduce_mean(tf.cast(images, tf.float32), [1, 2, 3])
+            - tf.reduce_mean(tf.cast(others, tf.float32), [1, 2, 3])
+        )
+
+    statistics = SampleStatistics(real, perceptual_distance=brightness, seed=3)
+    fake = np.repeat(np.arange(0, 200, 2, dtype=np.uint8), 144).reshape(-1, 12, 12, 1)
+    first, second = random_pairs(100, 100, seed=3)
+    expected = 2.0 * np.abs(first - second).mean()
+    first, second = random_pairs(len(real), 100, seed=3)
+    means = real.mean(axis=(1, 2, 3))
+    values = statistics(fake)
+    assert values["diversity"] == pytest.approx(expected / np.abs(means[first] - means[second]).mean(), rel=1e-4)
+    by_features = SampleStatistics(real, seed=3)(fake)
+    assert {**values, "diversity": 0} == {**by_features, "diversity": 0}
+
+
+@needs_weights
+@pytest.mark.slow
+def test_diversity_by_lpips(real):
+    statistics = SampleStatistics(real[:64], perceptual_distance=LPIPS())
+    assert statistics(np.repeat(real[:1], 64, axis=0))["diversity"] == pytest.approx(0.0, abs=1e-5)
+    assert 0.9 < statistics(real[64:128])["diversity"] < 1.1

@@ -121,6 +121,8 @@ class CollapseMonitor(Monitor):
         held_out_images: Real images that are not trained on, or `None`: then there is no `r_v`.
         held_out_labels: Their labels.
         extractor: As in `SampleStatistics`: by default cheap, and blind to fine detail.
+        perceptual_distance: As in `SampleStatistics`: `metrics.LPIPS()` for a diversity as people see it. A look then costs
+            200 passes of AlexNet more.
         num_samples: Samples of one look, >= 32.
         every_images: Images from one look to the next, at ends of ticks; by default 40 times `num_samples`, so that looking
             costs about two percent of training.
@@ -147,8 +149,8 @@ class CollapseMonitor(Monitor):
 
     def __init__(
         self, real_images, real_labels=None, held_out_images=None, held_out_labels=None, *, extractor=None,
-        num_samples=256, every_images=None, grace_images=50_000, rules=None, actions=None, log_dir=None,
-        alerts_path=None, stream=None, seed=0,
+        perceptual_distance=None, num_samples=256, every_images=None, grace_images=50_000, rules=None, actions=None,
+        log_dir=None, alerts_path=None, stream=None, seed=0,
     ):  # fmt: skip
         rules = collapse_rules(grace_images) if rules is None else rules
         super().__init__(rules, actions, log_dir, alerts_path, stream)
@@ -157,6 +159,7 @@ class CollapseMonitor(Monitor):
         self.num_samples = num_samples
         self.every_images = every_images or 40 * num_samples
         self.extractor = extractor
+        self.perceptual_distance = perceptual_distance
         self.seed = seed
         self._images = {"real": np.asarray(real_images)}
         self._labels = {"real": real_labels}
@@ -215,6 +218,7 @@ class CollapseMonitor(Monitor):
                 self._images["real"],
                 self._images.get("held_out"),
                 extractor=self.extractor,
+                perceptual_distance=self.perceptual_distance,
                 pixel_size=max(2, self.model.image_shape[0] >> level),
                 seed=self.seed,
             )

@@ -3,11 +3,17 @@
 import numpy as np
 
 from tfgan_suite.errors import UserError
+from tfgan_suite.metrics.clustering import move_centres, nearest_centres
+from tfgan_suite.metrics.lpips_diversity import lpips_diversity
+from tfgan_suite.metrics.neighbours import mean_distance, nearest_distances
 
 # Beyond this, pictures of one motive differ in their grain rather than in what they show.
 _PIXEL_SIZE = 16
 _MAX_COMPONENTS = 64
 _CLUSTER_ROUNDS = 20
+# Of each look: pairs for a perceptual distance, rows for the distance of features.
+_PERCEPTUAL_PAIRS = 100
+_MAX_ROWS = 1000
 # Nearer than this share of what is usual among as many real images, two samples are the same picture.
 _DUPLICATE_SHARE = 0.1
 
@@ -32,9 +38,11 @@ class SampleStatistics:
         held_out_images: Real images that are not trained on, or `None`.
         extractor: Function from uint8 images to features `[batch, dimensions]`, or to features and logits, such as a
             `metrics.FeatureExtractor`. By default the principal components of the pixels at 16 x 16.
+        perceptual_distance: A `metrics.LPIPS` that `diversity` is measured with, on 100 random pairs; by default the
+            distance of the features. The other numbers are the features' in any case.
         num_modes: Clusters of the real images' features.
         pixel_size: Height at which the default features look at the pixels, at most 16.
-        seed: Of the clusters' first centres.
+        seed: Of the clusters' first centres and the pairs.
 
     Raises:
         UserError: Too few images, or of other shapes.
@@ -52,27 +60,38 @@ class SampleStatistics:
     """
 
     def __init__(
-        self, real_images, held_out_images=None, *, extractor=None, num_modes=32, pixel_size=_PIXEL_SIZE, seed=0
+        self,
+        real_images,
+        held_out_images=None,
+        *,
+        extractor=None,
+        perceptual_distance=None,
+        num_modes=32,
+        pixel_size=_PIXEL_SIZE,
+        seed=0,
     ):
         if len(real_images) < 64:
             raise UserError(f"Expected at least 64 real images to compare samples with. Received: {len(real_images)}")
         self.extractor = extractor or _PixelComponents(real_images, pixel_size)
+        self.perceptual_distance = perceptual_distance
+        self.seed = seed
         real, classes = self._features(real_images)
         self._real = real
         if classes is None:
-            self._centres = _cluster(real, min(num_modes, len(real) // 8), seed)
-            classes = np.argmin(_squared_distances(real, self._centres), axis=1)
-            num_modes = len(self._centres)
+            num_modes = min(num_modes, len(real) // 8)
+            first = real[np.random.default_rng(seed).choice(len(real), num_modes, replace=False)]
+            self._centres = move_centres(real, first, _CLUSTER_ROUNDS)
+            classes, _ = nearest_centres(real, self._centres)
         else:
             self._centres, num_modes = None, int(classes.max()) + 1
         self._mode_shares = np.bincount(classes, minlength=num_modes) / len(classes)
-        self._pairwise = _mean_distance(real)
+        self._pairwise = self._mean_distance(real_images, real)
         self._nearest_real = {}
         if held_out_images is not None:
             held_out, _ = self._features(held_out_images)
-            self._usual_nearest = np.median(_nearest(held_out, real))
+            self._usual_nearest = np.median(nearest_distances(held_out, real))
         else:
-            self._usual_nearest = np.median(_nearest(real))
+            self._usual_nearest = np.median(nearest_distances(real))
 
     def __call__(self, images):
         """Measures samples.
@@ -86,16 +105,18 @@ class SampleStatistics:
         features, classes = self._features(images)
         count = len(features)
         if classes is None:
-            classes = np.argmin(_squared_distances(features, self._centres), axis=1)
+            classes, _ = nearest_centres(features, self._centres)
         expected_modes = np.sum(1.0 - (1.0 - self._mode_shares) ** count)
         values = {
             "modes": float(len(np.unique(classes)) / expected_modes),
-            "duplicates": float(np.mean(_nearest(features) < _DUPLICATE_SHARE * self._nearest_among_real(count))),
+            "duplicates": float(
+                np.mean(nearest_distances(features) < _DUPLICATE_SHARE * self._nearest_among_real(count))
+            ),
         }
         if self._pairwise > 0:
-            values["diversity"] = float(_mean_distance(features) / self._pairwise)
+            values["diversity"] = self._mean_distance(images, features) / self._pairwise
         if self._usual_nearest > 0:
-            values["nearest_training"] = float(np.median(_nearest(features, self._real)) / self._usual_nearest)
+            values["nearest_training"] = float(np.median(nearest_distances(features, self._real)) / self._usual_nearest)
         return values
 
     def _features(self, images):
@@ -108,10 +129,16 @@ class SampleStatistics:
             return features, None
         return features, np.argmax(np.concatenate([np.asarray(batch[1]) for batch in batches]), axis=1)
 
+    def _mean_distance(self, images, features):
+        """Of two images, as the perceptual distance or as the features see it."""
+        if self.perceptual_distance is None:
+            return mean_distance(features[:_MAX_ROWS])
+        return lpips_diversity(images, _PERCEPTUAL_PAIRS, seed=self.seed, distance=self.perceptual_distance)[0]
+
     def _nearest_among_real(self, count):
         """Median distance from a real image to the nearest of `count` real ones: it falls as they become more."""
         if count not in self._nearest_real:
-            self._nearest_real[count] = np.median(_nearest(self._real[:count]))
+            self._nearest_real[count] = np.median(nearest_distances(self._real[:count]))
         return self._nearest_real[count]
 
 
@@ -136,35 +163,3 @@ class _PixelComponents:
         squares = images[:, : rows * factor, : columns * factor].astype(np.float64)
         squares = squares.reshape(count, rows, factor, columns, factor, channels)
         return squares.mean(axis=(2, 4)).reshape(count, -1) / 127.5 - 1.0
-
-
-def _squared_distances(one, other):
-    """Float64 `[len(one), len(other)]`."""
-    squares = np.sum(one**2, axis=1)[:, None] + np.sum(other**2, axis=1)[None] - 2.0 * one @ other.T
-    return np.maximum(squares, 0.0)  # Rounding may leave less than nothing between equal rows.
-
-
-def _mean_distance(features, limit=1000):
-    """Mean Euclidean distance of two different rows, of at most the first `limit`."""
-    features = features[:limit]
-    count = len(features)
-    return np.sqrt(_squared_distances(features, features)).sum() / (count * (count - 1))
-
-
-def _nearest(features, others=None):
-    """Distance of each row from the nearest of `others`, or from the nearest other row."""
-    squares = _squared_distances(features, features if others is None else others)
-    if others is None:
-        np.fill_diagonal(squares, np.inf)
-    return np.sqrt(squares.min(axis=1))
-
-
-def _cluster(features, count, seed):
-    """Centres `[count, dimensions]` of Lloyd's algorithm, from real rows as first centres."""
-    centres = features[np.random.default_rng(seed).choice(len(features), count, replace=False)]
-    for _ in range(_CLUSTER_ROUNDS):
-        nearest = np.argmin(_squared_distances(features, centres), axis=1)
-        centres = np.stack(
-            [features[nearest == i].mean(axis=0) if (nearest == i).any() else centres[i] for i in range(count)]
-        )
-    return centres

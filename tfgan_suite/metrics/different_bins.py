@@ -6,9 +6,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from tfgan_suite.errors import UserError
+from tfgan_suite.metrics.clustering import move_centres, nearest_centres, spread_centres
 from tfgan_suite.metrics.feature_checks import check_count, check_feature_pair, check_features
 from tfgan_suite.metrics.metric import Activations, FeatureSetMetric
-from tfgan_suite.metrics.neighbours import squared_distance_blocks
 
 _MAX_ITERATIONS = 100
 
@@ -68,45 +68,11 @@ def _different_bins(real_counts: np.ndarray, fake_counts: np.ndarray, significan
 
 
 def _bin_counts(features: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    return np.bincount(_nearest_centres(features, centres)[0], minlength=len(centres))
-
-
-def _nearest_centres(features: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Number of the nearest centre, and the squared distance from it, of each row."""
-    bins, squares = np.empty(len(features), np.int64), np.empty(len(features))
-    for rows, block in squared_distance_blocks(features, centres):
-        bins[rows] = block.argmin(axis=1)
-        squares[rows] = block.min(axis=1)
-    return bins, squares
+    return np.bincount(nearest_centres(features, centres)[0], minlength=len(centres))
 
 
 def _cluster(features: np.ndarray, num_bins: int, seed: int) -> np.ndarray:
-    """Centres [num_bins, dimensions] of k-means.
-
-    Reference: Lloyd 1982, "Least Squares Quantization in PCM"; Arthur and Vassilvitskii 2007, "k-means++".
-    """
-    generator = np.random.default_rng(seed)
-    centres = features[[generator.integers(len(features))]]
-    squares = np.square(features - centres[0]).sum(axis=1)
-    while len(centres) < num_bins:  # k-means++: a row in proportion to its squared distance from the nearest centre.
-        if not squares.any():
-            raise UserError(
-                f"Expected num_bins of at most {len(centres)}, the different real rows. Received: {num_bins}."
-            )
-        chosen = features[generator.choice(len(features), p=squares / squares.sum())]
-        centres = np.concatenate([centres, chosen[None]])
-        squares = np.minimum(squares, np.square(features - chosen).sum(axis=1))
-    bins = None
-    for _ in range(_MAX_ITERATIONS):
-        before, (bins, squares) = bins, _nearest_centres(features, centres)
-        if before is not None and (bins == before).all():
-            break
-        order = np.argsort(bins, kind="stable")
-        counts = np.bincount(bins, minlength=num_bins)
-        starts = np.cumsum(counts) - counts
-        sums = np.add.reduceat(features[order], np.minimum(starts, len(features) - 1), axis=0)
-        centres = np.where(counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], centres)
-    return centres
+    return move_centres(features, spread_centres(features, num_bins, seed), _MAX_ITERATIONS)
 
 
 class NumberOfDifferentBins(FeatureSetMetric):

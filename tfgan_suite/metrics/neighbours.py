@@ -65,6 +65,22 @@ def squared_neighbour_radii(features: np.ndarray, k: int, progress: bool = False
     return radii
 
 
+def nearest_distances(features: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:
+    """Distance of each row from the nearest of `others`, or from the nearest other row, float64 [rows].
+
+    Unlike `nearest_neighbours` it takes any features as they are, also those of a collapsed generator.
+    """
+    if others is None:
+        return np.sqrt(squared_neighbour_radii(features, 1))
+    return np.sqrt(np.concatenate([squares.min(axis=1) for _, squares in squared_distance_blocks(features, others)]))
+
+
+def mean_distance(features: np.ndarray) -> float:
+    """Mean distance of two different rows, of two or more."""
+    total = sum(np.sqrt(squares).sum() for _, squares in squared_distance_blocks(features, features))
+    return float(total / (len(features) * (len(features) - 1)))
+
+
 def radius_rounding(features: np.ndarray, squared_radii: np.ndarray) -> np.ndarray:
     """How far squared distances that are equal to `squared_radii` around `features` may differ by rounding, [rows].
 
