@@ -458,6 +458,19 @@ def test_evaluate_classification_accuracy(tiny_run, tmp_path, capsys, monkeypatc
     assert (asked["held_out_split"], asked["repeats"], asked["split"]) == ("rest", 5, "train")
 
 
+def test_evaluate_path_length_beside_another_score(tiny_run, tmp_path, capsys, monkeypatch):
+    asked = {}
+
+    def evaluate_perceptual_path_length(model, data_dir, **options):
+        asked.update(options)
+        return Evaluation.load(write_scores(tmp_path / "rows", 0.5, name="perceptual_path_length_z_full_8"))
+
+    monkeypatch.setattr("tfgan_suite.metrics.evaluate_perceptual_path_length", evaluate_perceptual_path_length)
+    arguments = ["--metrics", "perceptual_path_length", "--images", "8", "--output", tmp_path]
+    code, output, _ = run(capsys, "evaluate", tiny_run, *arguments)
+    assert code == 0 and output.startswith("perceptual_path_length_z_full_8 ") and asked["num_images"] == 8
+
+
 def test_evaluate_watches_a_run_to_its_end(tiny_run, tmp_path, capsys, small_network):
     shutil.copytree(tiny_run, tmp_path / "run")
     code, output, _ = run(capsys, "evaluate", "--watch", tmp_path / "run", "--images", 24)

@@ -8,6 +8,9 @@ from tfgan_suite.metrics.score_log import write_scalars
 from tfgan_suite.runs import find_run, load_model
 
 _ACCURACY = all_metrics.classification_accuracy.__name__
+_PATH_LENGTH = all_metrics.perceptual_path_length.__name__
+# Scores that ask more of a model than pictures, and are not gathered with the others.
+_APART = (_ACCURACY, _PATH_LENGTH)
 
 
 def evaluate_model(
@@ -26,8 +29,8 @@ def evaluate_model(
     Args:
         path: As in `load_model`.
         data_dir: Prepared data set; by default that of the run.
-        metrics: Names as in `metrics_of_names`, `"classification_accuracy"` among them, or `None` for those that fit the
-            extractor.
+        metrics: Names as in `metrics_of_names`, `"classification_accuracy"` and `"perceptual_path_length"` among them, or
+            `None` for those that fit the extractor.
         extractor: A name or a `FeatureExtractor` to look with.
         classifier: Whether to look with a classifier of the data's classes too.
         held_out_split: For the classification accuracy score.
@@ -47,13 +50,15 @@ def evaluate_model(
     data_dir = data_dir or run.config.data_dir
     DatasetInfo.load(data_dir).split(options.get("split", "train"))
     options["output_dir"] = output_dir or (run.directory if run else None)
-    objects = metrics_of_names([name for name in metrics if name != _ACCURACY]) if metrics else None
+    objects = metrics_of_names([name for name in metrics if name not in _APART]) if metrics else None
     model, rows = load_model(path), []
     if objects != []:
         extractor = [extractor, "dataset-classifier"] if classifier else extractor
         rows += evaluate(model, data_dir, objects, extractor=extractor, **options)
     if _ACCURACY in (metrics or ()):
         rows += all_metrics.evaluate_classification_accuracy(model, data_dir, held_out_split=held_out_split, **options)
+    if _PATH_LENGTH in (metrics or ()):
+        rows += all_metrics.evaluate_perceptual_path_length(model, data_dir, **options)
     if run and output_dir is None:
         write_scalars(rows, run.directory / "tensorboard")
     return Evaluation(rows)
@@ -80,5 +85,5 @@ def metrics_of_names(names):
     known = {one.name: one for one in classes if issubclass(one, all_metrics.Metric) and hasattr(one, "name")}
     for name in names:
         if name not in known:
-            raise unknown_name("metric", name, [*known, _ACCURACY])
+            raise unknown_name("metric", name, [*known, *_APART])
     return [known[name]() for name in names]

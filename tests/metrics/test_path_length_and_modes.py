@@ -4,14 +4,17 @@ import scipy.stats
 import tensorflow as tf
 
 from tests.metrics.test_lpips import needs_weights
+from tests.prepared_set import write_prepared_set
 from tfgan_suite import StyleGAN2
 from tfgan_suite.errors import UserError
 from tfgan_suite.metrics import (
     Activations,
+    Evaluation,
     ModeCoverage,
     NumberOfDifferentBins,
     bits_per_dimension,
     dequantize,
+    evaluate_perceptual_path_length,
     mode_coverage,
     number_of_different_bins,
     perceptual_path_length,
@@ -131,6 +134,43 @@ def test_lpips_sees_a_step_of_the_papers_length():
     ]
     assert values[0] > 0.01  # Rounding alone gives 1e-6.
     np.testing.assert_allclose(*values, rtol=0.1)
+
+
+class Squares:
+    """Stands for an `LPIPS`."""
+
+    name, weights_sha256 = "squares", "00"
+
+    def __call__(self, images, others):
+        return 1e4 * squares(images, others)
+
+
+@pytest.mark.parametrize("space", [None, "z"])
+def test_row_of_results(tmp_path, space):
+    data = write_prepared_set(tmp_path / "set", np.zeros([4, 2, 2, 1], np.uint8))
+    model = LinearModel(MATRIX, unit_length=False)
+    model.image_shape, model.num_classes = (2, 2, 1), None
+    arguments = {"num_images": 30, "seed": 5, "distance": Squares(), "progress": False}
+    rows = evaluate_perceptual_path_length(model, data, space=space, repeats=2, output_dir=tmp_path, **arguments)
+    name = f"perceptual_path_length_{space or 'w'}_full_30"
+    expected = [
+        perceptual_path_length(model, space=space or "w", num_samples=30, seed=seed, distance=Squares())
+        for seed in (5, 6)
+    ]
+    row = Evaluation.load(tmp_path)[name]
+    assert rows[name].value == row.value == pytest.approx(np.mean(expected), rel=1e-6)
+    assert row.std == pytest.approx(np.std(expected, ddof=1), rel=1e-6) and row.direction == "lower"
+    assert row.protocol["extractor"] == "squares" and row.protocol["num_fake"] == 30
+    assert row.protocol["metric_settings"]["space"] == (space or "w") and row.run["seed"] == 5
+
+
+def test_rows_that_cannot_be(tmp_path):
+    data = write_prepared_set(tmp_path / "set", np.zeros([4, 2, 2, 1], np.uint8))
+    model = LinearModel(MATRIX, unit_length=False)
+    with pytest.raises(UserError, match="without truncation"):
+        evaluate_perceptual_path_length(model, data, truncation=0.7, distance=Squares())
+    with pytest.raises(UserError, match="a run or a .keras file"):
+        evaluate_perceptual_path_length(object(), data, distance=Squares())
 
 
 # === Modes ===

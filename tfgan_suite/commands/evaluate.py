@@ -17,6 +17,7 @@ def add_parser(subparsers):
             "tfgan-suite evaluate runs/digits --repeats 3 --markdown",
             "tfgan-suite evaluate runs/digits --metrics intra_class_frechet_distance,classification_accuracy",
             "tfgan-suite evaluate runs/stacked --extractor stacked-digits --images 26,000",
+            "tfgan-suite evaluate runs/avatars --metrics perceptual_path_length --images 1000",
             "tfgan-suite evaluate --watch runs/digits --images 1000",
             "tfgan-suite compare runs/digits runs/other",
         ),
@@ -31,8 +32,8 @@ def add_parser(subparsers):
         "--metrics",
         type=lambda text: tuple(text.split(",")),
         metavar="NAME,NAME,...",
-        help="such as frechet_distance, precision_recall, intra_class_frechet_distance, classification_accuracy; by "
-        "default those that fit the extractor",
+        help="such as frechet_distance, precision_recall, intra_class_frechet_distance, classification_accuracy, "
+        "perceptual_path_length; by default those that fit the extractor",
     )
     parser.add_argument(
         "--held-out", default="test", metavar="SPLIT", help="for classification_accuracy (default: test)"

@@ -23,6 +23,7 @@ from tfgan_suite.metrics.metric import Activations, Metric
 from tfgan_suite.metrics.mode_coverage import ModeCoverage, mode_coverage
 from tfgan_suite.metrics.ms_ssim import MultiScaleSimilarity, ms_ssim, ms_ssim_diversity
 from tfgan_suite.metrics.neighbours import nearest_neighbours
+from tfgan_suite.metrics.path_length_rows import evaluate_perceptual_path_length
 from tfgan_suite.metrics.perceptual_path_length import perceptual_path_length
 from tfgan_suite.metrics.precision_recall import PrecisionRecall, precision_recall
 from tfgan_suite.metrics.results import Comparison, Evaluation, EvaluationRow, compare
@@ -65,6 +66,7 @@ __all__ = [
     "dequantize",
     "download_inception_2015",
     "evaluate_classification_accuracy",
+    "evaluate_perceptual_path_length",
     "frechet_distance",
     "frechet_distance_from_statistics",
     "inception_score",

@@ -12,7 +12,7 @@ from tfgan_suite.metrics.progress import Progress
 from tfgan_suite.randomness import fold, uniform
 
 # Pictures are judged at this size at the most: that of the network of the paper's distance.
-_LARGEST_SIZE = 256
+LARGEST_SIZE = 256
 
 
 def perceptual_path_length(
@@ -140,5 +140,5 @@ def spherical(starts: tf.Tensor, ends: tf.Tensor, places: tf.Tensor) -> tf.Tenso
 
 
 def _at_most_256(images: tf.Tensor) -> tf.Tensor:
-    factor = min(images.shape[1:3]) // _LARGEST_SIZE
+    factor = min(images.shape[1:3]) // LARGEST_SIZE
     return tf.nn.avg_pool2d(images, factor, factor, "VALID") if factor > 1 else images
