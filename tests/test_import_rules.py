@@ -13,7 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # A room is a folder or a file directly in the package. What stands in no row may be imported by all.
 BASE = {"errors", "files", "image_range", "microbatches", "randomness", "training_phase", "versions", "wire_format"}
-PARTS = BASE | {"adam", "gradient_guard", "losses", "penalties", "ema", "latents", "layers"}
+PARTS = BASE | {"loss_scaling", "adam", "gradient_guard", "losses", "penalties", "ema", "latents", "layers"}
 ALLOWED = {
     "errors": set(),
     "files": set(),
@@ -28,6 +28,7 @@ ALLOWED = {
     "layers": BASE,
     "adam": BASE,
     "gradient_guard": BASE,
+    "loss_scaling": BASE,
     "losses": BASE,
     "penalties": BASE,
     "ema": BASE,
@@ -37,7 +38,7 @@ ALLOWED = {
     "data": BASE,
     "metrics": BASE | {"data", "checkpoints"},
     "checkpoints": BASE | {"models", "layers", "latents", "generative_model", "pretrained_generator"},
-    "preprocessing": BASE | {"data"},
+    "preprocessing": BASE | {"data", "export"},
     "generative_model": BASE,
     "texture_model": BASE,
     "adversarial_model": PARTS | {"generative_model"},

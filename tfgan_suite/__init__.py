@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     # === Data ===
     "prepare_dataset": "tfgan_suite.preprocessing.pipeline",
+    "generate_dataset": "tfgan_suite.preprocessing.generate_dataset",
     "load_dataset": "tfgan_suite.data.loader",
     "DatasetInfo": "tfgan_suite.data.dataset_info",
     "to_float": "tfgan_suite.image_range",

@@ -15,7 +15,7 @@ import tempfile
 from tfgan_suite.errors import UserError, unknown_name
 
 COMMANDS = (
-    *("prepare", "train", "evaluate", "compare", "judge", "sample", "texture"),
+    *("prepare", "train", "evaluate", "compare", "judge", "sample", "generate", "texture"),
     *("mix", "animate", "directions", "project"),
     *("export", "serve", "report", "convert", "pipeline", "demo"),
 )

@@ -134,6 +134,27 @@ def load_generator(path) -> "ExportedGenerator":
     >>> tg.load_generator("saved_models/digits").generate(4, labels=7, seed=1).shape
     (4, 32, 32, 1)
     """
+    path = find_version(path)
+    try:
+        card = json.loads((path / CARD_JSON).read_text("utf-8"))
+        loaded = tf.saved_model.load(str(path))
+        kind = ExportedTextureGenerator if "textures" in loaded.signatures else ExportedGenerator
+        return kind(loaded, card)
+    except (OSError, ValueError, KeyError, AttributeError, tf.errors.OpError) as error:
+        raise UserError(f"{str(path)!r} is not a model that export_saved_model has written: {error}") from error
+
+
+def find_version(path) -> Path:
+    """The directory of a version: `saved_models/NAME/VERSION` itself, or the highest of `saved_models/NAME`.
+
+    Raises:
+        UserError: There is none.
+
+    Example:
+
+    >>> find_version("saved_models/digits")
+    PosixPath('saved_models/digits/1')
+    """
     path = Path(path)
     if not path.is_dir():
         raise UserError(f"There is no directory {str(path)!r}. Expected one that export_saved_model has written.")
@@ -142,13 +163,7 @@ def load_generator(path) -> "ExportedGenerator":
         if not versions:
             raise UserError(f"{str(path)!r} holds no exported model. Expected saved_models/NAME or .../NAME/VERSION.")
         path = path / str(max(versions))
-    try:
-        card = json.loads((path / CARD_JSON).read_text("utf-8"))
-        loaded = tf.saved_model.load(str(path))
-        kind = ExportedTextureGenerator if "textures" in loaded.signatures else ExportedGenerator
-        return kind(loaded, card)
-    except (OSError, ValueError, KeyError, AttributeError, tf.errors.OpError) as error:
-        raise UserError(f"{str(path)!r} is not a model that export_saved_model has written: {error}") from error
+    return path
 
 
 class ExportedGenerator(GenerativeModel):

@@ -95,6 +95,14 @@ def layers(text):
     return tuple(numbers)
 
 
+def add_beam(parser):
+    """The arguments that go to Beam."""
+    parser.add_argument("--runner", help="Beam runner; by default a fast one in this process")
+    parser.add_argument(
+        "--beam-option", dest="pipeline_options", action="append", metavar="--FLAG=VALUE", help="passed on to Beam"
+    )
+
+
 def examples(*lines):
     """The end of a command's help."""
     return "examples:\n" + "\n".join(f"  {line}" for line in lines)

@@ -47,10 +47,7 @@ def add_parser(subparsers):
     parser.add_argument(
         "--pyramid", action="store_true", help="also write the images at smaller sizes, for models that grow (ProGAN)"
     )
-    parser.add_argument("--runner", help="Beam runner; by default a fast one in this process")
-    parser.add_argument(
-        "--beam-option", dest="pipeline_options", action="append", metavar="--FLAG=VALUE", help="passed on to Beam"
-    )
+    arguments.add_beam(parser)
     parser.add_argument("--force", action="store_true", help="replace a set that was prepared otherwise")
     return parser
 

@@ -118,7 +118,11 @@ class Preparation:
         """Runs the Beam pipeline, unless a killed run got past it."""
         options, runner, num_threads = choose_runner(runner, pipeline_options)
         plan = dataclasses.replace(self.plan, num_threads=num_threads)
-        reader = self.source.make_reader(self.work_dir.resolve(), self.plan.image_format)
+        if isinstance(self.source, transforms.BeamSource):
+            prepare_blocks = self.source.make_transform(plan)
+        else:
+            reader = self.source.make_reader(self.work_dir.resolve(), self.plan.image_format)
+            prepare_blocks = transforms.PrepareBlocks(plan, reader)
         sizes = {number: len(items) for number, items in self.blocks}
         with self.reporter.watch_blocks(self.work_dir / "blocks", sizes):
             with plain_write_errors():
@@ -126,7 +130,7 @@ class Preparation:
                     rows = (
                         pipeline
                         | "List blocks" >> beam.Create([number for number, _ in self.blocks], reshuffle=False)
-                        | "Prepare images" >> transforms.PrepareBlocks(plan, reader)
+                        | "Prepare images" >> prepare_blocks
                     )
                     _ = rows | "Write shards" >> transforms.WriteShards(plan)
 

@@ -26,7 +26,7 @@ from PIL import Image
 
 from tfgan_suite.data.images import ImageFormat, ImageRefused, decode_image, encode_image, transform_image
 from tfgan_suite.data.records import ImageRecord, encode_example, write_tfrecords
-from tfgan_suite.data.sources import SourceItem, SourceReader
+from tfgan_suite.data.sources import Source, SourceItem, SourceReader
 from tfgan_suite.files import file_sha256
 from tfgan_suite.preprocessing.beam_import import beam
 
@@ -92,6 +92,14 @@ class PreparePlan:
         return f"{name}-{shard:05d}-of-{num_shards:05d}.tfrecord" + (".gz" if self.compression else "")
 
 
+class BeamSource(Source):
+    """A source whose images come out of a Beam transform rather than a reader, as those of a model do."""
+
+    def make_transform(self, plan: PreparePlan) -> beam.PTransform:
+        """The transform that stands in the place of `PrepareBlocks`, with its input and output."""
+        raise NotImplementedError
+
+
 class PrepareBlocks(beam.PTransform):
     """Block numbers -> `(shard name, rows)`; reads each block's items and writes its images into a block file."""
 
@@ -101,7 +109,7 @@ class PrepareBlocks(beam.PTransform):
         self._reader = reader
 
     def expand(self, blocks):
-        return blocks | "Spread over workers" >> beam.Reshuffle() | beam.ParDo(_PrepareBlock(self._plan, self._reader))
+        return blocks | "Spread over workers" >> beam.Reshuffle() | beam.ParDo(PrepareBlock(self._plan, self._reader))
 
 
 class WriteShards(beam.PTransform):
@@ -115,7 +123,9 @@ class WriteShards(beam.PTransform):
         return rows | "Gather each shard" >> beam.GroupByKey() | beam.ParDo(_WriteShard(self._plan))
 
 
-class _PrepareBlock(beam.DoFn):
+class PrepareBlock(beam.DoFn):
+    """A block number -> `(shard name, rows)`; the step of `PrepareBlocks`."""
+
     def __init__(self, plan: PreparePlan, reader: SourceReader):
         self._plan = plan
         self._reader = reader

@@ -1,0 +1,94 @@
+"""Size, latency and likeness of a generator's exports: a row for each format, and the SavedModel's own call beside them.
+
+    python benchmarks/exports.py                                    # the shipped digits
+    python benchmarks/exports.py --model runs/faces                 # any run, .keras file or exported model
+    python benchmarks/exports.py --untrained stylegan2              # stylegan2, biggan or progan, 32 pixels
+
+Latency is the median of repeated calls on one thread, in wall time and in processor time: on a busy machine only the
+latter says something. Images a second of a batch are processor time as well. Untrained weights have the sizes and times of
+trained ones; their likeness after rounding is another, mostly worse.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import tensorflow as tf
+
+import tfgan_suite as tg
+from tfgan_suite import runs
+from tfgan_suite.exports.export_network import FORMATS, export_network, read_card
+from tfgan_suite.exports.litert_file import LiteRTGenerator
+from tfgan_suite.exports.onnx_file import OnnxGenerator
+from tfgan_suite.exports.parity import draw_inputs
+
+UNTRAINED = {
+    "stylegan2": lambda: tg.StyleGAN2(
+        image_shape=(32, 32, 3), latent_size=128, w_size=128, num_mapping_layers=4, channel_base=2048
+    ),
+    "biggan": lambda: tg.BigGAN(image_shape=(32, 32, 3), num_classes=10, base_channels=24, latent_size=80),
+    "progan": lambda: tg.ProGAN(image_shape=(32, 32, 3), latent_size=128, channel_base=1024, max_channels=128),
+}
+
+
+def measure(call, repeats):
+    """Median milliseconds of a call, wall and processor time, after two calls that are not counted."""
+    wall, processor = [], []
+    for number in range(repeats + 2):
+        started, started_processor = time.perf_counter(), time.process_time()
+        call()
+        if number >= 2:
+            wall.append(1000 * (time.perf_counter() - started))
+            processor.append(1000 * (time.process_time() - started_processor))
+    return statistics.median(wall), statistics.median(processor)
+
+
+def row(name, size_bytes, parity, generator, model, repeats, batch_generator=None):
+    """One line of the table; `batch_generator` takes 16 images at a time."""
+    one, sixteen = draw_inputs(model, 1), draw_inputs(model, 16)
+    wall, processor = measure(lambda: generator(*one), repeats)
+    _, of_batch = measure(lambda: (batch_generator or generator)(*sixteen), max(3, repeats // 4))
+    likeness = "" if parity is None else f"{parity['psnr_decibels']:.1f} dB | {parity['max_difference']:.2g}"
+    size = f"{size_bytes / 2**20:.2f} MiB"
+    print(
+        f"| {name} | {size} | {wall:.2f} | {processor:.2f} | {16000 / of_batch:,.0f} | {likeness or '|'} |", flush=True
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="saved_models/digits")
+    parser.add_argument("--untrained", choices=UNTRAINED)
+    parser.add_argument("--repeats", type=int, default=60)
+    args = parser.parse_args()
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    model = UNTRAINED[args.untrained]() if args.untrained else runs.load_model(args.model)
+    print("| format | size | ms, wall | ms, processor | images/s in 16s | PSNR | largest difference |")
+    print("|---|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as directory:
+        saved = tg.export_saved_model(model, Path(directory, "saved"))
+        serve = tf.saved_model.load(str(saved)).signatures["serving_default"]
+
+        def saved_model(latents, labels):
+            latents = tf.constant(latents)
+            inputs = {"latents": latents} if labels is None else {"latents": latents, "labels": tf.constant(labels)}
+            return serve(**inputs)["images"].numpy()
+
+        variables = sum(path.stat().st_size for path in Path(saved, "variables").iterdir())
+        row("SavedModel, variables alone", variables, None, saved_model, model, args.repeats)
+        for format in FORMATS:
+            path = export_network(model, Path(directory, "net"), format, minimum_psnr=0)
+            generator, batch_generator = OnnxGenerator(path.read_bytes()) if format == "onnx" else None, None
+            if generator is None:
+                generator = LiteRTGenerator(path.read_bytes())
+                batch = export_network(model, Path(directory, "batch"), format, minimum_psnr=0, batch_size=16)
+                batch_generator = LiteRTGenerator(batch.read_bytes())
+            parity = read_card(path)["file"]["parity"]
+            row(format, path.stat().st_size, parity, generator, model, args.repeats, batch_generator)
+
+
+if __name__ == "__main__":
+    main()
