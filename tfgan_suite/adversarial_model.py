@@ -8,6 +8,7 @@ from tfgan_suite import losses
 from tfgan_suite.adam import Adam
 from tfgan_suite.ema import ExponentialMovingAverage
 from tfgan_suite.generative_model import GenerativeModel
+from tfgan_suite.loss_scaling import LossScaling, computes_in_float16, scales_loss
 
 
 class AdversarialModel(GenerativeModel):
@@ -94,7 +95,8 @@ class AdversarialModel(GenerativeModel):
         """Chooses how to train. `"auto"` is what the model's paper did, or its preset says.
 
         Args:
-            generator_optimizer: A Keras optimizer. Not shared with the discriminator.
+            generator_optimizer: A Keras optimizer. Not shared with the discriminator. Where networks compute in float16,
+                `LossScaling` is put around it.
             discriminator_optimizer: A Keras optimizer.
             loss: A `losses.AdversarialLoss`.
             discriminator_penalties: List of `penalties.DiscriminatorPenalty`.
@@ -139,6 +141,9 @@ class AdversarialModel(GenerativeModel):
             raise ValueError("Expected two optimizers. Received the same object for both networks: make a second one.")
         if chosen["discriminator_steps"] < 1:
             raise ValueError(f"Expected discriminator_steps >= 1. Received: {chosen['discriminator_steps']}")
+        if any(computes_in_float16(network) for network in (self.generator, self.discriminator)):
+            for name in ("generator_optimizer", "discriminator_optimizer"):
+                chosen[name] = chosen[name] if scales_loss(chosen[name]) else LossScaling(chosen[name])
         _check_microbatch_size(microbatch_size, chosen["generator_penalties"])
 
         # optimizer=None: Keras's own would train both networks together.

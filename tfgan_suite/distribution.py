@@ -135,6 +135,15 @@ class AnyWorker:
         return float(self._sum(tf.constant(float(here)))) > 0.0
 
 
+_SIGNS_OF_A_LOSS = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.InternalError,
+    tf.errors.CancelledError,
+    tf.errors.UnknownError,
+)
+
+
 @contextlib.contextmanager
 def worker_loss_explained(strategy, run_dir):
     """Turns TensorFlow's error about a worker that has gone into one that says what to do.

@@ -19,6 +19,7 @@ import keras
 import tensorflow as tf
 
 from tfgan_suite.adversarial_model import AdversarialModel, call_network
+from tfgan_suite.loss_scaling import scales_loss
 from tfgan_suite.microbatches import accumulate, count_microbatches, parts_of_batch
 from tfgan_suite.randomness import draw_per_example, fold
 
@@ -158,14 +159,11 @@ class GAN(AdversarialModel):
         return _gradients(tape, loss, self.discriminator.trainable_variables), real_logits, fakes
 
     def _update_discriminator(self, gradients, real_logits):
-        self.discriminator_optimizer.apply(gradients, self.discriminator.trainable_variables)
         if hasattr(self.augmentation, "update"):
             self.augmentation.update(real_logits)
         if hasattr(self.augmentation, "probability"):
             self._track("augmentation/probability", tf.convert_to_tensor(self.augmentation.probability))
-        norm = tf.linalg.global_norm(gradients)
-        self._track("gradient_norm/discriminator", norm)
-        return norm
+        return self._apply("discriminator", gradients)
 
     def _generator_gradients(self, data, fakes, fakes_seed, seed):
         """Gradients of the loss, on `fakes` or on those that `fakes_seed` makes."""
@@ -185,10 +183,16 @@ class GAN(AdversarialModel):
         return _gradients(fakes.tape, fakes.images, variables, output_gradients=image_gradients), None, None
 
     def _update_generator(self, *gradients):
-        gradients = [tf.add_n(parts) for parts in zip(*gradients)]  # Of the loss and of each penalty.
-        self.generator_optimizer.apply(gradients, self.generator.trainable_variables)
-        norm = tf.linalg.global_norm(gradients)
-        self._track("gradient_norm/generator", norm)
+        return self._apply("generator", [tf.add_n(parts) for parts in zip(*gradients)])  # Of the loss and each penalty.
+
+    def _apply(self, name, gradients):
+        """Updates a network, and tracks how long its gradients were. Returns a number that is known after that."""
+        network, optimizer = getattr(self, name), getattr(self, f"{name}_optimizer")
+        norm = tf.linalg.global_norm(gradients) / optimizer.scale_loss(1.0)
+        optimizer.apply(gradients, network.trainable_variables)
+        # An overflow only tells loss scaling to be smaller: that update is left out, and does not count here.
+        counts = tf.math.is_finite(norm) if scales_loss(optimizer) else True
+        self._track(f"gradient_norm/{name}", tf.where(counts, norm, 0.0), tf.cast(counts, tf.float32))
         return norm
 
     def _lazy_penalty_phase(self, data, penalty):
@@ -380,8 +384,8 @@ class GAN(AdversarialModel):
         self._track(f"penalty/{penalty.name}", values)
         return self._reduce(values)
 
-    def _track(self, name, values):
-        self._trackers[name].update_state(values)
+    def _track(self, name, values, weights=None):
+        self._trackers[name].update_state(values, weights)
 
 
 def _call(function, *arguments):

@@ -4,6 +4,7 @@ import dataclasses
 import importlib
 import inspect
 import math
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -225,6 +226,8 @@ def train(config, progress=True, strategy=None):
     if is_chief(strategy):
         return _train(model, config, recipe, info, images_seen, strategy, Path(config.run_dir), progress)
     with tempfile.TemporaryDirectory(prefix="tfgan-suite-worker-") as own_dir:
+        if images_seen:
+            shutil.copytree(Path(config.run_dir) / "checkpoints", Path(own_dir) / "checkpoints")
         silent = dataclasses.replace(config, score_every_ticks=-1)
         return _train(model, silent, recipe, info, images_seen, strategy, Path(own_dir), progress=False)
 

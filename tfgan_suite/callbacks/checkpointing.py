@@ -7,6 +7,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from tfgan_suite.errors import UserError
 from tfgan_suite.files import file_sha256, write_atomically
@@ -111,7 +112,11 @@ class Checkpointing(keras.callbacks.Callback):
         path = self.directory / f"{images_seen:012d}.weights.h5"
         remembered = {"companions": {companion.name: companion.get_state() for companion in self.companions}}
         if within_tick:
-            remembered["means_so_far"] = {one.name: [float(v) for v in one.variables] for one in self.model.metrics}
+            # Sums over all replicas; what is assigned to them is shared out again.
+            remembered["means_so_far"] = {
+                one.name: [float(tf.convert_to_tensor(variable.value)) for variable in one.variables]
+                for one in self.model.metrics
+            }
         earlier = _valid_manifest(path)
         if earlier is not None and not again:
             write_atomically(_manifest_path(path), json.dumps({**earlier, **remembered}) + "\n")
