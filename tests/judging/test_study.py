@@ -73,7 +73,8 @@ def test_pairs_from_a_prepared_set_and_its_model_are_of_one_class(tiny_data, tin
         tmp_path / "study", question="which-is-real", real=tiny_data, fakes=[tiny_run], num_items=15, num_repeats=0
     )
     origins = study.content["sources"]
-    assert origins[str(tiny_data)]["split"] == "train" and origins[str(tiny_run)]["images_seen"] == 64
+    assert origins[str(tiny_data)]["split"] == "train"
+    assert origins[str(tiny_run)] == {"model": "DCGAN", "images_seen": 64, "truncation": 1.0}
     assert picture(study, study.items[0].pictures[0]).shape == (8, 8, 3)
     with pytest.raises(UserError, match="at least 60 pictures in .* Received: 48"):
         make_study(tmp_path / "large", real=tiny_data, fakes=[tiny_run], num_items=60)
@@ -102,6 +103,28 @@ def test_sizes_must_not_tell(make, folders, tmp_path):
         make(fakes=[small])
     study = make(fakes=[small], image_size=12)
     assert {picture(study, item.pictures[0]).shape for item in study.items} == {(12, 12, 3)}
+
+
+def test_transparent_pictures_and_arrays(folders, tmp_path):
+    """What is hidden stays hidden: white shows through, as where such a picture is prepared."""
+    (tmp_path / "clear").mkdir()
+    for index in range(12):
+        Image.new("RGBA", (16, 16), (0, 0, 0, 0)).save(tmp_path / "clear" / f"{index}.png")
+    np.savez(tmp_path / "grey.npz", images=np.full([12, 16, 16], 70, np.uint8))
+    study = make_study(
+        tmp_path / "study", real=tmp_path / "clear", fakes=[tmp_path / "grey.npz"], num_items=12, num_checks=0
+    )
+    for item in study.items:
+        assert (picture(study, item.pictures[0]) == {"real": 255, "fake": 70}[item.right]).all()
+
+
+def test_a_broken_file_is_named(folders, tmp_path):
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "a.png").write_bytes((folders / "grey" / "0.png").read_bytes()[:200])
+    for index in range(2):
+        Image.new("L", (16, 16)).save(tmp_path / "broken" / f"{index}.png")
+    with pytest.raises(UserError, match="'a.png' in .*broken' cannot be judged"):
+        make_study(tmp_path / "study", real=folders / "bright", fakes=[tmp_path / "broken"], num_items=3)
 
 
 @pytest.mark.parametrize(

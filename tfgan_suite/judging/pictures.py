@@ -8,9 +8,10 @@ import numpy as np
 from PIL import Image
 
 from tfgan_suite import runs
-from tfgan_suite.data.images import ImageFormat, decode_image, transform_image
+from tfgan_suite.data.images import ImageFormat, ImageRefused, decode_image, transform_image
 from tfgan_suite.data.sources import open_source
 from tfgan_suite.errors import UserError
+from tfgan_suite.metrics.generated_images import origin_of
 from tfgan_suite.metrics.real_images import RealImages
 
 
@@ -28,14 +29,10 @@ class PictureSet:
     labels: np.ndarray | None
     origin: dict
 
-    def resized(self, image_size: int) -> "PictureSet":
-        """The same pictures as squares: the middle cut out and scaled."""
-        target = ImageFormat(image_size, image_size, channels=3, crop="center")
-        images = [transform_image(Image.fromarray(image), target) for image in self.images]
-        return dataclasses.replace(self, images=images)
 
-
-def load_pictures(path, count: int, *, split: str, seed: int, truncation: float) -> PictureSet:
+def load_pictures(
+    path, count: int, *, split: str, seed: int, truncation: float, image_size: int | None = None
+) -> PictureSet:
     """Draws pictures at random from what a path stands for.
 
     Args:
@@ -45,61 +42,60 @@ def load_pictures(path, count: int, *, split: str, seed: int, truncation: float)
         split: Of a prepared directory.
         seed: Of the draw, or of the model.
         truncation: In [0, 1], for a model.
+        image_size: Of squares, to which the middle of each picture is scaled; by default they stay as they are.
 
     Raises:
         UserError: There is nothing of the kind, or there are too few pictures.
     """
     path = Path(path)
     if (path / "dataset_info.json").is_file() and not (path / "config.json").is_file():
-        return _of_prepared_set(path, count, split, seed)
+        return _of_prepared_set(path, count, split, seed, image_size)
     if path.suffix == ".keras" or any((path / name).is_file() for name in ("config.json", "model.keras")):
-        return _of_model(path, count, seed, truncation)
+        return _of_model(path, count, seed, truncation, image_size)
     if path.is_dir() and [*path.glob("saved_model.pb"), *path.glob("*/saved_model.pb")]:
-        return _of_model(path, count, seed, truncation)
-    return _of_source(str(path), count, seed)
+        return _of_model(path, count, seed, truncation, image_size)
+    return _of_source(str(path), count, seed, image_size)
 
 
-def _of_model(path, count, seed, truncation):
+def _of_model(path, count, seed, truncation, image_size):
     model = runs.load_model(path)
     labels = None
     if model.num_classes is not None:
         labels = np.random.default_rng(seed).permutation(np.arange(count) % model.num_classes)
     images = model.generate(count, labels, truncation=truncation, seed=seed)
-    images_seen = getattr(model, "images_seen", None)
-    origin = {
-        "model": type(model).__name__,
-        "images_seen": None if images_seen is None else int(np.asarray(images_seen)),
-        "truncation": truncation,
-    }
-    return PictureSet(_in_colour(images), labels, origin)
+    origin = {**origin_of(model), "truncation": truncation}
+    return PictureSet([_in_colour(_picture_of(image), image_size) for image in images], labels, origin)
 
 
-def _of_prepared_set(path, count, split, seed):
+def _of_prepared_set(path, count, split, seed, image_size):
     real = RealImages(path, split, batch_size=256)
     wanted = _choose(real.num_images, count, path, seed)
     found, first = {}, 0
     for images, labels in real.batches():
         for row in set(range(first, first + len(images))) & set(wanted):
             label = 0 if labels is None else int(labels[row - first])
-            found[row] = (images[row - first], label)
+            found[row] = (_in_colour(_picture_of(images[row - first]), image_size), label)
         first += len(images)
     images, labels = zip(*(found[row] for row in wanted))
     origin = {"dataset": real.name, "dataset_fingerprint": real.fingerprint, "split": split}
-    return PictureSet(_in_colour(images), None if real.class_counts is None else np.array(labels), origin)
+    return PictureSet(list(images), None if real.class_counts is None else np.array(labels), origin)
 
 
-def _of_source(path, count, seed):
+def _of_source(path, count, seed, image_size):
     source = open_source(path)
     items = source.list_images(use_labels=False, limit=None).items
     chosen = [items[row] for row in _choose(len(items), count, path, seed)]
     images = []
     with tempfile.TemporaryDirectory() as work_dir:
         reader = source.make_reader(Path(work_dir), ImageFormat(64, 64))
-        for picture in reader.read_many(chosen):
-            if isinstance(picture, Exception):
-                raise UserError(f"{path} holds a picture that cannot be read: {picture} Take it away.")
-            images.append(np.asarray(decode_image(picture).convert("RGB") if isinstance(picture, bytes) else picture))
-    return PictureSet(_in_colour(images), None, {"source": source.kind, "fingerprint": source.fingerprint()})
+        for item in chosen:
+            try:
+                picture = reader.read(item)
+                picture = decode_image(picture) if isinstance(picture, bytes) else _picture_of(picture)
+            except ImageRefused as error:
+                raise UserError(f"{item.name!r} in {path!r} cannot be judged: {error} Take it away.") from error
+            images.append(_in_colour(picture, image_size))
+    return PictureSet(images, None, {"source": source.kind, "fingerprint": source.fingerprint()})
 
 
 def _choose(available: int, count: int, path, seed: int) -> list[int]:
@@ -108,6 +104,15 @@ def _choose(available: int, count: int, path, seed: int) -> list[int]:
     return np.random.default_rng(seed).permutation(available)[:count].tolist()
 
 
-def _in_colour(images) -> list[np.ndarray]:
-    """uint8 `[height, width, 3]` each: the kind of file must not tell real pictures from others."""
-    return [np.asarray(Image.fromarray(np.squeeze(image)).convert("RGB")) for image in images]
+def _picture_of(image) -> Image.Image:
+    """A Pillow image of uint8 `[height, width, channels]`, or of what is one already."""
+    if isinstance(image, Image.Image):
+        return image
+    return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+
+
+def _in_colour(picture: Image.Image, image_size: int | None) -> np.ndarray:
+    """uint8 `[height, width, 3]`, on white where it is transparent: the kind of file must not tell who made it."""
+    if image_size is None:
+        return transform_image(picture, ImageFormat(picture.height, picture.width, channels=3, crop="none"))
+    return transform_image(picture, ImageFormat(image_size, image_size, channels=3, crop="center"))

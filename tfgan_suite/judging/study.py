@@ -198,12 +198,11 @@ def _check(settings):
 def _load_all(settings) -> dict[str, PictureSet]:
     """The pictures of each source, by its path; real ones first."""
     paths = [*([settings["real"]] if settings["real"] is not None else []), *settings["fakes"]]
-    options = {"split": settings["split"], "truncation": settings["truncation"]}
+    options = {name: settings[name] for name in ("split", "truncation", "image_size")}
     found = {}
     for number, path in enumerate(paths):
         # Seeds of their own: two copies of one model would make the same pictures.
-        picture_set = load_pictures(path, settings["num_items"], seed=settings["seed"] + number, **options)
-        found[path] = picture_set.resized(settings["image_size"]) if settings["image_size"] else picture_set
+        found[path] = load_pictures(path, settings["num_items"], seed=settings["seed"] + number, **options)
     shapes = {image.shape[:2] for picture_set in found.values() for image in picture_set.images}
     if len(shapes) > 1:
         raise UserError(

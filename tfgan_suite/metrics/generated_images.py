@@ -82,18 +82,23 @@ class GeneratedImages:
 
     def run(self) -> dict:
         """What else is known: the model, and the images that it was trained on."""
-        card = getattr(self._model, "card", None)  # An exported model: what it was made of stands in its card.
-        images_seen = card["training"]["images_seen"] if card else getattr(self._model, "images_seen", None)
-        return {
-            "model": type(self._model).__name__,
-            "images_seen": None if images_seen is None else int(np.asarray(images_seen)),
-        }
+        return origin_of(self._model)
 
     def _is_averaged(self) -> bool:
         card = getattr(self._model, "card", None)
         if card is not None:
             return "ema_generator" in card["model"]["parameters"]
         return getattr(self._model, "ema_generator", None) is not None
+
+
+def origin_of(model) -> dict:
+    """Name of a model's class, and the images that it was trained on (`None`: not known)."""
+    card = getattr(model, "card", None)  # An exported model: what it was made of stands in its card.
+    images_seen = card["training"]["images_seen"] if card else getattr(model, "images_seen", None)
+    return {
+        "model": type(model).__name__,
+        "images_seen": None if images_seen is None else int(np.asarray(images_seen)),
+    }
 
 
 def _in_proportion(class_counts: tuple[int, ...], count: int) -> tuple[int, ...]:
