@@ -5,18 +5,22 @@
 #   make demo FAST=1        a short form of either
 #   make test               the quick tests
 #   make test-slow          the tests that take minutes
+#   make pipeline           the digits through TensorFlow Extended (docs/tfx.md); CONFIG=FILE.yaml for another pipeline
+#   make test-tfx           the tests of that, in an environment of their own, .venv-tfx
 #   make lint               style
 #   make clean              removes what the demo and the tests wrote
-#   make distclean          removes .venv as well
+#   make distclean          removes .venv and .venv-tfx as well
 
 VENV := .venv
 BIN := $(VENV)/bin
 DATA := digits
 FAST :=
+TFX_VENV := .venv-tfx
+CONFIG := pipelines/digits.yaml
 DEMO_EXTRAS := beam,avatars,features,serving
 TEST_EXTRAS := $(DEMO_EXTRAS),tfds,lpips,video,test
 
-.PHONY: demo test test-slow lint clean distclean
+.PHONY: demo test test-slow pipeline test-tfx lint clean distclean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.installed-demo
@@ -29,6 +33,14 @@ test: $(VENV)/.installed-test
 test-slow: $(VENV)/.installed-test
 	@$(BIN)/python -m pytest -m slow
 
+# TensorFlow Extended brings a TensorFlow of its own, so it has an environment of its own.
+pipeline: $(TFX_VENV)/.installed
+	@$(TFX_VENV)/bin/python -m pipelines.run --config $(CONFIG)
+
+test-tfx: $(TFX_VENV)/.installed
+	@cat $<
+	@$(TFX_VENV)/bin/python -m pytest tests/pipelines
+
 lint: $(VENV)/.installed-lint
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
@@ -36,7 +48,7 @@ clean:
 	rm -rf runs/demo build .pytest_cache .ruff_cache
 
 distclean: clean
-	rm -rf $(VENV) tfgan_suite.egg-info
+	rm -rf $(VENV) $(TFX_VENV) tfgan_suite.egg-info
 
 $(VENV)/.installed-demo: setup.py pyproject.toml $(wildcard requirements/*.txt)
 	@$(call make_venv)
@@ -49,6 +61,9 @@ $(VENV)/.installed-test: $(VENV)/.installed-demo
 	@echo "Installing what the tests need into $(VENV) ..."
 	@$(call install,-e ".[$(TEST_EXTRAS)]")
 	@touch $@
+
+$(TFX_VENV)/.installed: requirements/tfx.txt requirements/digits.txt pipelines/make_environment.py
+	@python3 pipelines/make_environment.py $(TFX_VENV)
 
 $(VENV)/.installed-lint: requirements/lint.txt
 	@$(call make_venv)

@@ -9,3 +9,12 @@ import warnings
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "0")
 # What Google's clients, which TFX imports, say of the Python versions of next year, once for each of a hundred modules.
 warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.")
+
+
+def __getattr__(name):
+    """`pipelines.PreparedImages`, the name by which Kubeflow finds the type of the artifact; TFX is imported then only."""
+    if name == "PreparedImages":
+        from pipelines.prepare_images import PreparedImages
+
+        return PreparedImages
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -44,6 +44,8 @@ def print_lineage(version_dir, metadata_path=None, say=print):
             for name in _TOLD:
                 if text_of(artifact, name):
                     say(f"              {name}: {text_of(artifact, name)}")
+            for checker in [one for one in reader.readers(artifact) if reader.node_of(one) == "ExampleValidator"]:
+                say(f"              no anomaly, says ExampleValidator  (execution {checker.id})")
 
 
 def _describe(artifact):

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
-from tfx.orchestration.metadata import sqlite_metadata_connection_config
 
+from pipelines.tfx_pipeline import sqlite_store
 from tfgan_suite.errors import UserError
 
 _OUTPUT = (mlmd.Event.OUTPUT, mlmd.Event.INTERNAL_OUTPUT, mlmd.Event.DECLARED_OUTPUT)
@@ -36,7 +36,7 @@ class MetadataReader:
     def __init__(self, path):
         if not Path(path).is_file():
             raise UserError(f"There is no metadata store {str(path)!r}. Expected the one of a pipeline that has run.")
-        self.store = metadata_store.MetadataStore(sqlite_metadata_connection_config(str(path)))
+        self.store = metadata_store.MetadataStore(sqlite_store(path))
 
     def last_run(self):
         """The `Step`s of the newest run, in their order."""
@@ -77,6 +77,13 @@ class MetadataReader:
         events = self.store.get_events_by_artifact_ids([artifact.id])
         made = self.store.get_executions_by_id([event.execution_id for event in events if event.type in _OUTPUT])
         return min(made, key=lambda execution: execution.id, default=None)
+
+    def readers(self, artifact):
+        """The finished executions that read an artifact, in their order."""
+        events = self.store.get_events_by_artifact_ids([artifact.id])
+        executions = self.store.get_executions_by_id({event.execution_id for event in events if event.type in _INPUT})
+        finished = [one for one in executions if one.last_known_state == mlmd.Execution.COMPLETE]
+        return sorted(finished, key=lambda execution: execution.id)
 
     def inputs(self, execution):
         """The artifacts that an execution read."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from tfx import types
 from tfx.dsl.components.base import base_beam_component, base_beam_executor, executor_spec
 from tfx.types import artifact_utils, component_spec, standard_artifacts
-from tfx.types.artifact import Artifact, Property, PropertyType
+from tfx.types.artifact import Artifact
 
 from tfgan_suite.errors import UserError
 from tfgan_suite.pipeline.ledger import fingerprint
@@ -15,13 +15,9 @@ from tfgan_suite.preprocessing.pipeline import prepare_dataset
 
 
 class PreparedImages(Artifact):
-    """What `prepare_dataset` writes: shards and `dataset_info.json`."""
+    """What `prepare_dataset` writes: shards and `dataset_info.json`. Custom properties: `fingerprint`, `num_images`."""
 
-    TYPE_NAME = "PreparedImages"
-    PROPERTIES = {
-        "fingerprint": Property(type=PropertyType.STRING),
-        "num_images": Property(type=PropertyType.INT),
-    }
+    TYPE_NAME = "pipelines.PreparedImages"  # Kubeflow imports it by this name.
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -38,8 +34,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         for path in unfinished.iterdir():
             shutil.move(path, images.uri)
         unfinished.rmdir()
-        images.fingerprint = info.fingerprint
-        images.num_images = info.num_images
+        images.set_string_custom_property("fingerprint", info.fingerprint)
+        images.set_int_custom_property("num_images", info.num_images)
         artifact_utils.get_single_instance(output_dict["directory"]).value = images.uri
         # Trainer hands its module no artifacts but examples and one file of JSON.
         training_input = artifact_utils.get_single_uri(output_dict["training_input"])

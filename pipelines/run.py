@@ -33,6 +33,7 @@ def run_locally(config, enable_cache=True, say=print):
         DataAnomalyError: The data are not what `schema.json` says; nothing was trained.
         UserError: A step cannot be done.
     """
+    metadata_path(config).parent.mkdir(parents=True, exist_ok=True)
     tfx.orchestration.LocalDagRunner().run(create_pipeline(config, enable_cache=enable_cache))
     steps = MetadataReader(metadata_path(config)).last_run()
     for step in steps:

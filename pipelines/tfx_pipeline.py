@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import tensorflow_data_validation as tfdv
+from ml_metadata.proto import metadata_store_pb2
 from tfx import v1 as tfx
 
 from pipelines.evaluate_generator import EvaluateGenerator
@@ -27,6 +28,14 @@ def tfx_directory(config):
 def metadata_path(config):
     """The ML Metadata store (SQLite) of local runs."""
     return tfx_directory(config) / "metadata.sqlite"
+
+
+def sqlite_store(path):
+    """Connection to a SQLite file, which is made when it is first used."""
+    connection = metadata_store_pb2.ConnectionConfig()
+    connection.sqlite.filename_uri = str(path)
+    connection.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
+    return connection
 
 
 def create_pipeline(config, pipeline_root=None, beam_pipeline_args=LOCAL_BEAM_ARGS, enable_cache=True):
@@ -73,7 +82,6 @@ def create_pipeline(config, pipeline_root=None, beam_pipeline_args=LOCAL_BEAM_AR
     trainer = tfx.components.Trainer(
         run_fn="pipelines.trainer.run_fn",
         examples=examples.outputs["examples"],
-        schema=schema.outputs["schema"],
         hyperparameters=prepare.outputs["training_input"],
         train_args=tfx.proto.TrainArgs(splits=["train"]),
         eval_args=tfx.proto.EvalArgs(splits=[split]),
@@ -113,7 +121,7 @@ def create_pipeline(config, pipeline_root=None, beam_pipeline_args=LOCAL_BEAM_AR
     return tfx.dsl.Pipeline(
         pipeline_name=config.name,
         pipeline_root=str(pipeline_root or root / "artifacts"),
-        metadata_connection_config=_sqlite(metadata_path(config)),
+        metadata_connection_config=sqlite_store(metadata_path(config)),
         components=[prepare, examples, statistics, schema, validator, trainer, evaluator, infra, pusher],
         beam_pipeline_args=list(beam_pipeline_args),
         enable_cache=enable_cache,
@@ -133,8 +141,3 @@ def _splits(names):
 def _absolute(source):
     """A source that is a path, from the root of the file system on; the name of a demo set as it is."""
     return str(Path(source).resolve()) if Path(source).exists() else source
-
-
-def _sqlite(path):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return tfx.orchestration.metadata.sqlite_metadata_connection_config(str(path))

@@ -1,0 +1,68 @@
+"""`python -m pipelines.kubeflow`: the specification of the pipeline for Kubeflow Pipelines v2 and Vertex AI, as JSON."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from tfx import v1 as tfx
+
+from pipelines.tfx_pipeline import create_pipeline
+from tfgan_suite.errors import UserError
+from tfgan_suite.pipeline.pipeline_config import PipelineConfig
+
+
+def compile_for_kubeflow(config, image, pipeline_root, output_path, beam_pipeline_args=()):
+    """Writes the specification; nothing is run, and no cluster is asked.
+
+    Args:
+        config: `PipelineConfig`; `root` and `push.directory` must be paths that all containers see.
+        image: Container image with TFX, tfgan-suite and this folder.
+        pipeline_root: Where the artifacts go, a path that all containers see.
+        output_path: A `.json` file.
+        beam_pipeline_args: For the steps on Beam, such as those of Dataflow.
+
+    Returns:
+        The path.
+
+    Raises:
+        UserError: The source cannot be used, or `pipeline_root` is no path.
+    """
+    if "://" in pipeline_root:
+        raise UserError(
+            "Expected a pipeline root that is a path, such as that of a volume or a mounted bucket (/gcs/BUCKET). "
+            f"Received: {pipeline_root!r}"
+        )
+    output_path = Path(output_path).resolve()
+    output_path.parent.mkdir(parents=True, exist_ok=True)
+    runner = tfx.orchestration.experimental.KubeflowV2DagRunner(
+        config=tfx.orchestration.experimental.KubeflowV2DagRunnerConfig(default_image=image),
+        output_dir=str(output_path.parent),
+        output_filename=output_path.name,
+    )
+    runner.run(create_pipeline(config, pipeline_root, beam_pipeline_args), write_out=True)
+    return output_path
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(prog="python -m pipelines.kubeflow", description=__doc__)
+    parser.add_argument("--config", required=True, metavar="FILE", help="a YAML file, as for tfgan-suite pipeline")
+    parser.add_argument("--image", required=True, help="container image with TFX, tfgan-suite and this folder")
+    parser.add_argument(
+        "--pipeline-root", required=True, metavar="DIR", help="where artifacts go, seen by all containers"
+    )
+    parser.add_argument("--output", required=True, metavar="FILE.json")
+    parser.add_argument(
+        "beam_args", nargs="*", metavar="-- --BEAM_ARGUMENT", help="such as --runner=DataflowRunner --project=PROJECT"
+    )
+    args = parser.parse_args(arguments)
+    try:
+        config = PipelineConfig.load(args.config)
+        print(compile_for_kubeflow(config, args.image, args.pipeline_root, args.output, args.beam_args))
+    except UserError as error:
+        print(f"tfgan-suite: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
