@@ -59,6 +59,14 @@ def test_who_does_not_look_does_not_count(make):
     assert rows_of(report)["errors"]["rate"] == 0.0 and report["agreement"]["krippendorff_alpha"] is None
 
 
+def test_without_a_rater_who_counts(make):
+    study = make()
+    judge(study, "Bob", lambda trial: other(trial.item))
+    report = make_report(study)
+    assert report["results"] == [] and report["agreement"]["krippendorff_alpha"] is None
+    assert "There is no rater yet who counts." in to_markdown(report)
+
+
 def test_only_first_answers_count_and_repeats_show_who_wavers(make):
     study = make()
     judge(study, "Ada", lambda trial: other(trial.item) if trial.is_repeat else trial.item.right)

@@ -175,12 +175,7 @@ def to_markdown(report: dict) -> str:
         f"{settings['num_items']} items, {settings['num_repeats']} of them twice, {settings['num_checks']} attention "
         f"checks; each seen {'without end' if duration is None else f'for {duration:g} ms'}; seed {settings['seed']}.",
         "",
-        "| counted | rate | 95% interval | answers |",
-        "|---|---|---|---|",
-        *(
-            f"| {row['name']} | {row['rate']:.1%} | {row['low']:.1%} to {row['high']:.1%} | {row['answers']} |"
-            for row in report["results"]
-        ),
+        *_result_lines(report["results"]),
         "",
         _chance(settings["question"]),
         "Intervals: bootstrap over raters and items.",
@@ -207,6 +202,19 @@ def to_markdown(report: dict) -> str:
         known = ", ".join(f"{key} {value}" for key, value in origin.items() if value is not None)
         lines.append(f"| {name} | {known} |")
     return "\n".join(lines) + "\n"
+
+
+def _result_lines(results: list[dict]) -> list[str]:
+    if not results:
+        return ["There is no rater yet who counts."]
+    return [
+        "| counted | rate | 95% interval | answers |",
+        "|---|---|---|---|",
+        *(
+            f"| {row['name']} | {row['rate']:.1%} | {row['low']:.1%} to {row['high']:.1%} | {row['answers']} |"
+            for row in results
+        ),
+    ]
 
 
 def _chance(question: str) -> str:
