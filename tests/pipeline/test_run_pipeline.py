@@ -8,58 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from PIL import Image
 
+from tests.tiny_pipeline import CONTENT, Scores, write_blank_images, write_images
 from tfgan_suite import cli
 from tfgan_suite.data.dataset_info import DatasetInfo
 from tfgan_suite.errors import UserError
 from tfgan_suite.export import load_generator
-from tfgan_suite.metrics.results import Evaluation, EvaluationRow
 from tfgan_suite.pipeline import DataAnomalyError, PipelineConfig, run_pipeline
 from tfgan_suite.runs import load_model
 from tfgan_suite.serving.model_card import CARD_JSON
 
 pytest.importorskip("apache_beam", reason="Needs the extra [beam].")
 pipeline_module = __import__("tfgan_suite.pipeline.run_pipeline", fromlist=["evaluate"])
-
-
-def write_images(directory, count=24, classes=("a", "b"), seed=0):
-    generator = np.random.default_rng(seed)
-    for label, name in enumerate(classes):
-        (directory / name).mkdir(parents=True, exist_ok=True)
-        for index in range(count // len(classes)):
-            pixels = generator.integers(0, 120, [8, 8]) + 120 * (label % 2)
-            Image.fromarray(pixels.astype(np.uint8)).save(directory / name / f"{index}.png")
-
-
-CONTENT = {
-    "name": "tiny",
-    "root": "root",
-    "data": {"source": "photos", "directory": "data", "image_size": 8, "channels": 1},
-    "train": {
-        "preset": "dcgan",
-        "model": {"base_channels": 4, "latent_size": 4},
-        "batch_size": 8,
-        "total_images": 16,
-    },
-    "evaluate": {"num_images": 16},
-    "gate": {"thresholds": {"frechet_distance_16": 50.0}},
-    "push": {"directory": "saved_models", "licence": "CC0"},
-}
-
-
-class Scores:
-    """Stands for `evaluate`: gives the values that it was told, and remembers what it was asked to score."""
-
-    def __init__(self, *values):
-        self.values = list(values)
-        self.scored = []
-
-    def __call__(self, model, data, num_images, output_dir, progress, seed=0):
-        self.scored.append(type(model).__name__)
-        protocol = {"num_fake": num_images, "dataset_fingerprint": DatasetInfo.load(data).fingerprint}
-        value = self.values.pop(0)
-        return Evaluation([EvaluationRow("frechet_distance_16", value, None, None, None, "lower", protocol, {})])
 
 
 def run(content):
@@ -156,8 +116,7 @@ def test_a_model_that_does_not_answer_is_not_pushed(content, monkeypatch):
 
 def test_anomalies_stop_it(content):
     write_images(Path("photos"), count=36, classes=("a", "b", "c"), seed=3)
-    for index in range(3):
-        Image.new("L", (8, 8), 40 + index).save(f"photos/a/blank{index}.png")
+    write_blank_images(Path("photos/a"), 3)
     for _ in range(2):  # And it goes on stopping it.
         with pytest.raises(DataAnomalyError, match="New class: 'c'.*Blank images: 3 of") as error:
             run(content)

@@ -1,0 +1,141 @@
+"""The TFX pipeline from images to a pushed model. Scores alone are set by the tests, so that the gate's cases come about.
+
+The tests share one directory and its metadata, and run in the order in which they stand.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.tiny_pipeline import write_blank_images, write_images
+from tfgan_suite.config import TrainConfig
+from tfgan_suite.export import load_generator
+from tfgan_suite.pipeline import DataAnomalyError, PipelineConfig
+from tfgan_suite.runs import load_model
+from tfgan_suite.serving.model_card import CARD_JSON
+from tfgan_suite.training import train
+
+pytest.importorskip(
+    "tfx", reason="TFX is not installed here; `make test-tfx` runs these tests in an environment that has it."
+)
+
+from pipelines import lineage  # noqa: E402
+from pipelines.metadata_reader import MetadataReader  # noqa: E402
+from pipelines.tfx_pipeline import metadata_path  # noqa: E402
+from tfgan_suite.errors import UserError  # noqa: E402
+
+NODES = {
+    *("PrepareImages", "ImportExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator"),
+    *("Trainer", "EvaluateGenerator", "InfraValidate", "Pusher"),
+}
+UP_TO_VALIDATOR = {"PrepareImages", "ImportExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator"}
+
+
+def nodes(states, state):
+    return {node for node, found in states.items() if found == state}
+
+
+def test_the_first_run_pushes(first_run, directory):
+    states, pushed, lines = first_run
+    assert nodes(states, "complete") == NODES
+    assert pushed == str(directory / "saved_models" / "tiny" / "1")
+    assert "frechet_distance_16 is 40, expected at most 50." in "\n".join(lines)
+    card = json.loads(Path(pushed, CARD_JSON).read_text())
+    assert (card["version"], card["licence"], card["scores"][0]["value"]) == (1, "CC0", 40.0)
+    assert not list((directory / "root" / "tfx" / "unfinished").iterdir())
+    (run_dir,) = (directory / "root" / "tfx" / "artifacts" / "Trainer" / "model_run").iterdir()
+    assert list((run_dir / "tensorboard").rglob("events*"))
+
+
+def test_the_model_is_that_of_the_plain_pipeline(first_run, content, tmp_path):
+    pushed = Path(first_run[1])
+    data_dir = json.loads((pushed / "lineage.json").read_text())["data"]["directory"]
+    train(TrainConfig(data_dir=data_dir, run_dir=str(tmp_path), **content["train"], score_every_ticks=-1), False)
+    np.testing.assert_array_equal(load_generator(pushed).generate(4, seed=3), load_model(tmp_path).generate(4, seed=3))
+
+
+def test_a_second_run_does_nothing(first_run, content, scores, run):
+    states, pushed, lines = run(content)
+    assert nodes(states, "cached") == NODES and scores.scored == []
+    assert pushed == first_run[1] and lines.count("Trainer: nothing to do") == 1
+
+
+def test_a_worse_model_is_not_pushed_a_better_one_is(content, scores, run, directory):
+    content["train"]["seed"] = 1
+    scores.values = [45.0]  # Good enough, but worse than the last one.
+    states, pushed, lines = run(content)
+    assert nodes(states, "cached") == UP_TO_VALIDATOR
+    assert pushed is None and lines[-1] == "push: nothing is pushed"
+    assert "not blessed. frechet_distance_16 is 45, that of the last model pushed 40." in "\n".join(lines)
+    assert [path.name for path in (directory / "saved_models" / "tiny").iterdir()] == ["1"]
+
+    content["evaluate"]["seed"] = 1
+    scores.values = [30.0]
+    states, pushed, _ = run(content)
+    assert nodes(states, "cached") == UP_TO_VALIDATOR | {"Trainer", "InfraValidate"}
+    assert pushed.endswith("tiny/2")
+
+
+def test_a_model_that_does_not_answer_is_not_pushed(content, scores, run, directory, monkeypatch):
+    content["train"]["seed"] = 2
+    scores.values = [1.0]
+
+    def score_and_break(*arguments, **options):
+        newest = max((directory / "root/tfx/artifacts/Trainer/model").iterdir(), key=lambda path: int(path.name))
+        (newest / "Format-Serving" / "variables" / "variables.index").write_bytes(b"broken")
+        return scores(*arguments, **options)
+
+    monkeypatch.setattr("pipelines.evaluate_generator.evaluate", score_and_break)
+    _, pushed, lines = run(content)
+    assert pushed is None and "does not answer in a process of its own" in "\n".join(lines)
+    assert not (directory / "saved_models" / "tiny" / "3").exists()
+
+
+@pytest.mark.parametrize(
+    "classes, blank, data, expected",
+    [
+        ("ab", 0, {"image_size": 16}, ["Wrong shape: images are (16, 16, 1)", "'image/height': Unexpectedly"]),
+        ("ab", 0, {"labels": False}, ["Missing labels: expected 2 classes", "'label': The feature was"]),
+        ("abc", 0, {}, ["New class: 'c'", "'label': Unexpectedly"]),
+        ("ab", 3, {}, ["Blank images: 3 of 27 are of one colour"]),
+    ],
+    ids=["shape", "labels", "class", "blank"],
+)
+def test_an_anomaly_stops_it(content, scores, run, directory, tmp_path, classes, blank, data, expected):
+    write_images(tmp_path / "photos", classes=classes)
+    write_blank_images(tmp_path / "photos" / "a", blank)
+    content["data"] = {**content["data"], "source": str(tmp_path / "photos"), **data}
+    runs_before = list((directory / "root/tfx/artifacts/Trainer/model_run").iterdir())
+    with pytest.raises(DataAnomalyError) as error:
+        run(content)
+    for part in expected:
+        assert part in str(error.value)
+    steps = MetadataReader(metadata_path(PipelineConfig.from_dict(content))).last_run()
+    assert (steps[-1].node, steps[-1].state) == ("ExampleValidator", "failed")
+    assert list((directory / "root/tfx/artifacts/Trainer/model_run").iterdir()) == runs_before and scores.scored == []
+
+
+def test_a_person_may_change_the_schema(content, scores, run):
+    path = Path(content["root"], "schema.json")
+    inferred = path.read_text()
+    path.write_text(inferred.replace('"max_blank_fraction": 0.001', '"max_blank_fraction": 0.002'))
+    states, _, _ = run(content)
+    assert nodes(states, "complete") == {"SchemaGen", "ExampleValidator"}
+    path.write_text(inferred)
+    assert nodes(run(content)[0], "cached") == NODES
+
+
+def test_lineage(first_run, run, content, capsys):
+    assert lineage.main([first_run[1]]) == 0
+    output = capsys.readouterr().out
+    steps = [line.split()[0] for line in output.splitlines() if not line.startswith(" ")]
+    assert steps[0] == "Pusher" and set(steps) == NODES - {"StatisticsGen", "SchemaGen", "ExampleValidator"}
+    assert "frechet_distance_16 is 40" in output and "no anomaly, says ExampleValidator" in output
+    fingerprint = json.loads(Path(first_run[1], "lineage.json").read_text())["data"]["fingerprint"]
+    assert f"fingerprint: {fingerprint}" in output and "num_images: 24" in output
+    assert lineage.main([content["root"]]) == 2
+    assert "names no metadata store" in capsys.readouterr().err
+    with pytest.raises(UserError, match="was not pushed by this pipeline"):
+        lineage.print_lineage(content["root"], metadata_path(PipelineConfig.from_dict(content)))
