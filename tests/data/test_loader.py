@@ -1,7 +1,5 @@
 import hashlib
 import json
-import os
-import socket
 import subprocess
 import sys
 
@@ -9,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.workers import start_workers
 from tfgan_suite.data.loader import load_dataset
 from tfgan_suite.errors import UserError
 
@@ -191,26 +190,13 @@ print("RESULT", json.dumps(result), flush=True)
 
 
 def test_workers_get_slices_of_each_global_batch(make_dataset):
-    sockets = [socket.socket() for _ in range(2)]
-    for each in sockets:
-        each.bind(("localhost", 0))
-    addresses = [f"localhost:{each.getsockname()[1]}" for each in sockets]
-    for each in sockets:
-        each.close()
     directory = make_dataset(50)
-    processes = []
-    for index in range(2):
-        config = json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}})
-        environment = os.environ | {"TF_CONFIG": config, "CUDA_VISIBLE_DEVICES": "-1"}
-        command = [sys.executable, "-c", WORKER, str(directory)]
-        processes.append(
-            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
-        )
+    processes = start_workers([sys.executable, "-c", WORKER, str(directory)])
     outputs = [process.communicate(timeout=150) for process in processes]
     results = [
-        json.loads(output.split("RESULT ")[1])
-        for output, error in outputs
-        if "RESULT" in output or pytest.fail(error[-3000:])
+        json.loads(output.split("RESULT ")[1].splitlines()[0])
+        for output, _ in outputs
+        if "RESULT" in output or pytest.fail(output[-3000:])
     ]
     for path, cache in enumerate((True, False)):
         expected = numbers_of(read(directory, 7, batch_size=10, cache=cache, seed=2)[0]).reshape(7, 2, 5)
