@@ -7,6 +7,8 @@ from setuptools import find_packages, setup
 extras = {
     # Beam prepares data sets. Everything else runs without it.
     "beam": ["apache-beam>=2.60,<3"],
+    # Preparation on a Dask cluster; DaskRunner is part of Beam.
+    "dask": ["apache-beam>=2.60,<3", "dask>=2024.4", "distributed>=2024.4"],
     # Procedurally drawn avatars (CC0 styles), the colour demo set.
     "avatars": ["dicebear-core>=10,<11", "dicebear-styles>=10,<11", "resvg-py>=0.5,<1"],
     # Photographs to cut textures from. The files alone are read; neither package is imported.

@@ -58,6 +58,7 @@ ALLOWED = {
 # Packages that only some rooms may import, and the rooms.
 HEAVY = {
     "apache_beam": {"preprocessing"},
+    "distributed": {"preprocessing"},
     "tensorflow_serving": {"serving", "demo", "export"},
     "grpc": {"serving", "demo"},
     **dict.fromkeys(["tf2onnx", "onnx", "onnxruntime", "ai_edge_litert"], {"exports"}),

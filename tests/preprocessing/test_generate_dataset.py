@@ -119,6 +119,8 @@ def test_mistakes_are_told(exported, tmp_path):
         generate(exported, tmp_path / "set", truncation=2.0)
     with pytest.raises(UserError, match="holds no exported model"):
         generate(tmp_path, tmp_path / "set")
+    with pytest.raises(UserError, match="not run on Dask"):
+        generate(exported, tmp_path / "set", runner="dask")
     with pytest.raises(UserError, match="leave the encoding out"):
         generate(exported, tmp_path / "set.zip", encoding="jpeg")
 

@@ -97,7 +97,7 @@ def layers(text):
 
 def add_beam(parser):
     """The arguments that go to Beam."""
-    parser.add_argument("--runner", help="Beam runner; by default a fast one in this process")
+    parser.add_argument("--runner", help="Beam runner, or `dask`; by default a fast one in this process")
     parser.add_argument(
         "--beam-option", dest="pipeline_options", action="append", metavar="--FLAG=VALUE", help="passed on to Beam"
     )

@@ -13,6 +13,7 @@ from tfgan_suite.data.records import parse_examples
 from tfgan_suite.errors import UserError
 from tfgan_suite.preprocessing.generated_source import GeneratedSource
 from tfgan_suite.preprocessing.pipeline import prepare_dataset
+from tfgan_suite.preprocessing.preparation import names_dask
 
 _DATE = (1980, 1, 1, 0, 0, 0)  # Of each file in a zip, so that equal images give equal zips.
 
@@ -47,7 +48,7 @@ def generate_dataset(
         seed: Of the set.
         encoding: Of a data set's images: `"png"`, `"jpeg"`, `"webp"` or `"raw"`.
         num_shards: Of a data set; by default one per 64 MiB of raw pixels.
-        runner: Beam runner, by name or object; by default a fast one within this process.
+        runner: Beam runner, by name or object, but for Dask's; by default a fast one within this process.
         pipeline_options: `PipelineOptions` or a list of `"--flag=value"`, passed to Beam.
         force: Replace a set or zip that was generated otherwise.
         progress: Show progress on the terminal, and say what was done.
@@ -69,6 +70,11 @@ def generate_dataset(
         raise UserError(f"A zip holds PNG files: leave the encoding out. Received: encoding={encoding!r}")
     if is_zip and output.exists() and not force:
         raise UserError(f"{output} exists already. Choose another name, or replace it with force=True.")
+    if names_dask(runner):
+        raise UserError(
+            "Generation is not run on Dask, where Beam's RunInference did not come to an end when it was tried. "
+            "Use runner='DirectRunner' with --direct_num_workers and --direct_running_mode=multi_processing."
+        )
     source = GeneratedSource(model, num_images, labels, truncation, seed)
     directory = output.with_name(f".{output.name}.parts") if is_zip else output
     info = prepare_dataset(

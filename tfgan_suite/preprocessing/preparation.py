@@ -26,7 +26,7 @@ from tfgan_suite.data.dataset_info import (
 )
 from tfgan_suite.data.images import ImageFormat
 from tfgan_suite.data.sources import Source, SourceItem, SourceListing
-from tfgan_suite.errors import UserError
+from tfgan_suite.errors import UserError, import_extra
 from tfgan_suite.files import write_atomically
 from tfgan_suite.preprocessing import transforms
 from tfgan_suite.preprocessing.beam_import import beam
@@ -41,6 +41,9 @@ SHARD_RAW_BYTES = 64 * 2**20
 # Encoded images do not compress, but the 200 bytes of names and sizes around each do. Above this many raw bytes an
 # image they weigh nothing, and reading is spared the work.
 GZIP_RAW_BYTES = 256 * 1024
+# Of Dask, either decides how many pieces the work is cut into.
+_DASK_PARTITIONS = ("--dask_npartitions", "--dask_partition_size")
+_DEFAULT_DASK_PARTITIONS = 64
 # Files that belong beside images. They are listed as set aside, but do not count towards `max_refused_fraction`.
 HARMLESS_REASONS = ("hidden_file", "side_file")
 
@@ -125,14 +128,13 @@ class Preparation:
             prepare_blocks = transforms.PrepareBlocks(plan, reader)
         sizes = {number: len(items) for number, items in self.blocks}
         with self.reporter.watch_blocks(self.work_dir / "blocks", sizes):
-            with plain_write_errors():
-                with beam.Pipeline(runner=runner, options=options) as pipeline:
-                    rows = (
-                        pipeline
-                        | "List blocks" >> beam.Create([number for number, _ in self.blocks], reshuffle=False)
-                        | "Prepare images" >> prepare_blocks
-                    )
-                    _ = rows | "Write shards" >> transforms.WriteShards(plan)
+            with open_pipeline(runner, options) as pipeline:
+                rows = (
+                    pipeline
+                    | "List blocks" >> beam.Create([number for number, _ in self.blocks], reshuffle=False)
+                    | "Prepare images" >> prepare_blocks
+                )
+                _ = rows | "Write shards" >> transforms.WriteShards(plan)
 
     def publish(self, max_refused_fraction: float) -> DatasetInfo:
         """Checks the counts, then moves the shards to their names and writes the description last."""
@@ -280,16 +282,33 @@ def _versions() -> dict[str, str]:
     }
 
 
+def names_dask(runner) -> bool:
+    """Whether a runner's name is that of Dask's."""
+    return isinstance(runner, str) and runner.lower() in ("dask", "daskrunner")
+
+
 def choose_runner(runner, pipeline_options):
-    """Beam options, runner and threads per worker. Without a wish: the fastest within this process."""
+    """Beam options, runner and threads per worker. Without a wish: the fastest within this process.
+
+    `"dask"` is Beam's DaskRunner, which Beam itself does not know by name.
+    """
     if isinstance(pipeline_options, str):
         raise UserError(
             f"pipeline_options should be a list of '--flag=value'. Received one string: {pipeline_options!r}."
         )
+    pipeline_module = beam.options.pipeline_options
     flags = list(pipeline_options) if isinstance(pipeline_options, Sequence) else []
-    options = pipeline_options if isinstance(pipeline_options, beam.options.pipeline_options.PipelineOptions) else None
-    options = options or beam.options.pipeline_options.PipelineOptions(flags)
-    if runner is None and not options.view_as(beam.options.pipeline_options.StandardOptions).runner:
+    options = pipeline_options if isinstance(pipeline_options, pipeline_module.PipelineOptions) else None
+    if names_dask(runner) and options is None and not any(flag.startswith(_DASK_PARTITIONS) for flag in flags):
+        # Without a number Beam puts small inputs on one worker: the block numbers of a million images are small.
+        flags.append(f"{_DASK_PARTITIONS[0]}={_DEFAULT_DASK_PARTITIONS}")
+    options = options or pipeline_module.PipelineOptions(flags)
+    if names_dask(runner):
+        import_extra("distributed", "dask", "Running on Dask")
+        from apache_beam.runners.dask.dask_runner import DaskRunner
+
+        return options, DaskRunner(), 1
+    if runner is None and not options.view_as(pipeline_module.StandardOptions).runner:
         from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
         num_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -298,7 +317,20 @@ def choose_runner(runner, pipeline_options):
 
 
 @contextlib.contextmanager
-def plain_write_errors() -> Iterator[None]:
+def open_pipeline(runner, options) -> Iterator[beam.Pipeline]:
+    """A pipeline that is run at the end of the block."""
+    pipeline = beam.Pipeline(runner=runner, options=options)
+    try:
+        with _plain_write_errors(), pipeline:
+            yield pipeline
+    finally:
+        client = getattr(getattr(pipeline, "result", None), "client", None)  # Of Dask; Beam leaves it open.
+        if client is not None:
+            client.close()
+
+
+@contextlib.contextmanager
+def _plain_write_errors() -> Iterator[None]:
     """Finds a failure to write among what a runner made of it."""
     try:
         yield

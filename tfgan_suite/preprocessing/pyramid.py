@@ -20,7 +20,7 @@ from tfgan_suite.data.records import ImageRecord, encode_example, parse_examples
 from tfgan_suite.errors import UserError
 from tfgan_suite.files import file_sha256
 from tfgan_suite.preprocessing.beam_import import beam
-from tfgan_suite.preprocessing.preparation import GZIP_RAW_BYTES, choose_runner, plain_write_errors
+from tfgan_suite.preprocessing.preparation import GZIP_RAW_BYTES, choose_runner, open_pipeline
 from tfgan_suite.preprocessing.progress import Progress
 from tfgan_suite.preprocessing.transforms import write_file
 
@@ -50,13 +50,12 @@ def write_pyramid(directory: Path, info: DatasetInfo, reporter: Progress, runner
     shards = [shard for split in info.splits.values() for shard in split.shards]
     options, runner, _ = choose_runner(runner, pipeline_options)
     reduced = {shape: _describe(info, shape) for shape in missing}
-    with plain_write_errors():
-        with beam.Pipeline(runner=runner, options=options) as pipeline:
-            _ = (
-                pipeline
-                | "List shards" >> beam.Create([shard.name for shard in shards], reshuffle=False)
-                | "Reduce" >> ReduceShards(str(directory.resolve()), info, reduced)
-            )
+    with open_pipeline(runner, options) as pipeline:
+        _ = (
+            pipeline
+            | "List shards" >> beam.Create([shard.name for shard in shards], reshuffle=False)
+            | "Reduce" >> ReduceShards(str(directory.resolve()), info, reduced)
+        )
     for (height, _), level_info in reduced.items():
         level_dir = info.pyramid_dir(directory, height)
         splits = {

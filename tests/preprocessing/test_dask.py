@@ -1,0 +1,114 @@
+"""On a Dask cluster of two processes on this machine, one of which is killed."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.preprocessing.test_pipeline import LABELS, NOISE, content_of, prepare
+from tfgan_suite.data.array_source import ArrayReader, ArraySource
+from tfgan_suite.errors import MissingExtraError
+from tfgan_suite.preprocessing import preparation
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    distributed = pytest.importorskip("distributed", reason="Needs the extra [dask].")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+    ) as running:
+        running.wait_for_workers(2, timeout=120)
+        yield running
+
+
+class NotingReader(ArrayReader):
+    """Leaves a file named after its process, beside what it reads; at row 300 the first process to come is killed."""
+
+    def __init__(self, path, notes, kill):
+        super().__init__(path)
+        self._notes = str(notes)
+        self._kill = kill
+
+    def __getstate__(self):
+        return {**super().__getstate__(), "_notes": self._notes, "_kill": self._kill}
+
+    def read(self, item):
+        notes = Path(self._notes)
+        (notes / str(os.getpid())).touch()
+        if self._kill and item.address == 300:
+            try:
+                (notes / "killed").touch(exist_ok=False)
+            except FileExistsError:
+                return super().read(item)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().read(item)
+
+
+class NotingSource(ArraySource):
+    def __init__(self, notes, kill):
+        super().__init__(NOISE, LABELS)
+        self._notes, self._kill = notes, kill
+
+    def make_reader(self, work_dir, image_format):
+        return NotingReader(super().make_reader(work_dir, image_format)._path, self._notes, self._kill)
+
+
+def prepare_on(cluster, output_dir, notes, kill=False, partitions=("--dask_npartitions=8",)):
+    notes.mkdir()
+    flags = [f"--dask_client_address={cluster.scheduler_address}", *partitions]
+    return prepare(NotingSource(notes, kill), output_dir, num_shards=3, runner="dask", pipeline_options=flags)
+
+
+@pytest.mark.slow
+def test_two_processes_write_the_same_bytes(cluster, tmp_path, monkeypatch):
+    monkeypatch.setattr(preparation, "BLOCK_IMAGES", 20)
+    prepare((NOISE, LABELS), tmp_path / "plain", num_shards=3)
+    info = prepare_on(cluster, tmp_path / "dask", tmp_path / "notes")
+    assert info.num_images == 600
+    assert content_of(tmp_path / "plain") == content_of(tmp_path / "dask")
+    assert len(list((tmp_path / "notes").iterdir())) == 2
+    # Without a number of partitions of the user's own it is still both.
+    prepare_on(cluster, tmp_path / "again", tmp_path / "more_notes", partitions=())
+    assert content_of(tmp_path / "plain") == content_of(tmp_path / "again")
+    assert len(list((tmp_path / "more_notes").iterdir())) == 2
+
+
+@pytest.mark.slow
+def test_a_killed_worker_loses_nothing(cluster, tmp_path, monkeypatch):
+    monkeypatch.setattr(preparation, "BLOCK_IMAGES", 20)
+    prepare((NOISE, LABELS), tmp_path / "plain", num_shards=3)
+    info = prepare_on(cluster, tmp_path / "dask", tmp_path / "notes", kill=True)
+    assert (tmp_path / "notes" / "killed").exists() and info.num_images == 600
+    assert content_of(tmp_path / "plain") == content_of(tmp_path / "dask")
+
+
+@pytest.mark.slow
+def test_records_that_a_worker_lost_are_an_error(cluster, tmp_path, monkeypatch):
+    """A shard's file with fewer records than were read: what WriteToTFRecord does on Dask without a word."""
+
+    def lose(self, runner, options):
+        run(self, runner, options)
+        journal = next((self.work_dir / "journal").glob("*.json"))
+        journal.write_text(journal.read_text().replace('"num_images": ', '"num_images": 1', 1))
+
+    run = preparation.Preparation.run
+    monkeypatch.setattr(preparation.Preparation, "run", lose)
+    with pytest.raises(RuntimeError, match="Counts do not agree: read 600, but .* lost or doubled records"):
+        prepare_on(cluster, tmp_path / "dask", tmp_path / "notes")
+    assert not (tmp_path / "dask" / "dataset_info.json").exists()
+
+
+def test_dask_is_asked_for_many_pieces():
+    pytest.importorskip("distributed", reason="Needs the extra [dask].")
+    options, runner, num_threads = preparation.choose_runner("dask", None)
+    assert type(runner).__name__ == "DaskRunner" and num_threads == 1
+    assert options.get_all_options()["npartitions"] == 64
+    options, _, _ = preparation.choose_runner("DaskRunner", ["--dask_npartitions=5"])
+    assert options.get_all_options()["npartitions"] == 5
+
+
+def test_without_dask_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "distributed", None)
+    with pytest.raises(MissingExtraError, match=r'pip install "tfgan-suite\[dask\]"'):
+        preparation.choose_runner("dask", None)
