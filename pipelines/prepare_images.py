@@ -13,6 +13,9 @@ from tfgan_suite.errors import UserError
 from tfgan_suite.pipeline.ledger import fingerprint
 from tfgan_suite.preprocessing.pipeline import prepare_dataset
 
+# In the process itself. `prepare_dataset` runs it on several threads if it is not asked for by name.
+IN_PROCESS_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
+
 
 class PreparedImages(Artifact):
     """What `prepare_dataset` writes: shards and `dataset_info.json`. Custom properties: `fingerprint`, `num_images`."""
@@ -26,7 +29,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
     def Do(self, input_dict, output_dict, exec_properties):
         settings = json.loads(exec_properties["settings"])
         images = artifact_utils.get_single_instance(output_dict["images"])
-        options = {"pipeline_options": self._beam_pipeline_args or None, **settings["options"]}
+        elsewhere = f"--runner={IN_PROCESS_RUNNER}" not in self._beam_pipeline_args
+        options = {"pipeline_options": self._beam_pipeline_args if elsewhere else None, **settings["options"]}
         unfinished = Path(settings["unfinished_dir"]) / fingerprint([settings, exec_properties["source_fingerprint"]])
         info = prepare_dataset(settings["source"], unfinished, **options, progress=False)
         if info.source["fingerprint"] != exec_properties["source_fingerprint"]:

@@ -11,13 +11,14 @@ from pipelines.evaluate_generator import EvaluateGenerator
 from pipelines.image_schema import FEATURES, ImageSchemaGen
 from pipelines.image_validator import ImageExampleValidator
 from pipelines.infra_validate import InfraValidate
-from pipelines.prepare_images import PrepareImages
+from pipelines.prepare_images import IN_PROCESS_RUNNER, PrepareImages
 from pipelines.push_version import PushVersion
 from tfgan_suite import versions
 from tfgan_suite.data.sources import open_source
 
-# Many threads or processes pay for large sets alone: Beam's start costs more than the digits.
-LOCAL_BEAM_ARGS = ("--direct_running_mode=in_memory", "--direct_num_workers=1")
+# In this process: quick to start, and enough for sets of one machine. Beam's own choice would first look for a runner to
+# download. No image is used here; were none named, TFX would build a package of itself for workers elsewhere, each time.
+LOCAL_BEAM_ARGS = (f"--runner={IN_PROCESS_RUNNER}", "--sdk_container_image=none")
 
 
 def tfx_directory(config):

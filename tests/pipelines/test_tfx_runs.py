@@ -78,8 +78,15 @@ def test_a_worse_model_is_not_pushed_a_better_one_is(content, scores, run, direc
     assert pushed.endswith("tiny/2")
 
 
-def test_a_model_that_does_not_answer_is_not_pushed(content, scores, run, directory, monkeypatch):
+def test_a_stopped_step_goes_on(content, scores, run, directory, monkeypatch):
+    """Trainer is stopped after the training; the next run exports what it left, which then does not answer."""
     content["train"]["seed"] = 2
+    with monkeypatch.context() as patch:
+        patch.setattr("pipelines.trainer.runs.export_run", stop)
+        with pytest.raises(KeyboardInterrupt):
+            run(content)
+    (left,) = (directory / "root/tfx/unfinished").glob("*/run/history.jsonl")
+    history = left.read_text()
     scores.values = [1.0]
 
     def score_and_break(*arguments, **options):
@@ -89,15 +96,21 @@ def test_a_model_that_does_not_answer_is_not_pushed(content, scores, run, direct
 
     monkeypatch.setattr("pipelines.evaluate_generator.evaluate", score_and_break)
     _, pushed, lines = run(content)
+    newest = max((directory / "root/tfx/artifacts/Trainer/model_run").iterdir(), key=lambda path: int(path.name))
+    assert (newest / "history.jsonl").read_text() == history and not left.exists()
     assert pushed is None and "does not answer in a process of its own" in "\n".join(lines)
     assert not (directory / "saved_models" / "tiny" / "3").exists()
+
+
+def stop(*arguments, **options):
+    raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize(
     "classes, blank, data, expected",
     [
         ("ab", 0, {"image_size": 16}, ["Wrong shape: images are (16, 16, 1)", "'image/height': Unexpectedly"]),
-        ("ab", 0, {"labels": False}, ["Missing labels: expected 2 classes", "'label': The feature was"]),
+        ("ab", 0, {"labels": False}, ["Missing labels: expected 2 classes", "'label': Column is completely missing"]),
         ("abc", 0, {}, ["New class: 'c'", "'label': Unexpectedly"]),
         ("ab", 3, {}, ["Blank images: 3 of 27 are of one colour"]),
     ],
