@@ -2,13 +2,16 @@
 
 import argparse
 import json
+import os
 import sys
 import time
 from pathlib import Path
 
-from pipelines.metadata_reader import MetadataReader, text_of
-from tfgan_suite.errors import UserError
-from tfgan_suite.pipeline.pushed_versions import LINEAGE_FILE
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from pipelines.metadata_reader import MetadataReader, text_of  # noqa: E402
+from tfgan_suite.errors import UserError  # noqa: E402
+from tfgan_suite.pipeline.pushed_versions import LINEAGE_FILE  # noqa: E402
 
 _TOLD = ("fingerprint", "num_images", "reasons", "pushed_destination", "input_fingerprint")
 

@@ -7,11 +7,18 @@ from pathlib import Path
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from pipelines.tfx_pipeline import sqlite_store
 from tfgan_suite.errors import UserError
 
 _OUTPUT = (mlmd.Event.OUTPUT, mlmd.Event.INTERNAL_OUTPUT, mlmd.Event.DECLARED_OUTPUT)
 _INPUT = (mlmd.Event.INPUT, mlmd.Event.INTERNAL_INPUT, mlmd.Event.DECLARED_INPUT)
+
+
+def sqlite_store(path):
+    """Connection to a SQLite file, which is made when it is first used."""
+    connection = mlmd.ConnectionConfig()
+    connection.sqlite.filename_uri = str(path)
+    connection.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
+    return connection
 
 
 @dataclasses.dataclass(frozen=True)

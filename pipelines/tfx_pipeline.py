@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 
 import tensorflow_data_validation as tfdv
-from ml_metadata.proto import metadata_store_pb2
 from tfx import v1 as tfx
 
 from pipelines.evaluate_generator import EvaluateGenerator
 from pipelines.image_schema import FEATURES, ImageSchemaGen
 from pipelines.image_validator import ImageExampleValidator
 from pipelines.infra_validate import InfraValidate
+from pipelines.metadata_reader import sqlite_store
 from pipelines.prepare_images import IN_PROCESS_RUNNER, PrepareImages
 from pipelines.push_version import PushVersion
 from tfgan_suite import versions
@@ -29,14 +29,6 @@ def tfx_directory(config):
 def metadata_path(config):
     """The ML Metadata store (SQLite) of local runs."""
     return tfx_directory(config) / "metadata.sqlite"
-
-
-def sqlite_store(path):
-    """Connection to a SQLite file, which is made when it is first used."""
-    connection = metadata_store_pb2.ConnectionConfig()
-    connection.sqlite.filename_uri = str(path)
-    connection.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
-    return connection
 
 
 def create_pipeline(config, pipeline_root=None, beam_pipeline_args=LOCAL_BEAM_ARGS, enable_cache=True):
