@@ -53,7 +53,18 @@ ALLOWED = {
     "exports": BASE | {"export", "serving"},
     "distribution": {"config", "errors"},
     "training": BASE
-    | {"distribution", "models", "data", "callbacks", "evaluation", "export", "config", "augment", "gradient_guard", "metrics"},
+    | {
+        "distribution",
+        "models",
+        "data",
+        "callbacks",
+        "evaluation",
+        "export",
+        "config",
+        "augment",
+        "gradient_guard",
+        "metrics",
+    },
 }
 # Packages that only some rooms may import, and the rooms.
 HEAVY = {

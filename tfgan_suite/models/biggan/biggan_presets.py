@@ -31,11 +31,11 @@ def _cifar_training(model):
 
 
 def _small_training(model):
-    """For narrow networks and short runs: larger rates, an average that forgets within the run."""
+    """For narrow networks and short runs: larger rates, and an average whose half-life is a fifth of what was seen."""
     return {
-        "generator_optimizer": _adam(2e-4),
-        "discriminator_optimizer": _adam(4e-4),
-        "ema": ExponentialMovingAverage("auto", rampup_ratio=0.05),
+        "generator_optimizer": _adam(4e-4),
+        "discriminator_optimizer": _adam(8e-4),
+        "ema": ExponentialMovingAverage(half_life_images=50_000, rampup_ratio=0.2),
         "discriminator_steps": 1,
     }
 
@@ -98,14 +98,16 @@ PRESETS = {
     "biggan_digits_32": {
         "description": "A small pair for handwritten digits, for minutes on a CPU.",
         "reference": f"{_PAPER}, at a twelfth of its width.",
-        "expected": "Not measured yet.",
+        "expected": "5,000 MNIST digits, about ten minutes of one core: Frechet distance 5.8 on EfficientNet-Lite0 (5,000 against "
+        "5,000; random halves of the real digits lie 1.7 apart) after 149,760 images, 10.0 after 99,840, which take as long "
+        "as `dcgan_digits_32`'s 254,592 (14.9). It swings: 7.6 after 199,680, 8.9 after 209,664, where 99.6% were read as the digit asked for.",
         "config": {
             "image_shape": (32, 32, 1),
             "num_classes": 10,
             "base_channels": 8,
             "shared_size": 32,
         },
-        "training": {"batch_size": 64, "total_images": 250_000},
+        "training": {"batch_size": 32, "total_images": 150_000},
         "compile": _small_training,
     },
     "biggan_stacked_digits_32": {
@@ -119,7 +121,7 @@ PRESETS = {
             "shared_size": 32,
             "attention_resolutions": (),
         },
-        "training": {"batch_size": 32, "total_images": 250_000},
+        "training": {"batch_size": 32, "total_images": 150_000},
         "compile": _small_training,
     },
     "biggan_avatars_64": {
