@@ -18,7 +18,7 @@ FAST :=
 TFX_VENV := .venv-tfx
 CONFIG := pipelines/digits.yaml
 DEMO_EXTRAS := beam,avatars,features,serving
-TEST_EXTRAS := $(DEMO_EXTRAS),tfds,lpips,video,test
+TEST_EXTRAS := $(DEMO_EXTRAS),tfds,lpips,video,onnx,litert,dask,pipeline,test
 
 .PHONY: demo test test-slow pipeline test-tfx lint clean distclean
 .DEFAULT_GOAL := demo
