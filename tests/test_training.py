@@ -273,6 +273,14 @@ def test_config_round_trip(tmp_path):
         TrainConfig.load(tmp_path / "missing.json")
 
 
+@pytest.mark.parametrize("asked, num_classes", [(None, None), (True, 3), (False, None)])
+def test_a_preset_may_leave_the_classes_out(data_dir, asked, num_classes):
+    config = make_config(data_dir, "unused", preset="stylegan2_avatars_64", model={}, conditional=asked)
+    recipe = resolve(config, tg.DatasetInfo.load(data_dir))
+    assert recipe.model_config["num_classes"] == num_classes
+    assert ("label_weights" in recipe.model_config) == bool(num_classes)
+
+
 def test_guards_are_put_around_the_presets_own_optimizers(data_dir):
     config = make_config(data_dir, "unused", guard_gradients=True)
     model = resolve(config, tg.DatasetInfo.load(data_dir)).build()

@@ -39,7 +39,7 @@ class TrainConfig:
         total_images: Images to train on, or `None` for the preset's.
         images_per_tick: Images between checkpoints, rounded to whole steps; `None` for a fiftieth of `total_images`.
         seed: Of the initial weights, the latents and the order of the data.
-        conditional: Whether to use the data's classes; `None` to use them if there are any.
+        conditional: Whether to use the data's classes; `None` to use them if there are any, unless the preset does not.
         horizontal_flip: Whether to mirror half of the images.
         augmentation: What the discriminator sees all images through: a name out of `AUGMENTATIONS`, or `None` for the
             preset's choice.

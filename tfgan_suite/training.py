@@ -126,7 +126,9 @@ def resolve(config, info):
         raise unknown_name("preset", config.preset, [*MODELS, *presets])
     if config.conditional and not info.num_classes:
         raise UserError(f"Expected a data set with classes, since conditional=True. {info.name!r} has none.")
-    conditional = bool(info.num_classes) if config.conditional is None else config.conditional
+    conditional = config.conditional
+    if conditional is None:
+        conditional = training.get("conditional", True) and bool(info.num_classes)
     model_config = {
         "image_shape": tuple(info.image_shape),
         "num_classes": info.num_classes if conditional else None,

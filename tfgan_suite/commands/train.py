@@ -39,7 +39,7 @@ def add_parser(subparsers):
     parser.add_argument(
         "--conditional",
         action=argparse.BooleanOptionalAction,
-        help="use the data's classes (default: if there are any)",
+        help="use the data's classes (default: if there are any, unless the preset does not)",
     )
     parser.add_argument("--horizontal-flip", action="store_true", help="mirror half of the images")
     parser.add_argument(
