@@ -122,9 +122,10 @@ PRESETS = {
         "description": "A small pair for drawn avatars in colour, for an hour on a CPU. Without classes: with them each style "
         "becomes one picture, as the minibatch deviations of mixed classes do not show it.",
         "reference": f"{_ADA}: `auto` at a sixteenth of its width, without noise inputs and path length, in small batches.",
-        "expected": "Not measured yet.",
+        "expected": "9,995 avatars, 53 minutes of one core: Frechet distance 240, 187, 165, 152, 143 on EfficientNet-Lite0 (2,000 "
+        "against all) after 25,000, 50,000, ... 125,000 images. Faces of most styles, and they differ.",
         "config": _SMALL_CONFIG,
-        "training": {"batch_size": 8, "total_images": 130_000, "conditional": False},
+        "training": {"batch_size": 8, "total_images": 125_000, "conditional": False},
         "compile": _SMALL_TRAINING,
     },
     "stylegan2_few_images_64": {
