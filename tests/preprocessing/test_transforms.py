@@ -57,13 +57,13 @@ def test_fractions_that_do_not_quite_sum_to_one_lose_nothing(plan):
 def test_a_block_is_written_once_and_then_read_back(plan, num_threads):
     plan = PreparePlan(**{**vars(plan), "num_threads": num_threads})
     transforms.write_block_items(plan, 0, items_of(1, -2, 3, 99))
-    step = transforms._PrepareBlock(plan, NumberReader())
+    step = transforms.PrepareBlock(plan, NumberReader())
     first = list(step.process(0))
     rows = [row for _, rows in first for row in rows]
     assert sorted(row[2] for row in rows) == ["image 1", "image 3", "image 99"]
     index = transforms.read_block_index(plan, 0)
     assert index["refused"] == [["image -2", "corrupt", "negative"]]
-    assert list(transforms._PrepareBlock(plan, None).process(0)) == first, "the reader is not needed again"
+    assert list(transforms.PrepareBlock(plan, None).process(0)) == first, "the reader is not needed again"
     records = plan.block_path(0, "records")
     records.write_bytes(records.read_bytes()[:-1])
     assert transforms.read_block_index(plan, 0) is None, "a truncated block is made again"
@@ -106,5 +106,5 @@ def test_a_failed_write_leaves_no_file(tmp_path):
 
 
 def test_steps_can_be_sent_to_workers(plan):
-    for step in (transforms._PrepareBlock(plan, NumberReader()), transforms._WriteShard(plan)):
+    for step in (transforms.PrepareBlock(plan, NumberReader()), transforms._WriteShard(plan)):
         assert len(pickle.dumps(step)) < 2000
