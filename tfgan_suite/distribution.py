@@ -77,9 +77,8 @@ def _number_of_workers():
         cluster = json.loads(text).get("cluster", {})
         return len(cluster.get("worker", [])) + len(cluster.get("chief", []))
     except (json.JSONDecodeError, AttributeError, TypeError) as error:
-        raise UserError(
-            f"Expected JSON with a cluster in the environment variable TF_CONFIG. Received: {text!r}"
-        ) from (error)
+        message = f"Expected JSON with a cluster in the environment variable TF_CONFIG. Received: {text!r}"
+        raise UserError(message) from error
 
 
 def _tpu_strategy():
@@ -153,12 +152,7 @@ def worker_loss_explained(strategy, run_dir):
     """
     try:
         yield
-    except (
-        tf.errors.UnavailableError,
-        tf.errors.AbortedError,
-        tf.errors.InternalError,
-        tf.errors.CancelledError,
-    ) as error:
+    except _SIGNS_OF_A_LOSS as error:
         if num_workers(strategy) == 1:
             raise
         raise UserError(

@@ -159,13 +159,32 @@ def plan_run(model, config, recipe):
         phases, images_per_tick = [whole], recipe.steps_per_tick * recipe.batch_size
     else:
         images_per_tick = config.images_per_tick or phases[-1].end_image // 50
-    for phase in phases:
-        if config.microbatch_size and phase.batch_size % (config.microbatch_size * model.discriminator_steps):
+    return plan_ticks(phases, images_per_tick, config.steps_per_execution)
+
+
+def check_batches(model, config, ticks):
+    """Refuses batches that replicas, discriminator updates and microbatches cannot share evenly.
+
+    Args:
+        model: A compiled GAN.
+        config: The run's `TrainConfig`.
+        ticks: Of `plan_run`.
+
+    Raises:
+        UserError: A phase's batch cannot be shared.
+    """
+    num_replicas = model.distribute_strategy.num_replicas_in_sync
+    for batch_size in {tick.phase.batch_size for tick in ticks}:
+        if batch_size % (num_replicas * model.discriminator_steps):
+            raise UserError(
+                f"Expected batches that {num_replicas} replicas and {model.discriminator_steps} discriminator updates can "
+                f"share evenly. Received: batches of {batch_size}. Choose another size with --batch-size."
+            )
+        if config.microbatch_size and batch_size % (config.microbatch_size * model.discriminator_steps):
             raise UserError(
                 f"Expected a microbatch_size that divides each discriminator update's share of the batch, "
-                f"{phase.batch_size} images / {model.discriminator_steps}. Received: {config.microbatch_size}"
+                f"{batch_size} images / {model.discriminator_steps}. Received: {config.microbatch_size}"
             )
-    return plan_ticks(phases, images_per_tick, config.steps_per_execution)
 
 
 def compile_choices(config, model):
@@ -219,24 +238,30 @@ def train(config, progress=True, strategy=None):
     strategy = make_strategy(strategy or config.strategy)
     info = DatasetInfo.load(config.data_dir)
     recipe = resolve(config, info)
-    _check_distribution(config, recipe, strategy)
+    if num_workers(strategy) > 1 and "roll_back" in (config.on_instability, config.on_collapse):
+        raise UserError(
+            "Expected another action than 'roll_back' with several workers, since one alone keeps the checkpoints of "
+            "earlier sittings. Use 'lower_rate', 'save' or 'stop'."
+        )
+    # Before anything is written: each of these may refuse the config.
     with strategy.scope():
-        model = recipe.build()  # Before anything is written: it may refuse the config.
+        model = recipe.build()
         model.compile(**compile_choices(config, model))
+    ticks = plan_run(model, config, recipe)
+    check_batches(model, config, ticks)
     _claim(Path(config.run_dir), config, info, write=is_chief(strategy))
     images_seen = resume(model, config.run_dir)
     if is_chief(strategy):
-        return _train(model, config, recipe, info, images_seen, strategy, Path(config.run_dir), progress)
+        return _train(model, config, recipe, info, ticks, images_seen, Path(config.run_dir), progress)
     with tempfile.TemporaryDirectory(prefix="tfgan-suite-worker-") as own_dir:
         if images_seen:
             shutil.copytree(Path(config.run_dir) / "checkpoints", Path(own_dir) / "checkpoints")
         silent = dataclasses.replace(config, score_every_ticks=-1)
-        return _train(model, silent, recipe, info, images_seen, strategy, Path(own_dir), progress=False)
+        return _train(model, silent, recipe, info, ticks, images_seen, Path(own_dir), progress=False)
 
 
-def _train(model, config, recipe, info, images_seen, strategy, run_dir, progress):
+def _train(model, config, recipe, info, ticks, images_seen, run_dir, progress):
     """Trains to the end, writing into `run_dir`, and scores."""
-    ticks = plan_run(model, config, recipe)
     probe = None if config.on_collapse == "off" else _collapse_probe(config, info)
     callbacks = default_callbacks(
         run_dir,
@@ -249,9 +274,9 @@ def _train(model, config, recipe, info, images_seen, strategy, run_dir, progress
         on_instability=config.on_instability,
         on_collapse=config.on_collapse,
         collapse_probe=probe,
-        any_worker=AnyWorker(strategy),
+        any_worker=AnyWorker(model.distribute_strategy),
     )
-    with worker_loss_explained(strategy, config.run_dir):
+    with worker_loss_explained(model.distribute_strategy, config.run_dir):
         while images_seen is not None:
             images_seen = _fit(model, config, fit_calls(ticks, images_seen), callbacks, progress)
     model.save(run_dir / "model.keras")
@@ -259,19 +284,6 @@ def _train(model, config, recipe, info, images_seen, strategy, run_dir, progress
     if scores is not None:
         write_scalars(scores, run_dir / "tensorboard")
     return TrainResult(model, read_history(run_dir / "history.jsonl"), scores, run_dir)
-
-
-def _check_distribution(config, recipe, strategy):
-    if recipe.batch_size % strategy.num_replicas_in_sync:
-        raise UserError(
-            f"Expected a batch size that the {strategy.num_replicas_in_sync} replicas can share evenly. Received: "
-            f"{recipe.batch_size}. Choose another with --batch-size."
-        )
-    if num_workers(strategy) > 1 and "roll_back" in (config.on_instability, config.on_collapse):
-        raise UserError(
-            "Expected another action than 'roll_back' with several workers, since one alone keeps the checkpoints of "
-            "earlier sittings. Use 'lower_rate', 'save' or 'stop'."
-        )
 
 
 def _fit(model, config, calls, callbacks, progress):
