@@ -13,27 +13,17 @@ What differs between models comes in as objects (networks, loss, penalties, augm
 """
 
 import functools
-from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
-from tfgan_suite.adversarial_model import AdversarialModel, call_network
-from tfgan_suite.loss_scaling import scales_loss
-from tfgan_suite.microbatches import accumulate, count_microbatches, parts_of_batch
-from tfgan_suite.randomness import draw_per_example, fold
-
-
-class _Fakes(NamedTuple):
-    """Generated images, their labels, and the tape that knows how the generator made them."""
-
-    images: tf.Tensor
-    labels: tf.Tensor | None
-    tape: tf.GradientTape
+from tfgan_suite.adversarial_model import call_network
+from tfgan_suite.randomness import fold
+from tfgan_suite.step_parts import StepParts, after, gradients_of
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
-class GAN(AdversarialModel):
+class GAN(StepParts):
     """Two networks that train against each other, and a third that averages the generator.
 
     Networks are called as `generator(latents, labels)` and `discriminator(images, labels)`, or without labels if
@@ -96,20 +86,11 @@ class GAN(AdversarialModel):
         for penalty in self.discriminator_penalties + self.generator_penalties:
             if penalty.interval > 1:
                 # Not inside a replica: a replica may not meet the others (gradients, moments) under a condition.
-                due = tf.equal(_after(done, tf.convert_to_tensor(self.steps)) % penalty.interval, 0)
+                due = tf.equal(after(done, tf.convert_to_tensor(self.steps)) % penalty.interval, 0)
                 run_penalty = functools.partial(begin, self._lazy_penalty_phase, data, penalty)
                 done = tf.cond(due, lambda run=run_penalty: self._local(run()), lambda done=done: done)
         self._run(self._closing_phase, data)
         return self.get_metrics_result()
-
-    def _run(self, function, *arguments):
-        if tf.distribute.in_cross_replica_context():
-            return self.distribute_strategy.run(function, args=arguments)
-        return function(*arguments)  # Keras's own loop, or the caller's, is inside the one replica already.
-
-    def _local(self, values):
-        """What `_run` returned, as a list with one value for each replica of this process."""
-        return list(self.distribute_strategy.experimental_local_results(values))
 
     def _adversarial_phase(self, data):
         """Discriminator updates, then the generator's. Returns a number that is known when all that is done."""
@@ -120,7 +101,7 @@ class GAN(AdversarialModel):
                 self._discriminator_gradients, data, self.discriminator.trainable_variables, 1, index, fakes_seed
             )
             done = self._run(self._update_discriminator, gradients, real_logits)
-            seed = _after(self._local(done), seed)
+            seed = after(self._local(done), seed)
 
         seed = fold(seed, "generator")
         if not self.reuse_fakes:
@@ -156,7 +137,7 @@ class GAN(AdversarialModel):
         self._track("loss/discriminator", losses)
         self._track("logits/real", real_logits)
         self._track("logits/fake", fake_logits)
-        return _gradients(tape, loss, self.discriminator.trainable_variables), real_logits, fakes
+        return gradients_of(tape, loss, self.discriminator.trainable_variables), real_logits, fakes
 
     def _update_discriminator(self, gradients, real_logits):
         if hasattr(self.augmentation, "update"):
@@ -180,20 +161,10 @@ class GAN(AdversarialModel):
         # The chain rule in two parts: the fakes may be those that the discriminator has just been trained on.
         image_gradients = tape.gradient(loss, fakes.images)
         variables = self.generator.trainable_variables
-        return _gradients(fakes.tape, fakes.images, variables, output_gradients=image_gradients), None, None
+        return gradients_of(fakes.tape, fakes.images, variables, output_gradients=image_gradients), None, None
 
     def _update_generator(self, *gradients):
         return self._apply("generator", [tf.add_n(parts) for parts in zip(*gradients)])  # Of the loss and each penalty.
-
-    def _apply(self, name, gradients):
-        """Updates a network, and tracks how long its gradients were. Returns a number that is known after that."""
-        network, optimizer = getattr(self, name), getattr(self, f"{name}_optimizer")
-        norm = tf.linalg.global_norm(gradients) / optimizer.scale_loss(1.0)
-        optimizer.apply(gradients, network.trainable_variables)
-        # An overflow only tells loss scaling to be smaller: that update is left out, and does not count here.
-        counts = tf.math.is_finite(norm) if scales_loss(optimizer) else True
-        self._track(f"gradient_norm/{name}", tf.where(counts, norm, 0.0), tf.cast(counts, tf.float32))
-        return norm
 
     def _lazy_penalty_phase(self, data, penalty):
         """An update of its own for a penalty that is due, on fresh latents; it stands for `interval` steps."""
@@ -222,7 +193,7 @@ class GAN(AdversarialModel):
                 real_logits = self._training_discriminate(seed)(real_images, real_labels)
             value = self._discriminator_penalty(penalty, real_images, fake_images, real_labels, real_logits, seed)
             loss = self.discriminator_optimizer.scale_loss(penalty.interval * value)
-        return _gradients(tape, loss, self.discriminator.trainable_variables), None, None
+        return gradients_of(tape, loss, self.discriminator.trainable_variables), None, None
 
     def _generator_penalty_gradients(self, data, penalty, latents_seed, seed):
         """Of a penalty on the whole batch, microbatches measure twice: in between all that was measured is evaluated,
@@ -240,7 +211,7 @@ class GAN(AdversarialModel):
             values = penalty(self.generator, latents, labels, fold(seed, penalty.name))
             loss = self.generator_optimizer.scale_loss(penalty.interval * self._reduce(values))
         self._track(f"penalty/{penalty.name}", values)
-        return _gradients(tape, loss, self.generator.trainable_variables), None, None
+        return gradients_of(tape, loss, self.generator.trainable_variables), None, None
 
     def _penalty_measures(self, data, penalty, latents_seed, seed):
         latents, labels = self._latents_of(data, latents_seed)
@@ -259,7 +230,7 @@ class GAN(AdversarialModel):
         with tf.GradientTape() as tape:
             _, measures, _ = self._penalty_measures(data, penalty, latents_seed, seed)
             total = tf.reduce_sum(derivatives * measures)
-        return _gradients(tape, total, self.generator.trainable_variables), None, None
+        return gradients_of(tape, total, self.generator.trainable_variables), None, None
 
     def _closing_phase(self, data):
         """Moves the averaged generator and counts."""
@@ -291,119 +262,6 @@ class GAN(AdversarialModel):
         )
         return {name: self._trackers[name].result() for name in list(self._trackers)[:4]}
 
-    # === Parts of the step ===
-
-    def _accumulate(self, compute, data, variables, rows_an_image, *arguments):
-        """`compute(data, *arguments)`: gradients of `variables`, numbers of the examples, something to keep; or the first
-        two of microbatches, summed and joined. An image of a microbatch yields `rows_an_image` numbers."""
-        if self.microbatch_size is None:
-            return compute(data, *arguments)
-        images = tf.nest.flatten(data)[0]
-        images = self._local(images)[0]
-        batch_size = tf.shape(images)[0] if images.shape[0] is None else images.shape[0]
-        sums, rows = accumulate(
-            lambda part: compute(part, *arguments)[:2],
-            data,
-            variables,
-            int(self.microbatch_size * rows_an_image),
-            count_microbatches(batch_size, self.microbatch_size * self.discriminator_steps),
-            self._run,
-        )
-        return sums, rows, None
-
-    def _unpack(self, data, image_shape=None):
-        expected_shape = image_shape or self.image_shape
-        images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
-        if not images.dtype.is_floating:
-            raise ValueError(
-                f"Expected float images in [-1, 1]. Received: dtype={images.dtype.name}. "
-                "tfgan_suite.load_dataset yields such images; for your own uint8 use tfgan_suite.to_float(images)."
-            )
-        if tuple(images.shape[1:]) != expected_shape:
-            raise ValueError(f"Expected images of shape {expected_shape}. Received: {tuple(images.shape[1:])}")
-        if self.num_classes is None:
-            return images, None
-        if labels is None:
-            raise ValueError("Expected batches of (images, labels), since num_classes is set. Received images alone.")
-        return images, tf.reshape(tf.cast(labels, tf.int32), [-1])
-
-    def _share(self, images, labels, index):
-        """Every k-th image of a batch, k = `discriminator_steps`: the same images for any number of replicas."""
-        if images.shape[0] is not None and images.shape[0] % self.discriminator_steps:
-            raise ValueError(
-                f"Expected a batch that discriminator_steps={self.discriminator_steps} divides, on each replica. "
-                f"Received: {images.shape[0]} images."
-            )
-        share = slice(index, None, self.discriminator_steps)
-        return images[share], None if labels is None else labels[share]
-
-    def _draw(self, batch_size, seed):
-        """Latents and labels of the fakes."""
-        latents = draw_per_example(self.sample_latents, batch_size, fold(seed, "latents"))
-        if self.num_classes is None:
-            return latents, None
-        return latents, draw_per_example(self.sample_labels, batch_size, fold(seed, "labels"))
-
-    def _latents_of(self, data, seed):
-        """Latents and labels of as many fakes as one update's share of `data` has images."""
-        images, _ = self._share(*self._unpack(data), self.discriminator_steps - 1)
-        return self._draw(tf.shape(images)[0], seed)
-
-    def _make_fakes(self, batch_size, seed):
-        latents, labels = self._draw(batch_size, seed)
-        with tf.GradientTape() as tape:
-            images = self.generate_fakes(latents, labels, fold(seed, "noise"))
-        return _Fakes(images, labels, tape)
-
-    def _training_discriminate(self, seed):
-        """The discriminator in training mode, seen through the augmentation."""
-
-        def discriminate(images, labels, score=self.discriminate):
-            if self.augmentation is not None:
-                images = self.augmentation(images, fold(seed, "augmentation"))
-            return score(images, labels, training=True)
-
-        return discriminate
-
-    def _reduce(self, per_example):
-        """The one place where losses and penalties become a number: the mean over the global batch.
-
-        Gradients are summed over replicas and microbatches, so each divides its sum by the global batch size.
-        """
-        return tf.nn.compute_average_loss(per_example, global_batch_size=tf.size(per_example) * parts_of_batch()[1])
-
-    def _discriminator_penalty(self, penalty, real_images, fake_images, real_labels, real_logits, seed):
-        discriminate = self._training_discriminate(fold(seed, penalty.name))
-        values = penalty(
-            lambda images: discriminate(images, real_labels),
-            real_images,
-            fake_images,
-            real_logits,
-            fold(seed, penalty.name),
-        )
-        self._track(f"penalty/{penalty.name}", values)
-        return self._reduce(values)
-
-    def _track(self, name, values, weights=None):
-        self._trackers[name].update_state(values, weights)
-
 
 def _call(function, *arguments):
     return function(*arguments)
-
-
-def _after(done, value):
-    """`value`, not before all of `done` is known: else TensorFlow would begin with the next update's fakes while the
-    last one's activations are in memory."""
-    with tf.control_dependencies(done):
-        return tf.identity(value)
-
-
-def _gradients(tape, target, variables, output_gradients=None):
-    """Plain tensors for all variables: zeros for one that `target` does not depend on, and no slices of embeddings,
-    since replicas cannot exchange slices and tensors in one step."""
-    gradients = tape.gradient(target, variables, output_gradients=output_gradients)
-    return [
-        tf.zeros_like(tf.convert_to_tensor(variable)) if gradient is None else tf.convert_to_tensor(gradient)
-        for variable, gradient in zip(variables, gradients)
-    ]
