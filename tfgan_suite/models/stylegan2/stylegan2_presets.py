@@ -114,9 +114,10 @@ PRESETS = {
             "w_size": 128,
             "num_mapping_layers": 2,
             "channel_base": 1024,
+            "use_noise": False,
         },
-        "training": {"batch_size": 32, "total_images": 250_000},
-        "compile": _training(0.25, 0.0025, half_life_images="auto", rampup_ratio=0.05, path_length=False),
+        "training": {"batch_size": 8, "total_images": 120_000},
+        "compile": _training(1.0, 0.003, half_life_images="auto", rampup_ratio=0.05, path_length=False),
     },
     "stylegan2_avatars_64": {
         "description": "A small pair for drawn avatars in colour, for an hour on a CPU. Without classes: with them each style "
