@@ -194,7 +194,7 @@ def test_every_field_of_the_config_has_a_flag():
         "train --data d --run r --preset p --set a=1 --batch-size 2 --images 3,000 --images-per-tick 4 --seed 5 "
         "--no-conditional --horizontal-flip --augmentation adaptive --precision mixed_bfloat16 --score-every-ticks 6 --score-images 7 --keep-checkpoints 8 "
         "--steps-per-execution 9 --jit-compile --microbatch-size 10 --on-instability stop --on-collapse stop "
-        "--guard-gradients --strategy mirrored"
+        "--guard-gradients --strategy mirrored --diversity lpips"
     )
     config = config_of(cli.build_parser().parse_args(argv.split()))
     expected = TrainConfig(
@@ -206,6 +206,7 @@ def test_every_field_of_the_config_has_a_flag():
         on_collapse="stop",
         guard_gradients=True,
         strategy="mirrored",
+        diversity="lpips",
     )
     assert config == expected
     defaults = TrainConfig("d", "r")

@@ -255,11 +255,41 @@ def test_resolve_fills_in(data_dir):
 
 
 @pytest.mark.parametrize(
-    "change", [{"batch_size": 0}, {"total_images": -1}, {"keep_checkpoints": 0}, {"score_every_ticks": -2}]
+    "change",
+    [
+        {"batch_size": 0},
+        {"total_images": -1},
+        {"keep_checkpoints": 0},
+        {"score_every_ticks": -2},
+        {"diversity": "lpip"},
+    ],
 )
 def test_config_refuses_nonsense(change):
     with pytest.raises(tg.UserError, match="Expected"):
         TrainConfig(data_dir="d", run_dir="r", **change)
+
+
+def test_diversity_by_lpips_is_measured_by_it_or_refused_before_anything_is_written(data_dir, tmp_path, monkeypatch):
+    """In place of the network one that says how bright the first image is, and then one that is not installed."""
+    one_look = {"batch_size": 64, "total_images": 10_240, "images_per_tick": 10_240}
+    config = make_config(data_dir, tmp_path / "run", diversity="lpips", **one_look)
+    asked = []
+
+    def brightness(images, others):
+        asked.append(images.shape)
+        return tf.reduce_mean(tf.cast(images, tf.float32), axis=[1, 2, 3])
+
+    monkeypatch.setattr("tfgan_suite.training.LPIPS", lambda: brightness)
+    row = train(config, progress=False).history[-1]
+    assert asked and row["collapse/diversity"] > 0
+
+    def missing():
+        raise tg.MissingExtraError("lpips")
+
+    monkeypatch.setattr("tfgan_suite.training.LPIPS", missing)
+    with pytest.raises(tg.MissingExtraError):
+        train(dataclasses.replace(config, run_dir=str(tmp_path / "other")), progress=False)
+    assert not (tmp_path / "other").exists()
 
 
 def test_config_round_trip(tmp_path):

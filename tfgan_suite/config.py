@@ -20,6 +20,7 @@ AUGMENTATIONS = ("none", "adaptive", "diff_augment")
 # What may be done about a monitor's alerts, see `callbacks/actions.py`; "off" leaves the monitor out.
 ALERT_ACTIONS = ("off", "note", "save", "stop", "lower_rate", "roll_back", "raise_augmentation")
 # Where training runs, see `distribution.make_strategy`.
+DIVERSITY_MEASURES = ("features", "lpips")
 STRATEGIES = ("auto", "none", "mirrored", "multi_worker", "tpu")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
@@ -49,6 +50,8 @@ class TrainConfig:
         keep_checkpoints: How many checkpoints to keep.
         on_instability: What to do when gradients or scores run away, a name out of `ALERT_ACTIONS`.
         on_collapse: What to do when samples lose their variety or the discriminator overfits, likewise.
+        diversity: What the collapse monitor measures the variety of samples with: `"features"`, their pixels' main components,
+            or `"lpips"`, as people see it, which costs more and wants the extra `[lpips]`.
         guard_gradients: Whether updates with broken or exploding gradients are left out (`GradientGuard`).
         steps_per_execution: Steps inside one call of the graph.
         jit_compile: Whether to compile the step with XLA.
@@ -74,6 +77,7 @@ class TrainConfig:
     keep_checkpoints: int = 3
     on_instability: str = "note"
     on_collapse: str = "note"
+    diversity: str = "features"
     guard_gradients: bool = False
     steps_per_execution: int = 1
     jit_compile: bool = False
@@ -93,6 +97,8 @@ class TrainConfig:
         for name in ("on_instability", "on_collapse"):
             if getattr(self, name) not in ALERT_ACTIONS:
                 raise unknown_name(f"action for {name}", getattr(self, name), ALERT_ACTIONS)
+        if self.diversity not in DIVERSITY_MEASURES:
+            raise unknown_name("measure of diversity", self.diversity, DIVERSITY_MEASURES)
         if self.strategy not in STRATEGIES:
             raise unknown_name("strategy", self.strategy, STRATEGIES)
         if self.precision not in PRECISIONS:

@@ -24,6 +24,7 @@ from tfgan_suite.errors import UserError, unknown_name
 from tfgan_suite.files import write_atomically
 from tfgan_suite.gradient_guard import GradientGuard
 from tfgan_suite.image_range import to_uint8
+from tfgan_suite.metrics.lpips import LPIPS
 from tfgan_suite.metrics.score_log import write_scalars
 from tfgan_suite.training_phase import TrainingPhase, fit_calls, plan_ticks
 
@@ -37,6 +38,7 @@ _PROBE_IMAGES, _PROBE_LIMIT_BYTES = 2_000, 256 * 2**20
 _FREE_TO_CHANGE = {
     *("data_dir", "run_dir", "total_images", "images_per_tick", "keep_checkpoints"),
     *("score_every_ticks", "score_images", "steps_per_execution", "on_instability", "on_collapse", "strategy"),
+    "diversity",
 }
 
 
@@ -249,20 +251,20 @@ def train(config, progress=True, strategy=None):
         model.compile(**compile_choices(config, model))
     ticks = plan_run(model, config, recipe)
     check_batches(model, config, ticks)
+    probe = None if config.on_collapse == "off" else _collapse_probe(config, info)
     _claim(Path(config.run_dir), config, info, write=is_chief(strategy))
     images_seen = resume(model, config.run_dir)
     if is_chief(strategy):
-        return _train(model, config, recipe, info, ticks, images_seen, Path(config.run_dir), progress)
+        return _train(model, config, recipe, ticks, probe, images_seen, Path(config.run_dir), progress)
     with tempfile.TemporaryDirectory(prefix="tfgan-suite-worker-") as own_dir:
         if images_seen:
             shutil.copytree(Path(config.run_dir) / "checkpoints", Path(own_dir) / "checkpoints")
         silent = dataclasses.replace(config, score_every_ticks=-1)
-        return _train(model, silent, recipe, info, ticks, images_seen, Path(own_dir), progress=False)
+        return _train(model, silent, recipe, ticks, probe, images_seen, Path(own_dir), progress=False)
 
 
-def _train(model, config, recipe, info, ticks, images_seen, run_dir, progress):
+def _train(model, config, recipe, ticks, probe, images_seen, run_dir, progress):
     """Trains to the end, writing into `run_dir`, and scores."""
-    probe = None if config.on_collapse == "off" else _collapse_probe(config, info)
     callbacks = default_callbacks(
         run_dir,
         total_images=ticks[-1].end_image if progress else None,
@@ -317,11 +319,12 @@ def _fit(model, config, calls, callbacks, progress):
 
 
 def _collapse_probe(config, info):
-    """Real images for the `CollapseMonitor`, and some that are not trained on, if there is another split."""
+    """What the `CollapseMonitor` compares samples with: real images, and some that are not trained on, if there is another
+    split; and how."""
     height, width, channels = info.image_shape
     most = int(np.clip(_PROBE_LIMIT_BYTES // (height * width * channels), 64, _PROBE_IMAGES))
     others = [name for name in info.splits if name != "train"]
-    probe = {}
+    probe = {"perceptual_distance": LPIPS() if config.diversity == "lpips" else None}
     for kind, split in [("real", "train")] + [("held_out", name) for name in others[:1]]:
         if info.splits[split].num_images < 64:
             continue

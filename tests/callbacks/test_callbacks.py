@@ -57,6 +57,17 @@ def test_progress_says_how_far_and_how_fast(gan):
     assert "24/24 images" in lines[2] and "0:00 left" in lines[2]
 
 
+def test_progress_says_once_that_it_goes_on(gan):
+    stream = io.StringIO()
+    progress = Progress(24, stream)
+    for _ in range(2):  # Two phases of one training, and then one that goes on from elsewhere.
+        gan.fit(batches(None), steps_per_epoch=1, callbacks=[progress], verbose=0)
+    gan.images_seen.assign(16)
+    gan.fit(batches(None), steps_per_epoch=1, callbacks=[progress], verbose=0)
+    lines = [line for line in stream.getvalue().splitlines() if not line.startswith("[")]
+    assert lines == ["Building the graph of the training step ...", "Going on from 16 of 24 images."]
+
+
 @pytest.mark.parametrize("seconds, text", [(0.4, "0:00"), (59.6, "1:00"), (3599, "59:59"), (7384, "2:03:04")])
 def test_format_duration(seconds, text):
     assert format_duration(seconds) == text

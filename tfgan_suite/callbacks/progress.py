@@ -34,6 +34,7 @@ class Progress(keras.callbacks.Callback):
         super().__init__()
         self.total_images = total_images
         self.stream = stream
+        self._images_seen_at_end = None
 
     def on_train_begin(self, logs=None):
         self._stream = self.stream or sys.stdout
@@ -41,11 +42,14 @@ class Progress(keras.callbacks.Callback):
         self._clock = None
         self._last_drawn = 0.0
         images_seen = int(np.asarray(self.model.images_seen))
-        if images_seen:
-            self._stream.write(f"Going on from {images_seen:,} of {self.total_images:,} images.\n")
-        else:
+        if not images_seen:
             self._stream.write("Building the graph of the training step ...\n")
+        elif images_seen != self._images_seen_at_end:  # Else the next phase of the same training.
+            self._stream.write(f"Going on from {images_seen:,} of {self.total_images:,} images.\n")
         self._stream.flush()
+
+    def on_train_end(self, logs=None):
+        self._images_seen_at_end = int(np.asarray(self.model.images_seen))
 
     def on_train_batch_end(self, batch, logs=None):
         now = time.perf_counter()

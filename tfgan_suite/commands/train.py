@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 
 from tfgan_suite.commands import arguments
-from tfgan_suite.config import ALERT_ACTIONS, AUGMENTATIONS, PRECISIONS, STRATEGIES, TrainConfig
+from tfgan_suite.config import ALERT_ACTIONS, AUGMENTATIONS, DIVERSITY_MEASURES, PRECISIONS, STRATEGIES, TrainConfig
 
 
 def add_parser(subparsers):
@@ -59,6 +59,10 @@ def add_parser(subparsers):
     parser.add_argument(
         "--on-collapse", choices=ALERT_ACTIONS, default=defaults["on_collapse"],
         help="what to do when samples lose their variety, or the discriminator overfits",
+    )  # fmt: skip
+    parser.add_argument(
+        "--diversity", choices=DIVERSITY_MEASURES, default=defaults["diversity"],
+        help="what the variety of samples is measured with: their main components, or as people see it ([lpips])",
     )  # fmt: skip
     parser.add_argument(
         "--guard-gradients", action="store_true", help="leave out updates with broken or exploding gradients"
