@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from tfgan_suite.layers.convolve import convolve, convolve_transpose
 from tfgan_suite.layers.fused_scaling import sum_of_shifts
+from tfgan_suite.layers.replicated_state import replicated_state
 
 
 def seeded_initializer(name, seed):
@@ -51,21 +52,8 @@ class _SpectralLayer(keras.layers.Layer):
         self.kernel = self.add_weight(
             name="kernel", shape=shape, initializer=seeded_initializer(self.initializer, self.seed), autocast=False
         )
-        self.u = self._state("u", [num_outputs], keras.initializers.RandomNormal(stddev=1.0, seed=self.seed))
-        self.sigma = self._state("sigma", [], "ones")
-
-    def _state(self, name, shape, initializer):
-        # Equal on all replicas without their meeting: a meeting is allowed neither under a condition nor under XLA.
-        return keras.Variable(
-            keras.initializers.get(initializer),
-            shape=tuple(shape),
-            dtype="float32",
-            trainable=False,
-            autocast=False,
-            aggregation="only_first_replica",
-            synchronization="on_read",
-            name=name,
-        )
+        self.u = replicated_state("u", [num_outputs], keras.initializers.RandomNormal(stddev=1.0, seed=self.seed))
+        self.sigma = replicated_state("sigma", [], "ones")
 
     def _matrix(self, kernel):
         return tf.reshape(kernel, [-1, kernel.shape[-1]])  # [inputs, outputs]

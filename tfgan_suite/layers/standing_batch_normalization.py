@@ -5,6 +5,8 @@ import contextlib
 import keras
 import tensorflow as tf
 
+from tfgan_suite.layers.replicated_state import replicated_state
+
 
 @keras.saving.register_keras_serializable("tfgan_suite")
 class StandingBatchNormalization(keras.layers.Layer):
@@ -44,23 +46,10 @@ class StandingBatchNormalization(keras.layers.Layer):
         if self.affine:
             self.gamma = self.add_weight(name="gamma", shape=[channels], initializer="ones", autocast=False)
             self.beta = self.add_weight(name="beta", shape=[channels], initializer="zeros", autocast=False)
-        self.moving_mean = self._state("moving_mean", [channels], "zeros")
-        self.moving_variance = self._state("moving_variance", [channels], "ones")
+        self.moving_mean = replicated_state("moving_mean", [channels], "zeros")
+        self.moving_variance = replicated_state("moving_variance", [channels], "ones")
         # 0: running averages. k: the next forward pass is the k-th of the standing ones.
-        self.standing_pass = self._state("standing_pass", [], "zeros")
-
-    def _state(self, name, shape, initializer):
-        # The moments are those of the global batch already: equal on all replicas, so nothing is left to exchange.
-        return keras.Variable(
-            keras.initializers.get(initializer),
-            shape=tuple(shape),
-            dtype="float32",
-            trainable=False,
-            autocast=False,
-            aggregation="only_first_replica",
-            synchronization="on_read",
-            name=name,
-        )
+        self.standing_pass = replicated_state("standing_pass", [], "zeros")
 
     def call(self, inputs, training=False):
         gain = tf.convert_to_tensor(self.gamma) if self.affine else None
