@@ -182,6 +182,36 @@ def test_centre_crop_keeps_the_middle_and_the_aspect_ratio():
     assert pixels.shape == (5, 10, 3) and (pixels == 200).all()
 
 
+@pytest.mark.parametrize("crop", ["center", "pad", "none"])
+@pytest.mark.parametrize("orientation", [1, 3, 6, 7])
+@pytest.mark.parametrize("size, reduced", [((256, 256), (64, 64)), ((203, 201), (102, 101)), ((333, 341), (84, 86))])
+def test_scaled_decoding_gives_nearly_the_same_pixels(size, reduced, orientation, crop):
+    """Also where the sides are no multiples, and the last pixels lie half outside of the picture."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    noise = Image.fromarray(np.random.default_rng(5).integers(0, 256, [12, 12, 3], np.uint8))
+    picture = noise.resize(size, Image.Resampling.BICUBIC)
+    data = file_of(picture, "JPEG", quality=92, exif=exif)
+    whole, scaled = (ImageFormat(31, 31, crop=crop, decoding=decoding) for decoding in ("exact", "scaled"))
+    assert scaled.scaled_side == 62 and whole.scaled_side is None
+    smaller = decode_image(data, scaled_side=scaled.scaled_side)
+    if orientation == 1 or size == (256, 256):  # Turned pictures of odd sizes are decoded whole.
+        assert smaller.size == reduced
+    error = transform_image(smaller, scaled).astype(int) - transform_image(decode_image(data), whole)
+    assert np.abs(error).mean() < 0.5 and np.abs(error).max() <= 6
+    assert np.abs(error).any() == (smaller.size != decode_image(data).size)
+
+
+def test_scaled_decoding_leaves_all_else_as_it_is():
+    assert ImageFormat(8, 8, crop="border", decoding="scaled").scaled_side is None
+    np.testing.assert_array_equal(np.asarray(decode_image(file_of(PHOTO, "PNG"), scaled_side=4)), PHOTO)
+    data = file_of(PHOTO, "JPEG")
+    assert decode_image(data, scaled_side=30).size == (60, 40), "Half of it would be too small."
+    assert decode_image(data, scaled_side=20).size == (30, 20)
+    assert refusal(data[:-200], scaled_side=20) == "truncated"
+    assert refusal(data, max_source_pixels=1000, scaled_side=20) == "too_many_pixels"
+
+
 def test_pad_keeps_everything():
     wide = np.full([20, 40, 3], 200, np.uint8)
     pixels = transform_image(Image.fromarray(wide), ImageFormat(40, 40, crop="pad", background="black"))
@@ -238,6 +268,7 @@ def test_jpeg_quality_counts():
         ({"channels": 2}, "channels should be 1"),
         ({"crop": "centre"}, "Did you mean 'center'"),
         ({"resize_filter": "nearest"}, "Unknown resize filter"),
+        ({"decoding": "fast"}, "Unknown decoding"),
         ({"encoding": "pgn"}, "Did you mean 'png'"),
         ({"encoding": "jpeg", "channels": 4}, "no transparency"),
         ({"jpeg_quality": 0}, "jpeg_quality"),

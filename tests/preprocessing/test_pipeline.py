@@ -271,6 +271,34 @@ def test_other_encodings(tmp_path, encoding):
     assert info.encoding == encoding and info.num_images == 20
 
 
+def test_scaled_decoding_is_recorded_and_differs_little(tmp_path):
+    (tmp_path / "photos").mkdir()
+    rng = np.random.default_rng(3)
+    for number in range(4):
+        picture = Image.fromarray(rng.integers(0, 256, [9, 9, 3], np.uint8)).resize((99, 131), Image.Resampling.BICUBIC)
+        picture.save(tmp_path / "photos" / f"{number}.jpg", quality=92)
+    exact = prepare(tmp_path / "photos", tmp_path / "exact", image_size=16)
+    scaled = prepare(tmp_path / "photos", tmp_path / "scaled", image_size=16, decoding="scaled")
+    assert scaled.resize == {**exact.resize, "decoder": "JPEG scaled to 32 pixels or more"}
+    assert (exact.settings["decoding"], scaled.settings["decoding"]) == ("exact", "scaled")
+    pairs = [[read_records(tmp_path / name)[f"{number}.jpg"][0] for name in ("exact", "scaled")] for number in range(4)]
+    errors = [np.abs(one.astype(int) - other) for one, other in pairs]
+    assert 0 < np.mean(errors) < 1
+    with pytest.raises(UserError, match="decoding was 'exact', now 'scaled'"):
+        prepare(tmp_path / "photos", tmp_path / "exact", image_size=16, decoding="scaled")
+
+
+def test_a_set_of_before_there_was_a_choice_of_decoding_is_known(tmp_path):
+    prepare(NOISE, tmp_path / "out")
+    path = tmp_path / "out" / "dataset_info.json"
+    content = json.loads(path.read_text("utf-8"))
+    del content["settings"]["decoding"]
+    path.write_text(json.dumps(content), "utf-8")
+    before = content_of(tmp_path / "out")
+    assert prepare(NOISE, tmp_path / "out").num_images == 600
+    assert content_of(tmp_path / "out") == before
+
+
 def test_limit_and_name(tmp_path):
     info = prepare((NOISE, LABELS), tmp_path / "out", limit=50, name="fifty")
     assert info.num_images == 50 and info.name == "fifty"

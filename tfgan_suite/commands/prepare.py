@@ -39,6 +39,10 @@ def add_parser(subparsers):
         help="more unusable files than this share stop the run (default 0.05)",
     )  # fmt: skip
     parser.add_argument("--max-source-pixels", type=arguments.positive_int, metavar="N", help="refuse larger pictures")
+    parser.add_argument(
+        "--decoding", choices=("exact", "scaled"), default="exact",
+        help="scaled: JPEG files at a fraction of their size where that suffices; faster, and not quite the same pixels",
+    )  # fmt: skip
     parser.add_argument("--no-deduplicate", dest="deduplicate", action="store_false", help="keep exact copies")
     parser.add_argument("--no-labels", dest="labels", action="store_false", help="ignore the source's labels")
     parser.add_argument("--seed", type=arguments.natural_int, default=0, help="of splits and order")

@@ -24,6 +24,10 @@ RESIZE_FILTERS = {
     "box": Image.Resampling.BOX,
 }
 CROPS = ("center", "pad", "border", "none")
+DECODINGS = ("exact", "scaled")
+# Of what is needed on a side, how much a scaled decoding leaves at least: the resize filter then smooths what is left.
+_SCALED_MARGIN = 2
+_EXTENT = "extent of the picture in pixels"
 EXIF_ORIENTATION = 0x0112
 EXIF_ROTATIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -68,6 +72,9 @@ class ImageFormat:
         encoding: `"png"` (lossless, optimised), `"jpeg"`, `"webp"` (lossless) or `"raw"`.
         jpeg_quality: 1 to 100, only for `"jpeg"`, which keeps full colour resolution (4:4:4).
         max_source_pixels: A picture that claims more is refused from its header, before anything is decoded.
+        decoding: `"exact"` decodes whole pictures. `"scaled"` lets the decoder give JPEG files at a half, a quarter or an
+            eighth of their size where that leaves two pixels or more for each target pixel and side: less work, and
+            pixels that differ by a few steps of 255.
     """
 
     height: int
@@ -79,6 +86,7 @@ class ImageFormat:
     encoding: str = "png"
     jpeg_quality: int = 95
     max_source_pixels: int = MAX_SOURCE_PIXELS
+    decoding: str = "exact"
 
     def __post_init__(self):
         for name, size in (("height", self.height), ("width", self.width)):
@@ -92,6 +100,8 @@ class ImageFormat:
             raise unknown_name("resize filter", self.resize_filter, RESIZE_FILTERS)
         if self.encoding not in ENCODINGS:
             raise unknown_name("encoding", self.encoding, ENCODINGS)
+        if self.decoding not in DECODINGS:
+            raise unknown_name("decoding", self.decoding, DECODINGS)
         if self.encoding == "jpeg" and self.channels == 4:
             raise UserError("JPEG stores no transparency. For channels=4 use encoding='png', 'webp' or 'raw'.")
         if not 1 <= self.jpeg_quality <= 100:
@@ -108,15 +118,30 @@ class ImageFormat:
         return self.height, self.width, self.channels
 
     @property
+    def scaled_side(self) -> int | None:
+        """Pixels that the decoder has to leave on each side; None where it has to give the whole picture."""
+        if self.decoding == "exact" or self.crop == "border":  # Which never scales.
+            return None
+        return _SCALED_MARGIN * max(self.height, self.width)
+
+    @property
     def resize_library(self) -> str:
         """Who resizes, with the version: filters of the same name differ between libraries."""
         return f"Pillow {PIL.__version__}"
 
 
-def decode_image(data: bytes, max_source_pixels: int = MAX_SOURCE_PIXELS) -> Image.Image:
+def decode_image(
+    data: bytes, max_source_pixels: int = MAX_SOURCE_PIXELS, scaled_side: int | None = None
+) -> Image.Image:
     """Decodes a JPEG, PNG, WebP, GIF (first frame) or BMP file, turned upright as its EXIF data says.
 
     16-bit grey is scaled to 8 bits, CMYK is converted without its colour profile, palettes are resolved.
+
+    Args:
+        data: The file.
+        max_source_pixels: A picture that claims more is refused from its header.
+        scaled_side: A JPEG file may be decoded at a half, a quarter or an eighth of its size, as long as both sides keep
+            this many pixels.
 
     Returns:
         A Pillow image of mode L, LA, RGB or RGBA.
@@ -128,6 +153,8 @@ def decode_image(data: bytes, max_source_pixels: int = MAX_SOURCE_PIXELS) -> Ima
         raise ImageRefused("empty_file", "The file is empty (0 bytes).")
     image = _open(data, max_source_pixels)
     try:
+        if scaled_side is not None:
+            _allow_scaled(image, scaled_side)
         image.load()
         upright = EXIF_ROTATIONS.get(image.getexif().get(EXIF_ORIENTATION))
         image = _to_eight_bits(image)
@@ -161,6 +188,20 @@ def _open(data: bytes, max_source_pixels: int) -> Image.Image:
     return image
 
 
+def _allow_scaled(image: Image.Image, side: int) -> None:
+    """Has a JPEG file decoded smaller, both sides `side` or more; does nothing to other formats.
+
+    The last column or row of pixels may then lie half outside of the picture: the true extent is noted for `_fit`.
+    """
+    sizes = image.size
+    is_turned = image.getexif().get(EXIF_ORIENTATION) in EXIF_ROTATIONS
+    if is_turned and any(size % 8 for size in sizes):
+        return  # The columns and rows that lie half outside would come to be elsewhere.
+    drafted = image.draft(None, (side, side))
+    if drafted is not None and not is_turned:
+        image.info[_EXTENT] = drafted[1][2:]
+
+
 def _to_eight_bits(image: Image.Image) -> Image.Image:
     """To L, LA, RGB or RGBA."""
     transparency = image.info.get("transparency")
@@ -172,11 +213,16 @@ def _to_eight_bits(image: Image.Image) -> Image.Image:
     elif image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or transparency is not None:
         result = image.convert("LA" if image.mode in ("LA", "La") else "RGBA")
     elif image.mode in ("1", "L"):
-        result = image.convert("L")
+        result = _convert(image, "L")
     else:  # P, RGB, CMYK, YCbCr, ...
-        result = image.convert("RGB")
+        result = _convert(image, "RGB")
     result.info.pop("transparency", None)
     return result
+
+
+def _convert(image: Image.Image, mode: str) -> Image.Image:
+    """Pillow's `convert` copies an image that has the mode already."""
+    return image if image.mode == mode else image.convert(mode)
 
 
 def transform_image(image: Image.Image, target: ImageFormat) -> np.ndarray:
@@ -195,7 +241,7 @@ def transform_image(image: Image.Image, target: ImageFormat) -> np.ndarray:
         if len(background) == 4:
             background = tuple(round(value * background[3] / 255) for value in background[:3]) + (background[3],)
     else:
-        image = _flatten(image, target.background).convert(mode)
+        image = _convert(_flatten(image, target.background), mode)
     image = _fit(image, target, background)
     if target.channels == 4:
         image = image.convert("RGBA")
@@ -211,7 +257,7 @@ def _flatten(image: Image.Image, background: str) -> Image.Image:
 
 
 def _fit(image: Image.Image, target: ImageFormat, background: int | tuple) -> Image.Image:
-    width, height = image.size
+    width, height = image.info.get(_EXTENT, image.size)
     size = (target.width, target.height)
     resampling = RESIZE_FILTERS[target.resize_filter]
     if image.size == size:
@@ -233,11 +279,11 @@ def _fit(image: Image.Image, target: ImageFormat, background: int | tuple) -> Im
                 f"{width} x {height} does not have the aspect ratio of {target.width} x {target.height}. "
                 "Use crop='center' or crop='pad'.",
             )
-        return image.resize(size, resampling)
+        return image.resize(size, resampling, box=(0, 0, width, height))
     if target.crop == "pad":
         scale = min(target.width / width, target.height / height)
         inner = (max(1, round(width * scale)), max(1, round(height * scale)))
-        image = image.resize(inner, resampling)
+        image = image.resize(inner, resampling, box=(0, 0, width, height))
     elif width > target.width or height > target.height:
         raise ImageRefused(
             "larger_than_target",

@@ -225,10 +225,7 @@ class Preparation:
             splits=splits,
             encoding=image_format.encoding,
             compression=self.plan.compression,
-            resize={
-                "filter": "none" if image_format.crop == "border" else image_format.resize_filter,
-                "library": image_format.resize_library,
-            },
+            resize=_describe_resize(image_format),
             settings=self.settings,
             versions=_versions(),
             licence=self.licence,
@@ -252,6 +249,16 @@ class Preparation:
             linked.unlink(missing_ok=True)
             _link_or_copy(self.plan.shard_path(shard), linked)
             os.replace(linked, self.output_dir / shard)
+
+
+def _describe_resize(image_format: ImageFormat) -> dict[str, str]:
+    resize = {
+        "filter": "none" if image_format.crop == "border" else image_format.resize_filter,
+        "library": image_format.resize_library,
+    }
+    if image_format.scaled_side is not None:
+        resize["decoder"] = f"JPEG scaled to {image_format.scaled_side} pixels or more"
+    return resize
 
 
 def _link_or_copy(path: Path, target: Path) -> None:

@@ -169,7 +169,7 @@ class PrepareBlock(beam.DoFn):
             return loaded
         try:
             if isinstance(loaded, bytes):
-                loaded = decode_image(loaded, target.max_source_pixels)
+                loaded = decode_image(loaded, target.max_source_pixels, target.scaled_side)
             elif isinstance(loaded, np.ndarray):
                 loaded = Image.fromarray(loaded[..., 0] if loaded.shape[-1] == 1 else loaded)
             pixels = transform_image(loaded, target)  # uint8 [height, width, channels]
