@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from tfgan_suite import latents as latent_distributions
-from tfgan_suite.callbacks.image_grid import make_grid, save_png
+from tfgan_suite.callbacks.image_grid import MAX_COLUMNS, class_columns, make_grid, save_png
 from tfgan_suite.errors import UserError
 from tfgan_suite.image_range import to_uint8
 from tfgan_suite.latent_tools.class_interpolation import interpolate_classes
@@ -14,13 +14,6 @@ from tfgan_suite.latent_tools.interpolation import interpolate_styles
 from tfgan_suite.latent_tools.style_space import StyleSpace
 from tfgan_suite.latent_tools.truncation import class_centers
 from tfgan_suite.randomness import fold
-
-MAX_COLUMNS = 16
-
-
-def class_columns(model):
-    """Columns of a grid in which each shows one class; 8 without classes."""
-    return min(model.num_classes, MAX_COLUMNS) if model.num_classes else 8
 
 
 def sample_labels(model, count, labels=None):
@@ -42,7 +35,7 @@ def sample_labels(model, count, labels=None):
             raise UserError("This model has no classes: expected no labels.")
         return None
     if labels is None or isinstance(labels, str):
-        labels = range(class_columns(model))
+        labels = range(min(model.num_classes, MAX_COLUMNS))
     return np.resize(np.asarray(labels, np.int32), [count])
 
 

@@ -8,6 +8,7 @@ from PIL import Image
 
 import tfgan_suite as tg
 from tfgan_suite.callbacks import Checkpointing, ImageGrid, Progress, Scores, StopOnNonFinite, make_grid
+from tfgan_suite.callbacks.image_grid import class_columns
 from tfgan_suite.callbacks.progress import format_duration
 from tfgan_suite.callbacks.training_log import read_history
 
@@ -40,6 +41,11 @@ def test_image_grid_draws_classes_in_columns(gan, tmp_path):
     picture = np.asarray(Image.open(tmp_path / names[1]))
     expected = make_grid(gan.generate(6, labels=[0, 1, 2, 0, 1, 2], seed=0), 3)[..., 0]
     np.testing.assert_array_equal(picture, expected)
+
+
+@pytest.mark.parametrize("num_classes, columns", [(None, 8), (1, 8), (2, 2), (10, 10), (1000, 16)])
+def test_columns_of_a_grid(num_classes, columns):
+    assert class_columns(types.SimpleNamespace(num_classes=num_classes)) == columns
 
 
 def test_scores_reach_the_history(gan):

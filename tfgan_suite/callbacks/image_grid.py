@@ -7,6 +7,8 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+MAX_COLUMNS = 16
+
 
 def make_grid(images, columns, margin=2, background=255):
     """Lays images out in rows.
@@ -42,6 +44,11 @@ def save_png(image, path):
     Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(path)
 
 
+def class_columns(model):
+    """Columns of a grid in which each shows one class, at most `MAX_COLUMNS`; 8 where there are no classes to tell apart."""
+    return min(model.num_classes, MAX_COLUMNS) if (model.num_classes or 1) > 1 else 8
+
+
 class ImageGrid(keras.callbacks.Callback):
     """Draws the same latents with the averaged generator at the start and at each tick's end, as PNG and in TensorBoard.
 
@@ -50,7 +57,7 @@ class ImageGrid(keras.callbacks.Callback):
     Args:
         directory: For `<images seen>.png`.
         log_dir: TensorBoard directory, or `None`.
-        columns: Images in a row; by default the number of classes, at most 10, or 8.
+        columns: Images in a row; by default as `class_columns` has it.
         rows: Rows of the grid.
         every_ticks: Ticks from one picture to the next.
         seed: Of the latents.
@@ -76,7 +83,7 @@ class ImageGrid(keras.callbacks.Callback):
     def draw(self):
         """Draws now, and returns the path of the picture."""
         classes = self.model.num_classes
-        columns = self.columns or (min(classes, 10) if classes else 8)
+        columns = self.columns or class_columns(self.model)
         labels = None if classes is None else np.tile(np.arange(columns) % classes, self.rows)
         grid = make_grid(self.model.generate(columns * self.rows, labels=labels, seed=self.seed), columns)
         images_seen = int(np.asarray(self.model.images_seen))
