@@ -26,6 +26,8 @@ extras = {
     "litert": ["ai-edge-litert>=1.2"],
     # Any TensorFlow Datasets name as a source. (importlib_resources: tensorflow-datasets 4.9 forgets to require it.)
     "tfds": ["tensorflow-datasets>=4.9,<5", "importlib_resources"],
+    # The TPU's compiler, for `tfgan-suite compile-check`. jaxlib's inner interface changes from version to version.
+    "tpu": ["jaxlib==0.10.2; python_version>='3.11'", "libtpu==0.0.42.1; python_version>='3.11'"],
     # Files that describe a pipeline.
     "pipeline": ["pyyaml>=6"],
     # TF-GAN's own scores, to compare ours with.

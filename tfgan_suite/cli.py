@@ -17,7 +17,7 @@ from tfgan_suite.errors import UserError, unknown_name
 COMMANDS = (
     *("prepare", "train", "evaluate", "compare", "judge", "sample", "generate", "texture"),
     *("mix", "animate", "directions", "project"),
-    *("export", "serve", "report", "convert", "pipeline", "demo"),
+    *("export", "serve", "report", "convert", "compile-check", "pipeline", "demo"),
 )
 
 # TensorFlow tells at its start about CPU instructions and absent GPUs; only errors that it raises are worth reading.
@@ -68,7 +68,7 @@ def build_parser():
     parser.add_argument("--version", action="version", version=f"tfgan-suite {tfgan_suite.__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
     for name in COMMANDS:
-        command = importlib.import_module(f"tfgan_suite.commands.{name}")
+        command = importlib.import_module(f"tfgan_suite.commands.{name.replace('-', '_')}")
         command_parser = command.add_parser(subparsers)
         command_parser.set_defaults(run=command.run)
     return parser

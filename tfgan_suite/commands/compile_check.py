@@ -1,0 +1,72 @@
+"""`tfgan-suite compile-check`: whether a training step can be compiled for a TPU, found out without one."""
+
+import json
+import sys
+
+from tfgan_suite.commands import arguments
+from tfgan_suite.compile_check.compile_report import STAGES, TARGETS
+from tfgan_suite.config import AUGMENTATIONS, PRECISIONS
+from tfgan_suite.errors import UserError
+
+
+def add_parser(subparsers):
+    parser = subparsers.add_parser(
+        "compile-check",
+        help="compile a training step for a TPU, without having one",
+        description="Names each operation of a model's training step that a TPU could not run, and where it was made; "
+        "then compiles the step with the TPU's own compiler for memory and flops. Nothing is run. Takes minutes, and "
+        "the extra [tpu]; --stage ops and --stage lower take seconds, and nothing more than TensorFlow.",
+        epilog=arguments.examples(
+            "tfgan-suite compile-check --target tpu-v5e --preset dcgan_paper_64",
+            "tfgan-suite compile-check --target tpu-v5e --preset stylegan2_few_images_64 --batch-size 8",
+            "tfgan-suite compile-check --target tpu-v5e --preset stylegan2 --image-size 64 --stage lower",
+            "tfgan-suite compile-check --target tpu-v5e --config runs/digits --json",
+        ),
+    )
+    parser.add_argument("--target", default="tpu-v5e", choices=TARGETS)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--preset", help="a preset, or a model for its paper's settings")
+    what.add_argument("--config", metavar="RUN", help="a run's directory: the step that it trains with")
+    parser.add_argument(
+        "--batch-size", type=arguments.positive_int, metavar="N",
+        help="images of a step on one core (default: all of the preset's or the run's)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--stage", choices=STAGES, default="compile",
+        help="how far to go: look at the operations, lower them to XLA's, compile them (default)",
+    )  # fmt: skip
+    parser.add_argument("--image-size", type=arguments.size, help="for presets without one (default: 64)")
+    parser.add_argument(
+        "--set", dest="model", type=arguments.assignment, action="append", default=[], metavar="NAME=VALUE",
+        help="an argument of the model's constructor, in place of the preset's",
+    )  # fmt: skip
+    parser.add_argument("--precision", choices=PRECISIONS, help="of the networks (default: float32, or the run's)")
+    parser.add_argument("--augmentation", choices=AUGMENTATIONS, help="in place of the preset's or the run's")
+    parser.add_argument("--microbatch-size", type=arguments.positive_int, metavar="N")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    return parser
+
+
+def run(args):
+    from tfgan_suite.compile_check.check import check_model
+    from tfgan_suite.compile_check.checked_model import model_of_preset, model_of_run
+
+    changes = {
+        name: getattr(args, name)
+        for name in ("precision", "augmentation", "microbatch_size", "batch_size")
+        if getattr(args, name) is not None
+    }
+    if args.config:
+        if args.model or args.image_size:
+            raise UserError("--set and --image-size go with --preset. A run has its own settings in its config.json.")
+        model, batch_size = model_of_run(args.config, changes)
+    else:
+        model, batch_size = model_of_preset(args.preset, dict(args.model), args.image_size, changes)
+    report = check_model(model, batch_size, args.target, args.stage, lambda line: print(line, file=sys.stderr))
+    print(json.dumps(report.to_json(), indent=2) if args.json else report)
+    if not report.passed:
+        more = f"; and {len(report.obstacles) - 3} more" if len(report.obstacles) > 3 else ""
+        raise UserError(
+            f"The training step of {report.model} cannot be compiled for {args.target}: "
+            f"{'; '.join(report.obstacles[:3])}{more}"
+        )

@@ -1,0 +1,111 @@
+"""Compiles a model's real training step for a TPU on a machine without one: `check_model`."""
+
+import collections
+import contextlib
+import time
+
+import tensorflow as tf
+
+from tfgan_suite.compile_check.compile_report import STAGES, TARGETS, CompileReport
+from tfgan_suite.compile_check.lowering import graph_of, lower
+from tfgan_suite.compile_check.operations import UnsupportedOperation, all_operations, unsupported_operations
+from tfgan_suite.compile_check.tpu_compiler import compile_for_tpu, require_compiler
+from tfgan_suite.errors import unknown_name
+
+
+def check_model(model, batch_size, target="tpu-v5e", stage="compile", tell=None):
+    """Checks the training step of a compiled model. It is neither run nor changed.
+
+    Three stages, each of which is reached only if the one before found nothing: `"ops"` names every operation of the
+    traced step that XLA does not have; `"lower"` turns it into XLA's operations, with static shapes; `"compile"` gives
+    them to the TPU's compiler, which the extra `[tpu]` installs.
+
+    Args:
+        model: A compiled `GAN`, made outside of any strategy's scope.
+        batch_size: Images of one step on one core.
+        target: A name out of `TARGETS`.
+        stage: How far to go.
+        tell: Called with a line of text before each stage; by default nothing is told.
+
+    Returns:
+        A `CompileReport`.
+
+    Raises:
+        UserError: Unknown target or stage.
+        MissingExtraError: The compiler is needed and not installed.
+
+    Example:
+
+    >>> gan = tg.DCGAN(image_shape=(32, 32, 1), base_channels=4)
+    >>> gan.compile()
+    >>> check_model(gan, batch_size=8, stage="ops").passed
+    True
+    """
+    if target not in TARGETS:
+        raise unknown_name("target", target, TARGETS)
+    if stage not in STAGES:
+        raise unknown_name("stage", stage, STAGES)
+    if stage == "compile":
+        require_compiler()
+    clock = _Clock(tell or (lambda line: None))
+    function, specs = training_step(model, batch_size)
+    with clock.time("trace"):
+        operations = all_operations(graph_of(function, specs))
+    lowered = compiled = None
+    refused = ""
+    with clock.time("ops"):
+        unsupported = unsupported_operations(operations)
+    if not unsupported and stage != "ops":
+        with clock.time("lower"):
+            lowered = lower(function, specs)
+        unsupported = lowered.unsupported
+    if not unsupported and stage == "compile":
+        with clock.time("compile"):
+            by_name = {operation.name: operation for operation in operations}
+            compiled = compile_for_tpu(lowered, target, by_name, clock.tell)
+        refused = compiled.pop("refused", "")
+        if isinstance(refused, UnsupportedOperation):
+            unsupported, refused = [refused], ""
+    return CompileReport(
+        model=type(model).__name__,
+        target=target,
+        stage=stage,
+        batch_size=batch_size,
+        precision=model.dtype_policy.name,
+        operations=dict(collections.Counter(operation.type for operation in operations)),
+        unsupported=unsupported,
+        refused=refused,
+        num_instructions=lowered.num_instructions if lowered else None,
+        argument_bytes=lowered.argument_bytes if lowered else None,
+        compiled=compiled or None,
+        core_bytes=TARGETS[target][1],
+        seconds=clock.seconds,
+    )
+
+
+def training_step(model, batch_size):
+    """The step as a `tf.function` of flat arguments, and their `tf.TensorSpec`s."""
+    images = tf.TensorSpec([batch_size, *model.image_shape], tf.float32)
+    if model.num_classes is None:
+        return tf.function(model.train_step, autograph=False, jit_compile=True), [images]
+
+    def train_step(images, labels):
+        return model.train_step((images, labels))
+
+    labels = tf.TensorSpec([batch_size], tf.int32)
+    return tf.function(train_step, autograph=False, jit_compile=True), [images, labels]
+
+
+class _Clock:
+    """Tells which stage begins, and keeps how long each one took."""
+
+    def __init__(self, tell):
+        self.tell = tell
+        self.seconds = {}
+
+    @contextlib.contextmanager
+    def time(self, name):
+        self.tell(f"{name} ...")
+        start = time.monotonic()
+        yield
+        self.seconds[name] = round(time.monotonic() - start, 1)

@@ -1,0 +1,75 @@
+"""The compiled model of a preset or of a run, and the batch that it trains on: what a check looks at."""
+
+import dataclasses
+from pathlib import Path
+
+from tfgan_suite.config import TrainConfig
+from tfgan_suite.data.dataset_info import DatasetInfo, RefusedInfo, SplitInfo
+from tfgan_suite.training import all_presets, check_batches, compile_choices, plan_run, resolve
+
+_DEFAULT_IMAGE_SIZE = 64
+
+
+def model_of_run(run_dir, changes):
+    """The model that a run's config describes, made anew, and its batch size.
+
+    Args:
+        run_dir: What `train` wrote. Its data set must be where it was.
+        changes: Fields of `TrainConfig` to replace, a dict.
+
+    Raises:
+        UserError: No run, or a config that cannot be run.
+    """
+    config = dataclasses.replace(TrainConfig.load(Path(run_dir) / "config.json"), **changes)
+    return _make(config, DatasetInfo.load(config.data_dir))
+
+
+def model_of_preset(preset, model_config, image_size, changes):
+    """The model of a preset or a bare model name, as a data set that fits it would make it, and its batch size.
+
+    Args:
+        preset: A name.
+        model_config: Constructor arguments to replace, a dict.
+        image_size: Of the images, an int or `(height, width)`; `None` for the preset's own, or 64.
+        changes: Fields of `TrainConfig` to replace, a dict.
+
+    Raises:
+        UserError: An unknown name, or settings that the model refuses.
+    """
+    config = TrainConfig(data_dir="", run_dir="", preset=preset, model=model_config, **changes)
+    known = all_presets()
+    of_preset = {**(known[preset].presets[preset]["config"] if preset in known else {}), **model_config}
+    image_shape = tuple(of_preset.get("image_shape", (_DEFAULT_IMAGE_SIZE, _DEFAULT_IMAGE_SIZE, 3)))
+    if image_size is not None:
+        sides = (image_size, image_size) if isinstance(image_size, int) else image_size
+        image_shape = (*sides, image_shape[-1])
+    return _make(config, _data_set_of(image_shape, of_preset.get("num_classes")))
+
+
+def _data_set_of(image_shape, num_classes):
+    """The description of a data set with such images, evenly over the classes. There are no files to it."""
+    names = tuple(map(str, range(num_classes or 0)))
+    return DatasetInfo(
+        name="any",
+        image_shape=image_shape,
+        class_names=names,
+        splits={"train": SplitInfo(num_images=max(1, len(names)), class_counts=(1,) * len(names), shards=())},
+        encoding="raw",
+        compression="",
+        resize={},
+        settings={},
+        versions={},
+        licence="",
+        source={},
+        refused=RefusedInfo(0, {}, ()),
+        duplicates=0,
+    )
+
+
+def _make(config, info):
+    recipe = resolve(config, info)
+    model = recipe.build()
+    model.compile(**compile_choices(config, model))
+    ticks = plan_run(model, config, recipe)
+    check_batches(model, config, ticks)
+    return model, ticks[-1].phase.batch_size

@@ -1,0 +1,90 @@
+"""The TPU's compiler in a process of its own: `python -m tfgan_suite.compile_check.tpu_process HLO_FILE TOPOLOGY`.
+
+Apart, since the compiler writes what it likes to standard error, takes memory that it does not give back, and ends the
+process where it meets a fault of its own. Prints one line of JSON. Knows nothing of TensorFlow.
+
+This is how JAX compiles for TPUs that are not there, with jaxlib's own parts, which change from version to version: the
+extra `[tpu]` pins them.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import jaxlib.version
+import libtpu
+import numpy as np
+from jaxlib import _jax, xla_client
+from jaxlib.mlir import ir
+from jaxlib.mlir._mlir_libs import _jax_mlir_ext
+from jaxlib.mlir.dialects import chlo, mhlo, stablehlo
+
+
+def compile_hlo(hlo, topology):
+    """Compiles a serialized `HloModuleProto` for one core of a topology such as `"v5e:2x2"`; a dict of what came out."""
+    xla_client.load_pjrt_plugin_dynamically("tpu", libtpu.get_library_path())
+    xla_client.initialize_pjrt_plugin("tpu")
+    device = xla_client.make_tfrt_tpu_c_api_device_topology(topology)._make_compile_only_devices()[0]
+    options = xla_client.CompileOptions()
+    options.num_replicas = options.num_partitions = 1
+    options.device_assignment = xla_client.DeviceAssignment.create(np.zeros([1, 1], np.int32))
+    with _context():
+        module = ir.Module.parse(_jax.mlir.hlo_to_stablehlo(hlo))
+        _drop_copies(module)
+        executable = device.client.compile(module, _jax.DeviceList((device,)), options)
+    memory, cost = executable.get_compiled_memory_stats(), executable.cost_analysis()
+    # Not the compiler's "optimal_seconds": it may be negative.
+    return {
+        "flops": cost["flops"],
+        "transcendentals": cost.get("transcendentals", 0.0),
+        "accessed_bytes": cost["bytes accessed"],
+        "argument_bytes": memory.argument_size_in_bytes,
+        "output_bytes": memory.output_size_in_bytes,
+        "aliased_bytes": memory.alias_size_in_bytes,
+        "temporary_bytes": memory.temp_size_in_bytes,
+        "program_bytes": memory.generated_code_size_in_bytes,
+        "device": device.device_kind,
+        "compiler": " ".join(device.client.platform_version.split()),
+        "versions": {"jaxlib": jaxlib.version.__version__, "libtpu": libtpu.__version__},
+    }
+
+
+def _context():
+    context, registry = ir.Context(), ir.DialectRegistry()
+    _jax_mlir_ext.register_dialects(registry)
+    context.append_dialect_registry(registry)
+    context.load_all_available_dialects()
+    for register in (stablehlo.register_dialect, chlo.register_dialect, mhlo.register_mhlo_dialect):
+        register(context)
+    return context
+
+
+def _drop_copies(module):
+    """Takes out `mhlo.copy`, which TensorFlow writes and the compiler's front end does not know: it changes no value."""
+    copies = []
+
+    def collect(operation):
+        if operation.name == "mhlo.copy":
+            copies.append(operation)
+        return ir.WalkResult.ADVANCE
+
+    module.operation.walk(collect)
+    for copy in copies:
+        copy.operation.results[0].replace_all_uses_with(copy.operation.operands[0])
+        copy.operation.erase()
+
+
+def main(hlo_path, topology):
+    try:
+        result = compile_hlo(Path(hlo_path).read_bytes(), topology)
+    except (_jax.JaxRuntimeError, ir.MLIRError) as error:
+        result = {"error": str(error)}
+    except (AttributeError, TypeError) as error:
+        result = {
+            "error": f"jaxlib {jaxlib.version.__version__} has another interface than this was written for: {error}"
+        }
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
