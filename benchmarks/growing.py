@@ -1,16 +1,23 @@
-"""What the images of each phase of a growing ProGAN cost, and what the same time buys at full size from the start.
+"""What the images of each phase of a growing ProGAN cost, and whether growing pays: scores of a run that grew and of one at
+full size from the start, over processor time.
 
     python benchmarks/growing.py --preset progan_avatars_64
+    python benchmarks/growing.py --preset progan_avatars_64 --grown runs/grown --full-size runs/full_size --chart growing.svg
 
-Processor seconds of the step alone on random images, so that a busy machine counts little; scores and pictures not included.
+Times are processor seconds of the step alone, on random images and one thread, so that a busy machine counts little; scores
+and pictures are not included. The runs have been scored while they trained (`--score-every-ticks`).
 """
 
 import argparse
 import time
+from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 import turns
 
+from tfgan_suite.callbacks.training_log import read_history
+from tfgan_suite.line_chart import line_chart, standalone
 from tfgan_suite.training import all_presets
 
 
@@ -26,30 +33,54 @@ def seconds_an_image(gan, phase, image_channels, steps):
     return (time.process_time() - begin) / steps / phase.batch_size
 
 
+def scores_over_minutes(run_dir, images, minutes):
+    """`(core minutes, score)` of each scoring of a run whose first `images[i]` images take `minutes[i]`."""
+    return [
+        (float(np.interp(row["images_seen"], images, minutes)), value)
+        for row in read_history(Path(run_dir) / "history.jsonl")
+        for name, value in row.items()
+        if name.startswith("frechet_distance")
+    ]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--preset", default="progan_avatars_64")
     parser.add_argument(
         "--steps", type=int, default=48, help="timed in each phase; a multiple of the penalties' intervals"
     )
+    parser.add_argument("--grown", metavar="RUN", help="of that preset")
+    parser.add_argument("--full-size", metavar="RUN", help="its schedule's first_size is the full size")
+    parser.add_argument("--chart", metavar="FILE", help="an .svg to write")
     args = parser.parse_args()
     tf.config.threading.set_intra_op_parallelism_threads(1)
     gan = all_presets()[args.preset].from_preset(args.preset)
     gan.compile()
     *size, channels = gan.image_shape
-    phases = gan.schedule.phases(size[0])
+    images, minutes = [0], [0.0]
     print("| images from | to | size | ms an image | core minutes | in all |")
     print("| --- | --- | --- | --- | --- | --- |")
-    total, of_image = 0.0, 0.0
-    for phase in phases:
-        of_image = seconds_an_image(gan, phase, channels, args.steps)
-        minutes = of_image * (phase.end_image - phase.first_image) / 60
-        total += minutes
+    for phase in gan.schedule.phases(size[0]):
+        seconds = seconds_an_image(gan, phase, channels, args.steps)
+        images.append(phase.end_image)
+        minutes.append(minutes[-1] + seconds * (phase.end_image - phase.first_image) / 60)
         print(
-            f"| {phase.first_image:,} | {phase.end_image:,} | {phase.size} | {of_image * 1e3:.1f} | {minutes:.1f} | {total:.1f} |",
+            f"| {phase.first_image:,} | {phase.end_image:,} | {phase.size} | {seconds * 1e3:.1f} "
+            f"| {minutes[-1] - minutes[-2]:.1f} | {minutes[-1]:.1f} |",
             flush=True,
         )
-    print(f"At full size from the start the same time is enough for {total * 60 / of_image:,.0f} images.")
+    same_time = minutes[-1] * 60 / seconds
+    print(f"At full size from the start the same time is enough for {same_time:,.0f} images.")
+    if args.grown and args.full_size:
+        series = {
+            "grown": scores_over_minutes(args.grown, images, minutes),
+            "full size from the start": scores_over_minutes(args.full_size, [0, same_time], [0, minutes[-1]]),
+        }
+        for name, points in series.items():
+            print(f"{name}: " + ", ".join(f"{score:.0f} after {minute:.0f}" for minute, score in points))
+        if args.chart:
+            chart = line_chart(series, title=args.preset, x_label="minutes of one core", y_label="Frechet distance")
+            Path(args.chart).write_text(standalone(chart), encoding="utf-8")
 
 
 if __name__ == "__main__":
