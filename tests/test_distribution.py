@@ -1,4 +1,5 @@
 import dataclasses
+import json
 import signal
 import sys
 
@@ -110,8 +111,8 @@ def start_training(config, *arguments):
     return start_workers(
         [
             *(sys.executable, "-m", "tfgan_suite.cli", "train", "--data", config.data_dir, "--run", config.run_dir),
-            *(f"--set={name}={value}" for name, value in config.model.items()),
-            *("--batch-size", str(config.batch_size), "--images", str(config.total_images)),
+            *(f"--set={name}={json.dumps(value)}" for name, value in config.model.items()),
+            *("--preset", config.preset, "--batch-size", str(config.batch_size), "--images", str(config.total_images)),
             *("--images-per-tick", str(config.images_per_tick), "--score-every-ticks", "-1", "--on-collapse", "off"),
             *arguments,
         ]
@@ -139,6 +140,40 @@ def test_workers_train_what_one_device_does(config, single, tmp_path):
         path.name for path in single.run_dir.iterdir()
     )
     assert_nearly_same_weights(keras.models.load_model(tmp_path / "run" / "model.keras"), single.model)
+
+
+SMALL_MODELS = {
+    "biggan": {"base_channels": 4, "shared_size": 4, "latent_size": 8, "attention_resolutions": []},
+    "progan": {
+        **{"latent_size": 8, "channel_base": 32, "max_channels": 8},
+        "schedule": {"stable_images": 8, "fade_images": 8, "total_images": 24, "batch_size": 8, "first_size": 16},
+    },
+    "stylegan2": {"latent_size": 8, "w_size": 8, "num_mapping_layers": 2, "channel_base": 64},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", sorted(SMALL_MODELS))
+def test_workers_train_every_model(config, preset, tmp_path):
+    """Three steps: with BigGAN's two updates of the discriminator, ProGAN's fade, StyleGAN2's lazy penalties at the first."""
+    numbers = np.random.default_rng(1)
+    write_prepared_set(
+        tmp_path / "data", numbers.integers(0, 256, [48, 32, 32, 3]).astype("uint8"), numbers.integers(0, 3, 48)
+    )
+    config = dataclasses.replace(
+        config,
+        data_dir=str(tmp_path / "data"),
+        run_dir=str(tmp_path / "workers"),
+        preset=preset,
+        model=SMALL_MODELS[preset],
+        total_images=24,
+        images_per_tick=24,
+    )
+    codes, outputs = wait_for(start_training(config))
+    assert codes == [0, 0], outputs
+    single = train(dataclasses.replace(config, run_dir=str(tmp_path / "single")), progress=False)
+    assert int(single.model.images_seen.numpy()) == 24
+    assert_nearly_same_weights(keras.models.load_model(tmp_path / "workers" / "model.keras"), single.model)
 
 
 @pytest.mark.slow
