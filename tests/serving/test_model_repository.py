@@ -1,5 +1,7 @@
+import gc
 import shutil
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -89,6 +91,37 @@ def test_refresh_takes_up_new_versions_and_drops_old_ones(faces_directory):
     assert [status.version for status in repository.status("faces")] == [8]
 
 
+def test_a_version_that_goes_is_forgotten_after_its_last_request(faces_directory, faces):
+    repository = ModelRepository(faces_directory)
+    under_way = repository.lookup("faces")
+    forgotten = weakref.ref(under_way)
+    (faces_directory / "7").rename(faces_directory / ".export-7")
+    repository.refresh()
+    inputs = {"seed": np.int64(0), "count": np.int32(1), "truncation": np.float32(1.0)}
+    np.testing.assert_array_equal(repository.predict(under_way, "generate", inputs)["images"], faces.generate(1))
+    with pytest.raises(ServingError, match="Could not find any versions"):
+        repository.status("faces")
+    del under_way
+    gc.collect()
+    assert forgotten() is None
+
+
+def test_a_copy_under_way_is_tried_again_when_it_is_whole(faces_directory, caplog):
+    repository = ModelRepository(faces_directory)
+    copy = faces_directory / "8"
+    shutil.copytree(faces_directory / "7" / "variables", copy / "variables")
+    for _ in range(3):
+        repository.refresh()
+        assert [(status.version, status.state) for status in repository.status("faces")] == [
+            (8, "END"),
+            (7, "AVAILABLE"),
+        ]
+    assert caplog.text.count("version 8 is not served") == 1  # Not tried again while nothing changes.
+    shutil.copy(faces_directory / "7" / "saved_model.pb", copy)
+    repository.refresh()
+    assert repository.lookup("faces").version == 8
+
+
 def test_unfinished_exports_are_no_versions(faces_directory):
     (faces_directory / ".export-8-abcdef").mkdir()
     (faces_directory / "notes").mkdir()
@@ -120,8 +153,8 @@ def test_a_bug_ends_the_request_and_not_the_server(models_directory, monkeypatch
     def fail(*_):
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr(servable, "predict", fail)
+    monkeypatch.setattr(servable, "run", fail)
     for _ in range(3):  # The turn of a failed request is given back.
         with pytest.raises(ServingError) as caught:
-            repository.predict(servable, "generate", {})
+            generate(repository, "faces")
         assert (caught.value.code, "secret" in caught.value.message) == ("INTERNAL", False)

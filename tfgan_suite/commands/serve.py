@@ -1,5 +1,7 @@
 """`tfgan-suite serve`: the development server."""
 
+import argparse
+
 from tfgan_suite.commands import arguments
 
 
@@ -18,10 +20,30 @@ def add_parser(subparsers):
     parser.add_argument("--grpc-port", type=arguments.natural_int, default=8500, help="0: any free one (default 8500)")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on; by default this machine alone")
     parser.add_argument("--model-name", help="name to serve a single model by, or which of several")
+    parser.add_argument(
+        "--poll-seconds",
+        type=arguments.natural_float,
+        default=1.0,
+        help="how often to look for new versions; 0: never (default 1)",
+    )
+    batching = parser.add_argument_group("batching", "requests that wait at the same time share one call of the model")
+    batching.add_argument(
+        "--batching", action=argparse.BooleanOptionalAction, default=True, help="on unless told otherwise"
+    )
+    batching.add_argument(
+        "--max-batch-images", type=arguments.positive_int, default=32, help="most images of a call (default 32)"
+    )
+    batching.add_argument(
+        "--max-delay-seconds",
+        type=arguments.natural_float,
+        default=0.0,
+        help="how long a call waits for more requests before it begins (default 0)",
+    )
     return parser
 
 
 def run(args):
+    from tfgan_suite.serving.dynamic_batching import DynamicBatching
     from tfgan_suite.serving.server import serve
 
     serve(
@@ -30,4 +52,6 @@ def run(args):
         grpc_port=args.grpc_port,
         host=args.host,
         model_name=args.model_name,
+        batching=DynamicBatching(args.max_batch_images, args.max_delay_seconds) if args.batching else None,
+        poll_seconds=args.poll_seconds,
     )

@@ -1,5 +1,6 @@
 """Serving: what an exported model contains, and a development server that speaks TensorFlow Serving's protocols."""
 
+from tfgan_suite.serving.dynamic_batching import DynamicBatching
 from tfgan_suite.serving.server import Server, serve
 
-__all__ = ["Server", "serve"]
+__all__ = ["DynamicBatching", "Server", "serve"]

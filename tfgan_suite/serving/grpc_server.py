@@ -31,7 +31,8 @@ class GrpcServer:
         port: TCP port; 0 for any free one.
         max_message_bytes: Larger requests are refused with `RESOURCE_EXHAUSTED`, and so are tensors that would be larger
             in memory with `INVALID_ARGUMENT`.
-        num_threads: Requests that are read and answered at the same time.
+        num_threads: Requests that are read and answered, or wait to be joined, at the same time. As many again wait for a
+            thread; more are refused with `RESOURCE_EXHAUSTED`.
 
     Attributes:
         port: The port it listens on.
@@ -41,7 +42,14 @@ class GrpcServer:
         UserError: The port is taken.
     """
 
-    def __init__(self, repository: ModelRepository, host: str, port: int, max_message_bytes=64 << 20, num_threads=16):
+    def __init__(
+        self,
+        repository: ModelRepository,
+        host: str,
+        port: int,
+        max_message_bytes: int = 64 << 20,
+        num_threads: int = 64,
+    ):
         grpc = import_extra("grpc", "serving", "Serving over gRPC")
         prediction_service = import_extra(
             "tensorflow_serving.apis.prediction_service_pb2_grpc", "serving", "Serving over gRPC"
@@ -53,7 +61,7 @@ class GrpcServer:
             ("grpc.so_reuseport", 0),  # Otherwise two servers could share a port unawares.
         ]
         threads = concurrent.futures.ThreadPoolExecutor(num_threads, thread_name_prefix="grpc")
-        self._server = grpc.server(threads, options=options)
+        self._server = grpc.server(threads, options=options, maximum_concurrent_rpcs=2 * num_threads)
         answers = _Answers(repository, max_message_bytes)
         prediction_service.add_PredictionServiceServicer_to_server(
             _servicer(grpc, prediction_service.PredictionServiceServicer, answers, ("Predict", "GetModelMetadata")),

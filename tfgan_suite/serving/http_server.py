@@ -2,6 +2,7 @@
 
 import contextlib
 import http.server
+import io
 import logging
 import re
 import socket
@@ -15,7 +16,13 @@ logger = logging.getLogger(__name__)
 
 _LENGTH = re.compile("[0-9]{1,18}")
 _DISCARD_SECONDS = 2.0
+_WRITE_BUFFER_BYTES = 1 << 16
 _JSON = "application/json"
+_BUSY_BODY = error_body("Too many connections. Try again later.")
+_BUSY = (
+    f"HTTP/1.1 503 Service Unavailable\r\nContent-Type: {_JSON}\r\nContent-Length: {len(_BUSY_BODY)}\r\n"
+    "Connection: close\r\n\r\n"
+).encode() + _BUSY_BODY
 
 
 class HttpServer:
@@ -26,7 +33,9 @@ class HttpServer:
         host: Address to listen on.
         port: TCP port; 0 for any free one.
         max_body_bytes: Larger request bodies are refused with HTTP 413.
-        timeout_seconds: A connection on which nothing comes for so long is closed.
+        timeout_seconds: A connection is closed on which nothing comes for so long, a request is not whole so long after
+            its first byte, or an answer is not taken in so long a time.
+        max_connections: More are refused with HTTP 503, as each holds a thread.
         **attributes: What the handler's objects shall know.
 
     Attributes:
@@ -40,10 +49,11 @@ class HttpServer:
         port: int,
         max_body_bytes: int,
         timeout_seconds: float,
+        max_connections: int = 128,
         **attributes,
     ):
         attributes = {**attributes, "max_body_bytes": max_body_bytes, "timeout": timeout_seconds}
-        self._server = _Server((host, port), type("Handler", (handler,), attributes))
+        self._server = _Server((host, port), type("Handler", (handler,), attributes), max_connections)
         self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="http", daemon=True)
 
@@ -64,17 +74,29 @@ class _Server(http.server.ThreadingHTTPServer):
     block_on_close = False  # A client that keeps its connection open must not keep the server from stopping.
     request_queue_size = 128
 
-    def __init__(self, address, handler):
+    def __init__(self, address, handler, max_connections):
         if ":" in address[0]:
             self.address_family = socket.AF_INET6
+        self._max_connections = max_connections
         self._connections = set()
         self._requests = 0
         self._changed = threading.Condition()
         super().__init__(address, handler)
 
-    def process_request_thread(self, request, client_address):
+    def process_request(self, request, client_address):
         with self._changed:
-            self._connections.add(request)
+            full = len(self._connections) >= self._max_connections
+            if not full:
+                self._connections.add(request)
+        if full:
+            with contextlib.suppress(OSError):  # Nobody waits for a client who does not take it.
+                request.setblocking(False)
+                request.send(_BUSY)
+            self.shutdown_request(request)
+        else:
+            super().process_request(request, client_address)
+
+    def process_request_thread(self, request, client_address):
         try:
             super().process_request_thread(request, client_address)
         finally:
@@ -104,17 +126,69 @@ class _Server(http.server.ThreadingHTTPServer):
         logger.debug("The connection to %s broke off", client_address, exc_info=True)
 
 
+class _PatientStream(io.RawIOBase):
+    """The bytes of a connection, with a time by which what has begun must have ended.
+
+    A socket's own timeout begins anew with each byte: a client who sends one now and then would hold a thread for ever.
+    """
+
+    def __init__(self, connection, patience_seconds):
+        self._connection = connection
+        self._patience_seconds = patience_seconds
+        self._deadline = None
+
+    def expect_new(self):
+        """Waits for the first byte of a request; the time for the whole of it begins then."""
+        self._deadline = None
+
+    def begin(self):
+        """The time for the whole begins now."""
+        self._deadline = time.monotonic() + self._patience_seconds
+
+    def readable(self):
+        return True
+
+    def writable(self):
+        return True
+
+    def readinto(self, buffer):
+        self._set_timeout()
+        length = self._connection.recv_into(buffer)
+        if self._deadline is None:
+            self.begin()
+        return length
+
+    def write(self, data):
+        self._set_timeout()
+        return self._connection.send(data)
+
+    def _set_timeout(self):
+        left = self._patience_seconds if self._deadline is None else self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("The client takes too long")
+        self._connection.settimeout(left)
+
+
 class HttpHandler(http.server.BaseHTTPRequestHandler):
     """One connection. A subclass overrides `answer`; what `ServingError` it raises goes to the client as JSON."""
 
     protocol_version = "HTTP/1.1"  # Keeps connections open.
     server_version = "tfgan-suite"
     sys_version = ""
-    wbufsize = -1  # The whole answer in one piece,
-    disable_nagle_algorithm = True  # sent at once.
+    disable_nagle_algorithm = True
     max_body_bytes: int
     too_large_advice = ""
     extra_headers: dict[str, str] = {}
+
+    def setup(self):
+        super().setup()
+        self._stream = _PatientStream(self.connection, self.timeout)
+        self.rfile = io.BufferedReader(self._stream)
+        self.wfile = io.BufferedWriter(self._stream, _WRITE_BUFFER_BYTES)  # The whole answer in one piece.
+
+    def handle_one_request(self):
+        self._stream.expect_new()
+        super().handle_one_request()
 
     def answer(self, body: bytes) -> tuple[str, bytes]:
         """Content type and body of the answer to `self.command`, `self.path` and `self.headers`."""
@@ -147,6 +221,7 @@ class HttpHandler(http.server.BaseHTTPRequestHandler):
         self._send(status, content_type, answer)
 
     def _send(self, status, content_type, answer):
+        self._stream.begin()
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         for name, value in self.extra_headers.items():
@@ -179,7 +254,9 @@ class HttpHandler(http.server.BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "0").strip()
         if _LENGTH.fullmatch(length) and int(length) > self.max_body_bytes:
             return True  # Refused before the client sends it.
-        return super().handle_expect_100()
+        allowed = super().handle_expect_100()
+        self.wfile.flush()  # The client waits for it.
+        return allowed
 
     def _read_body(self) -> bytes:
         if "chunked" in self.headers.get("Transfer-Encoding", "").lower():

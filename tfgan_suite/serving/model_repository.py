@@ -1,5 +1,6 @@
 """Finds models on disk, loads their versions, and answers requests for them: what REST and gRPC share."""
 
+import contextlib
 import dataclasses
 import logging
 import re
@@ -10,6 +11,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import error_codes_pb2
 
 from tfgan_suite.errors import UserError, unknown_name
+from tfgan_suite.serving.dynamic_batching import DynamicBatching
 from tfgan_suite.serving.servable import Servable
 from tfgan_suite.serving.serving_error import ServingError, invalid_argument, not_found
 
@@ -22,13 +24,14 @@ END = "END"  # TensorFlow Serving's word for a version that is served no more, o
 
 @dataclasses.dataclass(frozen=True)
 class VersionStatus:
-    """A version and how it stands. `servable` is `None` unless `state` is `AVAILABLE`."""
+    """A version and how it stands. `servable` is `None` unless `state` is `AVAILABLE`; `files` are those it was read from."""
 
     version: int
     state: str
     error_code: str = "OK"
     error_message: str = ""
     servable: Servable | None = None
+    files: frozenset = frozenset()
 
 
 class ModelRepository:
@@ -42,15 +45,23 @@ class ModelRepository:
         model_name: Name to serve a single model by, or which of several to serve. By default the directories' names.
         max_concurrent: Requests that are computed at the same time; more wait. It bounds memory, and TensorFlow uses all
             cores for one request already.
+        batching: Joins requests that wait; `None` computes each by itself.
 
     Raises:
         UserError: There is no model, or none of that name.
     """
 
-    def __init__(self, directory, model_name: str | None = None, max_concurrent: int = 4):
+    def __init__(
+        self,
+        directory,
+        model_name: str | None = None,
+        max_concurrent: int = 4,
+        batching: DynamicBatching | None = None,
+    ):
         self._bases = _find_models(Path(directory), model_name)
         self._statuses = {name: {} for name in self._bases}
         self._running = threading.BoundedSemaphore(max_concurrent)
+        self._batching = batching
         self._refreshing = threading.Lock()
         self.refresh()
 
@@ -59,15 +70,24 @@ class ModelRepository:
         return sorted(self._bases)
 
     def refresh(self) -> None:
-        """Loads versions that are new on disk and drops those that are gone; requests go on meanwhile."""
+        """Loads versions that are new on disk and drops those that are gone; requests go on meanwhile.
+
+        A version that could not be loaded is tried again once its files are others, such as those of a copy that was
+        still under way. One that is dropped is forgotten when the last of its requests has its answer.
+
+        Raises:
+            OSError: The directory cannot be read.
+        """
         with self._refreshing:
             for name, (base, only_version) in self._bases.items():
                 known = self._statuses[name]
                 found = _versions_of(base) if only_version is None else {only_version: base}
                 # Replaced as a whole, so that a request sees the versions as they were before or as they are after.
                 self._statuses[name] = {
-                    version: known.get(version) or _load(name, version, path) for version, path in sorted(found.items())
+                    version: _renew(known.get(version), name, version, path) for version, path in sorted(found.items())
                 }
+                for version in known.keys() - found.keys():
+                    logger.info("%s version %d is served no more.", name, version)
 
     def lookup(self, name: str, version: int | None = None, label: str | None = None) -> Servable:
         """The version asked for, or the highest that is available.
@@ -105,18 +125,46 @@ class ModelRepository:
         return [statuses[version]]
 
     def predict(self, servable: Servable, signature_name: str, inputs: dict, output_filter=()) -> dict:
-        """Runs a signature, a few requests at a time; see `Servable.predict`."""
-        with self._running:
-            try:
-                return servable.predict(signature_name, inputs, output_filter)
-            except (ServingError, KeyboardInterrupt):
-                raise
-            except Exception as error:  # Whatever it is, it ends this request and not the server.
-                logger.exception("A request to %s, signature %r failed", servable.name, signature_name)
-                raise ServingError("INTERNAL", "The request failed inside the server; its log says why.") from error
+        """Runs a signature, a few calls at a time; see `Servable.predict`."""
+        signature_name = signature_name or "serving_default"
+
+        def call(inputs):
+            with self._running:
+                return servable.run(signature_name, inputs)
+
+        try:
+            servable.check(signature_name, inputs, output_filter)
+            if self._batching is None:
+                outputs = call(inputs)
+            else:
+                outputs = self._batching.predict(servable, signature_name, inputs, call)
+        except ServingError:
+            raise
+        except Exception as error:  # Whatever it is, it ends this request and not the server.
+            logger.exception("A request to %s, signature %r failed", servable.name, signature_name)
+            raise ServingError("INTERNAL", "The request failed inside the server; its log says why.") from error
+        return {name: outputs[name] for name in output_filter or outputs}
+
+
+def _renew(status: VersionStatus | None, name: str, version: int, path: Path) -> VersionStatus:
+    """The status as it is, or that after loading the version for the first time or anew."""
+    if status is not None and (status.servable or status.files == _files_of(path)):
+        return status
+    return _load(name, version, path)
+
+
+def _files_of(path: Path) -> frozenset:
+    """Names, sizes and times of all files."""
+    files = set()
+    for file in path.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # It went while the others were being listed.
+            found = file.stat()
+            files.add((str(file), found.st_size, found.st_mtime_ns))
+    return frozenset(files)
 
 
 def _load(name: str, version: int, path: Path) -> VersionStatus:
+    files = _files_of(path)  # Before they are read, so that whatever changes meanwhile is a change.
     try:
         servable = Servable(name, version, path)
         num_requests = servable.warm_up()
@@ -124,7 +172,7 @@ def _load(name: str, version: int, path: Path) -> VersionStatus:
         code = error_codes_pb2.Code.Name(error.error_code) if isinstance(error, tf.errors.OpError) else "UNKNOWN"
         message = f"Could not load {path}: {error}".strip()
         logger.warning("%s version %d is not served. %s", name, version, message)
-        return VersionStatus(version, END, code, message)
+        return VersionStatus(version, END, code, message, files=files)
     logger.info("Serving %s version %d from %s (%d warm-up requests).", name, version, path, num_requests)
     return VersionStatus(version, AVAILABLE, servable=servable)
 

@@ -13,9 +13,15 @@ class RestServer(HttpServer):
     """
 
     def __init__(
-        self, repository: ModelRepository, host: str, port: int, max_body_bytes=16 << 20, timeout_seconds=60.0
+        self,
+        repository: ModelRepository,
+        host: str,
+        port: int,
+        max_body_bytes: int = 16 << 20,
+        timeout_seconds: float = 60.0,
+        max_connections: int = 128,
     ):
-        super().__init__(_Handler, host, port, max_body_bytes, timeout_seconds, repository=repository)
+        super().__init__(_Handler, host, port, max_body_bytes, timeout_seconds, max_connections, repository=repository)
 
 
 class _Handler(HttpHandler):

@@ -1,5 +1,6 @@
 """One version of a model, loaded and ready to answer."""
 
+import json
 import logging
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import tensorflow as tf
 from tensorflow.core.protobuf import error_codes_pb2, saved_model_pb2
 
 from tfgan_suite.errors import MissingExtraError
+from tfgan_suite.serving.model_card import CARD_JSON
+from tfgan_suite.serving.request_joining import joining_of
 from tfgan_suite.serving.serving_error import ServingError, invalid_argument
 from tfgan_suite.serving.warmup_requests import read_warmup_requests
 
@@ -24,6 +27,8 @@ class Servable:
 
     Attributes:
         signature_defs: `{name: SignatureDef}`, as they stand in `saved_model.pb`.
+        joinings: `{name: how requests to this signature are joined}`, see `joining_of`.
+        max_count: Most images of a call, as the model card says; `None` without one.
 
     Raises:
         Exception: Of many kinds, where the files are damaged.
@@ -34,8 +39,10 @@ class Servable:
         self.version = version
         self.path = path
         self.signature_defs = _read_signature_defs(path)
+        self.max_count = _read_max_count(path)
         self._loaded = tf.saved_model.load(str(path), tags=["serve"])  # Keeps the variables alive.
         self._functions = self._loaded.signatures
+        self.joinings = {name: joining_of(self.signature_defs[name]) for name in self._functions}
 
     def warm_up(self) -> int:
         """Plays the enclosed warm-up requests, and returns how many. None without the extra `serving`."""
@@ -49,18 +56,21 @@ class Servable:
         return len(requests)
 
     def predict(self, signature_name: str, inputs: dict, output_filter=()) -> dict:
-        """Runs a signature.
+        """Checks a request and runs it; see `check` and `run`."""
+        self.check(signature_name, inputs, output_filter)
+        outputs = self.run(signature_name, inputs)
+        return {name: outputs[name] for name in output_filter or outputs}
+
+    def check(self, signature_name: str, inputs: dict, output_filter=()) -> None:
+        """Refuses what does not fit a signature.
 
         Args:
             signature_name: `""` for `serving_default`.
             inputs: `{name: numpy array}`.
             output_filter: Names of the outputs wanted; none for all.
 
-        Returns:
-            `{name: numpy array}`.
-
         Raises:
-            ServingError: Unknown signature, inputs that do not fit it, or a check inside the model that fails.
+            ServingError: Unknown signature, or inputs or outputs that do not fit it.
         """
         signature_name = signature_name or "serving_default"
         if signature_name not in self._functions:
@@ -70,12 +80,24 @@ class Servable:
         for name, array in inputs.items():
             _check_tensor(name, array, signature.inputs[name])
         _check_output_filter(signature, output_filter)
+
+    def run(self, signature_name: str, inputs: dict) -> dict:
+        """Runs a signature on inputs that `check` lets pass.
+
+        Returns:
+            `{name: numpy array}`, sorted by name.
+
+        Raises:
+            ServingError: A check inside the model fails.
+        """
+        signature_name = signature_name or "serving_default"
+        signature = self.signature_defs[signature_name]
         tensors = {
             name: tf.constant(array, tf.as_dtype(signature.inputs[name].dtype)) for name, array in inputs.items()
         }
         try:
             outputs = self._functions[signature_name](**tensors)
-            return {name: outputs[name].numpy() for name in output_filter or sorted(outputs)}
+            return {name: outputs[name].numpy() for name in sorted(outputs)}
         except tf.errors.OpError as error:
             raise ServingError(error_codes_pb2.Code.Name(error.error_code), _message(error)) from error
 
@@ -87,6 +109,13 @@ def _read_signature_defs(path: Path) -> dict:
         if "serve" in meta_graph.meta_info_def.tags:
             return dict(meta_graph.signature_def)
     raise ValueError("Could not find meta graph def matching supplied tags: { serve }")
+
+
+def _read_max_count(path: Path) -> int | None:
+    try:
+        return int(json.loads((path / CARD_JSON).read_text("utf-8"))["serving"]["max_count"])
+    except (OSError, ValueError, KeyError, TypeError):  # Another's SavedModel, which has no such card.
+        return None
 
 
 def _check_names(signature, inputs) -> None:

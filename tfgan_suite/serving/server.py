@@ -7,9 +7,11 @@ import signal
 import threading
 
 from tfgan_suite.errors import MissingExtraError, UserError
+from tfgan_suite.serving.dynamic_batching import DynamicBatching
 from tfgan_suite.serving.grpc_server import GrpcServer
 from tfgan_suite.serving.model_repository import ModelRepository
 from tfgan_suite.serving.rest_server import RestServer
+from tfgan_suite.serving.version_poller import VersionPoller
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +29,9 @@ class Server:
         grpc_port: TCP port of gRPC; 0 for any free one. Without the extra `serving` there is REST alone.
         host: Address to listen on. By default this machine alone can connect.
         model_name: Name to serve a single model by, or which of several to serve.
-        max_concurrent: Requests that are computed at the same time; more wait.
+        max_concurrent: Calls of models that run at the same time; more wait.
+        batching: A `DynamicBatching` joins requests that wait; `None` computes each by itself.
+        poll_seconds: How often to look for versions that came or went; 0 for never.
 
     Attributes:
         repository: The `ModelRepository`.
@@ -45,10 +49,20 @@ class Server:
     """
 
     def __init__(
-        self, directory, *, rest_port=8501, grpc_port=8500, host="127.0.0.1", model_name=None, max_concurrent=4
+        self,
+        directory,
+        *,
+        rest_port: int = 8501,
+        grpc_port: int = 8500,
+        host: str = "127.0.0.1",
+        model_name: str | None = None,
+        max_concurrent: int = 4,
+        batching: DynamicBatching | None = None,
+        poll_seconds: float = 1.0,
     ):
         self.host = host
-        self.repository = ModelRepository(directory, model_name, max_concurrent)
+        self.repository = ModelRepository(directory, model_name, max_concurrent, batching)
+        self._poller = VersionPoller(self.repository, poll_seconds) if poll_seconds else None
         try:
             self._rest_server = RestServer(self.repository, host, rest_port)
         except OSError as error:
@@ -72,6 +86,8 @@ class Server:
         return f"http://{host}:{self.rest_port}"
 
     def start(self) -> "Server":
+        if self._poller:
+            self._poller.start()
         self._rest_server.start()
         if self._grpc_server:
             self._grpc_server.start()
@@ -79,6 +95,8 @@ class Server:
 
     def stop(self) -> None:
         """Stops listening; requests that are being answered are finished."""
+        if self._poller:
+            self._poller.stop()
         self._rest_server.stop()
         if self._grpc_server:
             self._grpc_server.stop()
@@ -116,15 +134,19 @@ class Server:
                     yield f"curl -s -d '{request}' {self.rest_url}/v1/models/{name}:predict"
 
 
-def serve(directory, *, rest_port=8501, grpc_port=8500, host="127.0.0.1", model_name=None) -> None:
-    """Serves the models of a directory until Ctrl-C or SIGTERM; prints where. See `Server` for the arguments.
+def serve(directory, **arguments) -> None:
+    """Serves the models of a directory until Ctrl-C or SIGTERM; prints where.
+
+    Args:
+        directory: `saved_models/NAME`, a directory of such directories, or one version's directory.
+        **arguments: See `Server`.
 
     Example:
 
     >>> serve("saved_models/digits")
     """
     stopping = threading.Event()
-    server = Server(directory, rest_port=rest_port, grpc_port=grpc_port, host=host, model_name=model_name)
+    server = Server(directory, **arguments)
     previous = {}
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,0 +1,272 @@
+"""Load test of the development server: many clients at once, with and without batching, against calling the SavedModel.
+
+    python benchmarks/serving.py                        # the shipped digits, 32 clients, 60 seconds for each row
+    python benchmarks/serving.py --seconds 20 --rest    # REST as well
+    python benchmarks/serving.py --hot-swap             # in the middle a new version appears, and a damaged one
+    python benchmarks/serving.py --url 127.0.0.1:8500   # a server that runs already, such as TensorFlow Serving
+
+Each client is a process of its own that knows the official messages or `http.client`, and sends its next request when it
+has the answer to the last. Clients and server share the processor. The first seconds are not counted. "processor" is the
+server's time on a processor for one request, which says more than seconds do where the machine is busy. With --hot-swap, exit status 1 where a request failed or a version is not in the state that it should be in.
+"""
+
+import argparse
+import contextlib
+import http.client
+import json
+import multiprocessing
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+WARM_UP_SECONDS = 3.0
+ROW = "| {:34} | {:>10} | {:>8} | {:>8} | {:>13} | {:>6} |"
+
+
+# === Clients, in processes of their own ===
+
+
+def ask_grpc(address, model, count):
+    """A function of a seed that sends one request, and returns the version that answered."""
+    import grpc
+    from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+    predict = prediction_service_pb2_grpc.PredictionServiceStub(grpc.insecure_channel(address)).Predict
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name, request.model_spec.signature_name = model, "generate"
+    for name, dtype, field, values in [
+        ("seed", 9, "int64_val", [0]),
+        ("count", 3, "int_val", [1]),
+        ("truncation", 1, "float_val", [1.0]),
+        ("labels", 3, "int_val", [0]),
+    ]:
+        tensor = request.inputs[name]
+        tensor.dtype = dtype  # Of tensorflow/core/framework/types.proto.
+        tensor.tensor_shape.dim.add(size=len(values))
+        getattr(tensor, field).extend(values)
+    if count != 1:
+        request.inputs["count"].int_val[0] = count
+        request.inputs["labels"].tensor_shape.dim[0].size = count
+        request.inputs["labels"].int_val.extend([0] * (count - 1))
+
+    def ask(seed):
+        request.inputs["seed"].int64_val[0] = seed
+        response = predict(request, timeout=60)
+        assert len(response.outputs["images"].tensor_content) % count == 0
+        return response.model_spec.version.value
+
+    return ask
+
+
+def ask_rest(address, model, count):
+    """The same over REST, where answers do not tell the version."""
+    connection = http.client.HTTPConnection(address, timeout=60)
+
+    def ask(seed):
+        inputs = {"seed": seed, "count": count, "truncation": 1.0, "labels": [0] * count}
+        body = json.dumps({"signature_name": "generate_png", "inputs": inputs})
+        connection.request("POST", f"/v1/models/{model}:predict", body)
+        answer = connection.getresponse()
+        content = answer.read()
+        assert answer.status == 200, content
+        assert len(json.loads(content)["outputs"]) == count
+        return None
+
+    return ask
+
+
+def client(make_ask, address, model, count, number, connection):
+    """Sends requests until it is told to stop, counted from when it is told; answers with latencies, errors, versions."""
+    ask, latencies, errors, versions = make_ask(address, model, count), [], [], set()
+    seed = number << 32
+    ask(seed)
+    connection.send("ready")
+    begin = connection.recv()
+    while not connection.poll():
+        started, seed = time.perf_counter(), seed + 1
+        try:
+            versions.add(ask(seed))
+        except Exception as error:  # Counted, and told of.
+            errors.append(f"{type(error).__name__}: {error}"[:300])
+        if started >= begin:
+            latencies.append(time.perf_counter() - started)
+    connection.send((latencies, errors, versions))
+
+
+def processor_seconds(process):
+    """Of a running process so far, by Linux's own count."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def load(make_ask, address, args, name, server=None, meanwhile=None):
+    """Prints a row; returns requests a second, errors and the versions that answered."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tensorflow_serving.apis.prediction_service_pb2_grpc", "grpc"])
+    pipes, processes = [], []
+    for number in range(args.clients):
+        ours, theirs = context.Pipe()
+        arguments = (make_ask, address, args.model.name, args.count, number, theirs)
+        processes.append(context.Process(target=client, args=arguments, daemon=True))
+        processes[-1].start()
+        pipes.append(ours)
+    for pipe in pipes:
+        pipe.recv()
+    begin = time.perf_counter() + WARM_UP_SECONDS
+    for pipe in pipes:
+        pipe.send(begin)
+    time.sleep(max(0.0, begin - time.perf_counter()))
+    processor = processor_seconds(server) if server else 0.0
+    if meanwhile:
+        meanwhile(args.seconds)
+    time.sleep(max(0.0, begin + args.seconds - time.perf_counter()))
+    seconds = time.perf_counter() - begin
+    processor = processor_seconds(server) - processor if server else 0.0
+    for pipe in pipes:
+        pipe.send("stop")
+    answers = [pipe.recv() for pipe in pipes]
+    for process in processes:
+        process.join()
+    latencies = [latency for answer in answers for latency in answer[0]]
+    errors = [error for answer in answers for error in answer[1]]
+    rate = len(latencies) / seconds
+    of_server = f"{1000 * processor / len(latencies):.2f}" if server else ""
+    print_row(name, latencies, rate * args.count, of_server, len(errors))
+    for error in errors[:3]:
+        print(error, file=sys.stderr)
+    return rate, len(errors), set().union(*(answer[2] for answer in answers))
+
+
+def print_row(name, latencies, rate, processor, num_errors):
+    p50, p99 = (1000 * statistics.quantiles(latencies, n=100)[index] for index in (49, 98))
+    print(ROW.format(name, f"{rate:,.0f}", f"{p50:.1f}", f"{p99:.1f}", processor, num_errors), flush=True)
+
+
+# === What they ask ===
+
+
+@contextlib.contextmanager
+def served(directory, *flags):
+    """The command line's server in a process of its own; gives that and the addresses of gRPC and REST."""
+    command = [sys.executable, "-m", "tfgan_suite.cli", "serve", str(directory), "--rest-port", "0", "--grpc-port", "0"]
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    process = subprocess.Popen([*command, *flags], stdout=subprocess.PIPE, text=True, env=environment)
+    try:
+        rest = re.fullmatch(r"REST  http://(.*)\n", process.stdout.readline())[1]
+        grpc = re.fullmatch(r"gRPC  (.*)\n", process.stdout.readline())[1]
+        yield process, grpc, rest
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+def call_directly(args, connection):
+    """Latencies of the SavedModel's own function, called one after the other in this process."""
+    import tensorflow as tf
+
+    version = max(int(path.name) for path in args.model.iterdir() if path.name.isdigit())
+    generate = tf.saved_model.load(str(args.model / str(version))).signatures["generate"]
+    latencies, begin, seed, processor = [], None, 0, 0.0
+    while begin is None or time.perf_counter() < begin + args.seconds / 2:
+        started, seed = time.perf_counter(), seed + 1
+        inputs = {"seed": tf.constant([seed], tf.int64), "count": tf.constant([args.count])}
+        labels = tf.zeros([args.count], tf.int32)
+        generate(**inputs, truncation=tf.constant([1.0]), labels=labels)["images"].numpy()
+        latencies.append(time.perf_counter() - started)
+        if begin is None and seed == 20:
+            begin, latencies, processor = time.perf_counter(), [], time.process_time()
+    processor = 1000 * (time.process_time() - processor) / len(latencies)
+    connection.send((latencies, processor))
+
+
+def swap(directory, seconds):
+    """A third through, a new version appears as an export does it; then one whose weights are cut."""
+    versions = sorted(int(path.name) for path in directory.iterdir() if path.name.isdigit())
+    time.sleep(seconds / 3)
+    for number, damaged in ((versions[-1] + 1, False), (versions[-1] + 2, True)):
+        hidden = directory / f".export-{number}"
+        shutil.copytree(directory / str(versions[-1]), hidden)
+        if damaged:
+            weights = next((hidden / "variables").glob("*.data-*"))
+            weights.write_bytes(weights.read_bytes()[:100])
+        hidden.rename(directory / str(number))
+
+
+def states(rest, model):
+    with contextlib.closing(http.client.HTTPConnection(rest, timeout=60)) as connection:
+        connection.request("GET", f"/v1/models/{model}")
+        return {
+            int(status["version"]): status["state"]
+            for status in json.loads(connection.getresponse().read())["model_version_status"]
+        }
+
+
+# === The table ===
+
+
+def compare(args):
+    rates = {}
+    for name, flags in (("without batching", ["--no-batching"]), ("batching", ["--batching"])):
+        with served(args.model, *flags) as (server, grpc, rest):
+            rates[name] = load(ask_grpc, grpc, args, f"gRPC, {name}", server)[0]
+            if args.rest:
+                rates[f"REST, {name}"] = load(ask_rest, rest, args, f"REST and PNG, {name}", server)[0]
+    print(f"\nBatching: {rates['batching'] / rates['without batching']:.2f} times the throughput over gRPC", end="")
+    if args.rest:
+        print(f", {rates['REST, batching'] / rates['REST, without batching']:.2f} over REST", end="")
+    print(".")
+
+
+def hot_swap(args):
+    with tempfile.TemporaryDirectory() as directory:
+        model = Path(directory, args.model.name)
+        shutil.copytree(args.model, model)
+        first = max(int(path.name) for path in model.iterdir() if path.name.isdigit())
+        with served(model, "--batching") as (server, grpc, rest):
+            _, num_errors, versions = load(
+                ask_grpc, grpc, args, "gRPC, batching, hot swap", server, lambda seconds: swap(model, seconds)
+            )
+            found = states(rest, args.model.name)
+    expected = {first: "AVAILABLE", first + 1: "AVAILABLE", first + 2: "END"}
+    print(f"\nVersions that answered: {sorted(versions)}. States afterwards: {found}.")
+    return 0 if not num_errors and found == expected and versions == {first, first + 1} else 1
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, default=Path("saved_models/digits"), help="a model with classes")
+    parser.add_argument("--clients", type=int, default=32)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--count", type=int, default=1, help="images of a request")
+    parser.add_argument("--rest", action="store_true")
+    parser.add_argument("--hot-swap", action="store_true")
+    parser.add_argument("--url", help="HOST:PORT of gRPC, to load a server that runs already")
+    args = parser.parse_args()
+    args.model = args.model.resolve()
+    print(f"{args.clients} clients, {args.seconds:g} s, {args.count} images a request, {os.cpu_count()} processors\n")
+    print(ROW.format("", "images/s", "p50, ms", "p99, ms", "processor, ms", "errors"))
+    print("|---|---|---|---|---|---|")
+    if args.url:
+        return load(ask_grpc, args.url, args, f"gRPC, {args.url}")[1] > 0
+    if args.hot_swap:
+        return hot_swap(args)
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=call_directly, args=(args, theirs))
+    process.start()
+    latencies, processor = ours.recv()
+    process.join()
+    rate = args.count / statistics.median(latencies)
+    print_row("SavedModel in Python, one caller", latencies, rate, f"{processor:.2f}", 0)
+    compare(args)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""How the inputs of several requests become those of one call, and its outputs become their answers."""
+
+import numpy as np
+import tensorflow as tf
+
+# Inputs of the signatures that draw from seeds, and of which kind their shapes are: any.
+_SEEDED = {"seed": tf.int64, "count": tf.int32, "truncation": tf.float32}
+_DRAWN_LABELS = {"labels": tf.int32}
+
+
+def joining_of(signature):
+    """The way to join requests to a signature.
+
+    Args:
+        signature: Its `SignatureDef`.
+
+    Returns:
+        `RowJoining`, `SeedJoining`, or `None` where requests cannot be joined.
+    """
+    dtypes = {name: tf.as_dtype(info.dtype) for name, info in signature.inputs.items()}
+    free = all(info.tensor_shape.unknown_rank for info in signature.inputs.values())
+    if not all(_sizes(info)[:1] == [-1] for info in signature.outputs.values()):
+        return None
+    if free and dtypes in (_SEEDED, _SEEDED | _DRAWN_LABELS):
+        return SeedJoining()
+    if signature.inputs and all(_has_fixed_rows(info) for info in signature.inputs.values()):
+        return RowJoining()
+    return None
+
+
+class RowJoining:
+    """For signatures whose inputs and outputs all have one row for each example, such as `serving_default`."""
+
+    def measure(self, inputs: dict):
+        """Number of images, and what must be equal for requests to be joined; `None` for those that must run alone."""
+        sizes = {len(array) for array in inputs.values()}
+        return (sizes.pop(), "rows") if len(sizes) == 1 else None
+
+    def join(self, requests: list) -> dict:
+        """The inputs of one call, of a list of inputs."""
+        return {name: np.concatenate([inputs[name] for inputs in requests]) for name in requests[0]}
+
+
+class SeedJoining:
+    """For `generate` and `generate_png`, which take one seed, count and truncation for each of several requests."""
+
+    def measure(self, inputs: dict):
+        """See `RowJoining.measure`."""
+        sizes = {np.size(inputs[name]) for name in _SEEDED}
+        counts = np.atleast_1d(inputs["count"])
+        if len(sizes) != 1 or np.min(counts, initial=1) < 1:
+            return None
+        num_images = int(np.sum(counts, dtype=np.int64))
+        # A call draws the labels of all its images, or of none; and one request's may not make up for another's.
+        num_labels = np.size(inputs.get("labels", ()))
+        if num_labels not in (0, num_images):
+            return None
+        return num_images, "labels given" if num_labels else "labels drawn"
+
+    def join(self, requests: list) -> dict:
+        """See `RowJoining.join`."""
+        return {name: np.concatenate([np.ravel(inputs[name]) for inputs in requests]) for name in requests[0]}
+
+
+def part(outputs: dict, sizes: list) -> list:
+    """The outputs of one call for each of the requests joined in it, which have these numbers of images.
+
+    Raises:
+        ValueError: The outputs do not have as many rows as the requests together.
+    """
+    for name, array in outputs.items():
+        if len(array) != sum(sizes):
+            raise ValueError(f"Output {name} has {len(array)} rows for {sum(sizes)} of the inputs")
+    ends = np.cumsum(sizes)
+    return [
+        {name: array[end - size : end] for name, array in outputs.items()}
+        for end, size in zip(ends, sizes, strict=True)
+    ]
+
+
+def _sizes(tensor_info) -> list:
+    return [] if tensor_info.tensor_shape.unknown_rank else [axis.size for axis in tensor_info.tensor_shape.dim]
+
+
+def _has_fixed_rows(tensor_info) -> bool:
+    """Whether any number of rows is taken, all of one shape."""
+    sizes = _sizes(tensor_info)
+    return sizes[:1] == [-1] and -1 not in sizes[1:]
