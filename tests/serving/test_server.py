@@ -9,13 +9,16 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 import urllib.request
 
 import pytest
 
 from tfgan_suite.errors import MissingExtraError, UserError
-from tfgan_suite.serving import Server
+from tfgan_suite.serving import DynamicBatching, Server
 from tfgan_suite.serving import server as server_module
+from tfgan_suite.serving.version_poller import VersionPoller
 
 
 def test_listens_on_one_address_alone(server):
@@ -73,6 +76,76 @@ def test_stop_closes_idle_connections_and_the_port(models_directory):
     for port in (server.rest_port, server.grpc_port):
         with pytest.raises(OSError):
             socket.create_connection(("127.0.0.1", port), timeout=2)
+
+
+def test_versions_come_and_go_without_a_failed_request(tmp_path, models_directory):
+    """A new version, a damaged one and one that goes, while two clients ask on."""
+    base = tmp_path / "faces"
+    shutil.copytree(models_directory / "faces" / "7", base / "7")
+    body = json.dumps({"signature_name": "generate", "inputs": {"seed": 1, "count": 1, "truncation": 1.0}}).encode()
+    failures, stopping = [], threading.Event()
+
+    def drop(number, damaged=False):
+        shutil.copytree(models_directory / "faces" / "7", base / f".export-{number}")
+        if damaged:
+            next((base / f".export-{number}" / "variables").glob("*.data-*")).write_bytes(b"damaged")
+        (base / f".export-{number}").rename(base / str(number))
+
+    with Server(base, rest_port=0, grpc_port=0, batching=DynamicBatching(), poll_seconds=0.05) as server:
+
+        def states():
+            with urllib.request.urlopen(f"{server.rest_url}/v1/models/faces", timeout=60) as answer:
+                statuses = json.load(answer)["model_version_status"]
+            return {int(status["version"]): (status["state"], status["status"]["error_message"]) for status in statuses}
+
+        def wait_for(condition):
+            deadline = time.monotonic() + 60
+            while not condition(states()) and time.monotonic() < deadline:
+                time.sleep(0.02)
+            assert condition(states())
+
+        def ask():
+            while not stopping.is_set():
+                try:
+                    urllib.request.urlopen(f"{server.rest_url}/v1/models/faces:predict", body, timeout=60).close()
+                except OSError as error:
+                    failures.append(error)
+
+        clients = [threading.Thread(target=ask) for _ in range(2)]
+        for client in clients:
+            client.start()
+        drop(8)
+        wait_for(lambda found: found.get(8) == ("AVAILABLE", ""))
+        drop(9, damaged=True)
+        wait_for(lambda found: found.get(9, ("", ""))[0] == "END")
+        assert "Could not load" in states()[9][1]
+        with urllib.request.urlopen(f"{server.rest_url}/v1/models/faces/metadata", timeout=60) as answer:
+            assert json.load(answer)["model_spec"]["version"] == "8"  # The highest that can be served.
+        shutil.rmtree(base / "8")
+        wait_for(lambda found: set(found) == {7, 9})
+        stopping.set()
+        for client in clients:
+            client.join()
+    assert not failures
+
+
+def test_a_directory_that_cannot_be_read_for_a_moment_ends_no_polling(caplog):
+    class Repository:
+        looks = 0
+
+        def refresh(self):
+            self.looks += 1
+            if self.looks == 1:
+                raise PermissionError("not now")
+
+    repository = Repository()
+    poller = VersionPoller(repository, 0.001)
+    poller.start()
+    deadline = time.monotonic() + 20
+    while repository.looks < 3 and time.monotonic() < deadline:
+        time.sleep(0.001)
+    poller.stop()
+    assert repository.looks >= 3 and "Could not look for new versions: not now" in caplog.text
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

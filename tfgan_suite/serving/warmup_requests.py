@@ -31,16 +31,22 @@ _MAP_VALUE = 2
 def warmup_inputs(model, max_count: int, signature_names) -> list:
     """Representative inputs of each signature: one image, and as many as are allowed in one request (at most 8).
 
+    All are rows, as many as images come out: what TensorFlow Serving takes with batching as well, where a request with a
+    single number is refused, and with it the version whose warm-up sends it.
+
     Returns:
         List of `(signature name, {input name: numpy array})`.
     """
     requests = []
     for count in sorted({1, min(8, max_count)}):
         labels = {} if model.num_classes is None else {"labels": np.zeros([count], np.int32)}
-        drawn_labels = {} if model.num_classes is None else {"labels": np.zeros([0], np.int32)}
-        seeded = {"seed": np.int64(0), "count": np.int32(count), "truncation": np.float32(1.0), **drawn_labels}
-        sizes = dict(zip(("height", "width"), map(np.int32, model.image_shape)))
-        textures = {"seed": np.int64(0), "count": np.int32(count), **sizes, "seamless": np.bool_(True), **drawn_labels}
+        row_labels = {name: values[:, np.newaxis] for name, values in labels.items()}
+        each = {"seed": np.arange(count, dtype=np.int64), "count": np.ones([count], np.int32)}
+        seeded = {**each, "truncation": np.ones([count], np.float32), **row_labels}
+        # One request each: a call makes textures of one size.
+        one = {name: values[:1] for name, values in (each | row_labels).items()}
+        sizes = {name: np.array([size], np.int32) for name, size in zip(("height", "width"), model.image_shape)}
+        textures = {**one, **sizes, "seamless": np.array([True])}
         channels = getattr(model, "latent_channels", None)
         inputs = {
             "serving_default": {"latents": np.zeros([count, model.latent_size], np.float32), **labels},
