@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.preprocessing.test_pipeline import LABELS, NOISE, content_of, prepare
+from tests.serving.conftest import lively_gan
 from tfgan_suite.data.array_source import ArrayReader, ArraySource
 from tfgan_suite.errors import MissingExtraError
+from tfgan_suite.export import export_saved_model
 from tfgan_suite.preprocessing import preparation
+from tfgan_suite.preprocessing.generate_dataset import generate_dataset
 
 
 @pytest.fixture(scope="module")
@@ -99,11 +102,25 @@ def test_records_that_a_worker_lost_are_an_error(cluster, tmp_path, monkeypatch)
     assert not (tmp_path / "dask" / "dataset_info.json").exists()
 
 
+@pytest.mark.slow
+def test_generation_on_two_processes_gives_the_same_bytes(cluster, tmp_path):
+    gan = lively_gan(image_shape=(16, 16, 1), num_classes=3, seed=1)
+    model = export_saved_model(gan, tmp_path / "saved_models" / "digits", max_count=8)
+    generate_dataset(model, tmp_path / "plain", 300, num_shards=3, progress=False)
+    flags = [f"--dask_client_address={cluster.scheduler_address}"]
+    info = generate_dataset(
+        model, tmp_path / "dask", 300, num_shards=3, runner="dask", pipeline_options=flags, progress=False
+    )
+    assert info.num_images == 300
+    assert content_of(tmp_path / "plain") == content_of(tmp_path / "dask")
+
+
 def test_dask_is_asked_for_many_pieces():
     pytest.importorskip("distributed", reason="Needs the extra [dask].")
     options, runner, num_threads = preparation.choose_runner("dask", None)
     assert type(runner).__name__ == "DaskRunner" and num_threads == 1
     assert options.get_all_options()["npartitions"] == 64
+    assert preparation.names_dask(runner) and not preparation.names_dask("DirectRunner")
     options, _, _ = preparation.choose_runner("DaskRunner", ["--dask_npartitions=5"])
     assert options.get_all_options()["npartitions"] == 5
 

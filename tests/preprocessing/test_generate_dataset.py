@@ -10,9 +10,9 @@ from tfgan_suite import cli
 from tfgan_suite.data.loader import load_dataset
 from tfgan_suite.errors import UserError
 from tfgan_suite.export import export_saved_model, load_generator
-from tfgan_suite.preprocessing import preparation
+from tfgan_suite.preprocessing import generated_source, preparation
 from tfgan_suite.preprocessing.generate_dataset import generate_dataset
-from tfgan_suite.preprocessing.generated_source import image_seed
+from tfgan_suite.preprocessing.generated_source import GeneratedSource, image_seed
 from tfgan_suite.preprocessing.pipeline import prepare_dataset
 
 
@@ -50,6 +50,19 @@ def test_bytes_do_not_depend_on_runner_or_bundles(exported, tmp_path):
     threads = ["--direct_num_workers=2", "--direct_running_mode=multi_threading"]
     generate(exported, tmp_path / "threads", num_shards=3, runner="DirectRunner", pipeline_options=threads)
     assert content_of(tmp_path / "plain") == content_of(tmp_path / "bundles") == content_of(tmp_path / "threads")
+
+
+def test_without_run_inference_the_bytes_are_the_same(exported, tmp_path, monkeypatch):
+    generate(exported, tmp_path / "plain", seed=2)
+    loads = []
+    load_model = generated_source._ExportedModelHandler.load_model
+    monkeypatch.setattr(
+        generated_source._ExportedModelHandler, "load_model", lambda self: loads.append(1) or load_model(self)
+    )
+    source = GeneratedSource(exported, 150, seed=2, run_inference=False)
+    info = prepare_dataset(source, tmp_path / "own", deduplicate=False, progress=False)
+    assert info.num_images == 150 and len(loads) == 1
+    assert content_of(tmp_path / "plain") == content_of(tmp_path / "own")
 
 
 @pytest.mark.slow
@@ -119,8 +132,6 @@ def test_mistakes_are_told(exported, tmp_path):
         generate(exported, tmp_path / "set", truncation=2.0)
     with pytest.raises(UserError, match="holds no exported model"):
         generate(tmp_path, tmp_path / "set")
-    with pytest.raises(UserError, match="not run on Dask"):
-        generate(exported, tmp_path / "set", runner="dask")
     with pytest.raises(UserError, match="leave the encoding out"):
         generate(exported, tmp_path / "set.zip", encoding="jpeg")
 

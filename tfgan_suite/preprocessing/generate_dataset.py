@@ -33,7 +33,8 @@ def generate_dataset(
     force: bool = False,
     progress: bool = True,
 ) -> DatasetInfo:
-    """Generates many images with an exported model, on any number of workers, by Beam's RunInference.
+    """Generates many images with an exported model, on any number of workers, by Beam's RunInference (but for Dask,
+    whose runner loses what that gives last).
 
     Each image has a seed of its own: the same call gives the same bytes on any runner. It may be killed and repeated: what
     is finished is kept. At the end the images are counted, and a number that is not the one asked for is an error.
@@ -48,7 +49,7 @@ def generate_dataset(
         seed: Of the set.
         encoding: Of a data set's images: `"png"`, `"jpeg"`, `"webp"` or `"raw"`.
         num_shards: Of a data set; by default one per 64 MiB of raw pixels.
-        runner: Beam runner, by name or object, but for Dask's; by default a fast one within this process.
+        runner: Beam runner, by name or object; by default a fast one within this process.
         pipeline_options: `PipelineOptions` or a list of `"--flag=value"`, passed to Beam.
         force: Replace a set or zip that was generated otherwise.
         progress: Show progress on the terminal, and say what was done.
@@ -70,12 +71,7 @@ def generate_dataset(
         raise UserError(f"A zip holds PNG files: leave the encoding out. Received: encoding={encoding!r}")
     if is_zip and output.exists() and not force:
         raise UserError(f"{output} exists already. Choose another name, or replace it with force=True.")
-    if names_dask(runner):
-        raise UserError(
-            "Generation is not run on Dask, where Beam's RunInference did not come to an end when it was tried. "
-            "Use runner='DirectRunner' with --direct_num_workers and --direct_running_mode=multi_processing."
-        )
-    source = GeneratedSource(model, num_images, labels, truncation, seed)
+    source = GeneratedSource(model, num_images, labels, truncation, seed, run_inference=not names_dask(runner))
     directory = output.with_name(f".{output.name}.parts") if is_zip else output
     info = prepare_dataset(
         source,

@@ -53,6 +53,8 @@ class GeneratedSource(BeamSource):
         labels: For a model with classes: `"all"` for each class in turn, or numbers of classes that are taken in turn.
         truncation: In [0, 1].
         seed: Of the set.
+        run_inference: Whether Beam's RunInference calls the model. It gives its last batch when a bundle ends, which Beam's
+            runner for Dask drops: there a step of our own calls the same handler.
 
     Raises:
         UserError: There is no such model, or an argument does not fit it.
@@ -61,7 +63,15 @@ class GeneratedSource(BeamSource):
     kind = "generated"
     is_cpu_bound = True
 
-    def __init__(self, model, num_images: int, labels="all", truncation: float = 1.0, seed: int = 0):
+    def __init__(
+        self,
+        model,
+        num_images: int,
+        labels="all",
+        truncation: float = 1.0,
+        seed: int = 0,
+        run_inference: bool = True,
+    ):
         self.directory = find_version(model).resolve()
         card = load_generator(self.directory).card
         if num_images < 1 or not 0.0 <= truncation <= 1.0:
@@ -83,6 +93,7 @@ class GeneratedSource(BeamSource):
         self.num_images = num_images
         self.truncation = float(truncation)
         self.seed = seed
+        self._run_inference = run_inference
         self._part_images = min(_PART_IMAGES, card["serving"]["max_count"])
 
     def default_settings(self, image_size):
@@ -103,7 +114,9 @@ class GeneratedSource(BeamSource):
         return hashlib.sha256(repr(wanted).encode()).hexdigest()[:16]
 
     def make_transform(self, plan):
-        return _GenerateBlocks(plan, _ExportedModelHandler(self.directory, self._part_images), self.truncation)
+        handler = _ExportedModelHandler(self.directory, self._part_images)
+        step = RunInference(handler) if self._run_inference else beam.ParDo(_CallHandler(handler, self.fingerprint()))
+        return _GenerateBlocks(plan, step, self.truncation)
 
 
 class GenerationRequest(NamedTuple):
@@ -118,10 +131,10 @@ class GenerationRequest(NamedTuple):
 class _GenerateBlocks(beam.PTransform):
     """Block numbers -> `(shard name, rows)`, like `PrepareBlocks`."""
 
-    def __init__(self, plan: PreparePlan, handler: "_ExportedModelHandler", truncation: float):
+    def __init__(self, plan: PreparePlan, step: beam.PTransform, truncation: float):
         super().__init__()
         self._plan = plan
-        self._handler = handler
+        self._step = step  # Of requests to Beam's PredictionResults.
         self._truncation = truncation
 
     def expand(self, blocks):
@@ -129,7 +142,7 @@ class _GenerateBlocks(beam.PTransform):
             blocks
             | "Spread over workers" >> beam.Reshuffle()
             | "Ask" >> beam.Map(_request, self._plan, self._truncation)
-            | "Generate" >> RunInference(self._handler)
+            | "Generate" >> self._step
             | "Store" >> beam.ParDo(_StoreBlock(self._plan))
         )
 
@@ -182,6 +195,24 @@ class _ExportedModelHandler(ModelHandler):
 
     def get_metrics_namespace(self):
         return "tfgan_suite_generate"
+
+
+class _CallHandler(beam.DoFn):
+    """Requests -> results, each as it comes. Loads a model once a process, whatever the bundles and copies of this step."""
+
+    def __init__(self, handler: _ExportedModelHandler, fingerprint: str):
+        self._handler = handler
+        self._fingerprint = fingerprint
+
+    def process(self, request):
+        fingerprint, model = _LOADED.get("model", (None, None))
+        if fingerprint != self._fingerprint:  # Workers outlive runs, and may know an earlier model of this place.
+            model = self._handler.load_model()
+            _LOADED["model"] = self._fingerprint, model
+        yield from self._handler.run_inference([request], model)
+
+
+_LOADED: dict[str, tuple[str, ExportedGenerator]] = {}
 
 
 class _StoreBlock(PrepareBlock):

@@ -290,8 +290,9 @@ def _versions() -> dict[str, str]:
 
 
 def names_dask(runner) -> bool:
-    """Whether a runner's name is that of Dask's."""
-    return isinstance(runner, str) and runner.lower() in ("dask", "daskrunner")
+    """Whether a runner, by name or object, is Dask's."""
+    name = runner if isinstance(runner, str) else type(runner).__name__
+    return name.lower() in ("dask", "daskrunner")
 
 
 def choose_runner(runner, pipeline_options):
