@@ -21,6 +21,8 @@ extras = {
     "video": ["imageio-ffmpeg>=0.5"],
     # gRPC messages of TensorFlow Serving, for `tfgan-suite serve`.
     "serving": ["tensorflow-serving-api>=2.16,<2.22", "grpcio>=1.60"],
+    # KServe's server, in an environment of its own: it asks for packages of other versions than Beam and TFX do.
+    "kserve": ["kserve>=0.21,<1"],
     # Generators as files for ONNX Runtime and LiteRT (formerly TensorFlow Lite).
     "onnx": ["tf2onnx>=1.17", "onnx>=1.16", "onnxruntime>=1.18"],
     "litert": ["ai-edge-litert>=1.2"],

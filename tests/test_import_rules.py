@@ -73,6 +73,7 @@ HEAVY = {
     "distributed": {"preprocessing"},
     "tensorflow_serving": {"serving", "demo", "export"},
     "grpc": {"serving", "demo"},
+    "kserve": {"serving"},
     **dict.fromkeys(["tf2onnx", "onnx", "onnxruntime", "ai_edge_litert"], {"exports"}),
     "tensorflow_datasets": {"data"},
     "jaxlib": {"compile_check"},
