@@ -4,6 +4,7 @@ import tensorflow as tf
 import tfgan_suite as tg
 from tests.test_gan import make_gan
 from tfgan_suite.compile_check.check import check_model, training_step
+from tfgan_suite.compile_check.checked_model import model_of_preset
 from tfgan_suite.compile_check.lowering import graph_of, lower
 from tfgan_suite.compile_check.operations import all_operations, unsupported_operations
 
@@ -100,10 +101,22 @@ def test_types_count():
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_has_only_what_a_tpu_can_do(name):
     gan = MODELS[name]()
-    gan.compile(discriminator_steps=1)
+    gan.compile(discriminator_steps=1, generator_penalties=[])  # In short; the presets are checked below.
     operations = all_operations(graph_of(*training_step(gan, 4)))
     assert len(operations) > 1000
     assert unsupported_operations(operations) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "preset", ["dcgan_avatars_64", "progan_avatars_64", "biggan_imagenet_64", "stylegan2_few_images_64", "stylegan2"]
+)
+def test_presets_are_lowered(preset):
+    """At 64 pixels, with what they train with: lazy penalties, path length, adaptive augmentation."""
+    model, batch_size = model_of_preset(preset, {}, None, {"batch_size": 8})
+    report = check_model(model, batch_size, stage="lower")
+    assert report.passed, report
+    assert report.num_instructions > 3000
 
 
 class CheckedInPython(tg.penalties.Drift):
