@@ -51,9 +51,10 @@ def test_python_examples(exported, running, monkeypatch):
         names = {}
         exec(at(running, code), names)
         results.append(names)
-    saved_model, loaded, _, rest, remote = results
+    saved_model, loaded, _, batching, rest, remote = results
     np.testing.assert_array_equal(saved_model["images"], gan.generate(4, labels=[3, 1, 4, 1], seed=1))
     np.testing.assert_array_equal(loaded["images"], gan.generate(100, labels=7, truncation=0.8, seed=1))
+    assert batching["batching"].max_batch_images == 16
     assert rest["png"] == (directory / "five.png").read_bytes()
     np.testing.assert_array_equal(remote["images"], gan.generate(2, labels=[3, 7], seed=1))
 
