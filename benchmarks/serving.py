@@ -185,17 +185,21 @@ def call_directly(args, connection):
     connection.send((latencies, processor))
 
 
-def swap(directory, seconds):
-    """A third through, a new version appears as an export does it; then one whose weights are cut."""
-    versions = sorted(int(path.name) for path in directory.iterdir() if path.name.isdigit())
+def swap(directory, first, rest, expected, seconds):
+    """A third through, a new version appears as an export does it, and one whose weights are cut; waits for their states."""
     time.sleep(seconds / 3)
-    for number, damaged in ((versions[-1] + 1, False), (versions[-1] + 2, True)):
+    for number, damaged in ((first + 1, False), (first + 2, True)):
         hidden = directory / f".export-{number}"
-        shutil.copytree(directory / str(versions[-1]), hidden)
+        shutil.copytree(directory / str(first), hidden)
         if damaged:
             weights = next((hidden / "variables").glob("*.data-*"))
             weights.write_bytes(weights.read_bytes()[:100])
         hidden.rename(directory / str(number))
+    dropped = time.perf_counter()
+    while (found := states(rest, directory.name)) != expected and time.perf_counter() < dropped + 300:
+        time.sleep(0.2)
+    print(f"{time.perf_counter() - dropped:.1f} s until the states were {found}", file=sys.stderr)
+    time.sleep(seconds / 3)
 
 
 def states(rest, model):
@@ -228,12 +232,17 @@ def hot_swap(args):
         model = Path(directory, args.model.name)
         shutil.copytree(args.model, model)
         first = max(int(path.name) for path in model.iterdir() if path.name.isdigit())
+        expected = {first: "AVAILABLE", first + 1: "AVAILABLE", first + 2: "END"}
         with served(model, "--batching") as (server, grpc, rest):
             _, num_errors, versions = load(
-                ask_grpc, grpc, args, "gRPC, batching, hot swap", server, lambda seconds: swap(model, seconds)
+                ask_grpc,
+                grpc,
+                args,
+                "gRPC, batching, hot swap",
+                server,
+                lambda seconds: swap(model, first, rest, expected, seconds),
             )
             found = states(rest, args.model.name)
-    expected = {first: "AVAILABLE", first + 1: "AVAILABLE", first + 2: "END"}
     print(f"\nVersions that answered: {sorted(versions)}. States afterwards: {found}.")
     return 0 if not num_errors and found == expected and versions == {first, first + 1} else 1
 
