@@ -1,27 +1,46 @@
 """What a preparation costs: from JPEG files of 256 pixels to shards of 64, against plain loops over the same files.
 
     python benchmarks/preprocessing.py --images 2000
-    python benchmarks/preprocessing.py --images 50000 --workers 2     # adds worker processes; takes long
+    python benchmarks/preprocessing.py --images 50000 --workers 2     # two processes against one core; takes long
 
-The loops run in one thread and write nothing but what they are said to write. The decoder is the fastest that is installed:
-simplejpeg (scaled in its decoder), OpenCV (reduced by two) or Pillow (draft). All times are processor seconds, of this process and
-its children: a machine that does other work besides says nothing in wall time, which is printed as well.
+A loop is what one would write by hand, in one thread: read a file, decode it by the fastest decoder, cut the middle out,
+scale it by the same filter, encode it, make a `tf.train.Example`, write it to one TFRecord file of the same compression. It
+checks nothing, counts nothing, finds no copies, mixes nothing and cannot go on after a kill. The preparation does all of that.
+The decoder is the fastest that is installed: simplejpeg, or else Pillow. "Scaled" loops let it skip detail, down to two pixels
+for each one needed, as `decoding="scaled"` does. For the scale of things there is also a loop that decodes to 64 pixels or more
+and keeps nothing.
+
+Loops and preparations take turns, so that all see the same machine. Times are processor seconds of this process with all its
+threads: on a machine that does other work besides, wall time says nothing. With `--workers` it is wall time, of one core (this
+process is confined to it) against that many processes on as many cores: that needs a machine with nothing else to do.
 """
 
 import argparse
-import functools
 import io
-import resource
+import os
+import shutil
+import statistics
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 from PIL import Image
 
 from tfgan_suite.preprocessing.pipeline import prepare_dataset
 
+try:
+    import simplejpeg
+except ImportError:
+    simplejpeg = None
+
 SOURCE_SIZE, SIZE = 256, 64
+ENCODINGS = {
+    "raw": None,
+    "png": {"format": "PNG", "optimize": True},
+    "jpeg": {"format": "JPEG", "quality": 95, "subsampling": 0, "optimize": True},
+}
 
 
 def write_photographs(directory, count):
@@ -33,85 +52,135 @@ def write_photographs(directory, count):
         Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(directory / f"{index:06d}.jpg", quality=90)
 
 
-def fastest_decoder():
-    """Name, and function of a file's bytes to uint8 `[64, 64, 3]`."""
-    try:
-        import cv2
-        import simplejpeg
-
-        def decode(content):
-            pixels = simplejpeg.decode_jpeg(content, min_height=SIZE, min_width=SIZE, min_factor=1)
-            return cv2.resize(pixels, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
-
-        return "simplejpeg and OpenCV", decode
-    except ImportError:
-
-        def decode(content):
-            image = Image.open(io.BytesIO(content))
-            image.draft("RGB", (SIZE, SIZE))
-            return np.asarray(image.convert("RGB").resize((SIZE, SIZE), Image.Resampling.BOX))
-
-        return "Pillow, draft", decode
+def decode(content, smallest_side):
+    """A Pillow image of the whole picture, or (with `smallest_side`) of as little as has these sides."""
+    if simplejpeg is not None:
+        limits = {"min_height": smallest_side, "min_width": smallest_side, "min_factor": 1} if smallest_side else {}
+        return Image.fromarray(simplejpeg.decode_jpeg(content, **limits))
+    image = Image.open(io.BytesIO(content))
+    if smallest_side:
+        image.draft("RGB", (smallest_side, smallest_side))
+    return image.convert("RGB")
 
 
-def decode_exactly(content):
-    """The whole picture by Pillow, then Lanczos: the pixels that a preparation writes."""
-    image = Image.open(io.BytesIO(content)).convert("RGB")
-    return np.asarray(image.resize((SIZE, SIZE), Image.Resampling.LANCZOS))
+def decode_alone(paths):
+    for path in paths:
+        image = decode(path.read_bytes(), SIZE)
+        np.asarray(image if image.size == (SIZE, SIZE) else image.resize((SIZE, SIZE), Image.Resampling.BOX))
 
 
-def png_bytes(pixels):
+def write_by_hand(paths, target, encoding, smallest_side):
+    with tf.io.TFRecordWriter(str(target), "GZIP") as writer:
+        for path in paths:
+            image = decode(path.read_bytes(), smallest_side)
+            side = min(image.size)
+            left, top = (image.width - side) / 2, (image.height - side) / 2
+            box = (left, top, left + side, top + side)
+            image = image.resize((SIZE, SIZE), Image.Resampling.LANCZOS, box=box)
+            writer.write(make_example(image, encoding, path.name).SerializeToString())
+
+
+def make_example(image, encoding, name):
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return buffer.getvalue()
+    if ENCODINGS[encoding] is not None:
+        image.save(buffer, **ENCODINGS[encoding])
+    encoded = buffer.getvalue() or image.tobytes()
+
+    def of_bytes(value):
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+
+    def of_number(value):
+        return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+
+    feature = {
+        "image/encoded": of_bytes(encoded),
+        "image/format": of_bytes(encoding.encode()),
+        "image/height": of_number(SIZE),
+        "image/width": of_number(SIZE),
+        "image/channels": of_number(3),
+        "image/source": of_bytes(name.encode()),
+    }
+    return tf.train.Example(features=tf.train.Features(feature=feature))
 
 
-def processor_seconds():
-    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+def prepare(photographs, target, **settings):
+    info = prepare_dataset(photographs, target, image_size=SIZE, progress=False, **settings)
+    assert info.num_images == len(os.listdir(photographs))
+    shutil.rmtree(target)
 
 
-def measure(name, count, work):
-    started, processor = time.perf_counter(), processor_seconds()
-    work()
-    wall, processor = time.perf_counter() - started, processor_seconds() - processor
-    print(f"| {name} | {count / processor:,.0f} | {processor:.1f} | {wall:.1f} |", flush=True)
-    return count / processor
+def measure_in_turns(photographs, directory, rounds):
+    paths = sorted(photographs.iterdir())
+    jobs = {("loop", "decoder alone, nothing kept"): lambda: decode_alone(paths)}
+
+    def add(encoding, decoding):
+        side = {"exact": None, "scaled": 2 * SIZE}[decoding]
+        settings = {"encoding": encoding, "decoding": decoding}
+        jobs["loop", encoding, decoding] = lambda: write_by_hand(paths, directory / "loop", encoding, side)
+        jobs["prepare", encoding, decoding] = lambda: prepare(photographs, directory / "prepared", **settings)
+
+    for encoding in ENCODINGS:
+        for decoding in ("exact", "scaled"):
+            add(encoding, decoding)
+    rates = {name: [] for name in jobs}
+    for _ in range(rounds):
+        for name, job in jobs.items():
+            started = time.process_time()
+            job()
+            rates[name].append(len(paths) / (time.process_time() - started))
+    alone = statistics.median(rates.pop(("loop", "decoder alone, nothing kept")))
+    print(
+        f"Images a processor second, median of {rounds} rounds. Decoder: {simplejpeg and 'simplejpeg' or 'Pillow'}.\n"
+    )
+    print(f"A loop that decodes to {SIZE} pixels or more and keeps nothing: {alone:,.0f}.\n")
+    print("| encoding | decoding | loop | `prepare` | of the loop | of the decoder alone |\n|---|---|---|---|---|---|")
+    for kind, encoding, decoding in rates:
+        if kind == "loop":
+            loop, ours = (rates[which, encoding, decoding] for which in ("loop", "prepare"))
+            share = statistics.median(one / other for one, other in zip(ours, loop, strict=True))
+            loop, ours = statistics.median(loop), statistics.median(ours)
+            print(f"| {encoding} | {decoding} | {loop:,.0f} | {ours:,.0f} | {share:.0%} | {ours / alone:.0%} |")
+
+
+def measure_workers(photographs, target, workers):
+    cores = sorted(os.sched_getaffinity(0))
+    flags = ["--direct_running_mode=multi_processing", f"--direct_num_workers={workers}"]
+    ways = {
+        "one core, in process": (cores[:1], {}),
+        f"{workers} cores, in process, threads": (cores[:workers], {}),
+        f"{workers} cores, {workers} processes": (
+            cores[:workers],
+            {"runner": "DirectRunner", "pipeline_options": flags},
+        ),
+    }
+    count, first = len(os.listdir(photographs)), None
+    print("\n| | wall s | images/s | of one core |\n|---|---|---|---|")
+    for name, (allowed, settings) in ways.items():
+        os.sched_setaffinity(0, allowed)
+        started = time.perf_counter()
+        prepare(photographs, target, **settings)
+        seconds = time.perf_counter() - started
+        first = first or seconds
+        print(f"| {name} | {seconds:.1f} | {count / seconds:,.0f} | {first / seconds:.2f} |", flush=True)
+    os.sched_setaffinity(0, cores)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=2000)
-    parser.add_argument("--workers", type=int, help="also that many worker processes of Beam's DirectRunner")
+    parser.add_argument("--rounds", type=int, default=3, help="0 leaves the loops out")
+    parser.add_argument("--workers", type=int, help="also that many processes of Beam's DirectRunner, by wall time")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         photographs = Path(directory, "photographs")
         photographs.mkdir()
         write_photographs(photographs, args.images)
-        paths = sorted(photographs.iterdir())
-        print(f"{args.images:,} files of {paths[0].stat().st_size / 1024:.0f} KiB or so")
-        print("| | images per processor second | processor s | wall s |\n|---|---|---|---|")
-        name, decode = fastest_decoder()
-
-        def loop(decode, encode=None):
-            for path in paths:
-                pixels = decode(path.read_bytes())
-                if encode is not None:
-                    encode(pixels)
-
-        def prepare(name, **settings):
-            prepare_dataset(photographs, Path(directory, name), image_size=SIZE, progress=False, **settings)
-
-        fastest = measure(f"loop: {name}", args.images, lambda: loop(decode))
-        exact = measure("loop: whole picture, Lanczos", args.images, lambda: loop(decode_exactly))
-        measure("loop: whole picture, Lanczos, PNG", args.images, lambda: loop(decode_exactly, png_bytes))
-        for encoding in ("raw", "png", "jpeg"):
-            rate = measure(f"prepare, {encoding}", args.images, functools.partial(prepare, encoding, encoding=encoding))
-            print(f"  {rate / fastest:.0%} of the fastest decoder, {rate / exact:.0%} of the same pixels by a loop")
+        size_bytes = statistics.mean(path.stat().st_size for path in photographs.iterdir())
+        print(f"{args.images:,} files of {size_bytes / 1024:.0f} KiB or so")
+        if args.rounds:
+            measure_in_turns(photographs, Path(directory), args.rounds)
         if args.workers:
-            flags = ["--direct_running_mode=multi_processing", f"--direct_num_workers={args.workers}"]
-            options = {"runner": "DirectRunner", "pipeline_options": flags}
-            measure(f"prepare, png, {args.workers} processes", args.images, lambda: prepare("many", **options))
+            measure_workers(photographs, Path(directory, "prepared"), args.workers)
 
 
 if __name__ == "__main__":

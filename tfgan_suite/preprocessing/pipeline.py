@@ -70,8 +70,8 @@ def prepare_dataset(
         num_shards: Of all splits together; by default one per 64 MiB of raw pixels.
         max_refused_fraction: More unusable files than this share stop the run before anything is published.
         max_source_pixels: A larger picture is refused from its header.
-        decoding: `"scaled"` lets the decoder skip detail of large JPEG files that the resize filter would smooth away: two
-            times as fast or more, and pixels that differ a little from those of `"exact"`.
+        decoding: `"exact"`, or `"scaled"`, which lets the decoder skip detail of large JPEG files that the resize filter
+            would smooth away: faster, and not quite the same pixels.
         deduplicate: Leave out exact copies (equal pixels after preparation), and refuse equal images of several labels.
         labels: False ignores the labels of the source.
         seed: Of the assignment to splits and the order.
