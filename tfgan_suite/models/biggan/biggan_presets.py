@@ -113,7 +113,8 @@ PRESETS = {
     "biggan_stacked_digits_32": {
         "description": "A small pair for three digits in red, green and blue, all of one class, to count their 1,000 modes.",
         "reference": f"{_PAPER}, at an eighth of its width and without attention. The measure is Metz et al. (2017)'s.",
-        "expected": "Not measured yet.",
+        "expected": "150,400 images, about 20 minutes of one core: 974 of 1,000 modes among 26,000 pictures, KL to the real ones 0.54; 16% "
+        "are read with more than 95% confidence.",
         "config": {
             "image_shape": (32, 32, 3),
             "num_classes": 1,

