@@ -10,6 +10,7 @@ import threading
 import time
 
 from tfgan_suite.serving.json_responses import error_body
+from tfgan_suite.serving.patient_stream import PatientStream
 from tfgan_suite.serving.serving_error import ServingError, invalid_argument
 
 logger = logging.getLogger(__name__)
@@ -126,49 +127,6 @@ class _Server(http.server.ThreadingHTTPServer):
         logger.debug("The connection to %s broke off", client_address, exc_info=True)
 
 
-class _PatientStream(io.RawIOBase):
-    """The bytes of a connection, with a time by which what has begun must have ended.
-
-    A socket's own timeout begins anew with each byte: a client who sends one now and then would hold a thread for ever.
-    """
-
-    def __init__(self, connection, patience_seconds):
-        self._connection = connection
-        self._patience_seconds = patience_seconds
-        self._deadline = None
-
-    def expect_new(self):
-        """Waits for the first byte of a request; the time for the whole of it begins then."""
-        self._deadline = None
-
-    def begin(self):
-        """The time for the whole begins now."""
-        self._deadline = time.monotonic() + self._patience_seconds
-
-    def readable(self):
-        return True
-
-    def writable(self):
-        return True
-
-    def readinto(self, buffer):
-        self._set_timeout()
-        length = self._connection.recv_into(buffer)
-        if self._deadline is None:
-            self.begin()
-        return length
-
-    def write(self, data):
-        self._set_timeout()
-        return self._connection.send(data)
-
-    def _set_timeout(self):
-        left = self._patience_seconds if self._deadline is None else self._deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("The client takes too long")
-        self._connection.settimeout(left)
-
-
 class HttpHandler(http.server.BaseHTTPRequestHandler):
     """One connection. A subclass overrides `answer`; what `ServingError` it raises goes to the client as JSON."""
 
@@ -182,7 +140,7 @@ class HttpHandler(http.server.BaseHTTPRequestHandler):
 
     def setup(self):
         super().setup()
-        self._stream = _PatientStream(self.connection, self.timeout)
+        self._stream = PatientStream(self.connection, self.timeout)
         self.rfile = io.BufferedReader(self._stream)
         self.wfile = io.BufferedWriter(self._stream, _WRITE_BUFFER_BYTES)  # The whole answer in one piece.
 
