@@ -125,11 +125,15 @@ def _apply(inputs, rows, columns, form):
     return apply(inputs)
 
 
+def traced_for_xla():
+    """Whether what is being traced will be compiled as a whole, by `tf.function(jit_compile=True)` or for a TPU."""
+    return control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())  # There is no public name.
+
+
 def _quicker_form(inputs, up):
     if max(inputs.shape[1:3]) > _MAX_BANDED_SIZE:
         return "depthwise"
-    # What `tf.function(jit_compile=True)` and TPUs set while they trace; there is no public name for it.
-    if control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()):
+    if traced_for_xla():
         return "banded"
     on_cpu = not tf.config.get_visible_devices("GPU")
     return "banded" if on_cpu and (up > 1 or inputs.dtype in (tf.bfloat16, tf.float16)) else "depthwise"
