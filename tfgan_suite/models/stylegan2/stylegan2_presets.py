@@ -106,18 +106,22 @@ PRESETS = {
     },
     "stylegan2_stacked_digits_32": {
         "description": "A small pair for three digits in red, green and blue, to count which of 1,000 modes it finds.",
-        "reference": f"{_ADA}: `auto` at a sixteenth of its width, without path length. The measure is Metz et al. (2017)'s.",
-        "expected": "Not measured yet.",
+        "reference": f"{_ADA}: `auto` at a sixteenth of its width, without path length and style mixing. The measure is Metz et al. (2017)'s.",
+        "expected": "120,000 images, about 35 minutes of one core: 653 of 1,000 modes among 26,000 pictures, KL to the real ones "
+        "1.53; 1.7% are read with more than 95% confidence.",
         "config": {
             "image_shape": (32, 32, 3),
-            "latent_size": 128,
-            "w_size": 128,
+            "latent_size": 32,
+            "w_size": 64,
             "num_mapping_layers": 2,
             "channel_base": 1024,
-            "use_noise": False,
+            "minibatch_stddev_group_size": 16,
         },
-        "training": {"batch_size": 8, "total_images": 120_000},
-        "compile": _training(1.0, 0.003, half_life_images="auto", rampup_ratio=0.05, path_length=False),
+        "training": {"batch_size": 16, "total_images": 120_000},
+        # Groups of a whole batch, few latents and no style mixing: with 4, 128 and mixing all pictures became one.
+        "compile": _training(
+            2.0, 0.002, half_life_images="auto", rampup_ratio=0.05, path_length=False, style_mixing=False
+        ),
     },
     "stylegan2_avatars_64": {
         "description": "A small pair for drawn avatars in colour, for an hour on a CPU. Without classes: with them each style "
