@@ -18,8 +18,10 @@ class Handler(HttpHandler):
 
 
 @pytest.fixture
-def server():
-    running = HttpServer(Handler, "127.0.0.1", 0, max_body_bytes=1000, timeout_seconds=0.5, max_connections=3)
+def server(request):
+    """One that waits half a second for its clients, or as long as a test's parameter says."""
+    patience = getattr(request, "param", 0.5)
+    running = HttpServer(Handler, "127.0.0.1", 0, max_body_bytes=1000, timeout_seconds=patience, max_connections=3)
     running.start()
     yield running
     running.stop(grace_seconds=0.1)
@@ -73,6 +75,7 @@ def test_an_answer_that_is_not_taken_is_given_up(server):
     wait_until_free(server)
 
 
+@pytest.mark.parametrize("server", [60], indirect=True, ids=["patient"])
 def test_a_client_who_takes_it_has_the_whole(server):
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
     connection.request("GET", "/long")

@@ -11,13 +11,20 @@ import json
 import sys
 from pathlib import Path
 
-import jaxlib.version
-import libtpu
 import numpy as np
-from jaxlib import _jax, xla_client
-from jaxlib.mlir import ir
-from jaxlib.mlir._mlir_libs import _jax_mlir_ext
-from jaxlib.mlir.dialects import chlo, mhlo, stablehlo
+
+from tfgan_suite.errors import import_extra
+
+_PURPOSE = "The TPU's compiler"
+libtpu = import_extra("libtpu", "tpu", _PURPOSE)
+jaxlib_version = import_extra("jaxlib.version", "tpu", _PURPOSE).__version__
+_jax = import_extra("jaxlib._jax", "tpu", _PURPOSE)
+xla_client = import_extra("jaxlib.xla_client", "tpu", _PURPOSE)
+ir = import_extra("jaxlib.mlir.ir", "tpu", _PURPOSE)
+_jax_mlir_ext = import_extra("jaxlib.mlir._mlir_libs._jax_mlir_ext", "tpu", _PURPOSE)
+chlo, mhlo, stablehlo = (
+    import_extra(f"jaxlib.mlir.dialects.{name}", "tpu", _PURPOSE) for name in ("chlo", "mhlo", "stablehlo")
+)
 
 
 def compile_hlo(hlo, topology):
@@ -45,7 +52,7 @@ def compile_hlo(hlo, topology):
         "program_bytes": memory.generated_code_size_in_bytes,
         "device": device.device_kind,
         "compiler": " ".join(device.client.platform_version.split()),
-        "versions": {"jaxlib": jaxlib.version.__version__, "libtpu": libtpu.__version__},
+        "versions": {"jaxlib": jaxlib_version, "libtpu": libtpu.__version__},
     }
 
 
@@ -80,9 +87,7 @@ def main(hlo_path, topology):
     except (_jax.JaxRuntimeError, ir.MLIRError) as error:
         result = {"error": str(error)}
     except (AttributeError, TypeError) as error:
-        result = {
-            "error": f"jaxlib {jaxlib.version.__version__} has another interface than this was written for: {error}"
-        }
+        result = {"error": f"jaxlib {jaxlib_version} has another interface than this was written for: {error}"}
     print(json.dumps(result))
 
 

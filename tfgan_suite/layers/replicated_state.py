@@ -16,8 +16,8 @@ def replicated_state(name, shape, initializer):
 
     Example:
 
-    >>> replicated_state("moving_mean", [3], "zeros").shape
-    (3,)
+    >>> replicated_state("moving_mean", [3], "zeros").numpy().tolist()
+    [0.0, 0.0, 0.0]
     """
     return keras.Variable(
         keras.initializers.get(initializer),
