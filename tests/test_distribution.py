@@ -41,10 +41,10 @@ def single(config):
     return train(config, progress=False)
 
 
-def assert_nearly_same_weights(model, other):
+def assert_nearly_same_weights(model, other, atol=2e-4):
     """Adam turns rounding errors of gradients near zero into steps; over twelve of them they stay small."""
     for one, two in zip(model.variables, other.variables):
-        np.testing.assert_allclose(np.asarray(one), np.asarray(two), atol=2e-4, err_msg=one.path)
+        np.testing.assert_allclose(np.asarray(one), np.asarray(two), atol=atol, err_msg=one.path)
 
 
 # === Which strategy ===
@@ -173,7 +173,8 @@ def test_workers_train_every_model(config, preset, tmp_path):
     assert codes == [0, 0], outputs
     single = train(dataclasses.replace(config, run_dir=str(tmp_path / "single")), progress=False)
     assert int(single.model.images_seen.numpy()) == 24
-    assert_nearly_same_weights(keras.models.load_model(tmp_path / "workers" / "model.keras"), single.model)
+    # A step of ProGAN and StyleGAN2 is 0.001 and 0.002, for weights that are around one.
+    assert_nearly_same_weights(keras.models.load_model(tmp_path / "workers" / "model.keras"), single.model, atol=5e-4)
 
 
 @pytest.mark.slow
