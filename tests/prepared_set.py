@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tfgan_suite.data.dataset_info import DatasetInfo, RefusedInfo, ShardInfo, SplitInfo
+from tfgan_suite.data.dataset_info import DatasetInfo, ShardInfo, SplitInfo
 from tfgan_suite.data.records import ImageRecord, encode_example, write_tfrecords
 from tfgan_suite.files import file_sha256
 
@@ -31,14 +31,6 @@ def write_prepared_set(directory: Path, images: np.ndarray, labels: np.ndarray |
         class_names=tuple(f"class {index}" for index in range(len(counts))),
         splits={"train": SplitInfo(len(images), counts, (shard,))},
         encoding="png",
-        compression="",
-        resize={},
-        settings={},
-        versions={},
-        licence="",
-        source={},
-        refused=RefusedInfo(0, {}, ()),
-        duplicates=0,
     )
     info.save(directory)
     return directory

@@ -1,4 +1,3 @@
-import dataclasses
 import shutil
 
 import keras
@@ -9,7 +8,6 @@ from keras import layers
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tfgan_suite.callbacks.checkpointing import Checkpointing
-from tfgan_suite.config import TrainConfig
 from tfgan_suite.errors import UserError
 from tfgan_suite.evaluation import evaluate
 from tfgan_suite.metrics import Evaluation, FeatureExtractor, FrechetDistance
@@ -112,12 +110,6 @@ def test_watching_ends_with_the_run(tiny_run, run_dir, extractor, monkeypatch):
     watcher_of(run_dir, extractor).watch(report=lines.append)
     assert scored(run_dir) == [32, 48, 64]
     assert "after 48 images:\nfrechet_distance_24" in lines[2] and "has ended" in lines[-1]
-
-
-def test_a_run_in_microbatches_is_watched(run_dir, extractor):
-    config = TrainConfig.load(run_dir / "config.json")
-    dataclasses.replace(config, microbatch_size=2).save(run_dir / "config.json")
-    assert not watcher_of(run_dir, extractor).has_ended()
 
 
 def test_no_run_to_watch(tmp_path, extractor):

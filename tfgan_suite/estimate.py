@@ -11,7 +11,7 @@ from tfgan_suite.callbacks.progress import format_duration
 from tfgan_suite.data.dataset_info import DatasetInfo
 from tfgan_suite.data.loader import CACHE_LIMIT_BYTES, load_dataset
 from tfgan_suite.memory_estimate import estimate_memory
-from tfgan_suite.training import check_batches, compile_choices, plan_run, resolve
+from tfgan_suite.training import make_model
 
 _WARM_UP_STEPS = 2
 _TIMED_STEPS = 8
@@ -78,11 +78,7 @@ def estimate_training(config):
     """
     process_bytes = _memory_bytes("/proc/self/status", "VmRSS") or 0
     info = DatasetInfo.load(config.data_dir)
-    recipe = resolve(config, info)
-    model = recipe.build()
-    model.compile(**compile_choices(config, model))
-    ticks = plan_run(model, config, recipe)
-    check_batches(model, config, ticks)
+    model, recipe, ticks = make_model(config, info)
     sizes = list(dict.fromkeys(tick.phase.size for tick in ticks if tick.phase.size))
     parameters = {
         name: sum(int(np.prod(variable.shape)) for variable in getattr(model, name).trainable_variables)

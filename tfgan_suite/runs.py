@@ -110,10 +110,9 @@ def class_names(path, model):
 
 def build_model(run):
     """The untrained, compiled model of a `RunFiles`, into which the run's checkpoints fit."""
-    from tfgan_suite.training import compile_choices, resolve
+    from tfgan_suite.training import make_model
 
-    model = resolve(run.config, run.dataset_info).build()
-    model.compile(**compile_choices(run.config, model))
+    model, _, _ = make_model(run.config, run.dataset_info)
     return model
 
 

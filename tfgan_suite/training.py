@@ -164,17 +164,36 @@ def plan_run(model, config, recipe):
     return plan_ticks(phases, images_per_tick, config.steps_per_execution)
 
 
-def check_batches(model, config, ticks):
-    """Refuses batches that replicas, discriminator updates and microbatches cannot share evenly.
+def make_model(config, info):
+    """What a run trains, compiled, and its ticks. Everything that may refuse a config is here: nothing is written.
 
     Args:
-        model: A compiled GAN.
-        config: The run's `TrainConfig`.
-        ticks: Of `plan_run`.
+        config: A `TrainConfig`.
+        info: The `DatasetInfo` of the data.
+
+    Returns:
+        The model, its `Recipe`, and a list of `Tick`.
 
     Raises:
-        UserError: A phase's batch cannot be shared.
+        UserError: The config cannot be run.
+
+    Example:
+
+    >>> info = DatasetInfo("any", (16, 16, 3), (), {"train": SplitInfo(100, (), ())}, "png")
+    >>> model, recipe, ticks = make_model(TrainConfig("data/any", "runs/any", model={"base_channels": 2}), info)
+    >>> type(model).__name__, recipe.batch_size, len(ticks)
+    ('DCGAN', 64, 50)
     """
+    recipe = resolve(config, info)
+    model = recipe.build()
+    model.compile(**compile_choices(config, model))
+    ticks = plan_run(model, config, recipe)
+    _check_batches(model, config, ticks)
+    return model, recipe, ticks
+
+
+def _check_batches(model, config, ticks):
+    """Refuses batches that replicas, discriminator updates and microbatches cannot share evenly."""
     num_replicas = model.distribute_strategy.num_replicas_in_sync
     for batch_size in {tick.phase.batch_size for tick in ticks}:
         if batch_size % (num_replicas * model.discriminator_steps):
@@ -239,7 +258,6 @@ def train(config, progress=True, strategy=None):
     """
     strategy = make_strategy(strategy or config.strategy)
     info = DatasetInfo.load(config.data_dir)
-    recipe = resolve(config, info)
     if num_workers(strategy) > 1 and "roll_back" in (config.on_instability, config.on_collapse):
         raise UserError(
             "Expected another action than 'roll_back' with several workers, since one alone keeps the checkpoints of "
@@ -247,10 +265,7 @@ def train(config, progress=True, strategy=None):
         )
     # Before anything is written: each of these may refuse the config.
     with strategy.scope():
-        model = recipe.build()
-        model.compile(**compile_choices(config, model))
-    ticks = plan_run(model, config, recipe)
-    check_batches(model, config, ticks)
+        model, recipe, ticks = make_model(config, info)
     probe = None if config.on_collapse == "off" else _collapse_probe(config, info)
     _claim(Path(config.run_dir), config, info, write=is_chief(strategy))
     images_seen = resume(model, config.run_dir)

@@ -55,12 +55,12 @@ def test_what_is_refused_is_named_by_the_command(capsys, monkeypatch):
 @pytest.mark.parametrize(
     "argv, expected",
     [
-        (["--stage", "ops"], ["--preset", "--config"]),
+        (["--stage", "ops"], ["--preset", "--run"]),
         (["--preset", "dcgn"], ["Did you mean 'dcgan'?"]),
         (["--preset", "dcgan", "--target", "tpu-v5"], ["Did you mean 'tpu-v5e'?"]),
         (["--preset", "dcgan", "--set", "base_chanels=4"], ["Did you mean 'base_channels'?"]),
-        (["--config", "runs/nothing"], ["There is no file 'runs/nothing/config.json'"]),
-        (["--config", "runs/nothing", "--set", "base_channels=4"], ["--set and --image-size go with --preset"]),
+        (["--run", "runs/nothing"], ["'runs/nothing' holds no run"]),
+        (["--run", "runs/nothing", "--set", "base_channels=4"], ["--set and --image-size go with --preset"]),
     ],
 )
 def test_mistakes(argv, expected, capsys):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfgan_suite.data.dataset_info import DatasetInfo, RefusedInfo, ShardInfo, SplitInfo
+from tfgan_suite.data.dataset_info import DatasetInfo, ShardInfo, SplitInfo
 from tfgan_suite.data.records import ImageRecord, encode_example, write_tfrecords
 from tfgan_suite.files import file_sha256
 
@@ -34,14 +34,6 @@ def make_dataset(tmp_path):
             class_names=names,
             splits={"train": SplitInfo(count, counts, tuple(shards)), "empty": SplitInfo(0, (0,) * len(names), ())},
             encoding=encoding,
-            compression="",
-            resize={},
-            settings={},
-            versions={},
-            licence="",
-            source={},
-            refused=RefusedInfo(0, {}, ()),
-            duplicates=0,
         )
         info.save(directory)
         return directory

@@ -44,9 +44,14 @@ def save_png(image, path):
     Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(path)
 
 
+def has_classes(model):
+    """Whether a model has classes to tell apart: two or more."""
+    return (model.num_classes or 1) > 1
+
+
 def class_columns(model):
-    """Columns of a grid in which each shows one class, at most `MAX_COLUMNS`; 8 where there are no classes to tell apart."""
-    return min(model.num_classes, MAX_COLUMNS) if (model.num_classes or 1) > 1 else 8
+    """Columns of a grid in which each shows one class, at most `MAX_COLUMNS`; 8 where there are none to tell apart."""
+    return min(model.num_classes, MAX_COLUMNS) if has_classes(model) else 8
 
 
 class ImageGrid(keras.callbacks.Callback):

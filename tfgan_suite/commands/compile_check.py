@@ -20,13 +20,13 @@ def add_parser(subparsers):
             "tfgan-suite compile-check --target tpu-v5e --preset dcgan_paper_64",
             "tfgan-suite compile-check --target tpu-v5e --preset stylegan2_few_images_64 --batch-size 8",
             "tfgan-suite compile-check --target tpu-v5e --preset stylegan2 --image-size 64 --stage lower",
-            "tfgan-suite compile-check --target tpu-v5e --config runs/digits --json",
+            "tfgan-suite compile-check --target tpu-v5e --run runs/digits --json",
         ),
     )
     parser.add_argument("--target", default="tpu-v5e", choices=TARGETS)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--preset", help="a preset, or a model for its paper's settings")
-    what.add_argument("--config", metavar="RUN", help="a run's directory: the step that it trains with")
+    what.add_argument("--run", dest="run_dir", metavar="DIR", help="a run: the step that it trains with")
     parser.add_argument(
         "--batch-size", type=arguments.positive_int, metavar="N",
         help="images of a step on one core (default: all of the preset's or the run's)",
@@ -56,10 +56,10 @@ def run(args):
         for name in ("precision", "augmentation", "microbatch_size", "batch_size")
         if getattr(args, name) is not None
     }
-    if args.config:
+    if args.run_dir:
         if args.model or args.image_size:
             raise UserError("--set and --image-size go with --preset. A run has its own settings in its config.json.")
-        model, batch_size = model_of_run(args.config, changes)
+        model, batch_size = model_of_run(args.run_dir, changes)
     else:
         model, batch_size = model_of_preset(args.preset, dict(args.model), args.image_size, changes)
     report = check_model(model, batch_size, args.target, args.stage, lambda line: print(line, file=sys.stderr))

@@ -1,11 +1,11 @@
 """The compiled model of a preset or of a run, and the batch that it trains on: what a check looks at."""
 
 import dataclasses
-from pathlib import Path
 
 from tfgan_suite.config import TrainConfig
-from tfgan_suite.data.dataset_info import DatasetInfo, RefusedInfo, SplitInfo
-from tfgan_suite.training import all_presets, check_batches, compile_choices, plan_run, resolve
+from tfgan_suite.data.dataset_info import DatasetInfo, SplitInfo
+from tfgan_suite.runs import RunFiles
+from tfgan_suite.training import all_presets, make_model
 
 _DEFAULT_IMAGE_SIZE = 64
 
@@ -14,14 +14,14 @@ def model_of_run(run_dir, changes):
     """The model that a run's config describes, made anew, and its batch size.
 
     Args:
-        run_dir: What `train` wrote. Its data set must be where it was.
+        run_dir: What `train` wrote. Its data set need not be there any more.
         changes: Fields of `TrainConfig` to replace, a dict.
 
     Raises:
         UserError: No run, or a config that cannot be run.
     """
-    config = dataclasses.replace(TrainConfig.load(Path(run_dir) / "config.json"), **changes)
-    return _make(config, DatasetInfo.load(config.data_dir))
+    run = RunFiles.load(run_dir)
+    return _make(dataclasses.replace(run.config, **changes), run.dataset_info)
 
 
 def model_of_preset(preset, model_config, image_size, changes):
@@ -55,21 +55,9 @@ def _data_set_of(image_shape, num_classes):
         class_names=names,
         splits={"train": SplitInfo(num_images=max(1, len(names)), class_counts=(1,) * len(names), shards=())},
         encoding="raw",
-        compression="",
-        resize={},
-        settings={},
-        versions={},
-        licence="",
-        source={},
-        refused=RefusedInfo(0, {}, ()),
-        duplicates=0,
     )
 
 
 def _make(config, info):
-    recipe = resolve(config, info)
-    model = recipe.build()
-    model.compile(**compile_choices(config, model))
-    ticks = plan_run(model, config, recipe)
-    check_batches(model, config, ticks)
+    model, _, ticks = make_model(config, info)
     return model, ticks[-1].phase.batch_size

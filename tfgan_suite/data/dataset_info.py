@@ -65,6 +65,8 @@ class RefusedInfo:
 class DatasetInfo:
     """Describes a prepared data set; read with `DatasetInfo.load(directory)`.
 
+    What says only where the images came from may be left out of one that is made by hand, but not of a file.
+
     Args:
         name: Short name of the source.
         image_shape: `(height, width, channels)`.
@@ -92,14 +94,14 @@ class DatasetInfo:
     class_names: tuple[str, ...]
     splits: dict[str, SplitInfo]
     encoding: str
-    compression: str
-    resize: dict[str, str]
-    settings: dict
-    versions: dict[str, str]
-    licence: str
-    source: dict[str, str]
-    refused: RefusedInfo
-    duplicates: int
+    compression: str = ""
+    resize: dict[str, str] = dataclasses.field(default_factory=dict)
+    settings: dict = dataclasses.field(default_factory=dict)
+    versions: dict[str, str] = dataclasses.field(default_factory=dict)
+    licence: str = ""
+    source: dict[str, str] = dataclasses.field(default_factory=dict)
+    refused: RefusedInfo = dataclasses.field(default_factory=lambda: RefusedInfo(0, {}, ()))
+    duplicates: int = 0
 
     @property
     def num_classes(self) -> int | None:
@@ -191,6 +193,9 @@ class DatasetInfo:
     @classmethod
     def _from_content(cls, content: dict) -> "DatasetInfo":
         content = {key: value for key, value in content.items() if key not in ("num_classes", "fingerprint")}
+        for field in dataclasses.fields(cls):
+            if field.name not in content:
+                raise KeyError(field.name)
         splits = {
             name: SplitInfo(
                 num_images=split["num_images"],

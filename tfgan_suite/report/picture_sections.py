@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tfgan_suite.callbacks.image_grid import class_columns, make_grid
+from tfgan_suite.callbacks.image_grid import class_columns, has_classes, make_grid
 from tfgan_suite.data.loader import load_dataset
 from tfgan_suite.image_range import to_uint8
 from tfgan_suite.line_chart import format_number
@@ -21,7 +21,7 @@ _SEED = 1
 def samples(model):
     columns = class_columns(model)
     images = model.generate(8 * columns, sample_labels(model, 8 * columns), seed=_SEED)
-    columns_text = "One column a class; " if (model.num_classes or 1) > 1 else ""
+    columns_text = "One column a class; " if has_classes(model) else ""
     return section(
         "Samples",
         f'<p class="soft">{columns_text}not chosen: the first {8 * columns} of seed {_SEED}, from the averaged weights.</p>'
@@ -56,7 +56,7 @@ def film(run, model):
 
 
 def paths_between(model):
-    rows = class_columns(model) if (model.num_classes or 1) > 1 else 6
+    rows = class_columns(model) if has_classes(model) else 6
     steps = 9
     grid = make_grid(interpolate_images(model, rows, steps, seed=_SEED), steps)
     text = "Each row keeps one class and walks" if model.num_classes else "Each row walks"
@@ -72,7 +72,7 @@ def real_and_generated(run, model):
         return ""  # The data is no longer where it was.
     columns = class_columns(model)
     count = 4 * columns
-    real = _real_images(run, columns, 4, by_class=(model.num_classes or 1) > 1)
+    real = _real_images(run, columns, 4, by_class=has_classes(model))
     fake = model.generate(count, sample_labels(model, count), seed=_SEED + 1)
     figures = "".join(
         f"<figure>{image_tag(make_grid(images, columns), caption, 'wide')}<figcaption>{caption}</figcaption></figure>"

@@ -97,12 +97,10 @@ class _Server(http.server.ThreadingHTTPServer):
         else:
             super().process_request(request, client_address)
 
-    def process_request_thread(self, request, client_address):
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            with self._changed:
-                self._connections.discard(request)
+    def shutdown_request(self, request):
+        with self._changed:
+            self._connections.discard(request)
+        super().shutdown_request(request)
 
     @contextlib.contextmanager
     def answering(self):

@@ -126,24 +126,23 @@ class ModelRepository:
 
     def predict(self, servable: Servable, signature_name: str, inputs: dict, output_filter=()) -> dict:
         """Runs a signature, a few calls at a time; see `Servable.predict`."""
-        signature_name = signature_name or "serving_default"
 
-        def call(inputs):
-            with self._running:
-                return servable.run(signature_name, inputs)
+        def run(signature_name, inputs):
+            def call(inputs):
+                with self._running:
+                    return servable.run(signature_name, inputs)
+
+            if self._batching is None:
+                return call(inputs)
+            return self._batching.predict(servable, signature_name, inputs, call)
 
         try:
-            servable.check(signature_name, inputs, output_filter)
-            if self._batching is None:
-                outputs = call(inputs)
-            else:
-                outputs = self._batching.predict(servable, signature_name, inputs, call)
+            return servable.predict(signature_name, inputs, output_filter, run)
         except ServingError:
             raise
         except Exception as error:  # Whatever it is, it ends this request and not the server.
             logger.exception("A request to %s, signature %r failed", servable.name, signature_name)
             raise ServingError("INTERNAL", "The request failed inside the server; its log says why.") from error
-        return {name: outputs[name] for name in output_filter or outputs}
 
 
 def _renew(status: VersionStatus | None, name: str, version: int, path: Path) -> VersionStatus:

@@ -55,22 +55,21 @@ class Servable:
             self.predict(signature_name, inputs)
         return len(requests)
 
-    def predict(self, signature_name: str, inputs: dict, output_filter=()) -> dict:
-        """Checks a request and runs it; see `check` and `run`."""
-        self.check(signature_name, inputs, output_filter)
-        outputs = self.run(signature_name, inputs)
-        return {name: outputs[name] for name in output_filter or outputs}
-
-    def check(self, signature_name: str, inputs: dict, output_filter=()) -> None:
-        """Refuses what does not fit a signature.
+    def predict(self, signature_name: str, inputs: dict, output_filter=(), run=None) -> dict:
+        """Checks a request and runs it.
 
         Args:
             signature_name: `""` for `serving_default`.
             inputs: `{name: numpy array}`.
             output_filter: Names of the outputs wanted; none for all.
+            run: A function of the signature's name and the inputs that is called in place of `run`, to wait or to join
+                requests before it calls that.
+
+        Returns:
+            `{name: numpy array}`.
 
         Raises:
-            ServingError: Unknown signature, or inputs or outputs that do not fit it.
+            ServingError: Unknown signature, inputs or outputs that do not fit it, or a check inside the model fails.
         """
         signature_name = signature_name or "serving_default"
         if signature_name not in self._functions:
@@ -80,9 +79,11 @@ class Servable:
         for name, array in inputs.items():
             _check_tensor(name, array, signature.inputs[name])
         _check_output_filter(signature, output_filter)
+        outputs = (run or self.run)(signature_name, inputs)
+        return {name: outputs[name] for name in output_filter or outputs}
 
     def run(self, signature_name: str, inputs: dict) -> dict:
-        """Runs a signature on inputs that `check` lets pass.
+        """Runs a signature on inputs that fit it; `predict` checks them.
 
         Returns:
             `{name: numpy array}`, sorted by name.
@@ -90,7 +91,6 @@ class Servable:
         Raises:
             ServingError: A check inside the model fails.
         """
-        signature_name = signature_name or "serving_default"
         signature = self.signature_defs[signature_name]
         tensors = {
             name: tf.constant(array, tf.as_dtype(signature.inputs[name].dtype)) for name, array in inputs.items()
