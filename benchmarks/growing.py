@@ -18,7 +18,7 @@ import turns
 
 from tfgan_suite.callbacks.training_log import read_history
 from tfgan_suite.line_chart import line_chart, standalone
-from tfgan_suite.training import all_presets
+from tfgan_suite.recipe import all_presets
 
 
 def seconds_an_image(gan, phase, image_channels, steps):

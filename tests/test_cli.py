@@ -234,7 +234,7 @@ def test_dry_run(tiny_config, tmp_path, capsys):
 
 def load_model_of(config):
     from tfgan_suite.data.dataset_info import DatasetInfo
-    from tfgan_suite.training import resolve
+    from tfgan_suite.recipe import resolve
 
     return resolve(config, DatasetInfo.load(config.data_dir)).build()
 

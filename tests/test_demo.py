@@ -12,7 +12,7 @@ from tfgan_suite.errors import UserError
 from tfgan_suite.metrics.features.feature_extractor import FeatureExtractor
 from tfgan_suite.metrics.results import Evaluation
 from tfgan_suite.models.dcgan.dcgan import DCGAN
-from tfgan_suite.training import all_presets
+from tfgan_suite.recipe import all_presets
 
 pytest.importorskip("apache_beam", reason="Needs the extra [beam].")
 pytest.importorskip("tensorflow_serving", reason="Needs the extra [serving].")

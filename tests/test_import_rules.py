@@ -53,19 +53,8 @@ ALLOWED = {
     "export": BASE | {"generative_model", "texture_model", "metrics", "data", "serving"},
     "exports": BASE | {"export", "serving"},
     "distribution": {"config", "errors"},
-    "training": BASE
-    | {
-        "distribution",
-        "models",
-        "data",
-        "callbacks",
-        "evaluation",
-        "export",
-        "config",
-        "augment",
-        "gradient_guard",
-        "metrics",
-    },
+    "recipe": BASE | {"models", "augment", "gradient_guard", "config"},
+    "training": BASE | {"recipe", "distribution", "data", "callbacks", "evaluation", "config", "metrics"},
 }
 # Packages that only some rooms may import, and the rooms.
 HEAVY = {

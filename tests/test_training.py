@@ -17,7 +17,8 @@ import tfgan_suite as tg
 from tests.prepared_set import write_prepared_set
 from tests.test_case import assert_same_weights
 from tfgan_suite.config import TrainConfig
-from tfgan_suite.training import all_presets, compile_choices, resolve, train
+from tfgan_suite.recipe import all_presets, compile_choices, resolve
+from tfgan_suite.training import train
 
 MODEL = {"base_channels": 4, "kernel_size": 4}
 

@@ -11,7 +11,7 @@ from tfgan_suite.callbacks.progress import format_duration
 from tfgan_suite.data.dataset_info import DatasetInfo
 from tfgan_suite.data.loader import CACHE_LIMIT_BYTES, load_dataset
 from tfgan_suite.memory_estimate import estimate_memory
-from tfgan_suite.training import make_model
+from tfgan_suite.recipe import make_model
 
 _WARM_UP_STEPS = 2
 _TIMED_STEPS = 8

@@ -110,7 +110,7 @@ def class_names(path, model):
 
 def build_model(run):
     """The untrained, compiled model of a `RunFiles`, into which the run's checkpoints fit."""
-    from tfgan_suite.training import make_model
+    from tfgan_suite.recipe import make_model
 
     model, _, _ = make_model(run.config, run.dataset_info)
     return model

@@ -11,8 +11,8 @@ from tfgan_suite.data.dataset_info import DatasetInfo
 from tfgan_suite.evaluation import evaluate
 from tfgan_suite.metrics.score_log import write_scalars
 from tfgan_suite.metrics.scoring_jobs import make_extractors
+from tfgan_suite.recipe import plan_run, resolve
 from tfgan_suite.runs import RunFiles, build_model
-from tfgan_suite.training import plan_run, resolve
 
 
 class RunWatcher:
