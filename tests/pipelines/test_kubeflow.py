@@ -12,7 +12,7 @@ pytest.importorskip(
     "tfx", reason="TFX is not installed here; `make test-tfx` runs these tests in an environment that has it."
 )
 pytest.importorskip(
-    "kfp", reason="TFX is not installed here; `make test-tfx` runs these tests in an environment that has it."
+    "kfp", reason="kfp is not installed here; `make test-tfx` runs these tests in an environment that has it."
 )
 
 from tfx.utils import import_utils  # noqa: E402

@@ -9,6 +9,7 @@ import tensorflow as tf
 from tests.prepared_set import write_prepared_set
 from tfgan_suite.errors import UserError
 from tfgan_suite.pipeline import DataSchema
+from tfgan_suite.wire_format import field
 
 pytest.importorskip(
     "tfx", reason="TFX is not installed here; `make test-tfx` runs these tests in an environment that has it."
@@ -20,22 +21,25 @@ from pipelines.image_schema import constrain, edited_schema, keep_schema  # noqa
 from pipelines.trainer import digest_of_records, run_fn  # noqa: E402
 
 
-def write_records(path, records):
+def write_examples(path, examples):
+    """Examples as lists of names and values of features, which are written in that order."""
     with tf.io.TFRecordWriter(str(path), "GZIP" if path.suffix == ".gz" else "") as writer:
-        for record in records:
-            writer.write(record)
+        for example in examples:
+            entries = [field(1, field(1, name) + field(2, field(1, field(1, value)))) for name, value in example]
+            writer.write(field(1, b"".join(entries)))
     return str(path)
 
 
 def test_digest_of_records(tmp_path):
-    whole = write_records(tmp_path / "whole", [b"a", b"b", b"c"])
+    a, b, c, d = ([(b"name", name), (b"value", b"1")] for name in (b"a", b"b", b"c", b"d"))
+    whole = write_examples(tmp_path / "whole", [a, b, c])
     (tmp_path / "parts").mkdir()
-    write_records(tmp_path / "parts" / "0.gz", [b"c", b"a"])
-    write_records(tmp_path / "parts" / "1.gz", [b"b"])
+    write_examples(tmp_path / "parts" / "0.gz", [c[::-1], a])
+    write_examples(tmp_path / "parts" / "1.gz", [b[::-1]])
     assert digest_of_records([whole]) == digest_of_records([str(tmp_path / "parts" / "*")])
     assert digest_of_records([whole])[0] == 3
-    for others in ([b"a", b"b"], [b"a", b"b", b"d"], [b"a", b"b", b"c", b"c"]):
-        assert digest_of_records([write_records(tmp_path / "others", others)]) != digest_of_records([whole])
+    for others in ([a, b], [a, b, d], [a, b, c, c]):
+        assert digest_of_records([write_examples(tmp_path / "others", others)]) != digest_of_records([whole])
 
 
 def test_trainer_refuses_other_examples(tmp_path):
@@ -44,7 +48,7 @@ def test_trainer_refuses_other_examples(tmp_path):
     fn_args = SimpleNamespace(
         custom_config={"unfinished_dir": str(tmp_path / "unfinished")},
         hyperparameters={"data_dir": str(data_dir)},
-        train_files=[write_records(tmp_path / "others", [b"a"])],
+        train_files=[write_examples(tmp_path / "others", [[(b"name", b"a")]])],
     )
     with pytest.raises(UserError, match="are not the images in"):
         run_fn(fn_args)
