@@ -92,7 +92,7 @@ def test_fakes_and_real_images_are_scored_in_one_call(fresh_gan):
 
 def test_one_power_iteration_a_call():
     """k + 1 a step, in both networks: at a rate of zero the vectors can be followed by hand."""
-    gan = make(compile_arguments=with_sgd(0.0))
+    gan = make(compile_arguments=with_sgd(0.0, run_eagerly=True))
     layers = [network.blocks[0].convolve_1 for network in (gan.generator, gan.discriminator)]
     expected = []
     for layer in layers:
@@ -168,7 +168,7 @@ def test_labels_follow_their_weights(fresh_gan):
 
 def test_standing_statistics():
     """The averaged generator's moments become those of what it generates; nothing else moves."""
-    gan = make()
+    gan = make(compile_arguments={"run_eagerly": True})  # Quicker than a graph for two steps.
     data = fixed_dataset(gan, 8, batches=1)
     gan.fit(data, verbose=0)
     other_state = {name: state_named(gan.ema_generator, name) for name in ("u", "sigma")}
