@@ -400,6 +400,20 @@ def test_chart_of_scores(tiny_run, tmp_path, capsys):
     assert code == 2 and "--score-every-ticks" in errors[0]
 
 
+def test_chart_of_what_a_watcher_scored(tiny_run, tmp_path, capsys):
+    """Checkpoints scored beside the training; a score on another split is no point of that curve."""
+    directory = shutil.copytree(tiny_run, tmp_path / "watched")
+    for images_seen, value, split in ((300, 20.0, "test"), (100, 90.0, "train"), (200, 40.0, "test")):
+        row = ("frechet_distance_1k", value, None, None, None, "lower", {"split": split}, {"images_seen": images_seen})
+        Evaluation([EvaluationRow(*row)]).append_to(directory)
+    path = tmp_path / "scores.svg"
+    code, _, errors = run(capsys, "compare", directory, "--chart", path)
+    assert code == 0, errors
+    (line,) = ElementTree.parse(path).getroot().iter("{http://www.w3.org/2000/svg}polyline")
+    (begin, high), (end, low) = ([float(number) for number in point.split(",")] for point in line.get("points").split())
+    assert begin < end and high < low  # Two points, in the order of images; lower is further down.
+
+
 def test_compare_refuses_unlike_scores(tmp_path, capsys):
     first, second = write_scores(tmp_path / "a", 12.5), write_scores(tmp_path / "b", 10.0, truncation=0.5)
     code, _, errors = run(capsys, "compare", first, second)

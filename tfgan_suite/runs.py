@@ -212,18 +212,13 @@ def chart_scores(paths, path, name=None):
     path = Path(path)
     if path.suffix != ".svg":
         raise UserError(f"Expected the name of an .svg file. Received: {str(path)!r}")
-    curves = {}
-    for label, run in zip(_short_names(paths), paths):
-        history = read_history(RunFiles.load(run).directory / "history.jsonl")
-        curves[label] = {
-            key: [(row["images_seen"], row[key]) for row in history if key in row] for row in history for key in row
-        }
+    curves = {label: _curves(RunFiles.load(run)) for label, run in zip(_short_names(paths), paths)}
     shared = sorted(set.intersection(*(set(curve) for curve in curves.values())))
     scores = [key for key in shared if key.startswith("frechet_distance")]
     if name is None and not scores:
         raise UserError(
-            "These runs share no Frechet distance that was taken while they trained. "
-            "Train with --score-every-ticks 5, for example."
+            "These runs share no Frechet distance that was taken while they trained. Train with --score-every-ticks 5, "
+            "for example, or score the checkpoints that are kept: tfgan-suite evaluate RUN --watch."
         )
     name = name or scores[0]
     if name not in shared:
@@ -232,6 +227,21 @@ def chart_scores(paths, path, name=None):
     svg = line_chart(series, title=name, x_label="images trained on", y_label="score")
     write_atomically(path, standalone(svg).encode())
     return path
+
+
+def _curves(run):
+    """`{name: [(images trained on, value), ...]}` of what a run logged, and of the scores that a watcher took."""
+    history = read_history(run.directory / "history.jsonl")
+    curves = {key: [(row["images_seen"], row[key]) for row in history if key in row] for row in history for key in row}
+    rows = [row for row in run.scores or () if row.run.get("images_seen")]
+    for name, last in {row.name: row for row in rows}.items():
+        # Taken in one way, that of the last: scores of another split or of fewer images are no points of the same curve.
+        points = {
+            row.run["images_seen"]: row.value for row in rows if (row.name, row.protocol) == (name, last.protocol)
+        }
+        if len(points) > 1:
+            curves.setdefault(name, sorted(points.items()))
+    return curves
 
 
 def _short_names(paths):

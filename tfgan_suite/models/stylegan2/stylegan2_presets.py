@@ -136,9 +136,10 @@ PRESETS = {
     "stylegan2_few_images_64": {
         "description": "A small pair for a few thousand pictures, with adaptive augmentation, for an hour on a CPU.",
         "reference": f"{_ADA}: as `stylegan2_avatars_64`, with ADA ten times as fast.",
-        "expected": "Not measured yet.",
+        "expected": "3,767 emoji, about 50 minutes of one core: Frechet distance 166, 152, 154, 150 on EfficientNet-Lite0 (2,000 against "
+        "all) after 20,000, 40,000, 60,000, 80,000 images; 193, 172, 158, 146 without augmentation. On 362 of them, to held-out ones, 160 against 165.",
         "config": _SMALL_CONFIG,
-        "training": {"batch_size": 8, "total_images": 100_000, "conditional": False},
+        "training": {"batch_size": 8, "total_images": 80_000, "conditional": False},
         "compile": _few_images_training,
     },
 }
