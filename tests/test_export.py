@@ -14,7 +14,7 @@ from tensorflow.core.protobuf import config_pb2, saved_model_pb2
 
 from tests.serving.conftest import lively_gan
 from tfgan_suite import export
-from tfgan_suite.data.dataset_info import DatasetInfo, RefusedInfo, ShardInfo, SplitInfo
+from tfgan_suite.data.dataset_info import DatasetInfo, ShardInfo, SplitInfo
 from tfgan_suite.errors import UserError
 from tfgan_suite.export import export_saved_model, load_generator, next_version
 from tfgan_suite.generative_model import GenerativeModel
@@ -337,14 +337,8 @@ def test_model_card_tells_where_it_comes_from(tmp_path):
         class_names=("zero", "one", "two"),
         splits={"train": SplitInfo(num_images=5, class_counts=(2, 2, 1), shards=(shard,))},
         encoding="png",
-        compression="",
-        resize={},
-        settings={},
-        versions={},
         licence="CC0-1.0",
         source={"kind": "folder", "name": "numerals"},
-        refused=RefusedInfo(count=0, reasons={}, images=()),
-        duplicates=0,
     )
 
     @dataclasses.dataclass
