@@ -126,9 +126,10 @@ PRESETS = {
         "compile": _small_training,
     },
     "biggan_avatars_64": {
-        "description": "A small pair for drawn avatars in colour, a class a style, for hours on a CPU.",
+        "description": "A small pair for drawn avatars in colour, a class a style, for half an hour on a CPU.",
         "reference": f"{_PAPER}, at an eighth of its width and without attention.",
-        "expected": "Not measured yet.",
+        "expected": "9,995 avatars, half an hour of one core: Frechet distance 284, 224, 189 on EfficientNet-Lite0 (2,000 against all) "
+        "after 20,000, 40,000, 60,000 images, 185 at the end, and still falling. Every style can be told; colours vary more than shapes.",
         "config": {
             "image_shape": (64, 64, 3),
             "num_classes": 10,
@@ -136,7 +137,7 @@ PRESETS = {
             "shared_size": 32,
             "attention_resolutions": (),
         },
-        "training": {"batch_size": 32, "total_images": 100_000},
+        "training": {"batch_size": 32, "total_images": 65_000},
         "compile": _small_training,
     },
 }
