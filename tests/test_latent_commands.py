@@ -78,12 +78,13 @@ def test_animate(kind, request, tmp_path, capsys):
         assert image.n_frames == 10 and image.size == (2 * (2 * size + 2), 2 * size)
 
 
-def test_animation_of_the_command_is_that_of_python(gan, model_path, tmp_path, capsys):
+def test_animation_of_the_command_is_that_of_python(gan, model_path, tmp_path, capsys, monkeypatch):
     pytest.importorskip("imageio_ffmpeg", reason="Needs the extra [video].")
     options = ["--seconds", 1, "--points", 2, "--frames-per-second", 4, "--rows", 1, "--columns", 1, "--labels", 1]
     assert run(capsys, "animate", model_path, "--output", tmp_path / "loop.mp4", *options)[0] == 0
     import imageio_ffmpeg
 
+    monkeypatch.setenv("IMAGEIO_FFMPEG_NO_PREVENT_SIGINT", "1")  # See tests/latent_tools/test_animation.py.
     reader = imageio_ffmpeg.read_frames(str(tmp_path / "loop.mp4"))
     assert next(reader)["size"] == (16, 16)
     received = [np.frombuffer(frame, np.uint8).mean() for frame in reader]

@@ -97,9 +97,11 @@ def test_transparent_pixels_become_white(tmp_path):
 
 @needs_video
 @pytest.mark.parametrize("channels", [1, 3])
-def test_mp4(tmp_path, channels):
+def test_mp4(tmp_path, channels, monkeypatch):
     import imageio_ffmpeg
 
+    # By default the reader forks; a thread of gRPC in this process, from another test, can break the child.
+    monkeypatch.setenv("IMAGEIO_FFMPEG_NO_PREVENT_SIGINT", "1")
     levels = np.array([20, 120, 220, 120], np.uint8)
     frames = np.broadcast_to(levels[:, None, None, None], [4, 33, 47, channels])
     write_animation(frames, tmp_path / "grey.mp4", frames_per_second=10)
@@ -108,6 +110,18 @@ def test_mp4(tmp_path, channels):
     assert description["size"] == (48, 34) and description["fps"] == 10
     received = [np.frombuffer(frame, np.uint8).mean() for frame in reader]
     np.testing.assert_allclose(received, levels, atol=6)
+
+
+@needs_video
+def test_ffmpeg_that_fails_is_told_and_harms_no_earlier_file(tmp_path, monkeypatch):
+    frames = np.zeros([2, 8, 8, 1], np.uint8)
+    write_animation(frames, tmp_path / "loop.mp4")
+    earlier = (tmp_path / "loop.mp4").read_bytes()
+    monkeypatch.setattr("imageio_ffmpeg.get_ffmpeg_exe", lambda: "false")
+    with pytest.raises(OSError, match="Expected ffmpeg to write .*loop.mp4. It ended with code 1"):
+        write_animation(frames, tmp_path / "loop.mp4")
+    assert [path.name for path in tmp_path.iterdir()] == ["loop.mp4"]
+    assert (tmp_path / "loop.mp4").read_bytes() == earlier
 
 
 def test_refuses(dcgan, gan, tmp_path, monkeypatch):

@@ -47,7 +47,9 @@ def _append(directory):
 
 
 def test_two_processes_lose_no_rows(tmp_path):
-    context = multiprocessing.get_context("fork")
+    # Not forks of this process, which would have TensorFlow's threads by half.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
     processes = [context.Process(target=_append, args=(tmp_path,)) for _ in range(8)]
     for process in processes:
         process.start()

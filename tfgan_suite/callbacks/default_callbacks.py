@@ -80,10 +80,11 @@ def default_callbacks(
         *monitors,
         ImageGrid(run_dir / "images", log_dir=log_dir, seed=seed),
         TrainingLog(run_dir / "history.jsonl", log_dir, hyperparameters),
+        checkpointing,
     ]
     if total_images is not None:
-        callbacks.append(Progress(total_images))
-    return [*callbacks, checkpointing]
+        callbacks.append(Progress(total_images))  # Last: what is printed as done is saved.
+    return callbacks
 
 
 def _actions(checkpointing):

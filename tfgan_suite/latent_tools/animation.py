@@ -1,5 +1,8 @@
 """Moving pictures: loops through latents without a seam, as GIF and MP4."""
 
+import io
+import os
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +12,7 @@ from PIL import Image
 from tfgan_suite import latents as latent_distributions
 from tfgan_suite.callbacks.image_grid import make_grid
 from tfgan_suite.errors import UserError, import_extra
+from tfgan_suite.files import write_atomically
 from tfgan_suite.image_range import to_uint8
 from tfgan_suite.latent_tools.style_space import StyleSpace, has_style_space, labels_in_turn
 from tfgan_suite.randomness import fold
@@ -139,6 +143,7 @@ def write_animation(frames, path, frames_per_second=30):
     Raises:
         UserError: Another suffix, or too few or too many frames a second.
         MissingExtraError: MP4 without `imageio-ffmpeg`.
+        OSError: ffmpeg failed; an earlier file stays as it was.
     """
     path = Path(path)
     check_animation(path, frames_per_second)
@@ -172,22 +177,28 @@ def _write_gif(frames, path, frames_per_second):
         palette = Image.fromarray(np.concatenate(shown)).quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=3)
         pictures = [Image.fromarray(frame).quantize(palette=palette) for frame in frames]
     milliseconds = 10 * round(100 / frames_per_second)
-    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=milliseconds, loop=0)
+    content = io.BytesIO()
+    pictures[0].save(content, "GIF", save_all=True, append_images=pictures[1:], duration=milliseconds, loop=0)
+    write_atomically(path, content.getvalue())
 
 
 def _write_mp4(frames, path, frames_per_second):
-    imageio_ffmpeg = import_extra("imageio_ffmpeg", "video", "Writing MP4")
+    ffmpeg = import_extra("imageio_ffmpeg", "video", "Writing MP4").get_ffmpeg_exe()
     # Colours at half the resolution need even sizes; players want them.
-    height, width = frames.shape[1] % 2, frames.shape[2] % 2
-    frames = np.pad(frames, [[0, 0], [0, height], [0, width], [0, 0]], "edge")
-    if frames.shape[-1] == 1:
-        frames = frames.repeat(3, axis=-1)
-    writer = imageio_ffmpeg.write_frames(
-        str(path), (frames.shape[2], frames.shape[1]), fps=frames_per_second, quality=8, macro_block_size=2
-    )
-    writer.send(None)
+    frames = np.pad(frames, [[0, 0], [0, frames.shape[1] % 2], [0, frames.shape[2] % 2], [0, 0]], "edge")
+    _, height, width, channels = frames.shape
+    pixels = ["-f", "rawvideo", "-pix_fmt", {1: "gray", 3: "rgb24"}[channels], "-s", f"{width}x{height}"]
+    coded = ["-c:v", "libx264", "-crf", "10", "-pix_fmt", "yuv420p", "-f", "mp4"]
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # Not imageio-ffmpeg's own writer: it does not tell when the program failed.
+    command = [ffmpeg, "-y", "-v", "error", *pixels, "-r", str(frames_per_second), "-i", "-", *coded, str(temporary)]
     try:
-        for frame in frames:
-            writer.send(np.ascontiguousarray(frame))
+        done = subprocess.run(command, input=np.ascontiguousarray(frames).data.cast("B"), capture_output=True)
+        if done.returncode:
+            raise OSError(
+                f"Expected ffmpeg to write {path}. It ended with code {done.returncode}: "
+                f"{done.stderr.decode(errors='replace').strip()}"
+            )
+        os.replace(temporary, path)
     finally:
-        writer.close()
+        temporary.unlink(missing_ok=True)
