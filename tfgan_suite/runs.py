@@ -232,7 +232,8 @@ def chart_scores(paths, path, name=None):
 def _curves(run):
     """`{name: [(images trained on, value), ...]}` of what a run logged, and of the scores that a watcher took."""
     history = read_history(run.directory / "history.jsonl")
-    curves = {key: [(row["images_seen"], row[key]) for row in history if key in row] for row in history for key in row}
+    keys = dict.fromkeys(key for row in history for key in row)
+    curves = {key: [(row["images_seen"], row[key]) for row in history if key in row] for key in keys}
     rows = [row for row in run.scores or () if row.run.get("images_seen")]
     for name, last in {row.name: row for row in rows}.items():
         # Taken in one way, that of the last: scores of another split or of fewer images are no points of the same curve.
