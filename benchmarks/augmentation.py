@@ -3,8 +3,10 @@
     tfgan-suite prepare digits data/digits
     tfgan-suite generate saved_models/digits data/generated_digits --count 5000
     python benchmarks/augmentation.py --data data/digits --generated data/generated_digits
+    python benchmarks/augmentation.py --data data/digits --train dcgan_digits_32
 
-In each repeat, other real images are chosen to train on, and all the rest of the set is the test. The classifier, its steps and
+The first takes pictures of a model that may have seen the test. The second trains a model in each repeat, with DiffAugment, on the
+chosen images alone: all that a user with so few has. In each repeat, other real images are chosen to train on, and all the rest of the set is the test. The classifier, its steps and
 its distortions of the images are those of `classification_accuracy`, the same however many images there are.
 """
 
@@ -13,8 +15,10 @@ import math
 import statistics
 
 import numpy as np
+import tensorflow as tf
 
 import tfgan_suite as tg
+from tfgan_suite.recipe import all_presets
 
 
 def read_images(directory):
@@ -32,28 +36,52 @@ def choose(labels, per_class, seed):
     return np.concatenate([order[labels[order] == label][:per_class] for label in np.unique(labels)])
 
 
+def train_and_generate(preset, images, labels, per_class, seed, total_images):
+    """Pictures of a model that has seen these images only, and their labels."""
+    model_class = all_presets()[preset]
+    gan, batch_size = model_class.from_preset(preset, seed=seed), model_class.presets[preset]["training"]["batch_size"]
+    gan.compile(augmentation=tg.augment.DiffAugment())
+    dataset = tf.data.Dataset.from_tensor_slices((tg.to_float(images), labels))
+    dataset = dataset.shuffle(len(images), seed).repeat().batch(batch_size)
+    gan.fit(dataset, steps_per_epoch=total_images // batch_size, shuffle=False, verbose=0)
+    wanted = np.repeat(np.unique(labels), per_class)
+    return gan.generate(len(wanted), wanted, seed=seed), wanted
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True)
-    parser.add_argument("--generated", required=True)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--generated", help="a prepared set")
+    source.add_argument(
+        "--train", metavar="PRESET", choices=sorted(all_presets()), help="what to train on the chosen images"
+    )
+    parser.add_argument("--images", type=int, default=100_000, help="to train on, with --train")
     parser.add_argument("--real-per-class", type=int, default=100)
     parser.add_argument("--generated-per-class", type=int, default=500)
     parser.add_argument("--repeats", type=int, default=3)
     args = parser.parse_args()
     images, labels = read_images(args.data)
-    fakes, fake_labels = read_images(args.generated)
+    if args.generated:
+        generated = read_images(args.generated)
     accuracies = {"real": [], "real and generated": [], "generated": []}
     for seed in range(args.repeats):
         real = choose(labels, args.real_per_class, seed)
         test = np.setdiff1d(np.arange(len(labels)), real)
-        fake = choose(fake_labels, args.generated_per_class, seed)
+        if args.train:
+            fakes, fake_labels = train_and_generate(
+                args.train, images[real], labels[real], args.generated_per_class, seed, args.images
+            )
+        else:
+            chosen = choose(generated[1], args.generated_per_class, seed)
+            fakes, fake_labels = generated[0][chosen], generated[1][chosen]
         training = {
             "real": (images[real], labels[real]),
             "real and generated": (
-                np.concatenate([images[real], fakes[fake]]),
-                np.concatenate([labels[real], fake_labels[fake]]),
+                np.concatenate([images[real], fakes]),
+                np.concatenate([labels[real], fake_labels]),
             ),
-            "generated": (fakes[fake], fake_labels[fake]),
+            "generated": (fakes, fake_labels),
         }
         for kind, pair in training.items():
             accuracy, _ = tg.metrics.classification_accuracy(*pair, images[test], labels[test], seed=seed)
