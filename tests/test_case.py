@@ -89,6 +89,7 @@ def run_gan_test(make_gan, tmp_path, batch_size=8):
     np.testing.assert_array_equal(images, second_half.generate(6, seed=5))
     np.testing.assert_array_equal(images, whole.generate_images(6, seed=5))
     assert not np.array_equal(images, whole.generate(6, seed=6))
+    assert whole._generate_function.experimental_get_tracing_count() == 1  # One graph for all sizes of batches.
 
     # A second fit traces nothing new.
     traces = whole.train_function

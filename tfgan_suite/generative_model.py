@@ -122,19 +122,17 @@ class GenerativeModel(keras.Model):
         return np.concatenate([batch.numpy() for batch in images])
 
     def _generate_batch(self, latents, labels, truncation):
+        batch = [latents] if labels is None else [latents, labels]
         if getattr(self, "_generate_function", None) is None:
-            # Kept out of Keras's attribute tracking: a function is no state.
-            object.__setattr__(
-                self,
-                "_generate_function",
-                tf.function(
-                    lambda latents, labels, truncation: to_uint8(
-                        self(latents, labels, training=False, truncation=truncation)
-                    ),
-                    reduce_retracing=True,
-                ),
-            )
-        return self._generate_function(latents, labels, truncation)
+
+            def generate(truncation, latents, labels=None):
+                return to_uint8(self(latents, labels, training=False, truncation=truncation))
+
+            # One graph for batches of any size. Kept out of Keras's attribute tracking: a function is no state.
+            signature = [tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype) for tensor in batch]
+            function = tf.function(generate, input_signature=[tf.TensorSpec([], tf.float32), *signature])
+            object.__setattr__(self, "_generate_function", function)
+        return self._generate_function(truncation, *batch)
 
     def _checked_labels(self, labels, count):
         if labels is None:
