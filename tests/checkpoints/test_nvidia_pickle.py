@@ -297,14 +297,14 @@ def test_a_blob_within_a_blob(tmp_path, marker):
 def refuse(path, match=None, seconds=10.0, megabytes=100):
     """Refused soon and without much memory, in a few words."""
     tracemalloc.start()
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         with pytest.raises(UserError, match=match) as error:
             read_network_pickle(path)
         assert tracemalloc.get_traced_memory()[1] < megabytes * 2**20
     finally:
         tracemalloc.stop()
-    assert time.perf_counter() - start < seconds
+    assert time.process_time() - start < seconds
     assert len(str(error.value)) < 1500
 
 

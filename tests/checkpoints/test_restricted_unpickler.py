@@ -194,14 +194,14 @@ def test_noise_never_ends_otherwise_than_in_a_refusal():
 def limited(content, names=NAMES, seconds=5.0, megabytes=64, file=None):
     """Refused quickly, and without much memory."""
     tracemalloc.start()
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         with pytest.raises(UnsafePickleError) as error:
             RestrictedUnpickler(file or io.BytesIO(content), names).load()
         assert tracemalloc.get_traced_memory()[1] < megabytes * 2**20
     finally:
         tracemalloc.stop()
-    assert time.perf_counter() - start < seconds
+    assert time.process_time() - start < seconds
     assert len(str(error.value)) < 1000
     return str(error.value)
 
