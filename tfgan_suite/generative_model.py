@@ -129,8 +129,9 @@ class GenerativeModel(keras.Model):
                 return to_uint8(self(latents, labels, training=False, truncation=truncation))
 
             # One graph for batches of any size. Kept out of Keras's attribute tracking: a function is no state.
-            signature = [tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype) for tensor in batch]
-            function = tf.function(generate, input_signature=[tf.TensorSpec([], tf.float32), *signature])
+            batches = [tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype) for tensor in batch]
+            signature = [tf.TensorSpec([], tf.float32), *batches]
+            function = tf.function(generate, input_signature=signature, autograph=False)
             object.__setattr__(self, "_generate_function", function)
         return self._generate_function(truncation, *batch)
 
