@@ -32,7 +32,7 @@ ROW = "| {:34} | {:>10} | {:>8} | {:>8} | {:>13} | {:>6} |"
 # === Clients, in processes of their own ===
 
 
-def ask_grpc(address, model, count):
+def ask_grpc(address, model, count, conditional):
     """A function of a seed that sends one request, and returns the version that answered."""
     import grpc
     from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
@@ -40,20 +40,17 @@ def ask_grpc(address, model, count):
     predict = prediction_service_pb2_grpc.PredictionServiceStub(grpc.insecure_channel(address)).Predict
     request = predict_pb2.PredictRequest()
     request.model_spec.name, request.model_spec.signature_name = model, "generate"
-    for name, dtype, field, values in [
+    inputs = [
         ("seed", 9, "int64_val", [0]),
-        ("count", 3, "int_val", [1]),
+        ("count", 3, "int_val", [count]),
         ("truncation", 1, "float_val", [1.0]),
-        ("labels", 3, "int_val", [0]),
-    ]:
+        ("labels", 3, "int_val", [0] * count),
+    ]
+    for name, dtype, field, values in inputs if conditional else inputs[:3]:
         tensor = request.inputs[name]
         tensor.dtype = dtype  # Of tensorflow/core/framework/types.proto.
         tensor.tensor_shape.dim.add(size=len(values))
         getattr(tensor, field).extend(values)
-    if count != 1:
-        request.inputs["count"].int_val[0] = count
-        request.inputs["labels"].tensor_shape.dim[0].size = count
-        request.inputs["labels"].int_val.extend([0] * (count - 1))
 
     def ask(seed):
         request.inputs["seed"].int64_val[0] = seed
@@ -64,12 +61,13 @@ def ask_grpc(address, model, count):
     return ask
 
 
-def ask_rest(address, model, count):
+def ask_rest(address, model, count, conditional):
     """The same over REST, where answers do not tell the version."""
     connection = http.client.HTTPConnection(address, timeout=60)
+    labels = {"labels": [0] * count} if conditional else {}
 
     def ask(seed):
-        inputs = {"seed": seed, "count": count, "truncation": 1.0, "labels": [0] * count}
+        inputs = {"seed": seed, "count": count, "truncation": 1.0, **labels}
         body = json.dumps({"signature_name": "generate_png", "inputs": inputs})
         connection.request("POST", f"/v1/models/{model}:predict", body)
         answer = connection.getresponse()
@@ -81,9 +79,9 @@ def ask_rest(address, model, count):
     return ask
 
 
-def client(make_ask, address, model, count, number, connection):
+def client(make_ask, address, model, count, conditional, number, connection):
     """Sends requests until it is told to stop, counted from when it is told; answers with latencies, errors, versions."""
-    ask, latencies, errors, versions = make_ask(address, model, count), [], [], set()
+    ask, latencies, errors, versions = make_ask(address, model, count, conditional), [], [], set()
     seed = number << 32
     ask(seed)
     connection.send("ready")
@@ -112,7 +110,7 @@ def load(make_ask, address, args, name, server=None, meanwhile=None):
     pipes, processes = [], []
     for number in range(args.clients):
         ours, theirs = context.Pipe()
-        arguments = (make_ask, address, args.model.name, args.count, number, theirs)
+        arguments = (make_ask, address, args.model.name, args.count, args.conditional, number, theirs)
         processes.append(context.Process(target=client, args=arguments, daemon=True))
         processes[-1].start()
         pipes.append(ours)
@@ -166,18 +164,22 @@ def served(directory, *flags):
         process.communicate()
 
 
+def newest(model):
+    """The directory of the highest version."""
+    return max((path for path in model.iterdir() if path.name.isdigit()), key=lambda path: int(path.name))
+
+
 def call_directly(args, connection):
     """Latencies of the SavedModel's own function, called one after the other in this process."""
     import tensorflow as tf
 
-    version = max(int(path.name) for path in args.model.iterdir() if path.name.isdigit())
-    generate = tf.saved_model.load(str(args.model / str(version))).signatures["generate"]
+    generate = tf.saved_model.load(str(newest(args.model))).signatures["generate"]
     latencies, begin, seed, processor = [], None, 0, 0.0
     while begin is None or time.perf_counter() < begin + args.seconds / 2:
         started, seed = time.perf_counter(), seed + 1
         inputs = {"seed": tf.constant([seed], tf.int64), "count": tf.constant([args.count])}
-        labels = tf.zeros([args.count], tf.int32)
-        generate(**inputs, truncation=tf.constant([1.0]), labels=labels)["images"].numpy()
+        labels = {"labels": tf.zeros([args.count], tf.int32)} if args.conditional else {}
+        generate(**inputs, truncation=tf.constant([1.0]), **labels)["images"].numpy()
         latencies.append(time.perf_counter() - started)
         if begin is None and seed == 20:
             begin, latencies, processor = time.perf_counter(), [], time.process_time()
@@ -231,7 +233,7 @@ def hot_swap(args):
     with tempfile.TemporaryDirectory() as directory:
         model = Path(directory, args.model.name)
         shutil.copytree(args.model, model)
-        first = max(int(path.name) for path in model.iterdir() if path.name.isdigit())
+        first = int(newest(model).name)
         expected = {first: "AVAILABLE", first + 1: "AVAILABLE", first + 2: "END"}
         with served(model, "--batching") as (server, grpc, rest):
             _, num_errors, versions = load(
@@ -249,7 +251,7 @@ def hot_swap(args):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, default=Path("saved_models/digits"), help="a model with classes")
+    parser.add_argument("--model", type=Path, default=Path("saved_models/digits"), help="an exported model")
     parser.add_argument("--clients", type=int, default=32)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--count", type=int, default=1, help="images of a request")
@@ -258,6 +260,8 @@ def main():
     parser.add_argument("--url", help="HOST:PORT of gRPC, to load a server that runs already")
     args = parser.parse_args()
     args.model = args.model.resolve()
+    card = json.loads((newest(args.model) / "assets.extra" / "model_card.json").read_text())
+    args.conditional = card["model"]["num_classes"] is not None
     print(f"{args.clients} clients, {args.seconds:g} s, {args.count} images a request, {os.cpu_count()} processors\n")
     print(ROW.format("", "images/s", "p50, ms", "p99, ms", "processor, ms", "errors"))
     print("|---|---|---|---|---|---|")
