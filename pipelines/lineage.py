@@ -2,12 +2,13 @@
 
 import argparse
 import json
-import os
 import sys
 import time
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+from tfgan_suite.quiet_tensorflow import import_tensorflow_quietly
+
+import_tensorflow_quietly()
 
 from pipelines.metadata_reader import MetadataReader, text_of  # noqa: E402
 from tfgan_suite.errors import UserError  # noqa: E402

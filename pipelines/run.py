@@ -2,12 +2,13 @@
 
 import argparse
 import logging
-import os
 import sys
 
 from absl import logging as absl_logging
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+from tfgan_suite.quiet_tensorflow import import_tensorflow_quietly
+
+import_tensorflow_quietly()
 absl_logging.set_verbosity(absl_logging.ERROR)  # From the imports on.
 
 from tfx import v1 as tfx  # noqa: E402

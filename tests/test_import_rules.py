@@ -53,6 +53,7 @@ ALLOWED = {
     "export": BASE | {"generative_model", "texture_model", "metrics", "data", "serving"},
     "exports": BASE | {"export", "serving"},
     "distribution": {"config", "errors"},
+    "quiet_tensorflow": set(),
     "recipe": BASE | {"models", "augment", "gradient_guard", "config"},
     "training": BASE | {"recipe", "distribution", "data", "callbacks", "evaluation", "config", "metrics"},
 }

@@ -10,9 +10,9 @@ import errno
 import importlib
 import os
 import sys
-import tempfile
 
 from tfgan_suite.errors import UserError, unknown_name
+from tfgan_suite.quiet_tensorflow import import_tensorflow_quietly, set_quiet_environment
 
 COMMANDS = (
     *("prepare", "train", "evaluate", "compare", "judge", "sample", "generate", "texture"),
@@ -20,8 +20,6 @@ COMMANDS = (
     *("export", "serve", "report", "convert", "compile-check", "pipeline", "demo"),
 )
 
-# TensorFlow tells at its start about CPU instructions and absent GPUs; only errors that it raises are worth reading.
-_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "GRPC_VERBOSITY": "ERROR", "KERAS_BACKEND": "tensorflow"}
 # Errors of the operating system that speak of what the user named: a path, a disk, a port.
 _PATH_ERRORS = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.ENOSPC, errno.EROFS)
 
@@ -84,8 +82,7 @@ def main(argv=None):
         Exit code: 0, 2 for a user's mistake, 130 for Ctrl-C, and for training that a signal stopped 128 plus its number.
         `TFGAN_SUITE_TRACEBACK=1` in the environment lets errors through with their traceback.
     """
-    for name, value in _QUIET.items():
-        os.environ.setdefault(name, value)
+    set_quiet_environment()
     argv = sys.argv[1:] if argv is None else list(argv)
     try:
         if not argv:
@@ -93,7 +90,7 @@ def main(argv=None):
         args, unexpected = build_parser().parse_known_args(argv)
         if unexpected:
             raise UserError(f"Unexpected arguments: {' '.join(unexpected)} (see `tfgan-suite {args.command} --help`)")
-        _import_tensorflow_quietly()
+        import_tensorflow_quietly()
         args.run(args)
         sys.stdout.flush()
         return 0
@@ -110,26 +107,6 @@ def main(argv=None):
         if error.errno not in _PATH_ERRORS:
             raise
         return _fail(f"{error.strerror}: {error.filename!r}" if error.filename else error.strerror, 2)
-
-
-def _import_tensorflow_quietly():
-    """Imports TensorFlow with the process's standard error set aside.
-
-    What it says of CPU instructions and absent GPUs before its log level counts cannot be silenced otherwise.
-    """
-    sys.stderr.flush()
-    with tempfile.TemporaryFile() as said:
-        standard_error = os.dup(2)
-        os.dup2(said.fileno(), 2)
-        try:
-            importlib.import_module("tensorflow").get_logger().setLevel("ERROR")
-        except BaseException:
-            said.seek(0)
-            os.write(standard_error, said.read())
-            raise
-        finally:
-            os.dup2(standard_error, 2)
-            os.close(standard_error)
 
 
 def _fail(message, exit_code):

@@ -118,7 +118,7 @@ def test_ffmpeg_that_fails_is_told_and_harms_no_earlier_file(tmp_path, monkeypat
     write_animation(frames, tmp_path / "loop.mp4")
     earlier = (tmp_path / "loop.mp4").read_bytes()
     monkeypatch.setattr("imageio_ffmpeg.get_ffmpeg_exe", lambda: "false")
-    with pytest.raises(OSError, match="Expected ffmpeg to write .*loop.mp4. It ended with code 1"):
+    with pytest.raises(UserError, match="Expected ffmpeg to write .*loop.mp4. It ended with code 1"):
         write_animation(frames, tmp_path / "loop.mp4")
     assert [path.name for path in tmp_path.iterdir()] == ["loop.mp4"]
     assert (tmp_path / "loop.mp4").read_bytes() == earlier

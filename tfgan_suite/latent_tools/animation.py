@@ -141,9 +141,8 @@ def write_animation(frames, path, frames_per_second=30):
         frames_per_second: From 1 to 50.
 
     Raises:
-        UserError: Another suffix, or too few or too many frames a second.
+        UserError: Another suffix, too few or too many frames a second, or ffmpeg fails; an earlier file then stays.
         MissingExtraError: MP4 without `imageio-ffmpeg`.
-        OSError: ffmpeg failed; an earlier file stays as it was.
     """
     path = Path(path)
     check_animation(path, frames_per_second)
@@ -195,7 +194,7 @@ def _write_mp4(frames, path, frames_per_second):
     try:
         done = subprocess.run(command, input=np.ascontiguousarray(frames).data.cast("B"), capture_output=True)
         if done.returncode:
-            raise OSError(
+            raise UserError(
                 f"Expected ffmpeg to write {path}. It ended with code {done.returncode}: "
                 f"{done.stderr.decode(errors='replace').strip()}"
             )
