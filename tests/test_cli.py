@@ -116,6 +116,7 @@ def test_wrong_set_is_refused_before_the_run_is_made(tiny_data, tmp_path, capsys
         (TrainingInterrupted("Stopped by SIGTERM.", 15), 143, "Stopped by SIGTERM."),
         (PermissionError(13, "Permission denied", "/root/x"), 2, "Permission denied: '/root/x'"),
         (OSError(28, "No space left on device"), 2, "No space left on device"),
+        (FileExistsError(17, "File exists", "runs/a.txt"), 2, "File exists: 'runs/a.txt'"),
     ],
 )
 def test_exit_codes(error, code, text, capsys, monkeypatch):

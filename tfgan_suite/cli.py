@@ -21,7 +21,10 @@ COMMANDS = (
 )
 
 # Errors of the operating system that speak of what the user named: a path, a disk, a port.
-_PATH_ERRORS = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.ENOSPC, errno.EROFS)
+_PATH_ERRORS = {
+    *(errno.ENOENT, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP),
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT),
+}
 
 
 class Parser(argparse.ArgumentParser):
