@@ -127,6 +127,12 @@ def test_exit_codes(error, code, text, capsys, monkeypatch):
     assert run(capsys, "serve", "x") == (code, "", [f"tfgan-suite: {text}"])
 
 
+def test_in_a_terminal_the_last_word_stands_alone(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    cli.main(["trian"])
+    assert capsys.readouterr().err.startswith("\r\x1b[Ktfgan-suite: Unknown command")
+
+
 def test_our_own_mistakes_keep_their_traceback(monkeypatch):
     def fail(*arguments, **options):
         raise ValueError("not the user's mistake")

@@ -113,7 +113,8 @@ def main(argv=None):
 
 
 def _fail(message, exit_code):
-    print(f"tfgan-suite: {' '.join(str(message).split())}", file=sys.stderr)
+    clear = "\r\x1b[K" if sys.stderr.isatty() else ""  # A line of progress that moves.
+    print(f"{clear}tfgan-suite: {' '.join(str(message).split())}", file=sys.stderr)
     return exit_code
 
 
