@@ -402,6 +402,25 @@ def test_a_full_disk_is_told_plainly_and_mended_by_running_again(tmp_path):
     assert content_of(tmp_path / "out") == content_of(tmp_path / "fresh")
 
 
+class StoppedReader:
+    """Somebody presses Ctrl-C while images are read."""
+
+    def read_many(self, items):
+        raise KeyboardInterrupt
+
+
+class StoppedSource(ArraySource):
+    def make_reader(self, work_dir, image_format):
+        return StoppedReader()
+
+
+def test_ctrl_c_is_no_failure_and_costs_nothing(tmp_path, caplog):
+    with pytest.raises(KeyboardInterrupt):
+        prepare(StoppedSource(NOISE), tmp_path / "out")
+    assert not caplog.records  # Beam would tell of an error, with a traceback.
+    assert prepare(NOISE, tmp_path / "out").num_images == 600
+
+
 def test_two_preparations_of_one_directory(tmp_path):
     import fcntl
 

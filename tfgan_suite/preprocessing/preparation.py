@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import logging
 import math
 import os
 import platform
@@ -329,7 +330,7 @@ def open_pipeline(runner, options) -> Iterator[beam.Pipeline]:
     """A pipeline that is run at the end of the block."""
     pipeline = beam.Pipeline(runner=runner, options=options)
     try:
-        with _plain_write_errors(), pipeline:
+        with _plain_errors(), pipeline:
             yield pipeline
     finally:
         client = getattr(getattr(pipeline, "result", None), "client", None)  # Of Dask; Beam leaves it open.
@@ -338,15 +339,26 @@ def open_pipeline(runner, options) -> Iterator[beam.Pipeline]:
 
 
 @contextlib.contextmanager
-def _plain_write_errors() -> Iterator[None]:
-    """Finds a failure to write among what a runner made of it."""
+def _plain_errors() -> Iterator[None]:
+    """Finds a failure to write, or Ctrl-C, in what a runner made of it."""
+    logger = logging.getLogger("apache_beam.runners.common")
+    logger.addFilter(_is_no_interrupt)
     try:
         yield
     except Exception as error:
+        if str(error).startswith(KeyboardInterrupt.__name__):
+            raise KeyboardInterrupt from error
         found = re.search(re.escape(transforms.WRITE_FAILED) + r" [^\n]*", str(error))
         if not found:
             raise
         raise OSError(found.group(0)) from error
+    finally:
+        logger.removeFilter(_is_no_interrupt)
+
+
+def _is_no_interrupt(record: logging.LogRecord) -> bool:
+    """Beam logs every exception with a traceback; Ctrl-C is no failure."""
+    return not record.getMessage().startswith(KeyboardInterrupt.__name__)
 
 
 def _first_reasons(refused: Sequence[RefusedImage], lead: str) -> str:
