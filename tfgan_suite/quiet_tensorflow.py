@@ -26,7 +26,7 @@ def import_tensorflow_quietly():
         os.dup2(said.fileno(), 2)
         try:
             importlib.import_module("tensorflow").get_logger().setLevel("ERROR")
-        except BaseException:
+        except Exception:
             said.seek(0)
             os.write(standard_error, said.read())
             raise
