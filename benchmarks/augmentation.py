@@ -5,9 +5,11 @@
     python benchmarks/augmentation.py --data data/digits --generated data/generated_digits
     python benchmarks/augmentation.py --data data/digits --train dcgan_digits_32
 
-The first takes pictures of a model that may have seen the test. The second trains a model in each repeat, with DiffAugment, on the
-chosen images alone: all that a user with so few has. In each repeat, other real images are chosen to train on, and all the rest of the set is the test. The classifier, its steps and
+In each repeat, other real images are chosen to train on, and all the rest of the set is the test. The classifier, its steps and
 its distortions of the images are those of `classification_accuracy`, the same however many images there are.
+
+With --generated, the pictures are of a model that may have seen the test. With --train, each repeat trains one with DiffAugment
+on the chosen images alone, which are all that a user with so few has.
 """
 
 import argparse
@@ -56,7 +58,7 @@ def main():
     source.add_argument(
         "--train", metavar="PRESET", choices=sorted(all_presets()), help="what to train on the chosen images"
     )
-    parser.add_argument("--images", type=int, default=100_000, help="to train on, with --train")
+    parser.add_argument("--images", type=int, default=250_000, help="to train on, with --train")
     parser.add_argument("--real-per-class", type=int, default=100)
     parser.add_argument("--generated-per-class", type=int, default=500)
     parser.add_argument("--repeats", type=int, default=3)
