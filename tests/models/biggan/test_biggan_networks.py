@@ -178,8 +178,8 @@ def test_refuses(config, message):
 
 
 @pytest.mark.slow  # The quick tests have the whole model on two replicas.
-@pytest.mark.parametrize("variant", ["biggan", "deep"])
-def test_two_replicas_equal_one(variant, two_replicas):
+@pytest.mark.parametrize("variant, tolerance", [("biggan", 1e-4), ("deep", 5e-3)])
+def test_two_replicas_equal_one(variant, tolerance, two_replicas):
     def make_gan():
         gan = GAN(
             make_generator(variant, latent_size=8),
@@ -195,8 +195,9 @@ def test_two_replicas_equal_one(variant, two_replicas):
         )
         return gan
 
-    # The biases of convolutions before a normalisation have a gradient of zero: what moves them is rounding.
-    run_replica_test(make_gan, two_replicas, batch_size=4, steps=2, tolerance=1e-4)
+    # The biases of convolutions before a normalisation have a gradient of zero: what moves them is rounding. It also turns a
+    # rectifier of the deep networks the other way now and then. Biases begin at zero: all that they are is what they learned.
+    run_replica_test(make_gan, two_replicas, batch_size=4, steps=2, tolerance=tolerance)
 
 
 @pytest.mark.parametrize("variant", ["biggan", pytest.param("deep", marks=pytest.mark.slow)])
