@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -71,6 +72,9 @@ def main(arguments=None):
     args = parser.parse_args(arguments)
     try:
         print_lineage(args.version_dir, args.metadata)
+        sys.stdout.flush()
+    except BrokenPipeError:  # The reader of our output, such as `head`, has enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except UserError as error:
         print(f"tfgan-suite: {error}", file=sys.stderr)
         return 2

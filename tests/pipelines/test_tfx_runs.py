@@ -4,6 +4,9 @@ The tests share one directory and its metadata, and run in the order in which th
 """
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -152,3 +155,12 @@ def test_lineage(first_run, run, content, capsys):
     assert "names no metadata store" in capsys.readouterr().err
     with pytest.raises(UserError, match="was not pushed by this pipeline"):
         lineage.print_lineage(content["root"], metadata_path(PipelineConfig.from_dict(content)))
+
+
+def test_a_reader_of_the_lineage_who_has_enough(first_run):
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "pipelines.lineage", str(first_run[1])]
+    result = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert (result.returncode, result.stderr) == (0, "")
