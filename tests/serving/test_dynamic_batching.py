@@ -1,5 +1,6 @@
 """Joined requests, first with a model made of Python, whose calls a test can hold; then with a real one."""
 
+import concurrent.futures
 import threading
 
 import numpy as np
@@ -26,7 +27,8 @@ class Squares:
         self.may_run = threading.Semaphore(0)
         self.entered = threading.Semaphore(0)
 
-    def __call__(self, inputs):
+    def run(self, signature_name, inputs):
+        assert signature_name == "square"
         self.calls.append(inputs["x"].tolist())
         self.entered.release()
         assert self.may_run.acquire(timeout=PATIENCE_SECONDS)
@@ -35,22 +37,22 @@ class Squares:
         return {"y": inputs["x"] ** 2}
 
 
-class Client(threading.Thread):
-    def __init__(self, batching, model, *numbers):
-        super().__init__(daemon=True)
-        self.batching, self.model, self.numbers = batching, model, np.array(numbers)
-        self.answer = self.error = None
-        self.start()
+@pytest.fixture
+def executor():
+    with concurrent.futures.ThreadPoolExecutor(4) as threads:
+        yield threads
 
-    def run(self):
-        try:
-            self.answer = self.batching.predict(self.model, "square", {"x": self.numbers}, self.model)
-        except ServingError as error:
-            self.error = error.message
 
-    def result(self):
-        self.join(PATIENCE_SECONDS)
-        return self.error or self.answer["y"].tolist()
+@pytest.fixture
+def model():
+    return Squares()
+
+
+def result(future):
+    try:
+        return future.result(PATIENCE_SECONDS)["y"].tolist()
+    except ServingError as error:
+        return error.message
 
 
 def wait_for(condition):
@@ -61,80 +63,90 @@ def wait_for(condition):
     raise AssertionError("it did not happen")
 
 
-def run_held(batching, model, *requests):
-    """Clients whose requests wait while a first one runs."""
-    first = Client(batching, model, 100)
+def submit_held(batching, executor, model, *requests):
+    """Futures of requests that wait while a first one runs."""
+
+    def submit(*numbers):
+        return batching.submit(executor, model, "square", {"x": np.array(numbers)})
+
+    futures = [submit(100)]
     assert model.entered.acquire(timeout=PATIENCE_SECONDS)
-    clients = []
-    for numbers in requests:
-        clients.append(Client(batching, model, *numbers))
-        wait_for(lambda: sum(len(queue.waiting) for queue in batching._queues.values()) == len(clients))
+    return [*futures, *(submit(*numbers) for numbers in requests)]
+
+
+def run_held(batching, executor, model, *requests):
+    """Their results."""
+    futures = submit_held(batching, executor, model, *requests)
     model.may_run.release(1000)
-    assert first.result() == [10_000]
-    return [client.result() for client in clients]
+    first, *results = map(result, futures)
+    assert first == [10_000]
+    wait_for(lambda: batching._queues == {})  # Nothing is kept of what is answered.
+    return results
 
 
-def test_requests_that_wait_share_a_call():
-    model, batching = Squares(), DynamicBatching()
-    assert run_held(batching, model, [1], [2, 3], [4]) == [[1], [4, 9], [16]]
+def test_requests_that_wait_share_a_call(executor, model):
+    assert run_held(DynamicBatching(), executor, model, [1], [2, 3], [4]) == [[1], [4, 9], [16]]
     assert model.calls == [[100], [1, 2, 3, 4]]
-    assert batching._queues == {}  # Nothing is kept of what is answered.
 
 
-def test_a_lone_request_runs_at_once():
-    model, batching = Squares(), DynamicBatching()
-    model.may_run.release()
-    assert Client(batching, model, 3).result() == [9]
-
-
-def test_batches_have_a_largest_size():
-    model, batching = Squares(), DynamicBatching(max_batch_images=4)
-    assert run_held(batching, model, [1], [2, 3], [4, 5], [6]) == [[1], [4, 9], [16, 25], [36]]
+def test_batches_have_a_largest_size(executor, model):
+    batching = DynamicBatching(max_batch_images=4)
+    assert run_held(batching, executor, model, [1], [2, 3], [4, 5], [6]) == [[1], [4, 9], [16, 25], [36]]
     assert model.calls == [[100], [1, 2, 3], [4, 5, 6]]
 
 
-def test_what_the_model_itself_allows_is_no_more():
-    model, batching = Squares(), DynamicBatching(max_batch_images=100)
+def test_what_the_model_itself_allows_is_no_more(executor, model):
     model.max_count = 2
-    assert run_held(batching, model, [1], [2], [3]) == [[1], [4], [9]]
+    assert run_held(DynamicBatching(max_batch_images=100), executor, model, [1], [2], [3]) == [[1], [4], [9]]
     assert model.calls == [[100], [1, 2], [3]]
 
 
-def test_a_larger_request_does_not_wait():
-    model, batching = Squares(), DynamicBatching(max_batch_images=2)
-    first = Client(batching, model, 1)
-    assert model.entered.acquire(timeout=PATIENCE_SECONDS)
-    large = Client(batching, model, 2, 3, 4)
+def test_a_larger_request_does_not_wait(executor, model):
+    futures = submit_held(DynamicBatching(max_batch_images=2), executor, model, [2, 3, 4])
     assert model.entered.acquire(timeout=PATIENCE_SECONDS)  # Though the first still runs.
     model.may_run.release(2)
-    assert (first.result(), large.result()) == ([1], [4, 9, 16])
+    assert [result(future) for future in futures] == [[10_000], [4, 9, 16]]
 
 
-def test_nobody_is_refused_for_the_request_of_another():
-    model, batching = Squares(), DynamicBatching()
-    results = run_held(batching, model, [1], [13], [2], [3], [13], [4])
+def test_nobody_is_refused_for_the_request_of_another(executor, model):
+    results = run_held(DynamicBatching(), executor, model, [1], [13], [2], [3], [13], [4])
     assert results == [[1], "13 is unlucky", [4], [9], "13 is unlucky", [16]]
     assert [1, 13, 2, 3, 13, 4] in model.calls and [13] in model.calls
 
 
-def test_a_call_may_wait_for_more():
-    model, batching = Squares(), DynamicBatching(max_batch_images=3, max_delay_seconds=PATIENCE_SECONDS)
+def test_who_gives_up_while_waiting_is_not_computed(executor, model):
+    batching = DynamicBatching(max_batch_images=2)
+    first, second, third, fourth = submit_held(batching, executor, model, [1], [2], [3])
+    assert second.cancel() and not first.cancel()  # The first runs already.
     model.may_run.release(10)
-    clients = [Client(batching, model, number) for number in (1, 2, 3)]  # The third fills it.
-    assert [client.result() for client in clients] == [[1], [4], [9]]
-    assert sorted(*model.calls) == [1, 2, 3]
+    assert [result(future) for future in (first, third, fourth)] == [[10_000], [4], [9]]
+    assert model.calls == [[100], [2, 3]] and second.cancelled()
+    wait_for(lambda: batching._queues == {})
 
 
-def test_two_calls_at_a_time():
-    model, batching = Squares(), DynamicBatching(max_concurrent_batches=2)
-    clients = [Client(batching, model, number) for number in (1, 2)]
-    for _ in clients:
-        assert model.entered.acquire(timeout=PATIENCE_SECONDS)
-    clients += [Client(batching, model, number) for number in (3, 4, 5)]
-    wait_for(lambda: sum(len(queue.waiting) for queue in batching._queues.values()) == 3)
+def test_a_call_may_wait_for_more(executor, model):
+    batching = DynamicBatching(max_batch_images=3, max_delay_seconds=PATIENCE_SECONDS)
     model.may_run.release(10)
-    assert [client.result() for client in clients] == [[1], [4], [9], [16], [25]]
-    assert len(model.calls) <= 4 and batching._queues == {}
+    inputs = [{"x": np.array([number])} for number in (1, 2, 3)]  # The third fills it.
+    futures = [batching.submit(executor, model, "square", one) for one in inputs]
+    assert [result(future) for future in futures] == [[1], [4], [9]]
+    assert model.calls == [[1, 2, 3]]
+
+
+def test_a_call_waits_no_longer_than_it_may(executor, model):
+    model.may_run.release()
+    future = DynamicBatching(max_delay_seconds=0.01).submit(executor, model, "square", {"x": np.array([3])})
+    assert result(future) == [9]
+
+
+def test_two_calls_at_a_time(executor, model):
+    batching = DynamicBatching(max_concurrent_batches=2)
+    futures = submit_held(batching, executor, model, [1])
+    assert model.entered.acquire(timeout=PATIENCE_SECONDS)  # Though the first still runs.
+    futures += [batching.submit(executor, model, "square", {"x": np.array([number])}) for number in (2, 3, 4)]
+    model.may_run.release(10)
+    assert [result(future) for future in futures] == [[10_000], [1], [4], [9], [16]]
+    assert model.calls == [[100], [1], [2, 3, 4]]
 
 
 @pytest.mark.parametrize("wrong", [{"max_batch_images": 0}, {"max_delay_seconds": -1.0}, {"max_concurrent_batches": 0}])

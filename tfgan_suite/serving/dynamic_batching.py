@@ -1,6 +1,7 @@
 """Dynamic batching: requests that wait at the same time share one call of the model."""
 
 import collections
+import concurrent.futures
 import math
 import threading
 
@@ -21,7 +22,7 @@ class DynamicBatching:
         max_batch_images: Most images of a joined call, >= 1. A version's own limit of images for a request holds as well;
             a request that is larger by itself runs alone.
         max_delay_seconds: How long a call may wait for more requests before it begins, >= 0. Waiting makes larger batches
-            of requests that come one by one, and makes each wait.
+            of requests that come one by one, and makes each wait. A call that waits counts as one that runs.
         max_concurrent_batches: Calls of one signature that run at the same time, >= 1.
 
     Example:
@@ -42,123 +43,115 @@ class DynamicBatching:
         self._queues = {}
         self._lock = threading.Lock()
 
-    def predict(self, servable, signature_name: str, inputs: dict, call) -> dict:
-        """Answers one request, alone or with others that wait; called from a thread for each.
+    def submit(self, executor, servable, signature_name: str, inputs: dict) -> concurrent.futures.Future:
+        """Has one request answered, alone or with others that wait.
 
         Args:
+            executor: The `concurrent.futures.Executor` whose threads run the model.
             servable: The `Servable` that is asked.
             signature_name: One of its signatures, to which the inputs have been found to fit.
             inputs: `{name: numpy array}`.
-            call: A function of inputs that runs the signature, and returns its outputs.
 
         Returns:
-            `{name: numpy array}`, of all outputs.
+            The future of `{name: numpy array}`, of all outputs. Cancelled while it waits, it is not computed.
         """
         joining = servable.joinings[signature_name]
         measured = joining and joining.measure(inputs)
         limit = min(self.max_batch_images, servable.max_count or self.max_batch_images)
         if not measured or measured[0] >= limit:
-            return call(inputs)
+            return executor.submit(servable.run, signature_name, inputs)
         num_images, kind = measured
         request = _Request(inputs, num_images)
         key = (servable, signature_name, kind)
         with self._lock:
-            queue = self._queues.setdefault(key, _Queue())
-            request.leads = queue.num_running < self.max_concurrent_batches
-            if request.leads:
-                queue.num_running += 1
-            else:
-                queue.add(request)
-        if not request.leads:
-            request.turn.wait()
-        if request.leads:
-            self._lead(request, key, queue, limit, lambda requests: _call_joined(joining, requests, call))
-        if request.error is not None:
-            raise request.error
-        return request.outputs
+            queue = self._queues.setdefault(key, _Queue(limit))
+            queue.add(request)
+            begins = queue.num_running < self.max_concurrent_batches
+            queue.num_running += begins
+        if begins:
+            executor.submit(self._run_next, executor, key, queue)
+        return request.future
 
-    def _lead(self, request, key, queue, limit, call):
-        """Runs one call for this request and those that wait, then appoints the next leader."""
+    def _run_next(self, executor, key, queue):
+        """Runs one call for those that wait, and has the next one run if more have come meanwhile."""
+        servable, signature_name, _ = key
         if self.max_delay_seconds:
-            with self._lock:
-                queue.want(limit - request.num_images)
             queue.filled.wait(self.max_delay_seconds)
         with self._lock:
-            requests = [request, *queue.take(limit - request.num_images)]
-        _answer(requests, call)
+            requests = queue.take()
+        _answer(requests, lambda requests: _call_joined(servable, signature_name, requests))
         with self._lock:
-            if queue.waiting:
-                following = queue.waiting.popleft()
-                following.leads = True
-                following.turn.set()
+            if not queue.waiting:
+                queue.num_running -= 1
+                if not queue.num_running:
+                    del self._queues[key]
                 return
-            queue.num_running -= 1
-            if not queue.num_running:
-                del self._queues[key]
+        executor.submit(self._run_next, executor, key, queue)  # After the calls of other signatures that wait already.
 
 
 class _Request:
-    """One request that waits. `turn` is set when it is answered, or when it `leads`: its thread is to run the next call."""
+    """One request that waits for its outputs."""
 
     def __init__(self, inputs, num_images):
         self.inputs = inputs
         self.num_images = num_images
-        self.turn = threading.Event()
-        self.leads = False
-        self.outputs = self.error = None
+        self.future = concurrent.futures.Future()
 
 
 class _Queue:
-    """Requests that can be joined, while calls for such run."""
+    """Requests that can be joined, and how many calls for such run."""
 
-    def __init__(self):
+    def __init__(self, max_images):
         self.waiting = collections.deque()
-        self.filled = threading.Event()  # As many images wait as the next call can take.
+        self.filled = threading.Event()  # As many images wait as a call can take.
         self.num_running = 0
-        self._num_wanted = math.inf
+        self._max_images = max_images
+        self._num_images = 0
 
     def add(self, request):
         self.waiting.append(request)
-        self.want(self._num_wanted)
+        self._count(request.num_images)
 
-    def want(self, num_images):
-        """Has `filled` set as soon as so many wait."""
-        self._num_wanted = num_images
-        if sum(request.num_images for request in self.waiting) >= num_images:
-            self.filled.set()
-
-    def take(self, num_images):
-        """As many as fit, those that came first first."""
-        self.filled.clear()
-        self._num_wanted = math.inf
-        taken = []
-        while self.waiting and self.waiting[0].num_images <= num_images:
-            num_images -= self.waiting[0].num_images
-            taken.append(self.waiting.popleft())
+    def take(self):
+        """As many as fit, those that came first first, without those that were cancelled."""
+        taken, room = [], self._max_images
+        while self.waiting and self.waiting[0].num_images <= room:
+            request = self.waiting.popleft()
+            self._count(-request.num_images)
+            if request.future.set_running_or_notify_cancel():
+                room -= request.num_images
+                taken.append(request)
         return taken
+
+    def _count(self, num_images):
+        self._num_images += num_images
+        if self._num_images >= self._max_images:
+            self.filled.set()
+        else:
+            self.filled.clear()
 
 
 def _answer(requests, call):
     """Answers all of them, by halves where a call of them together fails."""
+    if not requests:
+        return
     try:
         outputs = call(requests)
     except Exception as error:  # Whatever it is, it is the answer of the one whose request it is.
-        if len(requests) > 1:
-            middle = len(requests) // 2
-            _answer(requests[:middle], call)
-            _answer(requests[middle:], call)
+        if len(requests) == 1:
+            requests[0].future.set_exception(error)
             return
-        requests[0].error = error
+        middle = len(requests) // 2
+        _answer(requests[:middle], call)
+        _answer(requests[middle:], call)
     else:
         for request, its_outputs in zip(requests, outputs, strict=True):
-            request.outputs = its_outputs
-    for request in requests:
-        if not request.leads:
-            request.turn.set()
+            request.future.set_result(its_outputs)
 
 
-def _call_joined(joining, requests, call):
+def _call_joined(servable, signature_name, requests):
     if len(requests) == 1:  # As it came, so that the answer is to the bit that without batching.
-        return [call(requests[0].inputs)]
-    outputs = call(joining.join([request.inputs for request in requests]))
+        return [servable.run(signature_name, requests[0].inputs)]
+    joining = servable.joinings[signature_name]
+    outputs = servable.run(signature_name, joining.join([request.inputs for request in requests]))
     return part(outputs, [request.num_images for request in requests])

@@ -4,26 +4,25 @@
 `UNIMPLEMENTED`.
 """
 
-import concurrent.futures
+import asyncio
 import logging
-import math
+import threading
 
-import numpy as np
-import tensorflow as tf
 from tensorflow.core.protobuf import error_codes_pb2
 
 from tfgan_suite.errors import UserError, import_extra
 from tfgan_suite.serving.model_repository import ModelRepository
 from tfgan_suite.serving.serving_error import ServingError, invalid_argument
+from tfgan_suite.serving.tensor_messages import read_tensor, write_tensor
 
 logger = logging.getLogger(__name__)
 
 _SIGNATURE_DEF = "signature_def"
-_STRING_OBJECT_BYTES = 64  # About what one takes in Python, empty.
+_LARGE_BYTES = 1 << 16  # Requests of more are read in a thread, as others would wait for the event loop.
 
 
 class GrpcServer:
-    """Answers gRPC in threads of its own from `start` to `stop`.
+    """Answers gRPC on an event loop in a thread of its own, until `stop`.
 
     Args:
         repository: What it serves.
@@ -31,8 +30,8 @@ class GrpcServer:
         port: TCP port; 0 for any free one.
         max_message_bytes: Larger requests are refused with `RESOURCE_EXHAUSTED`, and so are tensors that would be larger
             in memory with `INVALID_ARGUMENT`.
-        num_threads: Requests that are read and answered, or wait to be joined, at the same time. As many again wait for a
-            thread; more are refused with `RESOURCE_EXHAUSTED`.
+        max_concurrent_requests: Requests that are answered, or wait for their turn, at the same time. More are refused with
+            `RESOURCE_EXHAUSTED`.
 
     Attributes:
         port: The port it listens on.
@@ -48,57 +47,71 @@ class GrpcServer:
         host: str,
         port: int,
         max_message_bytes: int = 64 << 20,
-        num_threads: int = 64,
+        max_concurrent_requests: int = 128,
     ):
         grpc = import_extra("grpc", "serving", "Serving over gRPC")
         prediction_service = import_extra(
             "tensorflow_serving.apis.prediction_service_pb2_grpc", "serving", "Serving over gRPC"
         )
         model_service = import_extra("tensorflow_serving.apis.model_service_pb2_grpc", "serving", "Serving over gRPC")
+        answers = _Answers(repository, max_message_bytes)
         options = [
             ("grpc.max_receive_message_length", max_message_bytes),
             ("grpc.max_send_message_length", -1),
             ("grpc.so_reuseport", 0),  # Otherwise two servers could share a port unawares.
         ]
-        threads = concurrent.futures.ThreadPoolExecutor(num_threads, thread_name_prefix="grpc")
-        self._server = grpc.server(threads, options=options, maximum_concurrent_rpcs=2 * num_threads)
-        answers = _Answers(repository, max_message_bytes)
-        prediction_service.add_PredictionServiceServicer_to_server(
-            _servicer(grpc, prediction_service.PredictionServiceServicer, answers, ("Predict", "GetModelMetadata")),
-            self._server,
-        )
-        model_service.add_ModelServiceServicer_to_server(
-            _servicer(grpc, model_service.ModelServiceServicer, answers, ("GetModelStatus",)), self._server
-        )
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+        async def listen():
+            server = grpc.aio.server(options=options, maximum_concurrent_rpcs=max_concurrent_requests)
+            prediction_service.add_PredictionServiceServicer_to_server(
+                _servicer(grpc, prediction_service.PredictionServiceServicer, answers, ("Predict", "GetModelMetadata")),
+                server,
+            )
+            model_service.add_ModelServiceServicer_to_server(
+                _servicer(grpc, model_service.ModelServiceServicer, answers, ("GetModelStatus",)), server
+            )
+            return server, server.add_insecure_port(address)
+
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="grpc", daemon=True)
+        self._thread.start()
         try:
-            self.port = self._server.add_insecure_port(address)
+            self._server, self.port = self._run(listen())
         except RuntimeError as error:
+            self._end_loop()
             raise UserError(f"Cannot listen for gRPC on {address}: {error}. Choose another port.") from error
-        if self.port == 0:
-            raise UserError(f"Cannot listen for gRPC on {address}. Choose another port.")
 
     def start(self) -> None:
-        self._server.start()
+        self._run(self._server.start())
 
     def stop(self, grace_seconds: float = 5.0) -> None:
         """Takes no more requests, and gives those that are being answered some seconds."""
-        self._server.stop(grace_seconds).wait()
+        self._run(self._server.stop(grace_seconds))
+        self._end_loop()
+
+    def _run(self, coroutine):
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+    def _end_loop(self):
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
 
 
 def _servicer(grpc, base, answers, methods):
     """An object of the generated class `base` whose `methods` are those of `answers`."""
 
     def answering(method):
-        def answer(self, request, context):
+        async def answer(self, request, context):
             try:
-                return getattr(answers, method)(request)
+                return await getattr(answers, method)(request)
             except ServingError as error:
                 refused = error
             except Exception:  # A client is told that it failed, and the log why.
                 logger.exception("%s failed", method)
                 refused = ServingError("INTERNAL", "The request failed inside the server; its log says why.")
-            context.abort(getattr(grpc.StatusCode, refused.code), refused.message)
+            await context.abort(getattr(grpc.StatusCode, refused.code), refused.message)
 
         return answer
 
@@ -117,18 +130,24 @@ class _Answers:
         self._metadata_pb2 = get_model_metadata_pb2
         self._status_pb2 = get_model_status_pb2
 
-    def Predict(self, request):
+    async def Predict(self, request):
         servable = self._repository.lookup(*_target(request))
-        inputs = {name: _to_array(name, tensor, self._max_tensor_bytes) for name, tensor in request.inputs.items()}
+        if request.ByteSize() > _LARGE_BYTES:
+            inputs = await asyncio.to_thread(self._read_inputs, request)
+        else:
+            inputs = self._read_inputs(request)
         signature_name = request.model_spec.signature_name
-        outputs = self._repository.predict(servable, signature_name, inputs, list(request.output_filter))
+        outputs = await self._repository.predict_async(servable, signature_name, inputs, request.output_filter)
         response = self._predict_pb2.PredictResponse()
         _fill_model_spec(response.model_spec, servable, signature_name or "serving_default")
         for name, array in outputs.items():
-            response.outputs[name].CopyFrom(tf.make_tensor_proto(array))
+            write_tensor(response.outputs[name], array)
         return response
 
-    def GetModelMetadata(self, request):
+    def _read_inputs(self, request):
+        return {name: read_tensor(name, tensor, self._max_tensor_bytes) for name, tensor in request.inputs.items()}
+
+    async def GetModelMetadata(self, request):
         if not request.HasField("model_spec"):
             raise invalid_argument("Missing ModelSpec")
         if not request.metadata_field:
@@ -145,7 +164,7 @@ class _Answers:
         response.metadata[_SIGNATURE_DEF].Pack(signatures)
         return response
 
-    def GetModelStatus(self, request):
+    async def GetModelStatus(self, request):
         name, version, label = _target(request)
         response = self._status_pb2.GetModelStatusResponse()
         for status in self._repository.status(name, version, label):
@@ -168,18 +187,3 @@ def _fill_model_spec(spec, servable, signature_name) -> None:
     spec.name = servable.name
     spec.version.value = servable.version
     spec.signature_name = signature_name
-
-
-def _to_array(name, tensor, max_bytes) -> np.ndarray:
-    sizes = [dimension.size for dimension in tensor.tensor_shape.dim]
-    try:
-        dtype = tf.as_dtype(tensor.dtype)
-        # A message of some bytes can name a shape of gigabytes, which one repeated value fills.
-        item_bytes = _STRING_OBJECT_BYTES if dtype == tf.string else dtype.size
-        if tensor.tensor_shape.unknown_rank or min(sizes, default=0) < 0:
-            raise ValueError("its shape is not known")
-        if math.prod(sizes) * item_bytes > max_bytes:
-            raise ValueError(f"it would take more than {max_bytes} bytes")
-        return tf.make_ndarray(tensor)
-    except (TypeError, ValueError, KeyError) as error:
-        raise invalid_argument(f"tensor parsing error: {name}: {error}") from error

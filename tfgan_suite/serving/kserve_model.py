@@ -8,7 +8,6 @@ Reference: KServe, "Open Inference Protocol (V2)".
 """
 
 import argparse
-import asyncio
 import uuid
 
 from tfgan_suite.errors import import_extra
@@ -58,8 +57,7 @@ class KServeModel(kserve.Model):
         try:
             inputs = {tensor.name: tensor.as_numpy() for tensor in payload.inputs}
             servable = self._repository.lookup(self.name)
-            # In a thread, as the event loop answers others meanwhile.
-            outputs = await asyncio.to_thread(self._repository.predict, servable, signature_name, inputs)
+            outputs = await self._repository.predict_async(servable, signature_name, inputs)
         except ServingError as error:
             if error.http_status < 500:
                 raise kserve_errors.InvalidInput(error.message) from error

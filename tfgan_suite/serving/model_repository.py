@@ -1,10 +1,13 @@
 """Finds models on disk, loads their versions, and answers requests for them: what REST and gRPC share."""
 
+import asyncio
+import concurrent.futures
 import contextlib
 import dataclasses
 import logging
 import re
 import threading
+from collections.abc import Collection
 from pathlib import Path
 
 import tensorflow as tf
@@ -43,8 +46,8 @@ class ModelRepository:
     Args:
         directory: `saved_models/NAME`, a directory of such directories, or one version's directory.
         model_name: Name to serve a single model by, or which of several to serve. By default the directories' names.
-        max_concurrent: Requests that are computed at the same time; more wait. It bounds memory, and TensorFlow uses all
-            cores for one request already.
+        max_concurrent: Calls of models that run at the same time; more wait. It bounds memory, and TensorFlow uses all
+            cores for one call already.
         batching: Joins requests that wait; `None` computes each by itself.
 
     Raises:
@@ -60,7 +63,7 @@ class ModelRepository:
     ):
         self._bases = _find_models(Path(directory), model_name)
         self._statuses = {name: {} for name in self._bases}
-        self._running = threading.BoundedSemaphore(max_concurrent)
+        self._executor = concurrent.futures.ThreadPoolExecutor(max_concurrent, thread_name_prefix="model")
         self._batching = batching
         self._refreshing = threading.Lock()
         self.refresh()
@@ -124,25 +127,61 @@ class ModelRepository:
             raise not_found(f"Could not find version {version} of model {name}")
         return [statuses[version]]
 
-    def predict(self, servable: Servable, signature_name: str, inputs: dict, output_filter=()) -> dict:
-        """Runs a signature, a few calls at a time; see `Servable.predict`."""
+    def predict(self, servable: Servable, signature_name: str, inputs: dict) -> dict:
+        """Runs a signature, together with others that wait or behind them, and waits for the outputs.
 
-        def run(signature_name, inputs):
-            def call(inputs):
-                with self._running:
-                    return servable.run(signature_name, inputs)
+        Args:
+            servable: What `lookup` gave.
+            signature_name: `""` for `serving_default`.
+            inputs: `{name: numpy array}`.
 
-            if self._batching is None:
-                return call(inputs)
-            return self._batching.predict(servable, signature_name, inputs, call)
+        Returns:
+            `{name: numpy array}`.
 
-        try:
-            return servable.predict(signature_name, inputs, output_filter, run)
-        except ServingError:
-            raise
-        except Exception as error:  # Whatever it is, it ends this request and not the server.
-            logger.exception("A request to %s, signature %r failed", servable.name, signature_name)
-            raise ServingError("INTERNAL", "The request failed inside the server; its log says why.") from error
+        Raises:
+            ServingError: The request is refused, or fails.
+        """
+        with _failures_told(servable, signature_name):
+            return self._submit(servable, servable.check(signature_name, inputs), inputs).result()
+
+    async def predict_async(
+        self, servable: Servable, signature_name: str, inputs: dict, output_filter: Collection[str] = ()
+    ) -> dict:
+        """`predict` on an event loop, which answers others meanwhile. Cancelled while it waits, it is not computed.
+
+        Args:
+            servable: What `lookup` gave.
+            signature_name: `""` for `serving_default`.
+            inputs: `{name: numpy array}`.
+            output_filter: Names of the outputs wanted; none for all.
+
+        Returns:
+            `{name: numpy array}`.
+
+        Raises:
+            ServingError: The request is refused, or fails.
+        """
+        with _failures_told(servable, signature_name):
+            signature_name = servable.check(signature_name, inputs, output_filter)
+            outputs = await asyncio.wrap_future(self._submit(servable, signature_name, inputs))
+        return {name: outputs[name] for name in output_filter or outputs}
+
+    def _submit(self, servable, signature_name, inputs):
+        if self._batching is None:
+            return self._executor.submit(servable.run, signature_name, inputs)
+        return self._batching.submit(self._executor, servable, signature_name, inputs)
+
+
+@contextlib.contextmanager
+def _failures_told(servable, signature_name):
+    """Whatever goes wrong within it ends this request and not the server."""
+    try:
+        yield
+    except ServingError:
+        raise
+    except Exception as error:
+        logger.exception("A request to %s, signature %r failed", servable.name, signature_name)
+        raise ServingError("INTERNAL", "The request failed inside the server; its log says why.") from error
 
 
 def _renew(status: VersionStatus | None, name: str, version: int, path: Path) -> VersionStatus:

@@ -43,6 +43,10 @@ class Servable:
         self._loaded = tf.saved_model.load(str(path), tags=["serve"])  # Keeps the variables alive.
         self._functions = self._loaded.signatures
         self.joinings = {name: joining_of(self.signature_defs[name]) for name in self._functions}
+        self._inputs = {
+            key: {name: _Input(name, info) for name, info in self.signature_defs[key].inputs.items()}
+            for key in self._functions
+        }
 
     def warm_up(self) -> int:
         """Plays the enclosed warm-up requests, and returns how many. None without the extra `serving`."""
@@ -52,38 +56,35 @@ class Servable:
             logger.info("%s version %d is not warmed up: %s", self.name, self.version, error)
             return 0
         for signature_name, inputs in requests:
-            self.predict(signature_name, inputs)
+            self.run(self.check(signature_name, inputs), inputs)
         return len(requests)
 
-    def predict(self, signature_name: str, inputs: dict, output_filter=(), run=None) -> dict:
-        """Checks a request and runs it.
+    def check(self, signature_name: str, inputs: dict, output_filter=()) -> str:
+        """Finds out whether a request fits a signature.
 
         Args:
             signature_name: `""` for `serving_default`.
             inputs: `{name: numpy array}`.
             output_filter: Names of the outputs wanted; none for all.
-            run: A function of the signature's name and the inputs that is called in place of `run`, to wait or to join
-                requests before it calls that.
 
         Returns:
-            `{name: numpy array}`.
+            The signature's name, as `run` takes it.
 
         Raises:
-            ServingError: Unknown signature, inputs or outputs that do not fit it, or a check inside the model fails.
+            ServingError: An unknown signature, or inputs or outputs that do not fit it.
         """
         signature_name = signature_name or "serving_default"
         if signature_name not in self._functions:
             raise ServingError("FAILED_PRECONDITION", f'Serving signature key "{signature_name}" not found.')
-        signature = self.signature_defs[signature_name]
-        _check_names(signature, inputs)
+        expected = self._inputs[signature_name]
+        _check_names(expected, inputs)
         for name, array in inputs.items():
-            _check_tensor(name, array, signature.inputs[name])
-        _check_output_filter(signature, output_filter)
-        outputs = (run or self.run)(signature_name, inputs)
-        return {name: outputs[name] for name in output_filter or outputs}
+            expected[name].check(array)
+        _check_output_filter(self.signature_defs[signature_name], output_filter)
+        return signature_name
 
     def run(self, signature_name: str, inputs: dict) -> dict:
-        """Runs a signature on inputs that fit it; `predict` checks them.
+        """Runs a signature on inputs that fit it, as `check` finds out.
 
         Returns:
             `{name: numpy array}`, sorted by name.
@@ -91,10 +92,8 @@ class Servable:
         Raises:
             ServingError: A check inside the model fails.
         """
-        signature = self.signature_defs[signature_name]
-        tensors = {
-            name: tf.constant(array, tf.as_dtype(signature.inputs[name].dtype)) for name, array in inputs.items()
-        }
+        expected = self._inputs[signature_name]
+        tensors = {name: tf.constant(array, expected[name].dtype) for name, array in inputs.items()}
         try:
             outputs = self._functions[signature_name](**tensors)
             return {name: outputs[name].numpy() for name in sorted(outputs)}
@@ -118,34 +117,45 @@ def _read_max_count(path: Path) -> int | None:
         return None
 
 
-def _check_names(signature, inputs) -> None:
-    missing = sorted(set(signature.inputs) - set(inputs))
-    extra = sorted(set(inputs) - set(signature.inputs))
-    if missing or extra:
-        wanted, sent = ",".join(sorted(signature.inputs)), ",".join(sorted(inputs))
-        raise invalid_argument(
-            f"input size does not match signature: {len(inputs)}!={len(signature.inputs)} "
-            f"len({{{sent}}}) != len({{{wanted}}}). "
-            f"Sent extra: {{{','.join(extra)}}}. Missing but required: {{{','.join(missing)}}}."
-        )
+class _Input:
+    """What a signature expects of an input. Read from its message once, as that takes longer than the check."""
+
+    def __init__(self, name, tensor_info):
+        self.dtype = tf.as_dtype(tensor_info.dtype)
+        self._name = name
+        self._numpy_dtype = numpy_dtype(tensor_info)
+        shape = tensor_info.tensor_shape
+        self._sizes = None if shape.unknown_rank else [dimension.size for dimension in shape.dim]
+
+    def check(self, array):
+        is_text = array.dtype.kind in "OSU"
+        if is_text != (self.dtype == tf.string) or not is_text and array.dtype != self._numpy_dtype:
+            received = "string" if is_text else tf.as_dtype(array.dtype).name
+            raise invalid_argument(
+                f"Type mismatch: actual {received} vs. expect {self.dtype.name} (input {self._name})"
+            )
+        if self._sizes is None:
+            return
+        if len(self._sizes) != array.ndim or any(
+            size not in (-1, actual) for size, actual in zip(self._sizes, array.shape, strict=True)
+        ):
+            actual = ",".join(str(size) for size in array.shape)
+            wanted = ",".join("?" if size == -1 else str(size) for size in self._sizes)
+            raise invalid_argument(
+                f"Shape of tensor {self._name} [{actual}] is not compatible with expected shape [{wanted}]."
+            )
 
 
-def _check_tensor(name, array, tensor_info) -> None:
-    expected = tf.as_dtype(tensor_info.dtype)
-    is_text = array.dtype.kind in "OSU"
-    if is_text != (expected == tf.string) or not is_text and array.dtype != expected.as_numpy_dtype:
-        received = "string" if is_text else tf.as_dtype(array.dtype).name
-        raise invalid_argument(f"Type mismatch: actual {received} vs. expect {expected.name} (input {name})")
-    shape = tensor_info.tensor_shape
-    if shape.unknown_rank:
+def _check_names(expected, inputs) -> None:
+    if expected.keys() == inputs.keys():
         return
-    sizes = [dimension.size for dimension in shape.dim]
-    if len(sizes) != array.ndim or any(
-        size not in (-1, actual) for size, actual in zip(sizes, array.shape, strict=True)
-    ):
-        actual = ",".join(str(size) for size in array.shape)
-        wanted = ",".join("?" if size == -1 else str(size) for size in sizes)
-        raise invalid_argument(f"Shape of tensor {name} [{actual}] is not compatible with expected shape [{wanted}].")
+    missing, extra = sorted(expected.keys() - inputs.keys()), sorted(inputs.keys() - expected.keys())
+    wanted, sent = ",".join(sorted(expected)), ",".join(sorted(inputs))
+    raise invalid_argument(
+        f"input size does not match signature: {len(inputs)}!={len(expected)} "
+        f"len({{{sent}}}) != len({{{wanted}}}). "
+        f"Sent extra: {{{','.join(extra)}}}. Missing but required: {{{','.join(missing)}}}."
+    )
 
 
 def _check_output_filter(signature, output_filter) -> None:
