@@ -1,5 +1,8 @@
 """gRPC, asked by a client made of the official messages alone."""
 
+import gc
+import threading
+
 import grpc
 import numpy as np
 import pytest
@@ -20,6 +23,7 @@ from tensorflow_serving.apis import (
 from tfgan_suite.errors import UserError
 from tfgan_suite.serving import Server
 from tfgan_suite.serving.grpc_server import GrpcServer
+from tfgan_suite.serving.model_repository import ModelRepository
 
 
 @pytest.fixture(scope="module")
@@ -226,6 +230,107 @@ def test_a_bug_ends_the_request_without_telling_of_it(prediction, server, monkey
     monkeypatch.setattr(server.repository, "lookup", fail)
     code, details = refusal(prediction.Predict, predict_request())
     assert (code, "secret" in details) == (grpc.StatusCode.INTERNAL, False)
+
+
+class HeldServer:
+    """Serves faces by a model that runs one call at a time, and only when it is let.
+
+    `seeds` are those of its calls, `futures` those of all requests.
+    """
+
+    def __init__(self, models_directory, monkeypatch, **arguments):
+        repository = ModelRepository(models_directory / "faces", max_concurrent=1)
+        self.servable, self.may_run, self.seeds = repository.lookup("faces"), threading.Event(), []
+        self._run = self.servable.run
+        monkeypatch.setattr(self.servable, "run", self.run)
+        self.futures, self._submit = [], repository._submit
+        monkeypatch.setattr(repository, "_submit", self.submit)
+        self._server = GrpcServer(repository, "127.0.0.1", 0, **arguments)
+
+    def run(self, signature_name, inputs):
+        self.seeds.append(int(inputs["seed"]))
+        assert self.may_run.wait(30)
+        return self._run(signature_name, inputs)
+
+    def submit(self, *request):
+        self.futures.append(self._submit(*request))
+        return self.futures[-1]
+
+    def __enter__(self):
+        self._server.start()
+        self._channel = grpc.insecure_channel(f"127.0.0.1:{self._server.port}")
+        self._predict = prediction_service_pb2_grpc.PredictionServiceStub(self._channel).Predict
+        self.models = model_service_pb2_grpc.ModelServiceStub(self._channel)
+        return self
+
+    def __exit__(self, *exception):
+        self._channel.close()
+        self._server.stop()
+
+    def ask(self, seed, timeout=30.0):
+        inputs = {"seed": np.int64(seed), "count": np.int32(1), "truncation": np.float32(1.0)}
+        return self._predict.future(predict_request("faces", inputs=inputs), timeout=timeout)
+
+
+def wait_for(condition):
+    for _ in range(3000):
+        if condition():
+            return
+        threading.Event().wait(0.01)
+    raise AssertionError("it did not happen")
+
+
+def test_who_gives_up_is_not_computed(models_directory, monkeypatch):
+    """While a first request runs, the second is cancelled by its client and the third passes its deadline."""
+    with HeldServer(models_directory, monkeypatch) as server:
+        first = server.ask(0)
+        wait_for(lambda: server.seeds == [0])
+        second = server.ask(1)
+        wait_for(lambda: len(server.futures) == 2)
+        second.cancel()
+        assert server.ask(2, timeout=2.0).code() == grpc.StatusCode.DEADLINE_EXCEEDED
+        last = server.ask(3)
+        wait_for(lambda: [future.cancelled() for future in server.futures] == [False, True, True, False])
+        server.may_run.set()
+        assert first.code() == last.code() == grpc.StatusCode.OK
+    assert server.seeds == [0, 3]
+
+
+def test_others_are_answered_while_the_model_runs(models_directory, monkeypatch):
+    with HeldServer(models_directory, monkeypatch) as server:
+        running = server.ask(0)
+        request = get_model_status_pb2.GetModelStatusRequest()
+        request.model_spec.name = "faces"
+        assert server.models.GetModelStatus(request, timeout=10).model_version_status[0].version == 7
+        assert not running.done()
+        server.may_run.set()
+        assert running.code() == grpc.StatusCode.OK
+
+
+def test_too_many_requests_are_refused(models_directory, monkeypatch):
+    with HeldServer(models_directory, monkeypatch, max_concurrent_requests=3) as server:
+        requests = [server.ask(seed) for seed in range(5)]
+        wait_for(lambda: sum(request.done() for request in requests) == 2)
+        server.may_run.set()
+        codes = [request.code().name for request in requests]
+    assert sorted(codes) == ["OK"] * 3 + ["RESOURCE_EXHAUSTED"] * 2
+
+
+def test_large_requests_and_answers(prediction):
+    """Larger than what is read on the event loop itself."""
+    numbers = np.arange(1, 100_001, dtype=np.float32)
+    response = prediction.Predict(predict_request("echo", "inverse", x=numbers), timeout=30)
+    np.testing.assert_allclose(tf.make_ndarray(response.outputs["inverse"]), 1 / numbers, rtol=1e-6)
+
+
+def test_a_server_that_is_forgotten_ends(server):
+    before = set(threading.enumerate())
+    forgotten = GrpcServer(server.repository, "127.0.0.1", 0)
+    forgotten.start()
+    (thread,) = [one for one in set(threading.enumerate()) - before if one.name == "grpc"]
+    del forgotten
+    gc.collect()
+    assert not thread.is_alive()
 
 
 # === Metadata and status ===

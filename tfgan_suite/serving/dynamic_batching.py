@@ -2,7 +2,6 @@
 
 import collections
 import concurrent.futures
-import math
 import threading
 
 from tfgan_suite.errors import UserError
@@ -64,7 +63,9 @@ class DynamicBatching:
         request = _Request(inputs, num_images)
         key = (servable, signature_name, kind)
         with self._lock:
-            queue = self._queues.setdefault(key, _Queue(limit))
+            queue = self._queues.get(key)
+            if queue is None:
+                queue = self._queues[key] = _Queue(limit)
             queue.add(request)
             begins = queue.num_running < self.max_concurrent_batches
             queue.num_running += begins

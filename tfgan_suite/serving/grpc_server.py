@@ -7,10 +7,12 @@
 import asyncio
 import logging
 import threading
+import weakref
 
 from tensorflow.core.protobuf import error_codes_pb2
 
 from tfgan_suite.errors import UserError, import_extra
+from tfgan_suite.serving.event_loop_futures import EventLoopFutures
 from tfgan_suite.serving.model_repository import ModelRepository
 from tfgan_suite.serving.serving_error import ServingError, invalid_argument
 from tfgan_suite.serving.tensor_messages import read_tensor, write_tensor
@@ -54,7 +56,6 @@ class GrpcServer:
             "tensorflow_serving.apis.prediction_service_pb2_grpc", "serving", "Serving over gRPC"
         )
         model_service = import_extra("tensorflow_serving.apis.model_service_pb2_grpc", "serving", "Serving over gRPC")
-        answers = _Answers(repository, max_message_bytes)
         options = [
             ("grpc.max_receive_message_length", max_message_bytes),
             ("grpc.max_send_message_length", -1),
@@ -63,6 +64,7 @@ class GrpcServer:
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
         async def listen():
+            answers = _Answers(repository, max_message_bytes, EventLoopFutures())
             server = grpc.aio.server(options=options, maximum_concurrent_rpcs=max_concurrent_requests)
             prediction_service.add_PredictionServiceServicer_to_server(
                 _servicer(grpc, prediction_service.PredictionServiceServicer, answers, ("Predict", "GetModelMetadata")),
@@ -74,29 +76,36 @@ class GrpcServer:
             return server, server.add_insecure_port(address)
 
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="grpc", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._loop.run_forever, name="grpc", daemon=True)
+        thread.start()
         try:
-            self._server, self.port = self._run(listen())
+            self._server, self.port = _run(self._loop, listen())
         except RuntimeError as error:
-            self._end_loop()
+            _end(self._loop, thread)
             raise UserError(f"Cannot listen for gRPC on {address}: {error}. Choose another port.") from error
+        # For programs that end without `stop`.
+        self._finalizer = weakref.finalize(self, _end, self._loop, thread, self._server)
 
     def start(self) -> None:
-        self._run(self._server.start())
+        _run(self._loop, self._server.start())
 
     def stop(self, grace_seconds: float = 5.0) -> None:
         """Takes no more requests, and gives those that are being answered some seconds."""
-        self._run(self._server.stop(grace_seconds))
-        self._end_loop()
+        if self._finalizer.alive:
+            _run(self._loop, self._server.stop(grace_seconds))
+            self._finalizer()
 
-    def _run(self, coroutine):
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
-    def _end_loop(self):
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+def _run(loop, coroutine):
+    return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+
+
+def _end(loop, thread, server=None):
+    if server:
+        _run(loop, server.stop(None))
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
 
 
 def _servicer(grpc, base, answers, methods):
@@ -121,11 +130,12 @@ def _servicer(grpc, base, answers, methods):
 class _Answers:
     """Requests and responses as messages, without gRPC."""
 
-    def __init__(self, repository, max_tensor_bytes):
+    def __init__(self, repository, max_tensor_bytes, futures):
         from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, predict_pb2
 
         self._repository = repository
         self._max_tensor_bytes = max_tensor_bytes
+        self._futures = futures
         self._predict_pb2 = predict_pb2
         self._metadata_pb2 = get_model_metadata_pb2
         self._status_pb2 = get_model_status_pb2
@@ -137,7 +147,9 @@ class _Answers:
         else:
             inputs = self._read_inputs(request)
         signature_name = request.model_spec.signature_name
-        outputs = await self._repository.predict_async(servable, signature_name, inputs, request.output_filter)
+        outputs = await self._repository.predict_async(
+            servable, signature_name, inputs, request.output_filter, self._futures.result
+        )
         response = self._predict_pb2.PredictResponse()
         _fill_model_spec(response.model_spec, servable, signature_name or "serving_default")
         for name, array in outputs.items():

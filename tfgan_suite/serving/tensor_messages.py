@@ -52,7 +52,7 @@ def read_tensor(name: str, tensor, max_bytes: int) -> np.ndarray:
             if len(values) == num_elements:
                 return np.fromiter(values, numpy_dtype, num_elements).reshape(sizes)
         return tf.make_ndarray(tensor)  # Other types, and fewer values than elements.
-    except (TypeError, ValueError, KeyError) as error:
+    except (TypeError, ValueError, KeyError, OverflowError) as error:
         raise invalid_argument(f"tensor parsing error: {name}: {error}") from error
 
 
