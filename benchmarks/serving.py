@@ -5,13 +5,16 @@
     python benchmarks/serving.py --hot-swap             # in the middle a new version appears, and a damaged one
     python benchmarks/serving.py --url 127.0.0.1:8500   # a server that runs already, such as TensorFlow Serving
 
-Each client is a process of its own that knows the official messages or `http.client`, and sends its next request when it
-has the answer to the last. Clients and server share the processor. The first seconds are not counted. "processor" is the
-server's time on a processor for one request, which says more than seconds do where the machine is busy. With --hot-swap, exit status 1 where a request failed or a version is not in the state that it should be in.
+Each client has a connection of its own, and sends its next request when it has the answer to the last. They share one
+process on the server's machine, and do as little as they can, as those of a real server are elsewhere. The first seconds
+are not counted. "processor" is the server's time on a processor for one request, which says more than seconds do where the
+machine is busy. With --hot-swap, exit status 1 where a request failed or a version is not in the state that it should be in.
 """
 
 import argparse
+import asyncio
 import contextlib
+import functools
 import http.client
 import json
 import multiprocessing
@@ -29,15 +32,15 @@ WARM_UP_SECONDS = 3.0
 ROW = "| {:34} | {:>10} | {:>8} | {:>8} | {:>13} | {:>6} |"
 
 
-# === Clients, in processes of their own ===
+# === Clients ===
 
 
-def ask_grpc(address, model, count, conditional):
+@contextlib.asynccontextmanager
+async def grpc_client(address, model, count, conditional):
     """A function of a seed that sends one request, and returns the version that answered."""
     import grpc
-    from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+    from tensorflow_serving.apis import predict_pb2
 
-    predict = prediction_service_pb2_grpc.PredictionServiceStub(grpc.insecure_channel(address)).Predict
     request = predict_pb2.PredictRequest()
     request.model_spec.name, request.model_spec.signature_name = model, "generate"
     inputs = [
@@ -51,50 +54,70 @@ def ask_grpc(address, model, count, conditional):
         tensor.dtype = dtype  # Of tensorflow/core/framework/types.proto.
         tensor.tensor_shape.dim.add(size=len(values))
         getattr(tensor, field).extend(values)
+    options = [("grpc.use_local_subchannel_pool", 1)]  # Otherwise all would share one connection.
+    async with grpc.aio.insecure_channel(address, options) as channel:
+        predict = channel.unary_unary(
+            "/tensorflow.serving.PredictionService/Predict",
+            predict_pb2.PredictRequest.SerializeToString,
+            predict_pb2.PredictResponse.FromString,
+        )
 
-    def ask(seed):
-        request.inputs["seed"].int64_val[0] = seed
-        response = predict(request, timeout=60)
-        assert len(response.outputs["images"].tensor_content) % count == 0
-        return response.model_spec.version.value
+        async def ask(seed):
+            request.inputs["seed"].int64_val[0] = seed
+            response = await predict(request, timeout=60)
+            content = response.outputs["images"].tensor_content
+            assert content and len(content) % count == 0
+            return response.model_spec.version.value
 
-    return ask
+        yield ask
 
 
-def ask_rest(address, model, count, conditional):
+@contextlib.asynccontextmanager
+async def rest_client(address, model, count, conditional):
     """The same over REST, where answers do not tell the version."""
-    connection = http.client.HTTPConnection(address, timeout=60)
+    host, _, port = address.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
     labels = {"labels": [0] * count} if conditional else {}
 
-    def ask(seed):
+    async def ask(seed):
         inputs = {"seed": seed, "count": count, "truncation": 1.0, **labels}
-        body = json.dumps({"signature_name": "generate_png", "inputs": inputs})
-        connection.request("POST", f"/v1/models/{model}:predict", body)
-        answer = connection.getresponse()
-        content = answer.read()
-        assert answer.status == 200, content
+        body = json.dumps({"signature_name": "generate_png", "inputs": inputs}).encode()
+        head = f"POST /v1/models/{model}:predict HTTP/1.1\r\nHost: {address}\r\nContent-Length: {len(body)}\r\n\r\n"
+        writer.write(head.encode() + body)
+        answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)
+        content = await reader.readexactly(int(re.search(rb"(?i)content-length: (\d+)", answer)[1]))
+        assert answer.startswith(b"HTTP/1.1 200 "), content
         assert len(json.loads(content)["outputs"]) == count
-        return None
 
-    return ask
+    try:
+        yield ask
+    finally:
+        writer.close()
 
 
-def client(make_ask, address, model, count, conditional, number, connection):
-    """Sends requests until it is told to stop, counted from when it is told; answers with latencies, errors, versions."""
-    ask, latencies, errors, versions = make_ask(address, model, count, conditional), [], [], set()
-    seed = number << 32
-    ask(seed)
-    connection.send("ready")
-    begin = connection.recv()
-    while not connection.poll():
-        started, seed = time.perf_counter(), seed + 1
-        try:
-            versions.add(ask(seed))
-        except Exception as error:  # Counted, and told of.
-            errors.append(f"{type(error).__name__}: {error}"[:300])
-        if started >= begin:
-            latencies.append(time.perf_counter() - started)
-    connection.send((latencies, errors, versions))
+class Tally:
+    """What all clients found: latencies in seconds from when `counts` is set, errors, and versions that answered.
+
+    They send requests while `goes_on`.
+    """
+
+    def __init__(self):
+        self.goes_on, self.counts = True, False
+        self.latencies, self.errors, self.versions = [], [], set()
+
+
+async def send_requests(make_client, address, args, number, tally):
+    """One client."""
+    async with make_client(address, args.model.name, args.count, args.conditional) as ask:
+        seed = number << 32
+        while tally.goes_on:
+            started, counts, seed = time.perf_counter(), tally.counts, seed + 1
+            try:
+                tally.versions.add(await ask(seed))
+            except Exception as error:  # Counted, and told of.
+                tally.errors.append(f"{type(error).__name__}: {error}"[:300])
+            if counts:
+                tally.latencies.append(time.perf_counter() - started)
 
 
 def processor_seconds(process):
@@ -103,42 +126,28 @@ def processor_seconds(process):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def load(make_ask, address, args, name, server=None, meanwhile=None):
+async def load(make_client, address, args, name, server=None, meanwhile=None):
     """Prints a row; returns requests a second, errors and the versions that answered."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tensorflow_serving.apis.prediction_service_pb2_grpc", "grpc"])
-    pipes, processes = [], []
-    for number in range(args.clients):
-        ours, theirs = context.Pipe()
-        arguments = (make_ask, address, args.model.name, args.count, args.conditional, number, theirs)
-        processes.append(context.Process(target=client, args=arguments, daemon=True))
-        processes[-1].start()
-        pipes.append(ours)
-    for pipe in pipes:
-        pipe.recv()
-    begin = time.perf_counter() + WARM_UP_SECONDS
-    for pipe in pipes:
-        pipe.send(begin)
-    time.sleep(max(0.0, begin - time.perf_counter()))
+    tally = Tally()
+    clients = [
+        asyncio.create_task(send_requests(make_client, address, args, number, tally)) for number in range(args.clients)
+    ]
+    await asyncio.sleep(WARM_UP_SECONDS)
+    tally.counts, begin = True, time.perf_counter()
     processor = processor_seconds(server) if server else 0.0
     if meanwhile:
-        meanwhile(args.seconds)
-    time.sleep(max(0.0, begin + args.seconds - time.perf_counter()))
-    seconds = time.perf_counter() - begin
+        await asyncio.to_thread(meanwhile, args.seconds)
+    await asyncio.sleep(max(0.0, begin + args.seconds - time.perf_counter()))
+    seconds, latencies = time.perf_counter() - begin, list(tally.latencies)
     processor = processor_seconds(server) - processor if server else 0.0
-    for pipe in pipes:
-        pipe.send("stop")
-    answers = [pipe.recv() for pipe in pipes]
-    for process in processes:
-        process.join()
-    latencies = [latency for answer in answers for latency in answer[0]]
-    errors = [error for answer in answers for error in answer[1]]
+    tally.goes_on = False
+    await asyncio.gather(*clients)
     rate = len(latencies) / seconds
     of_server = f"{1000 * processor / len(latencies):.2f}" if server else ""
-    print_row(name, latencies, rate * args.count, of_server, len(errors))
-    for error in errors[:3]:
+    print_row(name, latencies, rate * args.count, of_server, len(tally.errors))
+    for error in tally.errors[:3]:
         print(error, file=sys.stderr)
-    return rate, len(errors), set().union(*(answer[2] for answer in answers))
+    return rate, len(tally.errors), tally.versions
 
 
 def print_row(name, latencies, rate, processor, num_errors):
@@ -220,9 +229,10 @@ def compare(args):
     rates = {}
     for name, flags in (("without batching", ["--no-batching"]), ("batching", ["--batching"])):
         with served(args.model, *flags) as (server, grpc, rest):
-            rates[name] = load(ask_grpc, grpc, args, f"gRPC, {name}", server)[0]
+            rates[name] = asyncio.run(load(grpc_client, grpc, args, f"gRPC, {name}", server))[0]
             if args.rest:
-                rates[f"REST, {name}"] = load(ask_rest, rest, args, f"REST and PNG, {name}", server)[0]
+                row = load(rest_client, rest, args, f"REST and PNG, {name}", server)
+                rates[f"REST, {name}"] = asyncio.run(row)[0]
     print(f"\nBatching: {rates['batching'] / rates['without batching']:.2f} times the throughput over gRPC", end="")
     if args.rest:
         print(f", {rates['REST, batching'] / rates['REST, without batching']:.2f} over REST", end="")
@@ -236,14 +246,9 @@ def hot_swap(args):
         first = int(newest(model).name)
         expected = {first: "AVAILABLE", first + 1: "AVAILABLE", first + 2: "END"}
         with served(model, "--batching") as (server, grpc, rest):
-            _, num_errors, versions = load(
-                ask_grpc,
-                grpc,
-                args,
-                "gRPC, batching, hot swap",
-                server,
-                lambda seconds: swap(model, first, rest, expected, seconds),
-            )
+            drop_versions = functools.partial(swap, model, first, rest, expected)
+            row = load(grpc_client, grpc, args, "gRPC, batching, hot swap", server, drop_versions)
+            _, num_errors, versions = asyncio.run(row)
             found = states(rest, args.model.name)
     print(f"\nVersions that answered: {sorted(versions)}. States afterwards: {found}.")
     return 0 if not num_errors and found == expected and versions == {first, first + 1} else 1
@@ -266,7 +271,7 @@ def main():
     print(ROW.format("", "images/s", "p50, ms", "p99, ms", "processor, ms", "errors"))
     print("|---|---|---|---|---|---|")
     if args.url:
-        return load(ask_grpc, args.url, args, f"gRPC, {args.url}")[1] > 0
+        return asyncio.run(load(grpc_client, args.url, args, f"gRPC, {args.url}"))[1] > 0
     if args.hot_swap:
         return hot_swap(args)
     context = multiprocessing.get_context("spawn")
