@@ -323,14 +323,21 @@ def test_large_requests_and_answers(prediction):
     np.testing.assert_allclose(tf.make_ndarray(response.outputs["inverse"]), 1 / numbers, rtol=1e-6)
 
 
-def test_a_server_that_is_forgotten_ends(server):
+@pytest.mark.parametrize("in_its_own_thread", [False, True])
+def test_a_server_that_is_forgotten_ends(server, in_its_own_thread):
     before = set(threading.enumerate())
     forgotten = GrpcServer(server.repository, "127.0.0.1", 0)
     forgotten.start()
     (thread,) = [one for one in set(threading.enumerate()) - before if one.name == "grpc"]
+    port = forgotten.port
+    if in_its_own_thread:  # Where the garbage collector may run.
+        forgotten._loop.call_soon_threadsafe(forgotten._finalizer)
+        thread.join(30)
     del forgotten
     gc.collect()
     assert not thread.is_alive()
+    again = GrpcServer(server.repository, "127.0.0.1", port)  # The port is free.
+    again.stop()
 
 
 # === Metadata and status ===

@@ -101,6 +101,9 @@ def _run(loop, coroutine):
 
 
 def _end(loop, thread, server=None):
+    if threading.current_thread() is thread:  # The garbage collector runs in any thread, in the loop's as well.
+        loop.create_task(server.stop(None)).add_done_callback(lambda _: loop.stop())
+        return
     if server:
         _run(loop, server.stop(None))
     loop.call_soon_threadsafe(loop.stop)
