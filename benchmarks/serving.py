@@ -17,6 +17,7 @@ import contextlib
 import functools
 import http.client
 import json
+import math
 import multiprocessing
 import os
 import re
@@ -196,6 +197,27 @@ def call_directly(args, connection):
     connection.send((latencies, processor))
 
 
+def answer_at_once(num_bytes, connection):
+    """A gRPC server without a model: the most that one in Python can do for these clients on this machine."""
+    import grpc
+    from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+    class Servicer(prediction_service_pb2_grpc.PredictionServiceServicer):
+        async def Predict(self, request, context):
+            response = predict_pb2.PredictResponse()
+            response.outputs["images"].tensor_content = bytes(num_bytes)
+            return response
+
+    async def serve():
+        server = grpc.aio.server()
+        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Servicer(), server)
+        connection.send(server.add_insecure_port("127.0.0.1:0"))
+        await server.start()
+        await server.wait_for_termination()
+
+    asyncio.run(serve())
+
+
 def swap(directory, first, rest, expected, seconds):
     """A third through, a new version appears as an export does it, and one whose weights are cut; waits for their states."""
     time.sleep(seconds / 3)
@@ -226,6 +248,13 @@ def states(rest, model):
 
 
 def compare(args):
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=answer_at_once, args=(args.image_bytes * args.count, theirs))
+    process.start()
+    asyncio.run(load(grpc_client, f"127.0.0.1:{ours.recv()}", args, "gRPC, no model", process))
+    process.terminate()
+    process.join()
     rates = {}
     for name, flags in (("without batching", ["--no-batching"]), ("batching", ["--batching"])):
         with served(args.model, *flags) as (server, grpc, rest):
@@ -267,6 +296,7 @@ def main():
     args.model = args.model.resolve()
     card = json.loads((newest(args.model) / "assets.extra" / "model_card.json").read_text())
     args.conditional = card["model"]["num_classes"] is not None
+    args.image_bytes = math.prod(card["model"]["image_shape"])
     print(f"{args.clients} clients, {args.seconds:g} s, {args.count} images a request, {os.cpu_count()} processors\n")
     print(ROW.format("", "images/s", "p50, ms", "p99, ms", "processor, ms", "errors"))
     print("|---|---|---|---|---|---|")

@@ -108,6 +108,27 @@ def test_a_larger_request_does_not_wait(executor, model):
     assert [result(future) for future in futures] == [[10_000], [4, 9, 16]]
 
 
+def test_as_many_as_a_call_can_take_wait_for_no_other(executor, model):
+    batching = DynamicBatching(max_batch_images=2)
+    futures = submit_held(batching, executor, model, [1], [2], [3])
+    assert model.entered.acquire(timeout=PATIENCE_SECONDS)  # Though the first still runs.
+    assert model.calls == [[100], [1, 2]]
+    model.may_run.release(10)
+    assert [result(future) for future in futures] == [[10_000], [1], [4], [9]]
+    assert model.calls == [[100], [1, 2], [3]]
+    wait_for(lambda: batching._queues == {})
+
+
+def test_no_more_calls_begin_than_the_requests_fill(model):
+    """One thread, so that calls wait to begin: each is to find as much as it can take."""
+    batching = DynamicBatching(max_batch_images=4)
+    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+        futures = submit_held(batching, executor, model, *([number] for number in range(11)))
+        model.may_run.release(10)
+        assert [result(future) for future in futures[1:]] == [[number**2] for number in range(11)]
+    assert model.calls == [[100], [0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10]]
+
+
 def test_nobody_is_refused_for_the_request_of_another(executor, model):
     results = run_held(DynamicBatching(), executor, model, [1], [13], [2], [3], [13], [4])
     assert results == [[1], "13 is unlucky", [4], [9], "13 is unlucky", [16]]
@@ -115,7 +136,7 @@ def test_nobody_is_refused_for_the_request_of_another(executor, model):
 
 
 def test_who_gives_up_while_waiting_is_not_computed(executor, model):
-    batching = DynamicBatching(max_batch_images=2)
+    batching = DynamicBatching()
     first, second, third, fourth = submit_held(batching, executor, model, [1], [2], [3])
     assert second.cancel() and not first.cancel()  # The first runs already.
     model.may_run.release(10)

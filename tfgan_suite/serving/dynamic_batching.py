@@ -12,8 +12,9 @@ class DynamicBatching:
     """Joins requests to the same signature of the same version into one call of the model.
 
     While a call runs, the requests that come form the next one. So a request that comes alone runs at once, as it would
-    without batching, and the more clients there are, the larger the batches are. A joined call that fails is halved until
-    the request at fault stands alone: nobody is refused for the request of another.
+    without batching, and the more clients there are, the larger the batches are. As many as one call can take wait for no
+    other call. A joined call that fails is halved until the request at fault stands alone: nobody is refused for the request
+    of another.
 
     Each image is that of its own request, to the rounding of floating point, which is another for another batch size.
 
@@ -22,7 +23,8 @@ class DynamicBatching:
             a request that is larger by itself runs alone.
         max_delay_seconds: How long a call may wait for more requests before it begins, >= 0. Waiting makes larger batches
             of requests that come one by one, and makes each wait. A call that waits counts as one that runs.
-        max_concurrent_batches: Calls of one signature that run at the same time, >= 1.
+        max_concurrent_batches: Calls of one signature that run at the same time, >= 1, where fewer images wait than one call
+            can take.
 
     Example:
 
@@ -67,8 +69,9 @@ class DynamicBatching:
             if queue is None:
                 queue = self._queues[key] = _Queue(limit)
             queue.add(request)
-            begins = queue.num_running < self.max_concurrent_batches
-            queue.num_running += begins
+            begins = queue.num_running < self.max_concurrent_batches or queue.is_full
+            if begins:
+                queue.begin()
         if begins:
             executor.submit(self._run_next, executor, key, queue)
         return request.future
@@ -82,11 +85,12 @@ class DynamicBatching:
             requests = queue.take()
         _answer(requests, lambda requests: _call_joined(servable, signature_name, requests))
         with self._lock:
-            if not queue.waiting:
-                queue.num_running -= 1
+            queue.num_running -= 1
+            if not queue.waiting or queue.num_running >= self.max_concurrent_batches and not queue.is_full:
                 if not queue.num_running:
                     del self._queues[key]
                 return
+            queue.begin()
         executor.submit(self._run_next, executor, key, queue)  # After the calls of other signatures that wait already.
 
 
@@ -105,9 +109,19 @@ class _Queue:
     def __init__(self, max_images):
         self.waiting = collections.deque()
         self.filled = threading.Event()  # As many images wait as a call can take.
-        self.num_running = 0
-        self._max_images = max_images
+        self.num_running = 0  # Calls that have begun, with those that have not taken their requests yet.
+        self._num_to_take = 0  # Those.
         self._num_images = 0
+        self._max_images = max_images
+
+    @property
+    def is_full(self):
+        """Whether one more call than those that have begun would have as many images as it can take."""
+        return self._num_images >= (self._num_to_take + 1) * self._max_images
+
+    def begin(self):
+        self.num_running += 1
+        self._num_to_take += 1
 
     def add(self, request):
         self.waiting.append(request)
@@ -115,6 +129,7 @@ class _Queue:
 
     def take(self):
         """As many as fit, those that came first first, without those that were cancelled."""
+        self._num_to_take -= 1
         taken, room = [], self._max_images
         while self.waiting and self.waiting[0].num_images <= room:
             request = self.waiting.popleft()
