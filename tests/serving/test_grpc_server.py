@@ -246,6 +246,7 @@ class HeldServer:
         self.futures, self._submit = [], repository._submit
         monkeypatch.setattr(repository, "_submit", self.submit)
         self._server = GrpcServer(repository, "127.0.0.1", 0, **arguments)
+        self.stop = self._server.stop
 
     def run(self, signature_name, inputs):
         self.seeds.append(int(inputs["seed"]))
@@ -294,6 +295,21 @@ def test_who_gives_up_is_not_computed(models_directory, monkeypatch):
         server.may_run.set()
         assert first.code() == last.code() == grpc.StatusCode.OK
     assert server.seeds == [0, 3]
+
+
+def test_what_is_being_answered_when_the_server_stops_is_finished(models_directory, monkeypatch):
+    with HeldServer(models_directory, monkeypatch) as server:
+        requests = [server.ask(0), server.ask(1)]
+        wait_for(lambda: len(server.futures) == 2)
+        stopping = threading.Thread(target=server.stop, args=(30.0,))
+        stopping.start()
+        wait_for(lambda: server.ask(2, timeout=2.0).code() == grpc.StatusCode.UNAVAILABLE)
+        assert stopping.is_alive() and not any(request.done() for request in requests)
+        server.may_run.set()
+        assert [request.code().name for request in requests] == ["OK", "OK"]
+        stopping.join(30)
+        assert not stopping.is_alive()
+    assert sorted(server.seeds) == [0, 1]
 
 
 def test_others_are_answered_while_the_model_runs(models_directory, monkeypatch):

@@ -82,7 +82,10 @@ class GrpcServer:
             self._server, self.port = _run(self._loop, listen())
         except RuntimeError as error:
             _end(self._loop, thread)
-            raise UserError(f"Cannot listen for gRPC on {address}: {error}. Choose another port.") from error
+            raise UserError(
+                f"Cannot listen for gRPC on {address}: the port is taken, or the address is not this machine's. "
+                "Choose another port, 0 for any."
+            ) from error
         # For programs that end without `stop`.
         self._finalizer = weakref.finalize(self, _end, self._loop, thread, self._server)
 
