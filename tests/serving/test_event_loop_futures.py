@@ -67,3 +67,17 @@ def test_who_gives_up_cancels():
         return future
 
     assert asyncio.run(main()).cancelled()
+
+
+def test_what_is_done_after_the_loop_has_ended_is_nothing(caplog):
+    async def main():
+        future = concurrent.futures.Future()
+        future.set_running_or_notify_cancel()  # So that it cannot be cancelled.
+        waiting = asyncio.ensure_future(EventLoopFutures().result(future))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        return future
+
+    future = asyncio.run(main())
+    future.set_result(1)
+    assert not caplog.records

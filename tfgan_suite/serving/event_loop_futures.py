@@ -2,6 +2,7 @@
 
 import asyncio
 import collections
+import contextlib
 
 
 class EventLoopFutures:
@@ -31,7 +32,8 @@ class EventLoopFutures:
     def _wake(self, waiter):
         self._done.append(waiter)
         if len(self._done) == 1:  # Otherwise the loop has been woken, and has not come to take them all.
-            self._loop.call_soon_threadsafe(self._release)
+            with contextlib.suppress(RuntimeError):  # The loop has ended, and with it those who waited.
+                self._loop.call_soon_threadsafe(self._release)
 
     def _release(self):
         while self._done:
