@@ -78,5 +78,5 @@ setup(
         "pillow>=10",
     ],
     extras_require=extras,
-    entry_points={"console_scripts": ["tfgan-suite = tfgan_suite.cli:main"]},
+    entry_points={"console_scripts": ["tfgan-suite = tfgan_suite.commands.cli:main"]},
 )

@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 import tfgan_suite as tg
-from tfgan_suite.recipe import all_presets
+from tfgan_suite.runs.recipe import all_presets
 
 
 def read_images(directory):

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 import tfgan_suite as tg
 from tfgan_suite.callbacks import CollapseMonitor
-from tfgan_suite.line_chart import line_chart, standalone
+from tfgan_suite.drawing.line_chart import line_chart, standalone
 
 BATCH_SIZE = 32
 TICK_IMAGES = 2560

@@ -18,11 +18,11 @@ from pathlib import Path
 import tensorflow as tf
 
 import tfgan_suite as tg
-from tfgan_suite import runs
 from tfgan_suite.exports.export_network import FORMATS, export_network, read_card
 from tfgan_suite.exports.litert_file import LiteRTGenerator
 from tfgan_suite.exports.onnx_file import OnnxGenerator
 from tfgan_suite.exports.parity import draw_inputs
+from tfgan_suite.runs import run_files
 
 UNTRAINED = {
     "stylegan2": lambda: tg.StyleGAN2(
@@ -65,7 +65,7 @@ def main():
     args = parser.parse_args()
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    model = UNTRAINED[args.untrained]() if args.untrained else runs.load_model(args.model)
+    model = UNTRAINED[args.untrained]() if args.untrained else run_files.load_model(args.model)
     print("| format | size | ms, wall | ms, processor | images/s in 16s | PSNR | largest difference |")
     print("|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as directory:

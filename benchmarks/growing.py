@@ -16,9 +16,9 @@ import numpy as np
 import tensorflow as tf
 import turns
 
-from tfgan_suite.callbacks.training_log import read_history
-from tfgan_suite.line_chart import line_chart, standalone
-from tfgan_suite.recipe import all_presets
+from tfgan_suite.drawing.line_chart import line_chart, standalone
+from tfgan_suite.foundation.history import read_history
+from tfgan_suite.runs.recipe import all_presets
 
 
 def seconds_an_image(gan, phase, image_channels, steps):

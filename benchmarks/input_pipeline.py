@@ -51,7 +51,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def make_noise(directory: str, arguments: argparse.Namespace) -> str:
-    from tfgan_suite.preprocessing.pipeline import prepare_dataset
+    from tfgan_suite.preprocessing.prepare_dataset import prepare_dataset
 
     rng = np.random.default_rng(0)
     size = arguments.image_size

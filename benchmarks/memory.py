@@ -96,7 +96,7 @@ def measure(case, steps):
 
 
 def predict(case):
-    from tfgan_suite.memory_estimate import estimate_memory
+    from tfgan_suite.runs.peak_memory import estimate_memory
 
     model, batch_size = build(case)
     return estimate_memory(model, batch_size)

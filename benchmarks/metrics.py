@@ -61,7 +61,7 @@ def scores():
 def metric_seconds(metric, real, fake, logits):
     """What a score costs for each evaluation: the real images' statistics are kept from the first one on."""
     from tfgan_suite.metrics import Activations
-    from tfgan_suite.metrics.blas_threads import one_blas_thread
+    from tfgan_suite.metrics.numerics.blas_threads import one_blas_thread
 
     batches = [slice(start, start + 64) for start in range(0, len(real), 64)]
     if metric.needs_real:

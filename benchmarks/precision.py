@@ -14,8 +14,9 @@ import tempfile
 import time
 
 from tfgan_suite.commands.arguments import assignment, positive_int
-from tfgan_suite.config import PRECISIONS, TrainConfig
-from tfgan_suite.training import train
+from tfgan_suite.foundation.choices import PRECISIONS
+from tfgan_suite.runs.train import train
+from tfgan_suite.runs.train_config import TrainConfig
 
 LARGEST_RATIO = 1.25
 

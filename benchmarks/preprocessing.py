@@ -28,7 +28,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from tfgan_suite.preprocessing.pipeline import prepare_dataset
+from tfgan_suite.preprocessing.prepare_dataset import prepare_dataset
 
 try:
     import simplejpeg

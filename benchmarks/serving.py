@@ -162,7 +162,17 @@ def print_row(name, latencies, rate, processor, num_errors):
 @contextlib.contextmanager
 def served(directory, *flags):
     """The command line's server in a process of its own; gives that and the addresses of gRPC and REST."""
-    command = [sys.executable, "-m", "tfgan_suite.cli", "serve", str(directory), "--rest-port", "0", "--grpc-port", "0"]
+    command = [
+        sys.executable,
+        "-m",
+        "tfgan_suite.commands.cli",
+        "serve",
+        str(directory),
+        "--rest-port",
+        "0",
+        "--grpc-port",
+        "0",
+    ]
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     process = subprocess.Popen([*command, *flags], stdout=subprocess.PIPE, text=True, env=environment)
     try:

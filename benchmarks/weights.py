@@ -23,7 +23,14 @@ import numpy as np
 
 STEPS = 25
 DCGAN = {"image_shape": (16, 16, 3), "base_channels": 4, "latent_size": 8, "seed": 3}
-BIGGAN = {"image_shape": (32, 32, 3), "base_channels": 2, "shared_size": 4, "latent_size": 20, "num_classes": 3, "seed": 3}
+BIGGAN = {
+    "image_shape": (32, 32, 3),
+    "base_channels": 2,
+    "shared_size": 4,
+    "latent_size": 20,
+    "num_classes": 3,
+    "seed": 3,
+}
 PROGAN = {"image_shape": (8, 8, 3), "latent_size": 6, "channel_base": 32, "max_channels": 8, "seed": 3}
 TEXTURE = {"image_shape": (16, 16, 3), "latent_channels": 4, "channel_base": 32, "max_channels": 8, "seed": 3}
 STYLEGAN2 = {
@@ -36,7 +43,11 @@ def everything(tg):
     """Choices for `compile` that use every part of the step."""
     return {
         "loss": tg.losses.Relativistic(),
-        "discriminator_penalties": [tg.penalties.R1(1.0, interval=2), tg.penalties.GradientPenalty(), tg.penalties.Drift(0.01)],
+        "discriminator_penalties": [
+            tg.penalties.R1(1.0, interval=2),
+            tg.penalties.GradientPenalty(),
+            tg.penalties.Drift(0.01),
+        ],
         "generator_penalties": [tg.penalties.Orthogonal(1e-3, interval=3)],
         "augmentation": tg.augment.AdaptiveAugmentation(),
         "discriminator_steps": 2,
@@ -146,7 +157,9 @@ def record(path, names):
         start = time.monotonic()
         arrays |= train(name, strategies)
         print(f"{name}: {time.monotonic() - start:.0f} s", flush=True)
-    np.savez(path, **{key: value if value.dtype.kind != "V" else value.view(np.uint16) for key, value in arrays.items()})
+    np.savez(
+        path, **{key: value if value.dtype.kind != "V" else value.view(np.uint16) for key, value in arrays.items()}
+    )
 
 
 def compare(first, second):

@@ -9,10 +9,10 @@ from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
 from pipelines.prepare_images import PreparedImages
-from tfgan_suite.evaluation import evaluate
-from tfgan_suite.export import load_generator
-from tfgan_suite.pipeline.pipeline_config import PipelineConfig
-from tfgan_suite.pipeline.pushed_versions import bless_against_pushed
+from tfgan_suite.exports.saved_model import load_generator
+from tfgan_suite.metrics.protocol.evaluation import evaluate
+from tfgan_suite.release.pipeline_config import PipelineConfig
+from tfgan_suite.release.pushed_versions import bless_against_pushed
 
 BLESSING_FILE = "blessing.json"
 

@@ -13,7 +13,7 @@ from tfx.utils import io_utils
 
 from pipelines.prepare_images import PreparedImages
 from tfgan_suite.data.dataset_info import DatasetInfo
-from tfgan_suite.pipeline.data_schema import DataSchema
+from tfgan_suite.release.data_schema import DataSchema
 
 # Beside the kept schema: what was inferred, by which a change that a person made is known.
 _INFERRED_SUFFIX = ".inferred"

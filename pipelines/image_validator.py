@@ -10,7 +10,7 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import artifact_utils, component_spec, standard_artifacts, standard_component_specs
 
 from pipelines.prepare_images import PreparedImages
-from tfgan_suite.pipeline.data_schema import DataAnomalyError, DataSchema
+from tfgan_suite.release.data_schema import DataAnomalyError, DataSchema
 
 
 def describe_anomalies(directory):

@@ -8,8 +8,8 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
-from tfgan_suite.errors import UserError
-from tfgan_suite.pipeline.infra_validation import validate_infrastructure
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.release.infra_validation import validate_infrastructure
 
 VALIDATION_FILE = "validation.json"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from tfx import v1 as tfx
 
 from pipelines.tfx_pipeline import create_pipeline
-from tfgan_suite.errors import UserError
-from tfgan_suite.pipeline.pipeline_config import PipelineConfig
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.release.pipeline_config import PipelineConfig
 
 
 def compile_for_kubeflow(config, image, pipeline_root, output_path, beam_pipeline_args=()):

@@ -7,13 +7,13 @@ import sys
 import time
 from pathlib import Path
 
-from tfgan_suite.quiet_tensorflow import import_tensorflow_quietly
+from tfgan_suite.foundation.quiet_tensorflow import import_tensorflow_quietly
 
 import_tensorflow_quietly()
 
 from pipelines.metadata_reader import MetadataReader, text_of  # noqa: E402
-from tfgan_suite.errors import UserError  # noqa: E402
-from tfgan_suite.pipeline.pushed_versions import LINEAGE_FILE  # noqa: E402
+from tfgan_suite.foundation.errors import UserError  # noqa: E402
+from tfgan_suite.release.pushed_versions import LINEAGE_FILE  # noqa: E402
 
 _TOLD = ("fingerprint", "num_images", "reasons", "pushed_destination", "input_fingerprint")
 

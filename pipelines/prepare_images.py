@@ -9,9 +9,9 @@ from tfx.dsl.components.base import base_beam_component, base_beam_executor, exe
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 from tfx.types.artifact import Artifact
 
-from tfgan_suite.errors import UserError
-from tfgan_suite.pipeline.ledger import fingerprint
-from tfgan_suite.preprocessing.pipeline import prepare_dataset
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.preprocessing.prepare_dataset import prepare_dataset
+from tfgan_suite.release.ledger import fingerprint
 
 # In the process itself. `prepare_dataset` runs it on several threads if it is not asked for by name.
 IN_PROCESS_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"

@@ -11,11 +11,11 @@ from tfx.types import artifact_utils, component_spec, standard_artifacts, standa
 
 from pipelines.evaluate_generator import BLESSING_FILE
 from pipelines.infra_validate import VALIDATION_FILE
-from tfgan_suite.metrics.results import Evaluation, EvaluationRow
-from tfgan_suite.pipeline.pushed_versions import push_version
-from tfgan_suite.runs import RunFiles
-from tfgan_suite.serving.model_card import plain
-from tfgan_suite.versions import library_versions
+from tfgan_suite.exports.model_card import plain
+from tfgan_suite.foundation.versions import library_versions
+from tfgan_suite.metrics.protocol.results import Evaluation, EvaluationRow
+from tfgan_suite.release.pushed_versions import push_version
+from tfgan_suite.runs.run_files import RunFiles
 
 
 class Executor(pusher.Executor):

@@ -6,7 +6,7 @@ import sys
 
 from absl import logging as absl_logging
 
-from tfgan_suite.quiet_tensorflow import import_tensorflow_quietly
+from tfgan_suite.foundation.quiet_tensorflow import import_tensorflow_quietly
 
 import_tensorflow_quietly()
 absl_logging.set_verbosity(absl_logging.ERROR)  # From the imports on.
@@ -15,8 +15,8 @@ from tfx import v1 as tfx  # noqa: E402
 
 from pipelines.metadata_reader import MetadataReader, text_of  # noqa: E402
 from pipelines.tfx_pipeline import create_pipeline, metadata_path  # noqa: E402
-from tfgan_suite.errors import UserError  # noqa: E402
-from tfgan_suite.pipeline.pipeline_config import PipelineConfig  # noqa: E402
+from tfgan_suite.foundation.errors import UserError  # noqa: E402
+from tfgan_suite.release.pipeline_config import PipelineConfig  # noqa: E402
 
 
 def run_locally(config, enable_cache=True, say=print):

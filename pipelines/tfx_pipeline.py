@@ -13,8 +13,8 @@ from pipelines.infra_validate import InfraValidate
 from pipelines.metadata_reader import sqlite_store
 from pipelines.prepare_images import IN_PROCESS_RUNNER, PrepareImages
 from pipelines.push_version import PushVersion
-from tfgan_suite import versions
-from tfgan_suite.data.sources import open_source
+from tfgan_suite.data.sources.open_source import open_source
+from tfgan_suite.foundation import versions
 
 # In this process: quick to start, and enough for sets of one machine. Beam's own choice would first look for a runner to
 # download. No image is used here; were none named, TFX would build a package of itself for workers elsewhere, each time.

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tfgan_suite import runs
-from tfgan_suite.config import TrainConfig
 from tfgan_suite.data.dataset_info import DatasetInfo
-from tfgan_suite.errors import UserError
-from tfgan_suite.pipeline.ledger import fingerprint
-from tfgan_suite.training import train
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.release.ledger import fingerprint
+from tfgan_suite.runs import run_files
+from tfgan_suite.runs.train import train
+from tfgan_suite.runs.train_config import TrainConfig
 
 
 def run_fn(fn_args):
@@ -38,7 +38,7 @@ def run_fn(fn_args):
     )
     run_dir = unfinished / "run"
     train(TrainConfig(data_dir=data_dir, run_dir=str(run_dir), **{**settings["train"], "score_every_ticks": -1}))
-    exported = runs.export_run(run_dir, unfinished / settings["name"] / "1", overwrite=True)
+    exported = run_files.export_run(run_dir, unfinished / settings["name"] / "1", overwrite=True)
     _move(exported, Path(fn_args.serving_model_dir))
     _move(run_dir, Path(fn_args.model_run_dir))
     shutil.rmtree(unfinished)

@@ -42,7 +42,7 @@ def tiny_data(tmp_path_factory):
 @pytest.fixture(scope="session")
 def tiny_config(tiny_data, tmp_path_factory):
     """A run of four ticks of two steps."""
-    from tfgan_suite.config import TrainConfig
+    from tfgan_suite.runs.train_config import TrainConfig
 
     return TrainConfig(
         data_dir=str(tiny_data),
@@ -58,6 +58,6 @@ def tiny_config(tiny_data, tmp_path_factory):
 @pytest.fixture(scope="session")
 def tiny_run(tiny_config):
     """The directory of that run, finished. Tests only read it."""
-    from tfgan_suite.training import train
+    from tfgan_suite.runs.train import train
 
     return train(tiny_config, progress=False).run_dir

@@ -8,7 +8,7 @@ from PIL import Image
 
 from tfgan_suite.data.dataset_info import DatasetInfo, ShardInfo, SplitInfo
 from tfgan_suite.data.records import ImageRecord, encode_example, write_tfrecords
-from tfgan_suite.files import file_sha256
+from tfgan_suite.foundation.files import file_sha256
 
 
 def write_prepared_set(directory: Path, images: np.ndarray, labels: np.ndarray | None = None) -> Path:

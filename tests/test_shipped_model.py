@@ -23,7 +23,7 @@ def test_its_card_says_what_it_is():
 
 def test_its_digits_are_those_asked_for():
     """Against the mean image of each real digit, which tells 8 of 10 real digits right."""
-    from tfgan_suite.data.array_source import open_digits
+    from tfgan_suite.data.sources.array_source import open_digits
 
     try:
         source = open_digits()

@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 from tfgan_suite.data.dataset_info import DatasetInfo
-from tfgan_suite.metrics.results import Evaluation, EvaluationRow
+from tfgan_suite.metrics.protocol.results import Evaluation, EvaluationRow
 
 CONTENT = {
     "name": "tiny",

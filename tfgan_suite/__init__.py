@@ -8,61 +8,61 @@ Names are loaded when they are first used, so that importing the package takes m
 import importlib
 import sys
 
-__version__ = "0.1.0"
+from tfgan_suite.foundation.version import __version__
 
 _PUBLIC = {
     # === Data ===
-    "prepare_dataset": "tfgan_suite.preprocessing.pipeline",
+    "prepare_dataset": "tfgan_suite.preprocessing.prepare_dataset",
     "generate_dataset": "tfgan_suite.preprocessing.generate_dataset",
     "load_dataset": "tfgan_suite.data.loader",
     "DatasetInfo": "tfgan_suite.data.dataset_info",
-    "to_float": "tfgan_suite.image_range",
-    "to_uint8": "tfgan_suite.image_range",
+    "to_float": "tfgan_suite.specs.image_range",
+    "to_uint8": "tfgan_suite.specs.image_range",
     # === Models ===
-    "GAN": "tfgan_suite.gan",
+    "GAN": "tfgan_suite.adversarial.gan",
     "BigGAN": "tfgan_suite.models.biggan.biggan",
     "DCGAN": "tfgan_suite.models.dcgan.dcgan",
     "ProGAN": "tfgan_suite.models.progan.progan",
     "ProGANSchedule": "tfgan_suite.models.progan.progan_schedule",
     "StyleGAN2": "tfgan_suite.models.stylegan2.stylegan2",
     "TextureProGAN": "tfgan_suite.models.progan.texture_progan",
-    "GenerativeModel": "tfgan_suite.generative_model",
-    "load_model": "tfgan_suite.saving",
+    "GenerativeModel": "tfgan_suite.generative.generative_model",
+    "load_model": "tfgan_suite.models.saving",
     # === Parts of training, passed to compile() ===
-    "Adam": "tfgan_suite.adam",
-    "ExponentialMovingAverage": "tfgan_suite.ema",
-    "GradientGuard": "tfgan_suite.gradient_guard",
+    "Adam": "tfgan_suite.engine.adam",
+    "ExponentialMovingAverage": "tfgan_suite.engine.exponential_moving_average",
+    "GradientGuard": "tfgan_suite.engine.gradient_guard",
     # === Running ===
-    "TrainConfig": "tfgan_suite.config",
-    "train": "tfgan_suite.training",
+    "TrainConfig": "tfgan_suite.runs.train_config",
+    "train": "tfgan_suite.runs.train",
     "fit_progressively": "tfgan_suite.models.progan.fit_progressively",
-    "resume": "tfgan_suite.training",
+    "resume": "tfgan_suite.runs.train",
     "default_callbacks": "tfgan_suite.callbacks.default_callbacks",
     # === Scores ===
-    "evaluate": "tfgan_suite.evaluation",
-    "evaluate_real": "tfgan_suite.evaluation",
-    "compare": "tfgan_suite.evaluation",
-    "Evaluation": "tfgan_suite.evaluation",
+    "evaluate": "tfgan_suite.metrics.protocol.evaluation",
+    "evaluate_real": "tfgan_suite.metrics.protocol.evaluation",
+    "compare": "tfgan_suite.metrics.protocol.evaluation",
+    "Evaluation": "tfgan_suite.metrics.protocol.evaluation",
     # === Export and serving ===
     "export_network": "tfgan_suite.exports.export_network",
-    "export_saved_model": "tfgan_suite.export",
-    "load_generator": "tfgan_suite.export",
+    "export_saved_model": "tfgan_suite.exports.saved_model",
+    "load_generator": "tfgan_suite.exports.saved_model",
     # === Errors ===
-    "UserError": "tfgan_suite.errors",
-    "MissingExtraError": "tfgan_suite.errors",
+    "UserError": "tfgan_suite.foundation.errors",
+    "MissingExtraError": "tfgan_suite.foundation.errors",
 }
-_MODULES = [
-    "augment",
-    "callbacks",
-    "checkpoints",
-    "latent_tools",
-    "latents",
-    "layers",
-    "losses",
-    "metrics",
-    "penalties",
-    "serving",
-]
+_MODULES = {
+    "augment": "tfgan_suite.adversarial.augment",
+    "callbacks": "tfgan_suite.callbacks",
+    "checkpoints": "tfgan_suite.checkpoints",
+    "latent_tools": "tfgan_suite.latent_tools",
+    "latents": "tfgan_suite.generative.latents",
+    "layers": "tfgan_suite.layers",
+    "losses": "tfgan_suite.adversarial.losses",
+    "metrics": "tfgan_suite.metrics",
+    "penalties": "tfgan_suite.adversarial.penalties",
+    "serving": "tfgan_suite.serving",
+}
 
 __all__ = ["__version__", *_PUBLIC, *_MODULES]
 
@@ -71,7 +71,7 @@ def __getattr__(name):
     if name in _PUBLIC:
         value = getattr(importlib.import_module(_PUBLIC[name]), name)
     elif name in _MODULES:
-        value = importlib.import_module(f"tfgan_suite.{name}")
+        value = importlib.import_module(_MODULES[name])
     else:
         raise AttributeError(f"module 'tfgan_suite' has no attribute {name!r}. Expected one of: {', '.join(__all__)}.")
     globals()[name] = value
@@ -84,4 +84,4 @@ def __dir__():
 
 if "keras" in sys.modules:
     # Then TensorFlow is there already, and `keras.models.load_model` should know our classes.
-    importlib.import_module("tfgan_suite.saving").register_classes()
+    importlib.import_module("tfgan_suite.models.saving").register_classes()

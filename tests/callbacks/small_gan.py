@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 import tfgan_suite as tg
-from tfgan_suite.image_range import to_uint8
+from tfgan_suite.specs.image_range import to_uint8
 
 SIZE = 12
 BATCH_SIZE = 64

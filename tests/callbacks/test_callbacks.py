@@ -8,9 +8,9 @@ from PIL import Image
 
 import tfgan_suite as tg
 from tfgan_suite.callbacks import Checkpointing, ImageGrid, Progress, Scores, StopOnNonFinite, make_grid
-from tfgan_suite.callbacks.image_grid import class_columns
-from tfgan_suite.callbacks.progress import format_duration
-from tfgan_suite.callbacks.training_log import read_history
+from tfgan_suite.drawing.image_grid import class_columns
+from tfgan_suite.foundation.durations import format_duration
+from tfgan_suite.foundation.history import read_history
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from tests.callbacks.small_gan import (
 )
 from tests.test_case import assert_same_weights
 from tfgan_suite.callbacks import CollapseMonitor, TrainingInterrupted, read_alerts
-from tfgan_suite.callbacks.training_log import read_history
+from tfgan_suite.foundation.history import read_history
 
 TICK = 80 * BATCH_SIZE
 PROBE = {"real_images": spots_uint8(1000), "held_out_images": spots_uint8(400, seed=9)}

@@ -8,7 +8,7 @@ from tests.callbacks.small_gan import spots_uint8
 from tests.metrics.test_lpips import needs_weights
 from tfgan_suite.callbacks import SampleStatistics
 from tfgan_suite.metrics import LPIPS
-from tfgan_suite.metrics.image_pairs import random_pairs
+from tfgan_suite.metrics.numerics.image_pairs import random_pairs
 
 
 @pytest.fixture(scope="module")

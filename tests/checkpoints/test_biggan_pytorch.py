@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 
 import tfgan_suite as tg
-from tests.checkpoints.hostile import dumps, payloads
 from tests.checkpoints.pytorch_files import write_legacy, write_state_dict, write_zip
 from tests.golden_vectors import assert_near, channels_last, load_golden, part_of
-from tfgan_suite import cli
+from tests.untrusted.hostile import dumps, payloads
+from tfgan_suite.adversarial.pretrained_generator import PretrainedGenerator
 from tfgan_suite.checkpoints.biggan_pytorch import LICENCE, read_state
 from tfgan_suite.checkpoints.conversion import find_manifest, read_conversion, write_conversion
-from tfgan_suite.checkpoints.restricted_unpickler import UnsafePickleError
-from tfgan_suite.errors import UserError
-from tfgan_suite.files import file_sha256
-from tfgan_suite.latents import TruncatedNormal
+from tfgan_suite.commands import cli
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.files import file_sha256
+from tfgan_suite.generative.latents import TruncatedNormal
 from tfgan_suite.models.biggan.biggan import BigGAN
-from tfgan_suite.pretrained_generator import PretrainedGenerator
+from tfgan_suite.untrusted.restricted_unpickler import UnsafePickleError
 
 KIND = "biggan-pytorch"
 GOLDEN = load_golden("biggan_32_cls5")

@@ -3,7 +3,7 @@ import pytest
 
 from tests.golden_vectors import assert_near, load_golden, part_of
 from tfgan_suite.checkpoints.biggan_state import biggan_from_state, biggan_state
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.models.biggan.biggan_discriminator import BigGANDiscriminator
 from tfgan_suite.models.biggan.biggan_generator import BigGANGenerator
 

@@ -9,16 +9,16 @@ import tensorflow as tf
 import tfgan_suite as tg
 from tests.checkpoints.tfhub_files import module_variables, normalized_layers, write_checkpoint, write_module
 from tests.golden_vectors import assert_near, load_golden, part_of
-from tfgan_suite import cli
+from tfgan_suite.adversarial.pretrained_generator import PretrainedGenerator
 from tfgan_suite.checkpoints.biggan_state import biggan_state
 from tfgan_suite.checkpoints.biggan_tfhub import LICENCE, read_moments
 from tfgan_suite.checkpoints.conversion import find_manifest, read_conversion, write_conversion
-from tfgan_suite.checkpoints.tensorflow_variables import read_tensorflow_variables
 from tfgan_suite.checkpoints.tfhub_names import official_state
-from tfgan_suite.errors import UserError
-from tfgan_suite.latents import ScaledTruncatedNormal
+from tfgan_suite.commands import cli
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.generative.latents import ScaledTruncatedNormal
 from tfgan_suite.models.biggan.biggan_generator import BigGANGenerator
-from tfgan_suite.pretrained_generator import PretrainedGenerator
+from tfgan_suite.untrusted.tensorflow_variables import read_tensorflow_variables
 
 KIND = "biggan-tfhub"
 GOLDEN, DEEP = load_golden("biggan_32_cls5"), load_golden("biggandeep_32_cls5")

@@ -12,14 +12,15 @@ import pytest
 import tensorflow as tf
 
 from tests.checkpoints.nvidia_files import pytorch_content, write_pytorch_pickle, write_tensorflow_pickle
-from tfgan_suite import cli, runs
 from tfgan_suite.checkpoints.conversion import count_parameters, find_manifest, read_conversion, write_conversion
 from tfgan_suite.checkpoints.nvidia_stylegan2 import read_nvidia_stylegan2
 from tfgan_suite.checkpoints.stylegan2_conversion import LICENCE
 from tfgan_suite.checkpoints.stylegan2_state import stylegan2_to_state
-from tfgan_suite.errors import UserError
-from tfgan_suite.files import file_sha256
+from tfgan_suite.commands import cli
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.files import file_sha256
 from tfgan_suite.models.stylegan2.stylegan2 import StyleGAN2
+from tfgan_suite.runs import run_files
 
 KIND = "nvidia-stylegan2"
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "stylegan2_16_cond4.npz")
@@ -145,16 +146,16 @@ def test_counting_leaves_a_frozen_network_frozen(conversion):
 
 def test_licence_and_source_go_to_the_export(converted, monkeypatch):
     received = []
-    monkeypatch.setattr(runs, "load_model", lambda path: None)
+    monkeypatch.setattr(run_files, "load_model", lambda path: None)
     monkeypatch.setattr(
-        "tfgan_suite.export.export_saved_model", lambda model, path, **options: received.append(options)
+        "tfgan_suite.exports.saved_model.export_saved_model", lambda model, path, **options: received.append(options)
     )
     for path in (converted[1], converted[1] / "model.keras"):
-        runs.export_run(path, "saved_models/x", licence="", description="Faces.")
+        run_files.export_run(path, "saved_models/x", licence="", description="Faces.")
         assert received[-1]["licence"] == LICENCE
         assert received[-1]["description"].startswith("Faces. Converted from ")
         assert file_sha256(converted[0]) in received[-1]["description"]
-    runs.export_run(converted[1], "saved_models/x", licence="CC0")
+    run_files.export_run(converted[1], "saved_models/x", licence="CC0")
     assert received[-1]["licence"] == "CC0" and received[-1]["description"].startswith("Converted from")
 
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 import tfgan_suite as tg
-from tests.checkpoints.hostile import dumps, payloads
 from tests.checkpoints.nvidia_files import EasyDict, Network, malicious_source, modules
-from tfgan_suite import cli
+from tests.untrusted.hostile import dumps, payloads
 from tfgan_suite.checkpoints.conversion import find_manifest, read_conversion, write_conversion
 from tfgan_suite.checkpoints.nvidia_progan import LICENCE
-from tfgan_suite.checkpoints.restricted_unpickler import UnsafePickleError
-from tfgan_suite.files import file_sha256
+from tfgan_suite.commands import cli
+from tfgan_suite.foundation.files import file_sha256
+from tfgan_suite.untrusted.restricted_unpickler import UnsafePickleError
 
 KIND = "nvidia-progan"
 GOLDEN = Path(__file__).parents[1] / "golden" / "progan_16.npz"

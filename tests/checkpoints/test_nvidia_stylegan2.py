@@ -15,7 +15,7 @@ from tests.checkpoints.nvidia_files import (
 )
 from tfgan_suite.checkpoints.nvidia_stylegan2 import official_names, read_nvidia_stylegan2
 from tfgan_suite.checkpoints.stylegan2_state import stylegan2_to_state
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.models.stylegan2.stylegan2_discriminator import StyleGAN2Discriminator
 from tfgan_suite.models.stylegan2.stylegan2_generator import StyleGAN2Generator
 

@@ -8,15 +8,15 @@ import keras
 import pytest
 import tensorflow as tf
 
-from tests.test_gan import make_gan
-from tfgan_suite import cli
+from tests.adversarial.test_gan import make_gan
+from tfgan_suite.commands import cli
 from tfgan_suite.compile_check.check import check_model
 from tfgan_suite.compile_check.checked_model import model_of_preset, model_of_run
 from tfgan_suite.compile_check.compile_report import CompileReport
 from tfgan_suite.compile_check.lowering import graph_of, lower
 from tfgan_suite.compile_check.operations import all_operations
 from tfgan_suite.compile_check.tpu_compiler import compile_for_tpu, refusal
-from tfgan_suite.errors import MissingExtraError, UserError
+from tfgan_suite.foundation.errors import MissingExtraError, UserError
 
 SMALL = ["--preset", "dcgan", "--image-size", "8", "--set", "base_channels=2", "--batch-size", "4"]
 needs_compiler = pytest.mark.skipif(

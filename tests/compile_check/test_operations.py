@@ -2,7 +2,7 @@ import pytest
 import tensorflow as tf
 
 import tfgan_suite as tg
-from tests.test_gan import make_gan
+from tests.adversarial.test_gan import make_gan
 from tfgan_suite.compile_check.check import check_model, training_step
 from tfgan_suite.compile_check.checked_model import model_of_preset
 from tfgan_suite.compile_check.lowering import graph_of, lower

@@ -4,8 +4,8 @@ import json
 import pytest
 
 from tfgan_suite.data.dataset_info import DatasetInfo, RefusedImage, RefusedInfo, ShardInfo, SplitInfo
-from tfgan_suite.errors import UserError
-from tfgan_suite.files import file_sha256
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.files import file_sha256
 
 
 @pytest.fixture

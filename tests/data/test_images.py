@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tfgan_suite.data.images import ImageFormat, ImageRefused, decode_image, encode_image, transform_image
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
 
 RNG = np.random.default_rng(0)
 PHOTO = np.clip(np.cumsum(RNG.normal(0, 9, [40, 60, 3]), axis=1) + 128, 0, 255).astype(np.uint8)

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tests.workers import start_workers
 from tfgan_suite.data.loader import load_dataset
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
 
 PATHS = pytest.mark.parametrize("cache", [True, False], ids=["memory", "disk"])
 

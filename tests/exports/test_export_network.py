@@ -6,15 +6,15 @@ import tensorflow as tf
 
 import tfgan_suite as tg
 from tests.serving.conftest import lively_gan
-from tfgan_suite import cli
-from tfgan_suite.errors import MissingExtraError, UserError
-from tfgan_suite.export import load_generator
+from tfgan_suite.commands import cli
 from tfgan_suite.exports import onnx_file
 from tfgan_suite.exports.export_network import FORMATS, export_network, read_card
 from tfgan_suite.exports.frozen_generator import freeze_generator
 from tfgan_suite.exports.litert_file import LiteRTGenerator
 from tfgan_suite.exports.onnx_file import OnnxGenerator
 from tfgan_suite.exports.parity import measure_parity
+from tfgan_suite.exports.saved_model import load_generator
+from tfgan_suite.foundation.errors import MissingExtraError, UserError
 
 MODELS = {
     "DCGAN": lambda: lively_gan(image_shape=(16, 16, 1), num_classes=3, seed=1),

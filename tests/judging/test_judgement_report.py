@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from tests.test_cli import run
-from tfgan_suite.errors import UserError
+from tests.commands.test_cli import run
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.judging.answers import Answer, AnswerStore
 from tfgan_suite.judging.judgement_report import make_report, to_markdown
 from tfgan_suite.judging.statistics import bootstrap_interval, krippendorff_alpha

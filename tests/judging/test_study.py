@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from tests.prepared_set import write_prepared_set
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.judging.study import CHECK_SOURCE, Study, make_study
 
 

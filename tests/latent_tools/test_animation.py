@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from tests.latent_tools.test_style_mixing import cell
-from tfgan_suite.errors import MissingExtraError, UserError
+from tfgan_suite.foundation.errors import MissingExtraError, UserError
 from tfgan_suite.latent_tools import StyleSpace, closed_path, loop_frames, write_animation
 
 needs_video = pytest.mark.skipif(

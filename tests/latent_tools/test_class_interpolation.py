@@ -2,15 +2,15 @@ import numpy as np
 import pytest
 
 from tests.latent_tools.test_style_mixing import cell
-from tfgan_suite.callbacks.image_grid import make_grid
-from tfgan_suite.errors import UserError
+from tfgan_suite.drawing.image_grid import make_grid
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.randomness import fold
+from tfgan_suite.generative.latents import interpolate
 from tfgan_suite.latent_tools import StyleSpace, interpolate_classes, samples_per_class, write_class_loop
 from tfgan_suite.latent_tools.class_pictures import name_rows
-from tfgan_suite.latents import interpolate
 from tfgan_suite.models.biggan.biggan import BigGAN
 from tfgan_suite.models.dcgan.dcgan_generator import DCGANGenerator
 from tfgan_suite.models.progan.progan import ProGAN
-from tfgan_suite.randomness import fold
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.latent_tools.conftest import make_stylegan2
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.latent_tools import StyleSpace, project, style_statistics
 from tfgan_suite.latent_tools.noise_maps import noise_correlation
 from tfgan_suite.latent_tools.projection import rate_factor

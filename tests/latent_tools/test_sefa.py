@@ -4,7 +4,7 @@ import pytest
 import scipy.linalg
 
 from tests.latent_tools.test_style_mixing import cell
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.latent_tools import Directions, direction_grid, find_directions
 from tfgan_suite.latent_tools.sefa import first_dense_kernel, principal_directions, style_kernels
 from tfgan_suite.models.biggan.biggan_generator import BigGANGenerator

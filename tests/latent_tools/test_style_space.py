@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.latent_tools import StyleSpace
 from tfgan_suite.latent_tools.style_space import labels_in_turn
 

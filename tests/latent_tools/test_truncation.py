@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from tests.latent_tools.conftest import make_stylegan2
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.latent_tools import StyleSpace, class_centers, truncate
 
 

@@ -7,7 +7,7 @@ import pytest
 from tests.metrics.features.test_dataset_classifier import stripes
 from tests.prepared_set import write_prepared_set
 from tfgan_suite.data.dataset_info import DatasetInfo
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.metrics import Evaluation, classification_accuracy, compare, evaluate_classification_accuracy
 from tfgan_suite.metrics.features import small_classifier
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.metrics import Activations, ClassAgreement, ConfidentShare, class_agreement, confident_share
 
 LOGITS = np.log([[0.96, 0.02, 0.02], [0.94, 0.03, 0.03], [0.01, 0.01, 0.98], [0.3, 0.4, 0.3]])

@@ -5,7 +5,7 @@ import pytest
 import scipy.linalg
 import tensorflow as tf
 
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.metrics import Activations, FrechetDistance, frechet_distance, frechet_distance_from_statistics
 
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tests.metrics.conftest import HOSTILE_PAIRS, IMAGES, ROWS, with_value
 from tests.metrics.test_lpips import needs_weights
 from tfgan_suite import metrics
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
 
 # === Pairs of feature sets ===
 

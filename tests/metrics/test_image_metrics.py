@@ -6,8 +6,7 @@ import tensorflow as tf
 
 from tests.metrics.test_lpips import needs_weights
 from tests.metrics.tfgan import load_tfgan
-from tfgan_suite.errors import UserError
-from tfgan_suite.evaluation import evaluate
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.metrics import (
     Activations,
     DensityCoverage,
@@ -21,7 +20,8 @@ from tfgan_suite.metrics import (
     ms_ssim_diversity,
     sliced_wasserstein_distance,
 )
-from tfgan_suite.metrics.image_pairs import random_pairs
+from tfgan_suite.metrics.numerics.image_pairs import random_pairs
+from tfgan_suite.metrics.protocol.evaluation import evaluate
 from tfgan_suite.metrics.sliced_wasserstein import _sliced_distance, laplacian_pyramid
 
 

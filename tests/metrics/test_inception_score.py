@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.metrics import Activations, InceptionScore, inception_score
 
 

@@ -3,7 +3,7 @@ import pytest
 import scipy.linalg
 
 from tests.metrics.conftest import HOSTILE_PAIRS
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.metrics import Activations, IntraClassFrechetDistance, frechet_distance, intra_class_frechet_distance
 
 

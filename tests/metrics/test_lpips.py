@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tfgan_suite.errors import MissingExtraError, UserError
+from tfgan_suite.foundation.errors import MissingExtraError, UserError
 from tfgan_suite.metrics import LPIPS, lpips
 from tfgan_suite.metrics.features import shift_tolerant_lpips
 from tfgan_suite.metrics.features.package_weights import find_package_file, read_checked_weights

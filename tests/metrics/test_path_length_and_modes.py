@@ -6,7 +6,7 @@ import tensorflow as tf
 from tests.metrics.test_lpips import needs_weights
 from tests.prepared_set import write_prepared_set
 from tfgan_suite import StyleGAN2
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.metrics import (
     Activations,
     Evaluation,

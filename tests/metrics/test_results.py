@@ -4,7 +4,7 @@ import multiprocessing
 
 import pytest
 
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.metrics import Evaluation, EvaluationRow, compare
 
 PROTOCOL = {"extractor": "tiny", "extractor_input_size": [8, 8], "num_fake": 1000, "truncation": 1.0, "split": "train"}

@@ -5,7 +5,7 @@ import copy
 import pytest
 
 from tests.tiny_pipeline import CONTENT, Scores, write_images
-from tfgan_suite.pipeline import PipelineConfig
+from tfgan_suite.release import PipelineConfig
 
 
 @pytest.fixture(scope="session")

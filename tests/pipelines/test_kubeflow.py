@@ -5,8 +5,8 @@ import json
 import pytest
 
 from tests.tiny_pipeline import CONTENT
-from tfgan_suite.errors import UserError
-from tfgan_suite.pipeline import PipelineConfig
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.release import PipelineConfig
 
 pytest.importorskip(
     "tfx", reason="TFX is not installed here; `make test-tfx` runs these tests in an environment that has it."

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from tests.tiny_pipeline import write_blank_images, write_images
-from tfgan_suite.config import TrainConfig
-from tfgan_suite.export import load_generator
-from tfgan_suite.pipeline import DataAnomalyError, PipelineConfig
-from tfgan_suite.runs import load_model
-from tfgan_suite.serving.model_card import CARD_JSON
-from tfgan_suite.training import train
+from tfgan_suite.exports.model_card import CARD_JSON
+from tfgan_suite.exports.saved_model import load_generator
+from tfgan_suite.release import DataAnomalyError, PipelineConfig
+from tfgan_suite.runs.run_files import load_model
+from tfgan_suite.runs.train import train
+from tfgan_suite.runs.train_config import TrainConfig
 
 pytest.importorskip(
     "tfx", reason="TFX is not installed here; `make test-tfx` runs these tests in an environment that has it."
@@ -27,7 +27,7 @@ pytest.importorskip(
 from pipelines import lineage  # noqa: E402
 from pipelines.metadata_reader import MetadataReader  # noqa: E402
 from pipelines.tfx_pipeline import metadata_path  # noqa: E402
-from tfgan_suite.errors import UserError  # noqa: E402
+from tfgan_suite.foundation.errors import UserError  # noqa: E402
 
 NODES = {
     *("PrepareImages", "ImportExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator"),

@@ -7,9 +7,9 @@ import pytest
 import tensorflow as tf
 
 from tests.prepared_set import write_prepared_set
-from tfgan_suite.errors import UserError
-from tfgan_suite.pipeline import DataSchema
-from tfgan_suite.wire_format import field
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.wire_format import field
+from tfgan_suite.release import DataSchema
 
 pytest.importorskip(
     "tfx", reason="TFX is not installed here; `make test-tfx` runs these tests in an environment that has it."

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.preprocessing.test_pipeline import LABELS, NOISE, content_of, prepare
+from tests.preprocessing.test_prepare_dataset import LABELS, NOISE, content_of, prepare
 from tests.serving.conftest import lively_gan
-from tfgan_suite.data.array_source import ArrayReader, ArraySource
-from tfgan_suite.errors import MissingExtraError
-from tfgan_suite.export import export_saved_model
+from tfgan_suite.data.sources.array_source import ArrayReader, ArraySource
+from tfgan_suite.exports.saved_model import export_saved_model
+from tfgan_suite.foundation.errors import MissingExtraError
 from tfgan_suite.preprocessing import preparation
 from tfgan_suite.preprocessing.generate_dataset import generate_dataset
 

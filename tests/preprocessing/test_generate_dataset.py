@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.preprocessing.test_pipeline import content_of, read_records
+from tests.preprocessing.test_prepare_dataset import content_of, read_records
 from tests.serving.conftest import lively_gan
-from tfgan_suite import cli
+from tfgan_suite.commands import cli
 from tfgan_suite.data.loader import load_dataset
-from tfgan_suite.errors import UserError
-from tfgan_suite.export import export_saved_model, load_generator
+from tfgan_suite.exports.saved_model import export_saved_model, load_generator
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.preprocessing import generated_source, preparation
 from tfgan_suite.preprocessing.generate_dataset import generate_dataset
 from tfgan_suite.preprocessing.generated_source import GeneratedSource, image_seed
-from tfgan_suite.preprocessing.pipeline import prepare_dataset
+from tfgan_suite.preprocessing.prepare_dataset import prepare_dataset
 
 
 @pytest.fixture(scope="module")

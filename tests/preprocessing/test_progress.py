@@ -2,11 +2,11 @@ import threading
 
 import pytest
 
-from tfgan_suite.preprocessing.progress import Progress
+from tfgan_suite.preprocessing.preparation_progress import PreparationProgress
 
 
 def test_a_log_gets_the_final_count(tmp_path, capsys):
-    with Progress().watch_blocks(tmp_path, {0: 256, 1: 44}):
+    with PreparationProgress().watch_blocks(tmp_path, {0: 256, 1: 44}):
         (tmp_path / "000000.json").write_text("")
         (tmp_path / "000000.items").write_text("")
         (tmp_path / ".000001.json.tmp").write_text("")
@@ -15,7 +15,7 @@ def test_a_log_gets_the_final_count(tmp_path, capsys):
 
 
 def test_a_terminal_gets_one_line_rewritten(tmp_path, capsys, monkeypatch):
-    progress = Progress()
+    progress = PreparationProgress()
     monkeypatch.setattr(progress, "_in_place", True)
     with progress.watch_blocks(tmp_path, {0: 10}):
         pass
@@ -23,7 +23,7 @@ def test_a_terminal_gets_one_line_rewritten(tmp_path, capsys, monkeypatch):
 
 
 def test_quiet(tmp_path, capsys):
-    progress = Progress(enabled=False)
+    progress = PreparationProgress(enabled=False)
     progress.say("hello")
     with progress.watch_blocks(tmp_path, {0: 1}):
         pass
@@ -33,7 +33,7 @@ def test_quiet(tmp_path, capsys):
 def test_an_error_ends_the_watch(tmp_path, capsys):
     before = threading.active_count()
     with pytest.raises(KeyError):
-        with Progress().watch_blocks(tmp_path, {0: 1}):
+        with PreparationProgress().watch_blocks(tmp_path, {0: 1}):
             assert threading.active_count() == before + 1
             raise KeyError
     assert threading.active_count() == before

@@ -5,10 +5,10 @@ import pytest
 
 from tfgan_suite.data.dataset_info import DatasetInfo
 from tfgan_suite.data.loader import load_dataset
-from tfgan_suite.errors import UserError
-from tfgan_suite.image_range import to_uint8
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.preprocessing import pyramid
-from tfgan_suite.preprocessing.pipeline import prepare_dataset
+from tfgan_suite.preprocessing.prepare_dataset import prepare_dataset
+from tfgan_suite.specs.image_range import to_uint8
 
 IMAGES = np.random.default_rng(0).integers(0, 256, [50, 16, 16, 3], np.uint8)
 LABELS = np.arange(50) % 3

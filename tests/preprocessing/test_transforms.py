@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tfgan_suite.data.images import ImageFormat, ImageRefused
-from tfgan_suite.data.sources import SourceItem, SourceReader
+from tfgan_suite.data.sources.source import SourceItem, SourceReader
 from tfgan_suite.preprocessing import transforms
 from tfgan_suite.preprocessing.transforms import PreparePlan
 

@@ -7,7 +7,7 @@ import urllib.request
 import pytest
 import tensorflow as tf
 
-from tfgan_suite.export import export_saved_model
+from tfgan_suite.exports.saved_model import export_saved_model
 from tfgan_suite.models.dcgan.dcgan import DCGAN
 from tfgan_suite.serving import Server
 

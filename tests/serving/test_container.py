@@ -95,7 +95,7 @@ def test_compose_listens_on_loopback_and_names_files_that_are_there():
 def test_warm_up_is_what_batching_takes():
     """Each input with rows, of one number for all, and as many come out; anything else fails the version's loading."""
     pytest.importorskip("tensorflow_serving")
-    from tfgan_suite.serving.warmup_requests import read_warmup_requests
+    from tfgan_suite.exports.warmup_requests import read_warmup_requests
 
     signatures = tf.saved_model.load(str(DIRECTORY / "digits" / "1")).signatures
     played = []

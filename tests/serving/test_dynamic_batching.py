@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
 
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.serving import DynamicBatching
 from tfgan_suite.serving.model_repository import ModelRepository
 from tfgan_suite.serving.request_joining import RowJoining, SeedJoining, joining_of, part

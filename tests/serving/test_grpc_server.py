@@ -20,7 +20,7 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.serving import Server
 from tfgan_suite.serving.grpc_server import GrpcServer
 from tfgan_suite.serving.model_repository import ModelRepository

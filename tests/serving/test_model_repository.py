@@ -6,7 +6,7 @@ import weakref
 import numpy as np
 import pytest
 
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.serving.model_repository import ModelRepository
 from tfgan_suite.serving.serving_error import ServingError
 

@@ -15,7 +15,7 @@ import urllib.request
 
 import pytest
 
-from tfgan_suite.errors import MissingExtraError, UserError
+from tfgan_suite.foundation.errors import MissingExtraError, UserError
 from tfgan_suite.serving import DynamicBatching, Server
 from tfgan_suite.serving import server as server_module
 from tfgan_suite.serving.version_poller import VersionPoller

@@ -15,7 +15,7 @@ from tfgan_suite.callbacks.alerts import Alert, Rule
 from tfgan_suite.callbacks.checkpointing import Checkpointing, TrainingInterrupted
 from tfgan_suite.callbacks.collapse_monitor import CollapseMonitor, collapse_rules
 from tfgan_suite.callbacks.default_callbacks import default_callbacks
-from tfgan_suite.callbacks.image_grid import ImageGrid, make_grid
+from tfgan_suite.callbacks.image_grid import ImageGrid
 from tfgan_suite.callbacks.monitor import Monitor, read_alerts
 from tfgan_suite.callbacks.progress import Progress
 from tfgan_suite.callbacks.sample_statistics import SampleStatistics
@@ -23,6 +23,7 @@ from tfgan_suite.callbacks.scores import Scores
 from tfgan_suite.callbacks.stability_monitor import StabilityMonitor, stability_rules
 from tfgan_suite.callbacks.stop_on_non_finite import NonFiniteError, StopOnNonFinite
 from tfgan_suite.callbacks.training_log import TrainingLog
+from tfgan_suite.drawing.image_grid import make_grid
 
 __all__ = [
     "Action",

@@ -8,7 +8,7 @@ import shutil
 
 import numpy as np
 
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
 
 _OPTIMIZERS = ("generator_optimizer", "discriminator_optimizer")
 

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgan_suite.errors import UserError
-from tfgan_suite.files import file_sha256, write_atomically
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.files import file_sha256, write_atomically
 
 
 class TrainingInterrupted(UserError):

@@ -9,8 +9,8 @@ import tensorflow as tf
 from tfgan_suite.callbacks.alerts import Rule
 from tfgan_suite.callbacks.monitor import Monitor
 from tfgan_suite.callbacks.sample_statistics import SampleStatistics
-from tfgan_suite.errors import UserError
-from tfgan_suite.image_range import to_float
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.specs.image_range import to_float
 
 _BATCH_SIZE = 64
 _COLLAPSED = (

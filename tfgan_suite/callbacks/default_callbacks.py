@@ -11,8 +11,8 @@ from tfgan_suite.callbacks.scores import Scores
 from tfgan_suite.callbacks.stability_monitor import StabilityMonitor
 from tfgan_suite.callbacks.stop_on_non_finite import StopOnNonFinite
 from tfgan_suite.callbacks.training_log import TrainingLog
-from tfgan_suite.config import ALERT_ACTIONS
-from tfgan_suite.errors import unknown_name
+from tfgan_suite.foundation.choices import ALERT_ACTIONS
+from tfgan_suite.foundation.errors import unknown_name
 
 
 def default_callbacks(

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tfgan_suite.callbacks.actions import Note
 from tfgan_suite.callbacks.alerts import Alert
-from tfgan_suite.files import write_atomically
+from tfgan_suite.foundation.files import write_atomically
 
 
 class Monitor(keras.callbacks.Callback):

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from tfgan_suite.errors import UserError
-from tfgan_suite.metrics.clustering import move_centres, nearest_centres
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.metrics.lpips_diversity import lpips_diversity
-from tfgan_suite.metrics.neighbours import mean_distance, nearest_distances
+from tfgan_suite.metrics.numerics.clustering import move_centres, nearest_centres
+from tfgan_suite.metrics.numerics.neighbours import mean_distance, nearest_distances
 
 # Beyond this, pictures of one motive differ in their grain rather than in what they show.
 _PIXEL_SIZE = 16

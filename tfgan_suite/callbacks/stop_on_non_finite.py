@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from tfgan_suite.callbacks.alerts import Alert
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
 
 NETWORKS = ("generator", "discriminator")
 

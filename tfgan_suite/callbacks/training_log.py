@@ -8,6 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfgan_suite.foundation.history import read_history
+
 
 class TrainingLog(keras.callbacks.Callback):
     """Writes every number of a tick to `history.jsonl` and to TensorBoard, against images seen.
@@ -90,17 +92,3 @@ class TrainingLog(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         self._writer.close()
-
-
-def read_history(path):
-    """The rows of a `history.jsonl`, a list of dicts; a last line that was cut short by a kill is left out."""
-    path = Path(path)
-    if not path.exists():
-        return []
-    rows = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
-    return rows

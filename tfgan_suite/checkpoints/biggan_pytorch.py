@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from tfgan_suite.adversarial.pretrained_generator import PretrainedGenerator
 from tfgan_suite.checkpoints.biggan_state import biggan_from_state, biggan_state
 from tfgan_suite.checkpoints.official_model import OfficialModel, check_positive, checked_weights, with_defaults
-from tfgan_suite.checkpoints.restricted_unpickler import shown
-from tfgan_suite.checkpoints.safe_pickle import read_pytorch_weights
-from tfgan_suite.errors import UserError
-from tfgan_suite.latents import TruncatedNormal
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.generative.latents import TruncatedNormal
 from tfgan_suite.models.biggan.biggan import BigGAN
-from tfgan_suite.pretrained_generator import PretrainedGenerator
+from tfgan_suite.untrusted.restricted_unpickler import shown
+from tfgan_suite.untrusted.safe_pickle import read_pytorch_weights
 
 LICENCE = (
     "Not stated by the file. BigGAN-PyTorch publishes its code, and the weights linked there, under the MIT licence"

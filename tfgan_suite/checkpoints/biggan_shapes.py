@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.models.biggan.biggan_architecture import RESOLUTIONS, discriminator_plan, generator_plan
 
 # A bound on what a file may ask for.

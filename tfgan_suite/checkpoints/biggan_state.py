@@ -4,7 +4,7 @@ import numpy as np
 
 from tfgan_suite.checkpoints.biggan_shapes import cleaned_state, read_discriminator, read_generator
 from tfgan_suite.checkpoints.official_names import arrays_by_name, assign_by_name
-from tfgan_suite.errors import UserError, unknown_name
+from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.layers.spectral_normalization import SpectralEmbedding
 from tfgan_suite.models.biggan.biggan_discriminator import BigGANDiscriminator
 from tfgan_suite.models.biggan.biggan_generator import BigGANGenerator

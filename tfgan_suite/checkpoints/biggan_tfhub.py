@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from tfgan_suite.adversarial.pretrained_generator import PretrainedGenerator
 from tfgan_suite.checkpoints.biggan_shapes import read_generator_plan
 from tfgan_suite.checkpoints.biggan_state import biggan_from_state, biggan_state
 from tfgan_suite.checkpoints.official_model import OfficialModel, check_positive, checked_weights, with_defaults
-from tfgan_suite.checkpoints.tensorflow_variables import read_tensorflow_variables
 from tfgan_suite.checkpoints.tfhub_names import ModuleState, official_state
-from tfgan_suite.errors import UserError
-from tfgan_suite.latents import ScaledTruncatedNormal
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.generative.latents import ScaledTruncatedNormal
 from tfgan_suite.models.biggan.biggan_architecture import paper_attention_resolutions
-from tfgan_suite.pretrained_generator import PretrainedGenerator
+from tfgan_suite.untrusted.tensorflow_variables import read_tensorflow_variables
 
 LICENCE = "Not stated by the files. TF-Hub lists DeepMind's BigGAN modules under the Apache License 2.0"
 _DEFAULTS = {

@@ -18,10 +18,10 @@ import numpy as np
 
 from tfgan_suite.checkpoints.kinds import KINDS
 from tfgan_suite.checkpoints.official_model import OfficialModel
-from tfgan_suite.errors import UserError, unknown_name
-from tfgan_suite.files import file_sha256
-from tfgan_suite.generative_model import GenerativeModel
-from tfgan_suite.versions import library_versions
+from tfgan_suite.foundation.errors import UserError, unknown_name
+from tfgan_suite.foundation.files import file_sha256
+from tfgan_suite.foundation.versions import library_versions
+from tfgan_suite.generative.generative_model import GenerativeModel
 
 MODEL_FILE = "model.keras"
 MANIFEST_FILE = "conversion.json"

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tfgan_suite.checkpoints.nvidia_pickle import NetworkRecord, read_network_pickle
 from tfgan_suite.checkpoints.official_model import OfficialModel, checked_weights, with_defaults
 from tfgan_suite.checkpoints.progan_state import progan_from_state, progan_state
-from tfgan_suite.checkpoints.restricted_unpickler import shown
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.models.progan.progan import ProGAN
+from tfgan_suite.untrusted.nvidia_pickle import NetworkRecord, read_network_pickle
+from tfgan_suite.untrusted.restricted_unpickler import shown
 
 # Settings that become arguments of `progan_from_state`.
 _ARGUMENTS = {

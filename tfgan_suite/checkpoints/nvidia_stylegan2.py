@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from tfgan_suite.checkpoints.nvidia_pickle import NetworkRecord, read_network_pickle
-from tfgan_suite.checkpoints.restricted_unpickler import shown
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.untrusted.nvidia_pickle import NetworkRecord, read_network_pickle
+from tfgan_suite.untrusted.restricted_unpickler import shown
 
 # === Names of the TensorFlow version ===
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from tfgan_suite.checkpoints.restricted_unpickler import shown
-from tfgan_suite.errors import UserError
-from tfgan_suite.generative_model import GenerativeModel
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.generative.generative_model import GenerativeModel
+from tfgan_suite.untrusted.restricted_unpickler import shown
 
 
 @dataclasses.dataclass(frozen=True)

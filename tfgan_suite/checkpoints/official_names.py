@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
 
 
 def arrays_by_name(network, entries, values=None):

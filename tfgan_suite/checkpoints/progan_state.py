@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 from tfgan_suite.checkpoints.official_names import arrays_by_name, assign_by_name
-from tfgan_suite.errors import UserError, unknown_name
+from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.models.progan.progan_discriminator import ProGANDiscriminator
 from tfgan_suite.models.progan.progan_generator import ProGANGenerator
 

@@ -7,7 +7,7 @@ from typing import Any
 from tfgan_suite.checkpoints.nvidia_stylegan2 import OfficialStyleGAN2, read_nvidia_stylegan2
 from tfgan_suite.checkpoints.official_model import OfficialModel
 from tfgan_suite.checkpoints.stylegan2_state import stylegan2_from_state, stylegan2_to_state
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.models.stylegan2.stylegan2 import StyleGAN2
 
 LICENCE = "NVIDIA Source Code License-NC or CC BY-NC 4.0, as the weights' page says: no commercial use"

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tfgan_suite.checkpoints.restricted_unpickler import shown
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.untrusted.restricted_unpickler import shown
 
 _BLOCK, _LAYER = r"Generator/GBlock(?:_(?P<block>\d+))?", r"(?:_(?P<layer>\d+))?"
 _PARTS = {"w": "weight", "b": "bias", "u0": "u0"}

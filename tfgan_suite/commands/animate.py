@@ -37,8 +37,9 @@ def add_parser(subparsers):
 
 
 def run(args):
-    from tfgan_suite import latent_tools, runs
+    from tfgan_suite import latent_tools
     from tfgan_suite.latent_tools import pictures
+    from tfgan_suite.runs import run_files
 
     options = {
         "rows": args.rows,
@@ -50,7 +51,7 @@ def run(args):
         "scale": args.scale,
         "seed": args.seed,
     }
-    model = runs.load_model(args.model)
+    model = run_files.load_model(args.model)
     if args.through_classes:
         path = latent_tools.write_class_loop(model, args.output, move_latents=args.move_latents, **options)
     else:

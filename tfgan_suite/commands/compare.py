@@ -25,12 +25,12 @@ def add_parser(subparsers):
 
 
 def run(args):
-    from tfgan_suite import runs
-    from tfgan_suite.errors import UserError
+    from tfgan_suite.foundation.errors import UserError
+    from tfgan_suite.runs import run_files
 
     if args.chart:
-        print(runs.chart_scores(args.runs, args.chart, args.score))
+        print(run_files.chart_scores(args.runs, args.chart, args.score))
         return
     if len(args.runs) < 2:
         raise UserError(f"Expected two or more runs to compare. Received: {args.runs[0]}")
-    print(runs.compare_scores(args.runs, allow=args.allow))
+    print(run_files.compare_scores(args.runs, allow=args.allow))

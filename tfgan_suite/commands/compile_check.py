@@ -5,8 +5,8 @@ import sys
 
 from tfgan_suite.commands import arguments
 from tfgan_suite.compile_check.compile_report import STAGES, TARGETS
-from tfgan_suite.config import AUGMENTATIONS, PRECISIONS
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.choices import AUGMENTATIONS, PRECISIONS
+from tfgan_suite.foundation.errors import UserError
 
 
 def add_parser(subparsers):

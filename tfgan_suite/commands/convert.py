@@ -4,7 +4,7 @@ import argparse
 
 from tfgan_suite.checkpoints.kinds import KINDS
 from tfgan_suite.commands import arguments
-from tfgan_suite.errors import unknown_name
+from tfgan_suite.foundation.errors import unknown_name
 
 
 def kind(text):

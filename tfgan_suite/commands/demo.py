@@ -21,6 +21,6 @@ def add_parser(subparsers):
 
 
 def run(args):
-    from tfgan_suite.demo import run_demo
+    from tfgan_suite.commands.demo_stages import run_demo
 
     run_demo(args.data, fast=args.fast, output_dir=args.output)

@@ -1,7 +1,7 @@
 """`tfgan-suite evaluate`: scores of a model."""
 
 from tfgan_suite.commands import arguments
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
 
 
 def add_parser(subparsers):
@@ -76,7 +76,7 @@ def add_parser(subparsers):
 
 
 def run(args):
-    from tfgan_suite import run_scores
+    from tfgan_suite.runs import evaluate_model
 
     options = {
         "extractor": _make_extractor(args),
@@ -91,7 +91,7 @@ def run(args):
     if args.watch:
         _watch(args, options)
         return
-    evaluation = run_scores.evaluate_model(
+    evaluation = evaluate_model.evaluate_model(
         args.model,
         args.data,
         metrics=args.metrics,
@@ -104,14 +104,14 @@ def run(args):
 
 
 def _watch(args, options):
-    from tfgan_suite import run_scores
-    from tfgan_suite.watching import RunWatcher
+    from tfgan_suite.runs import evaluate_model
+    from tfgan_suite.runs.run_watcher import RunWatcher
 
     if args.output:
         raise UserError("--watch adds to the scores of the run itself. Expected no --output.")
     if args.classifier:
         options["extractor"] = [options["extractor"], "dataset-classifier"]
-    metrics = run_scores.metrics_of_names(args.metrics) if args.metrics else None
+    metrics = evaluate_model.metrics_of_names(args.metrics) if args.metrics else None
     RunWatcher(args.model, args.data, metrics=metrics, **options).watch()
 
 

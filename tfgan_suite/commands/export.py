@@ -46,16 +46,16 @@ def add_parser(subparsers):
 
 
 def run(args):
-    from tfgan_suite import runs
+    from tfgan_suite.runs import run_files
 
     card = {"description": args.description, "licence": args.licence, "overwrite": args.overwrite}
     if args.format is None:
-        path = runs.export_run(args.model, args.path, max_count=args.max_count, **card)
+        path = run_files.export_run(args.model, args.path, max_count=args.max_count, **card)
         print(f"{path}\nTo go on: tfgan-suite serve {path.parent}")
         return
     from tfgan_suite.exports.export_network import export_network, read_card
 
-    path = runs.export_run(
+    path = run_files.export_run(
         args.model,
         args.path,
         export_network,

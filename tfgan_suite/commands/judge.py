@@ -1,7 +1,7 @@
 """`tfgan-suite judge`: people say which pictures are real, or better."""
 
 from tfgan_suite.commands import arguments
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
 
 
 def add_parser(subparsers):

@@ -33,12 +33,12 @@ def add_parser(subparsers):
 
 
 def run(args):
-    from tfgan_suite import runs
     from tfgan_suite.latent_tools import pictures
+    from tfgan_suite.runs import run_files
 
     print(
         pictures.write_style_mix(
-            runs.load_model(args.model),
+            run_files.load_model(args.model),
             args.output,
             rows=args.rows,
             columns=args.columns,

@@ -1,7 +1,7 @@
 """`tfgan-suite pipeline`: from images to a pushed model, as a YAML file says."""
 
 from tfgan_suite.commands import arguments
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
 
 
 class GateRefusal(UserError):
@@ -28,7 +28,7 @@ def add_parser(subparsers):
 
 
 def run(args):
-    from tfgan_suite.pipeline.pipeline_config import PipelineConfig
+    from tfgan_suite.release.pipeline_config import PipelineConfig
 
     config = PipelineConfig.load(args.config)
     if args.dry_run:
@@ -36,7 +36,7 @@ def run(args):
         print(f"gate: {config.gate['thresholds']}, better than the last in {config.compared_score}")
         print(f"push: {config.push_directory}/VERSION")
         return
-    from tfgan_suite.pipeline.run_pipeline import run_pipeline
+    from tfgan_suite.release.run_pipeline import run_pipeline
 
     if run_pipeline(config).pushed is None:
         raise GateRefusal("The model was not pushed: the gate refused it.")

@@ -57,7 +57,7 @@ def add_parser(subparsers):
 
 
 def run(args):
-    from tfgan_suite.preprocessing.pipeline import prepare_dataset
+    from tfgan_suite.preprocessing.prepare_dataset import prepare_dataset
 
     options = {name: value for name, value in vars(args).items() if name not in ("command", "run")}
     options["splits"] = dict(args.splits) if args.splits else None

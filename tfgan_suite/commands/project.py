@@ -36,11 +36,11 @@ def add_parser(subparsers):
 
 
 def run(args):
-    from tfgan_suite import runs
     from tfgan_suite.latent_tools import pictures
+    from tfgan_suite.runs import run_files
 
     path, styles_path, projection = pictures.write_projection(
-        runs.load_model(args.model),
+        run_files.load_model(args.model),
         args.image,
         args.output,
         in_space=args.space,

@@ -19,6 +19,6 @@ def add_parser(subparsers):
 
 
 def run(args):
-    from tfgan_suite.report import write_report
+    from tfgan_suite.runs.report import write_report
 
     print(write_report(args.run_dir, args.output))

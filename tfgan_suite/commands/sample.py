@@ -69,9 +69,9 @@ def add_parser(subparsers):
 
 
 def run(args):
-    from tfgan_suite import runs, sampling
+    from tfgan_suite.runs import run_files, sampling
 
-    model = runs.load_model(args.model)
+    model = run_files.load_model(args.model)
     paths = sampling.write_samples(
         model,
         args.output,
@@ -86,7 +86,7 @@ def run(args):
         through_classes=args.through_classes,
         move_latents=args.move_latents,
         per_class=args.per_class,
-        class_names=runs.class_names(args.model, model),
+        class_names=run_files.class_names(args.model, model),
         sweep=args.truncation_sweep,
         class_truncation=args.class_truncation,
         separate_dir=args.separate,

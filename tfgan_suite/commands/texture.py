@@ -32,14 +32,14 @@ def add_parser(subparsers):
 def run(args):
     import numpy as np
 
-    from tfgan_suite import runs
-    from tfgan_suite.callbacks.image_grid import save_png
-    from tfgan_suite.errors import UserError
-    from tfgan_suite.texture_model import TextureModel
+    from tfgan_suite.drawing.image_grid import save_png
+    from tfgan_suite.foundation.errors import UserError
+    from tfgan_suite.generative.texture_model import TextureModel
+    from tfgan_suite.runs import run_files
 
     if not args.output.lower().endswith(".png"):
         raise UserError(f"Expected an output file NAME.png. Received: {args.output!r}")
-    model = runs.load_model(args.model)
+    model = run_files.load_model(args.model)
     if not isinstance(model, TextureModel):
         raise UserError(
             f"Expected a model of textures, such as `train --preset progan_textures_64` makes. {args.model} is a "

@@ -4,7 +4,8 @@ import argparse
 import dataclasses
 
 from tfgan_suite.commands import arguments
-from tfgan_suite.config import ALERT_ACTIONS, AUGMENTATIONS, DIVERSITY_MEASURES, PRECISIONS, STRATEGIES, TrainConfig
+from tfgan_suite.foundation.choices import ALERT_ACTIONS, AUGMENTATIONS, DIVERSITY_MEASURES, PRECISIONS, STRATEGIES
+from tfgan_suite.runs.train_config import TrainConfig
 
 
 def add_parser(subparsers):
@@ -84,8 +85,8 @@ def config_of(args):
 
 
 def run(args):
-    from tfgan_suite.estimate import estimate_training
-    from tfgan_suite.training import train
+    from tfgan_suite.runs.dry_run import estimate_training
+    from tfgan_suite.runs.train import train
 
     config = config_of(args)
     if args.dry_run:

@@ -10,7 +10,7 @@ from tfgan_suite.compile_check.compile_report import STAGES, TARGETS, CompileRep
 from tfgan_suite.compile_check.lowering import graph_of, lower
 from tfgan_suite.compile_check.operations import UnsupportedOperation, all_operations, unsupported_operations
 from tfgan_suite.compile_check.tpu_compiler import compile_for_tpu, require_compiler
-from tfgan_suite.errors import unknown_name
+from tfgan_suite.foundation.errors import unknown_name
 
 
 def check_model(model, batch_size, target="tpu-v5e", stage="compile", tell=None):

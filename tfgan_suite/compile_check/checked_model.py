@@ -2,10 +2,10 @@
 
 import dataclasses
 
-from tfgan_suite.config import TrainConfig
 from tfgan_suite.data.dataset_info import DatasetInfo, SplitInfo
-from tfgan_suite.recipe import all_presets, make_model
-from tfgan_suite.runs import RunFiles
+from tfgan_suite.runs.recipe import all_presets, make_model
+from tfgan_suite.runs.run_files import RunFiles
+from tfgan_suite.runs.train_config import TrainConfig
 
 _DEFAULT_IMAGE_SIZE = 64
 

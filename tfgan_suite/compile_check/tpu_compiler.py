@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tfgan_suite.compile_check.compile_report import TARGETS
 from tfgan_suite.compile_check.lowering import named_operation
-from tfgan_suite.errors import UserError, import_extra
+from tfgan_suite.foundation.errors import UserError, import_extra
 
 _SECONDS_BETWEEN_NEWS = 30
 # The compiler looks for the machine that it runs on, and asks the network, unless it is told.

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfgan_suite.errors import import_extra
+from tfgan_suite.foundation.errors import import_extra
 
 _PURPOSE = "The TPU's compiler"
 libtpu = import_extra("libtpu", "tpu", _PURPOSE)

@@ -6,8 +6,8 @@ import json
 import os
 from pathlib import Path
 
-from tfgan_suite.errors import UserError, unknown_name
-from tfgan_suite.files import file_sha256, write_atomically
+from tfgan_suite.foundation.errors import UserError, unknown_name
+from tfgan_suite.foundation.files import file_sha256, write_atomically
 
 FILE_NAME = "dataset_info.json"
 FORMAT_VERSION = 1

@@ -11,7 +11,7 @@ import PIL
 from PIL import Image, ImageColor
 
 from tfgan_suite.data.records import ENCODINGS
-from tfgan_suite.errors import UserError, unknown_name
+from tfgan_suite.foundation.errors import UserError, unknown_name
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib")

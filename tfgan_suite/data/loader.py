@@ -20,8 +20,8 @@ from PIL import Image
 
 from tfgan_suite.data.dataset_info import FILE_NAME, DatasetInfo, SplitInfo
 from tfgan_suite.data.records import parse_examples
-from tfgan_suite.errors import UserError
-from tfgan_suite.image_range import to_float
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.specs.image_range import to_float
 
 CACHE_LIMIT_BYTES = 2**30
 WINDOW_LIMIT_BYTES = 256 * 2**20

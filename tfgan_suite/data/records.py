@@ -21,7 +21,7 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from tfgan_suite.wire_format import field, varint
+from tfgan_suite.foundation.wire_format import field, varint
 
 ENCODINGS = ("png", "jpeg", "webp", "raw")
 

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-from tfgan_suite.errors import UserError, unknown_name
-from tfgan_suite.export import check_dataset
 from tfgan_suite.exports.litert_file import LiteRTGenerator, to_litert
+from tfgan_suite.exports.model_card import build_model_card, card_markdown, plain
 from tfgan_suite.exports.onnx_file import OnnxGenerator, to_onnx
 from tfgan_suite.exports.parity import measure_parity
-from tfgan_suite.files import write_atomically
-from tfgan_suite.serving.model_card import build_model_card, card_markdown, plain
+from tfgan_suite.exports.saved_model import check_dataset
+from tfgan_suite.foundation.errors import UserError, unknown_name
+from tfgan_suite.foundation.files import write_atomically
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,7 +7,7 @@ Here the variables become constants first, and a branch that they decide (ProGAN
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from tfgan_suite.serving.signature_parts import signature
+from tfgan_suite.exports.signatures.signature_parts import signature
 
 
 def freeze_generator(model, batch_size=None):

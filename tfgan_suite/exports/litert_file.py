@@ -5,10 +5,10 @@ import tempfile
 import numpy as np
 import tensorflow as tf
 
-from tfgan_suite.errors import import_extra
 from tfgan_suite.exports.frozen_generator import freeze_generator
 from tfgan_suite.exports.quiet import only_errors
-from tfgan_suite.randomness import fold
+from tfgan_suite.foundation.errors import import_extra
+from tfgan_suite.foundation.randomness import fold
 
 SIGNATURE = "serving_default"
 # Of the latents by which the ranges of activations are found; none of theirs are compared.

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from tfgan_suite.errors import import_extra
 from tfgan_suite.exports.frozen_generator import freeze_generator
 from tfgan_suite.exports.quiet import only_errors
+from tfgan_suite.foundation.errors import import_extra
 
 _OPSET = 17
 _PURPOSE = "Export to ONNX"

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from tfgan_suite.randomness import fold
+from tfgan_suite.foundation.randomness import fold
 
 _SEED = 8
 # Equal images have an infinite ratio, for which JSON has no number; float32 does not reach this one otherwise.

@@ -7,7 +7,7 @@ import threading
 import urllib.parse
 from pathlib import Path
 
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.judging.answers import AnswerStore
 from tfgan_suite.judging.session import Session
 from tfgan_suite.judging.study import ANSWERS_NAME, Study

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from tfgan_suite.errors import UserError
-from tfgan_suite.files import write_atomically
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.files import write_atomically
+from tfgan_suite.foundation.versions import library_versions
 from tfgan_suite.judging.answers import Answer, AnswerStore
 from tfgan_suite.judging.statistics import bootstrap_interval, krippendorff_alpha
 from tfgan_suite.judging.study import ANSWERS_NAME, REAL_OR_FAKE, WHICH_IS_REAL, Study
-from tfgan_suite.versions import library_versions
 
 # Raters who recognise fewer of the checks do not count.
 REQUIRED_CHECKS = 0.75

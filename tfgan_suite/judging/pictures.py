@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tfgan_suite import runs
 from tfgan_suite.data.images import ImageFormat, ImageRefused, decode_image, transform_image
-from tfgan_suite.data.sources import open_source
-from tfgan_suite.errors import UserError
-from tfgan_suite.metrics.generated_images import origin_of
-from tfgan_suite.metrics.real_images import RealImages
+from tfgan_suite.data.sources.open_source import open_source
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.metrics.protocol.generated_images import origin_of
+from tfgan_suite.metrics.protocol.real_images import RealImages
+from tfgan_suite.runs import run_files
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +58,7 @@ def load_pictures(
 
 
 def _of_model(path, count, seed, truncation, image_size):
-    model = runs.load_model(path)
+    model = run_files.load_model(path)
     labels = None
     if model.num_classes is not None:
         labels = np.random.default_rng(seed).permutation(np.arange(count) % model.num_classes)

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from tfgan_suite.callbacks.image_grid import save_png
-from tfgan_suite.errors import UserError, unknown_name
-from tfgan_suite.files import write_atomically
+from tfgan_suite.drawing.image_grid import save_png
+from tfgan_suite.foundation.errors import UserError, unknown_name
+from tfgan_suite.foundation.files import write_atomically
+from tfgan_suite.foundation.versions import library_versions
 from tfgan_suite.judging.pictures import PictureSet, load_pictures
-from tfgan_suite.versions import library_versions
 
 FILE_NAME = "study.json"
 ANSWERS_NAME = "answers.sqlite"

@@ -9,13 +9,13 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from tfgan_suite import latents as latent_distributions
-from tfgan_suite.callbacks.image_grid import make_grid
-from tfgan_suite.errors import UserError, import_extra
-from tfgan_suite.files import write_atomically
-from tfgan_suite.image_range import to_uint8
+from tfgan_suite.drawing.image_grid import make_grid
+from tfgan_suite.foundation.errors import UserError, import_extra
+from tfgan_suite.foundation.files import write_atomically
+from tfgan_suite.foundation.randomness import fold
+from tfgan_suite.generative import latents as latent_distributions
 from tfgan_suite.latent_tools.style_space import StyleSpace, has_style_space, labels_in_turn
-from tfgan_suite.randomness import fold
+from tfgan_suite.specs.image_range import to_uint8
 
 ANIMATION_SUFFIXES = (".gif", ".mp4")
 _PALETTE_FRAMES = 16

@@ -3,12 +3,12 @@
 import numpy as np
 import tensorflow as tf
 
-from tfgan_suite import latents as latent_distributions
-from tfgan_suite.errors import UserError
-from tfgan_suite.image_range import to_uint8
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.randomness import fold
+from tfgan_suite.generative import latents as latent_distributions
 from tfgan_suite.latent_tools.interpolation import interpolate_styles
 from tfgan_suite.latent_tools.style_space import StyleSpace, has_style_space, labels_in_turn
-from tfgan_suite.randomness import fold
+from tfgan_suite.specs.image_range import to_uint8
 
 _BATCH_SIZE = 16
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from tfgan_suite.callbacks.image_grid import make_grid
-from tfgan_suite.errors import UserError
+from tfgan_suite.drawing.image_grid import make_grid
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.latent_tools.animation import check_animation, write_animation
 from tfgan_suite.latent_tools.class_interpolation import interpolate_classes
 from tfgan_suite.latent_tools.style_space import labels_in_turn

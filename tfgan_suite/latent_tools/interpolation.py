@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
 
 
 def interpolate_styles(start, end, steps):

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from tfgan_suite.randomness import fold, normal
+from tfgan_suite.foundation.randomness import fold, normal
 
 _SMALLEST_SIZE = 8
 

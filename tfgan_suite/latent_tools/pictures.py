@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from tfgan_suite.callbacks.image_grid import make_grid, save_png
-from tfgan_suite.errors import UserError
+from tfgan_suite.drawing.image_grid import make_grid, save_png
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.randomness import fold
 from tfgan_suite.latent_tools.animation import check_animation, loop_frames, write_animation
 from tfgan_suite.latent_tools.projection import project
 from tfgan_suite.latent_tools.sefa import direction_grid, find_directions
 from tfgan_suite.latent_tools.style_mixing import mix_styles
 from tfgan_suite.latent_tools.style_space import StyleSpace, has_style_space, labels_in_turn
-from tfgan_suite.randomness import fold
 
 # Latents from which the spread along a direction is measured, and how many of it the pictures reach by default.
 _NUM_SPREAD_SAMPLES = 1000

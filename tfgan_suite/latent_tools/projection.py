@@ -7,12 +7,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgan_suite.errors import UserError, unknown_name
-from tfgan_suite.image_range import to_float
+from tfgan_suite.foundation.errors import UserError, unknown_name
+from tfgan_suite.foundation.progress_line import ProgressLine
+from tfgan_suite.foundation.randomness import fold, normal
 from tfgan_suite.latent_tools.noise_maps import NoiseMaps, noise_correlation
 from tfgan_suite.metrics.lpips import LPIPS
-from tfgan_suite.metrics.progress import Progress
-from tfgan_suite.randomness import fold, normal
+from tfgan_suite.specs.image_range import to_float
 
 SPACES = ("w", "w+")
 _NUM_STATISTICS = 10_000
@@ -119,7 +119,7 @@ def project(
     descend = _make_step(space, image, styles, noise_maps, optimizer, distance, pixel_weight, noise_weight)
 
     losses = []
-    bar = Progress("projecting", steps, progress, unit="steps")
+    bar = ProgressLine("projecting", steps, progress, unit="steps")
     for step in range(steps):
         share = step / steps
         optimizer.learning_rate = learning_rate * rate_factor(share)

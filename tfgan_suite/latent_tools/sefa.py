@@ -4,10 +4,10 @@ import dataclasses
 
 import numpy as np
 
-from tfgan_suite.callbacks.image_grid import make_grid
-from tfgan_suite.errors import UserError
-from tfgan_suite.image_range import to_uint8
+from tfgan_suite.drawing.image_grid import make_grid
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.latent_tools.style_space import StyleSpace, has_style_space
+from tfgan_suite.specs.image_range import to_uint8
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tfgan_suite.callbacks.image_grid import make_grid
+from tfgan_suite.drawing.image_grid import make_grid
 
 
 def mix_styles(space, row_ws, column_ws, layers="coarse"):

@@ -3,9 +3,9 @@
 import numpy as np
 import tensorflow as tf
 
-from tfgan_suite import randomness
-from tfgan_suite.errors import UserError, unknown_name
-from tfgan_suite.image_range import to_uint8
+from tfgan_suite.foundation import randomness
+from tfgan_suite.foundation.errors import UserError, unknown_name
+from tfgan_suite.specs.image_range import to_uint8
 
 # Styles of 4x4 and 8x8, of 16x16 and 32x32, and of everything above (StyleGAN, section 3.1): two a resolution.
 STYLE_RANGES = {"coarse": range(0, 4), "middle": range(4, 8), "fine": range(8, 1000)}

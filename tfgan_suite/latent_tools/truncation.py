@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
 
 
 def class_centers(space, num_samples=1000, seed=0):

@@ -19,14 +19,14 @@ from tfgan_suite.metrics.intra_class_frechet_distance import IntraClassFrechetDi
 from tfgan_suite.metrics.kernel_distance import KernelDistance, kernel_distance, kernel_distance_subsets
 from tfgan_suite.metrics.lpips import LPIPS, lpips
 from tfgan_suite.metrics.lpips_diversity import LPIPSDiversity, lpips_diversity
-from tfgan_suite.metrics.metric import Activations, Metric
 from tfgan_suite.metrics.mode_coverage import ModeCoverage, mode_coverage
 from tfgan_suite.metrics.ms_ssim import MultiScaleSimilarity, ms_ssim, ms_ssim_diversity
-from tfgan_suite.metrics.neighbours import nearest_neighbours
+from tfgan_suite.metrics.numerics.neighbours import nearest_neighbours
 from tfgan_suite.metrics.path_length_rows import evaluate_perceptual_path_length
 from tfgan_suite.metrics.perceptual_path_length import perceptual_path_length
 from tfgan_suite.metrics.precision_recall import PrecisionRecall, precision_recall
-from tfgan_suite.metrics.results import Comparison, Evaluation, EvaluationRow, compare
+from tfgan_suite.metrics.protocol.metric import Activations, Metric
+from tfgan_suite.metrics.protocol.results import Comparison, Evaluation, EvaluationRow, compare
 from tfgan_suite.metrics.sliced_wasserstein import SlicedWassersteinDistance, sliced_wasserstein_distance
 from tfgan_suite.metrics.streaming import StreamingFrechetDistance, StreamingInceptionScore
 

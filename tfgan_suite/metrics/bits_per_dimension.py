@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from tfgan_suite.errors import UserError
-from tfgan_suite.metrics.feature_checks import check_images
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.metrics.numerics.feature_checks import check_images
 
 
 def bits_per_dimension(

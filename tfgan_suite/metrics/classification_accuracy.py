@@ -4,16 +4,16 @@ import os
 
 import numpy as np
 
-from tfgan_suite.errors import UserError
-from tfgan_suite.metrics.feature_checks import check_images, check_labels
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.progress_line import ProgressLine
 from tfgan_suite.metrics.features import small_classifier
 from tfgan_suite.metrics.features.resize import BICUBIC_DESCRIPTION, resize_bicubic
-from tfgan_suite.metrics.generated_images import GeneratedImages
-from tfgan_suite.metrics.progress import Progress
-from tfgan_suite.metrics.real_images import RealImages
-from tfgan_suite.metrics.results import Evaluation
-from tfgan_suite.metrics.score_rows import count_text, deliver, make_row
-from tfgan_suite.metrics.scoring import Score
+from tfgan_suite.metrics.numerics.feature_checks import check_images, check_labels
+from tfgan_suite.metrics.protocol.generated_images import GeneratedImages
+from tfgan_suite.metrics.protocol.real_images import RealImages
+from tfgan_suite.metrics.protocol.results import Evaluation
+from tfgan_suite.metrics.protocol.score_rows import count_text, deliver, make_row
+from tfgan_suite.metrics.protocol.scoring import Score
 
 NAME = "classification_accuracy"
 
@@ -72,7 +72,7 @@ def classification_accuracy(
         train_labels,
         np.arange(len(train_images)),
         np.random.default_rng(seed),
-        Progress(title, num_shown, progress),
+        ProgressLine(title, num_shown, progress),
     )
     right = small_classifier.predict_classes(model, small_classifier.prepare_images(model, test_images)) == test_labels
     classes = {
@@ -146,7 +146,7 @@ def evaluate_classification_accuracy(
     num_compared = min(generated.count, real.num_images)
     scores = {"generated": [], "real": []}
     for repeat_seed in range(seed, seed + repeats):
-        fakes = _gather(generated.batches(repeat_seed), Progress("generated images", generated.count, progress))
+        fakes = _gather(generated.batches(repeat_seed), ProgressLine("generated images", generated.count, progress))
         rows = np.random.default_rng(repeat_seed).permutation(real.num_images)[:num_compared]
         for kind, (images, labels) in (("generated", fakes), ("real", (real_images[rows], real_labels[rows]))):
             title = f"training on {kind} images"
@@ -192,7 +192,7 @@ def _make_row(suffix: str, scores: list[Score], real: RealImages, held_out: Real
     )
 
 
-def _gather(batches, progress: Progress | None = None) -> tuple[np.ndarray, np.ndarray]:
+def _gather(batches, progress: ProgressLine | None = None) -> tuple[np.ndarray, np.ndarray]:
     """All images uint8 [count, 32, 32, channels] and labels of batches; at full size they might not fit into memory."""
     size = small_classifier.INPUT_SIZE
     images, labels = [], []

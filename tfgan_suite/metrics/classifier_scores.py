@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from tfgan_suite.errors import UserError
-from tfgan_suite.metrics.feature_checks import check_features, check_labels
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.metrics.inception_score import log_softmax
-from tfgan_suite.metrics.metric import Activations, Metric
+from tfgan_suite.metrics.numerics.feature_checks import check_features, check_labels
+from tfgan_suite.metrics.protocol.metric import Activations, Metric
 
 
 def confident_share(logits: object, threshold: float = 0.95) -> float:

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from tfgan_suite.metrics.feature_checks import check_count, check_feature_pair
-from tfgan_suite.metrics.manifold_metric import ManifoldMetric
-from tfgan_suite.metrics.neighbours import (
+from tfgan_suite.metrics.numerics.feature_checks import check_count, check_feature_pair
+from tfgan_suite.metrics.numerics.manifold_metric import ManifoldMetric
+from tfgan_suite.metrics.numerics.neighbours import (
     centred,
     radius_rounding,
     squared_distance_blocks,

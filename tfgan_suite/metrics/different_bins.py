@@ -5,10 +5,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tfgan_suite.errors import UserError
-from tfgan_suite.metrics.clustering import move_centres, nearest_centres, spread_centres
-from tfgan_suite.metrics.feature_checks import check_count, check_feature_pair, check_features
-from tfgan_suite.metrics.metric import Activations, FeatureSetMetric
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.metrics.numerics.clustering import move_centres, nearest_centres, spread_centres
+from tfgan_suite.metrics.numerics.feature_checks import check_count, check_feature_pair, check_features
+from tfgan_suite.metrics.protocol.metric import Activations, FeatureSetMetric
 
 _MAX_ITERATIONS = 100
 

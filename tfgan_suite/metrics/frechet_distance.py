@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tfgan_suite.errors import UserError
-from tfgan_suite.metrics.blas_threads import one_blas_thread
-from tfgan_suite.metrics.feature_checks import check_feature_pair
-from tfgan_suite.metrics.feature_statistics import FeatureStatistics
-from tfgan_suite.metrics.metric import Activations, Metric
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.metrics.numerics.blas_threads import one_blas_thread
+from tfgan_suite.metrics.numerics.feature_checks import check_feature_pair
+from tfgan_suite.metrics.numerics.feature_statistics import FeatureStatistics
+from tfgan_suite.metrics.protocol.metric import Activations, Metric
 
 
 def frechet_distance(real: object, fake: object) -> float:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tfgan_suite.metrics.feature_checks import check_count, check_features
-from tfgan_suite.metrics.metric import Activations, Metric
+from tfgan_suite.metrics.numerics.feature_checks import check_count, check_features
+from tfgan_suite.metrics.protocol.metric import Activations, Metric
 
 
 def inception_score(logits: object, splits: int = 10) -> tuple[float, float]:

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tfgan_suite.errors import UserError
-from tfgan_suite.metrics.feature_checks import check_feature_pair, check_features, check_labels
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.metrics.frechet_distance import distance_of_rows
-from tfgan_suite.metrics.metric import Activations, FeatureSetMetric
+from tfgan_suite.metrics.numerics.feature_checks import check_feature_pair, check_features, check_labels
+from tfgan_suite.metrics.protocol.metric import Activations, FeatureSetMetric
 
 _MIN_IMAGES = 2
 

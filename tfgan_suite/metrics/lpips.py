@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from tfgan_suite.errors import UserError
-from tfgan_suite.image_range import to_float
-from tfgan_suite.metrics.feature_checks import check_images
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.metrics.features.shift_tolerant_lpips import load_shift_tolerant_lpips
+from tfgan_suite.metrics.numerics.feature_checks import check_images
+from tfgan_suite.specs.image_range import to_float
 
 # The patches that people judged, and that the network was trained on, have 64 x 64 pixels.
 MIN_SIZE = 64

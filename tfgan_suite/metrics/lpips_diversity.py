@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from tfgan_suite.metrics.feature_checks import check_images
-from tfgan_suite.metrics.image_pairs import ImagePairMetric, random_pairs
 from tfgan_suite.metrics.lpips import LPIPS, shared_lpips
+from tfgan_suite.metrics.numerics.feature_checks import check_images
+from tfgan_suite.metrics.numerics.image_pairs import ImagePairMetric, random_pairs
 
 _BATCH_PAIRS = 32
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tfgan_suite.metrics.feature_checks import check_count, check_features, check_labels
-from tfgan_suite.metrics.metric import Activations, Metric
+from tfgan_suite.metrics.numerics.feature_checks import check_count, check_features, check_labels
+from tfgan_suite.metrics.protocol.metric import Activations, Metric
 
 
 def mode_coverage(labels: object, num_modes: int, real_labels: object = None) -> tuple[int, float]:

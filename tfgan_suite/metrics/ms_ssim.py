@@ -3,10 +3,10 @@
 import numpy as np
 import tensorflow as tf
 
-from tfgan_suite.errors import UserError
-from tfgan_suite.image_range import to_uint8
-from tfgan_suite.metrics.feature_checks import check_images
-from tfgan_suite.metrics.image_pairs import ImagePairMetric, random_pairs
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.metrics.numerics.feature_checks import check_images
+from tfgan_suite.metrics.numerics.image_pairs import ImagePairMetric, random_pairs
+from tfgan_suite.specs.image_range import to_uint8
 
 # Weights of the five scales (Wang et al. 2003, section 3.2), and the side of the window at each.
 _SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)

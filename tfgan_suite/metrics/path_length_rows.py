@@ -2,14 +2,14 @@
 
 import os
 
-from tfgan_suite.errors import UserError
-from tfgan_suite.metrics.generated_images import GeneratedImages
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.metrics.lpips import LPIPS, MIN_SIZE, shared_lpips
 from tfgan_suite.metrics.perceptual_path_length import LARGEST_SIZE, perceptual_path_length
-from tfgan_suite.metrics.real_images import RealImages
-from tfgan_suite.metrics.results import Evaluation
-from tfgan_suite.metrics.score_rows import count_text, deliver, make_row
-from tfgan_suite.metrics.scoring import Score
+from tfgan_suite.metrics.protocol.generated_images import GeneratedImages
+from tfgan_suite.metrics.protocol.real_images import RealImages
+from tfgan_suite.metrics.protocol.results import Evaluation
+from tfgan_suite.metrics.protocol.score_rows import count_text, deliver, make_row
+from tfgan_suite.metrics.protocol.scoring import Score
 
 NAME = perceptual_path_length.__name__
 _EPSILON = 1e-4

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from tfgan_suite.errors import UserError, unknown_name
-from tfgan_suite.metrics.feature_checks import check_count
+from tfgan_suite.foundation.errors import UserError, unknown_name
+from tfgan_suite.foundation.progress_line import ProgressLine
+from tfgan_suite.foundation.randomness import fold, uniform
 from tfgan_suite.metrics.lpips import shared_lpips
-from tfgan_suite.metrics.progress import Progress
-from tfgan_suite.randomness import fold, uniform
+from tfgan_suite.metrics.numerics.feature_checks import check_count
 
 # Pictures are judged at this size at the most: that of the network of the paper's distance.
 LARGEST_SIZE = 256
@@ -79,7 +79,7 @@ def perceptual_path_length(
         )
         return distance(images, others)
 
-    lengths, shown = [], Progress("path lengths", num_samples, progress, unit="paths")
+    lengths, shown = [], ProgressLine("path lengths", num_samples, progress, unit="paths")
     for first in range(0, num_samples, batch_size):
         rows = slice(first, first + batch_size)
         distances = measure(starts[rows], ends[rows], places[rows], None if labels is None else labels[rows])

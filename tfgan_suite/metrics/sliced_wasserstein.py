@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tfgan_suite.errors import UserError
-from tfgan_suite.image_range import to_float
-from tfgan_suite.metrics.feature_checks import check_count, check_images
-from tfgan_suite.metrics.metric import Activations, Metric
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.metrics.numerics.feature_checks import check_count, check_images
+from tfgan_suite.metrics.protocol.metric import Activations, Metric
+from tfgan_suite.specs.image_range import to_float
 
 _PATCH_SIZE = 7
 _SMALLEST_LEVEL = 16

@@ -3,7 +3,7 @@
 import logging
 import types
 
-from tfgan_suite.errors import import_extra
+from tfgan_suite.foundation.errors import import_extra
 
 
 def _import_beam() -> types.ModuleType:

@@ -10,10 +10,10 @@ import tensorflow as tf
 
 from tfgan_suite.data.dataset_info import DatasetInfo
 from tfgan_suite.data.records import parse_examples
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.preprocessing.generated_source import GeneratedSource
-from tfgan_suite.preprocessing.pipeline import prepare_dataset
 from tfgan_suite.preprocessing.preparation import names_dask
+from tfgan_suite.preprocessing.prepare_dataset import prepare_dataset
 
 _DATE = (1980, 1, 1, 0, 0, 0)  # Of each file in a zip, so that equal images give equal zips.
 

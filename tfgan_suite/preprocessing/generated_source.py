@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfgan_suite.data.sources import SourceItem, SourceListing, SourceReader
-from tfgan_suite.errors import UserError
-from tfgan_suite.export import ExportedGenerator, find_version, load_generator
-from tfgan_suite.files import file_sha256
+from tfgan_suite.data.sources.source import SourceItem, SourceListing, SourceReader
+from tfgan_suite.exports.saved_model import ExportedGenerator, find_version, load_generator
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.files import file_sha256
 from tfgan_suite.preprocessing.beam_import import beam
 from tfgan_suite.preprocessing.transforms import (
     BeamSource,

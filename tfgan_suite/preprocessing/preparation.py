@@ -26,12 +26,12 @@ from tfgan_suite.data.dataset_info import (
     SplitInfo,
 )
 from tfgan_suite.data.images import ImageFormat
-from tfgan_suite.data.sources import Source, SourceItem, SourceListing
-from tfgan_suite.errors import UserError, import_extra
-from tfgan_suite.files import write_atomically
+from tfgan_suite.data.sources.source import Source, SourceItem, SourceListing
+from tfgan_suite.foundation.errors import UserError, import_extra
+from tfgan_suite.foundation.files import write_atomically
 from tfgan_suite.preprocessing import transforms
 from tfgan_suite.preprocessing.beam_import import beam
-from tfgan_suite.preprocessing.progress import Progress
+from tfgan_suite.preprocessing.preparation_progress import PreparationProgress
 
 WORK_DIR_NAME = ".prepare"
 REFUSED_FILE_NAME = "refused.json"
@@ -59,7 +59,7 @@ class Preparation:
         settings: dict,
         image_format: ImageFormat,
         output_dir: Path,
-        reporter: Progress,
+        reporter: PreparationProgress,
     ):
         self.source_entry = source_entry
         self.settings = settings

@@ -17,15 +17,17 @@ from PIL import Image
 from tfgan_suite.data.dataset_info import FILE_NAME, PYRAMID_DIR_NAME, DatasetInfo, ShardInfo
 from tfgan_suite.data.images import MODES, ImageFormat, encode_image, reduce_image
 from tfgan_suite.data.records import ImageRecord, encode_example, parse_examples, write_tfrecords
-from tfgan_suite.errors import UserError
-from tfgan_suite.files import file_sha256
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.files import file_sha256
 from tfgan_suite.preprocessing.beam_import import beam
 from tfgan_suite.preprocessing.preparation import GZIP_RAW_BYTES, choose_runner, open_pipeline
-from tfgan_suite.preprocessing.progress import Progress
+from tfgan_suite.preprocessing.preparation_progress import PreparationProgress
 from tfgan_suite.preprocessing.transforms import write_file
 
 
-def write_pyramid(directory: Path, info: DatasetInfo, reporter: Progress, runner=None, pipeline_options=None) -> None:
+def write_pyramid(
+    directory: Path, info: DatasetInfo, reporter: PreparationProgress, runner=None, pipeline_options=None
+) -> None:
     """Writes what is missing of a finished set's pyramid. A size's description is written last.
 
     Args:

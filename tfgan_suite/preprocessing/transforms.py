@@ -26,8 +26,8 @@ from PIL import Image
 
 from tfgan_suite.data.images import ImageFormat, ImageRefused, decode_image, encode_image, transform_image
 from tfgan_suite.data.records import ImageRecord, encode_example, write_tfrecords
-from tfgan_suite.data.sources import Source, SourceItem, SourceReader
-from tfgan_suite.files import file_sha256
+from tfgan_suite.data.sources.source import Source, SourceItem, SourceReader
+from tfgan_suite.foundation.files import file_sha256
 from tfgan_suite.preprocessing.beam_import import beam
 
 WRITE_FAILED = "tfgan-suite cannot write"

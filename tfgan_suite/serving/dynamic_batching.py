@@ -4,7 +4,7 @@ import collections
 import concurrent.futures
 import threading
 
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.serving.request_joining import part
 
 

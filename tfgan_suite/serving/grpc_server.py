@@ -11,7 +11,7 @@ import weakref
 
 from tensorflow.core.protobuf import error_codes_pb2
 
-from tfgan_suite.errors import UserError, import_extra
+from tfgan_suite.foundation.errors import UserError, import_extra
 from tfgan_suite.serving.event_loop_futures import EventLoopFutures
 from tfgan_suite.serving.model_repository import ModelRepository
 from tfgan_suite.serving.serving_error import ServingError, invalid_argument

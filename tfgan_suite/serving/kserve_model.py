@@ -10,7 +10,7 @@ Reference: KServe, "Open Inference Protocol (V2)".
 import argparse
 import uuid
 
-from tfgan_suite.errors import import_extra
+from tfgan_suite.foundation.errors import import_extra
 from tfgan_suite.serving.dynamic_batching import DynamicBatching
 from tfgan_suite.serving.model_repository import ModelRepository
 from tfgan_suite.serving.servable import numpy_dtype

@@ -13,7 +13,7 @@ from pathlib import Path
 import tensorflow as tf
 from tensorflow.core.protobuf import error_codes_pb2
 
-from tfgan_suite.errors import UserError, unknown_name
+from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.serving.dynamic_batching import DynamicBatching
 from tfgan_suite.serving.servable import Servable
 from tfgan_suite.serving.serving_error import ServingError, invalid_argument, not_found

@@ -8,11 +8,11 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import error_codes_pb2, saved_model_pb2
 
-from tfgan_suite.errors import MissingExtraError
-from tfgan_suite.serving.model_card import CARD_JSON
+from tfgan_suite.exports.model_card import CARD_JSON
+from tfgan_suite.exports.warmup_requests import read_warmup_requests
+from tfgan_suite.foundation.errors import MissingExtraError
 from tfgan_suite.serving.request_joining import joining_of
 from tfgan_suite.serving.serving_error import ServingError, invalid_argument
-from tfgan_suite.serving.warmup_requests import read_warmup_requests
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import logging
 import signal
 import threading
 
-from tfgan_suite.errors import MissingExtraError, UserError
+from tfgan_suite.foundation.errors import MissingExtraError, UserError
 from tfgan_suite.serving.dynamic_batching import DynamicBatching
 from tfgan_suite.serving.grpc_server import GrpcServer
 from tfgan_suite.serving.model_repository import ModelRepository

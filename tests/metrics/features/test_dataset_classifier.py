@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.prepared_set import write_prepared_set
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.metrics import DatasetClassifier
 from tfgan_suite.metrics.features import small_classifier
 

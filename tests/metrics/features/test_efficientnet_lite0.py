@@ -7,10 +7,10 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tfgan_suite.checkpoints.safe_pickle import read_pytorch_weights
-from tfgan_suite.errors import MissingExtraError, UserError
+from tfgan_suite.foundation.errors import MissingExtraError, UserError
 from tfgan_suite.metrics import EfficientNetLite0
 from tfgan_suite.metrics.features import efficientnet_lite0
+from tfgan_suite.untrusted.safe_pickle import read_pytorch_weights
 
 PHOTOGRAPHS = Path(__file__).parent
 needs_weights = pytest.mark.skipif(

@@ -6,7 +6,6 @@ import pytest
 import tensorflow as tf
 
 from tests.golden_vectors import load_golden
-from tfgan_suite.evaluation import evaluate
 from tfgan_suite.metrics import (
     DensityCoverage,
     FeatureExtractor,
@@ -16,6 +15,7 @@ from tfgan_suite.metrics import (
     PrecisionRecall,
     kernel_distance_subsets,
 )
+from tfgan_suite.metrics.protocol.evaluation import evaluate
 
 
 class RowsOfTables(keras.layers.Layer):

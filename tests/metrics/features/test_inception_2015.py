@@ -13,14 +13,14 @@ from PIL import Image
 
 from tests.golden_vectors import assert_near
 from tests.metrics.features.frozen_inception import FrozenInception
-from tfgan_suite.errors import UserError
-from tfgan_suite.evaluation import compare, evaluate
-from tfgan_suite.files import file_sha256
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.files import file_sha256
 from tfgan_suite.metrics import Inception2015, InceptionScore, download_inception_2015, inception_score
 from tfgan_suite.metrics.features import inception_2015_weights
 from tfgan_suite.metrics.features.inception_2015_formats import from_protobuf, port_names
 from tfgan_suite.metrics.features.inception_2015_network import build_inception_2015
 from tfgan_suite.metrics.features.inception_2015_weights import read_inception_2015
+from tfgan_suite.metrics.protocol.evaluation import compare, evaluate
 
 
 def photographs():

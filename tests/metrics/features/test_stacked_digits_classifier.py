@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from tests.prepared_set import write_prepared_set
-from tfgan_suite.data.array_source import open_digits
-from tfgan_suite.evaluation import evaluate, evaluate_real
+from tfgan_suite.data.sources.array_source import open_digits
 from tfgan_suite.metrics import StackedDigitsClassifier
 from tfgan_suite.metrics.features import small_classifier
+from tfgan_suite.metrics.protocol.evaluation import evaluate, evaluate_real
 
 
 @pytest.fixture(scope="module")

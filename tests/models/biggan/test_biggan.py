@@ -8,14 +8,14 @@ import tensorflow as tf
 
 from tests.test_case import fixed_dataset, run_gan_test, run_replica_test
 from tfgan_suite import penalties
-from tfgan_suite.adam import Adam
-from tfgan_suite.augment import DiffAugment
+from tfgan_suite.adversarial.augment import DiffAugment
+from tfgan_suite.adversarial.losses import Hinge, NonSaturating
+from tfgan_suite.engine.adam import Adam
+from tfgan_suite.foundation.randomness import fold
 from tfgan_suite.layers.spectral_normalization import SpectralConvolution
-from tfgan_suite.losses import Hinge, NonSaturating
 from tfgan_suite.models.biggan.biggan import BigGAN
 from tfgan_suite.models.biggan.biggan_architecture import paper_attention_resolutions, paper_latent_size
 from tfgan_suite.models.biggan.biggan_presets import PRESETS
-from tfgan_suite.randomness import fold
 
 TINY = {"image_shape": (32, 32, 3), "num_classes": 4, "latent_size": 8, "base_channels": 2, "shared_size": 6}
 

@@ -4,8 +4,8 @@ import pytest
 import tensorflow as tf
 
 from tests.test_case import assert_same_weights, run_replica_test
-from tfgan_suite.gan import GAN
-from tfgan_suite.losses import Hinge
+from tfgan_suite.adversarial.gan import GAN
+from tfgan_suite.adversarial.losses import Hinge
 from tfgan_suite.models.biggan.biggan_discriminator import BigGANDiscriminator
 from tfgan_suite.models.biggan.biggan_generator import BigGANGenerator
 

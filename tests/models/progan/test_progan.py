@@ -9,8 +9,8 @@ from tests.golden_vectors import channels_last, load_golden, part_of
 from tests.models.progan.test_progan_parity import networks_of
 from tests.test_case import random_batch, run_gan_test, run_replica_test
 from tfgan_suite import losses, penalties
-from tfgan_suite.errors import UserError
-from tfgan_suite.gan import GAN
+from tfgan_suite.adversarial.gan import GAN
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.models.progan.image_pyramid import reduce
 from tfgan_suite.models.progan.progan import ProGAN
 from tfgan_suite.models.progan.progan_presets import PRESETS

@@ -9,9 +9,9 @@ import pytest
 
 from tests.test_case import assert_same_weights
 from tfgan_suite.callbacks import Progress, TrainingInterrupted
-from tfgan_suite.config import TrainConfig
-from tfgan_suite.estimate import estimate_training
-from tfgan_suite.training import train
+from tfgan_suite.runs.dry_run import estimate_training
+from tfgan_suite.runs.train import train
+from tfgan_suite.runs.train_config import TrainConfig
 
 MODEL = {
     "latent_size": 4,

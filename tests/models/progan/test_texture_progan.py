@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from tests.test_case import assert_same_weights, fixed_dataset
 from tfgan_suite import losses
-from tfgan_suite.ema import ExponentialMovingAverage
-from tfgan_suite.errors import UserError
+from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.models.progan.fit_progressively import fit_progressively
 from tfgan_suite.models.progan.progan_generator import ProGANGenerator
 from tfgan_suite.models.progan.progan_schedule import ProGANSchedule

@@ -7,9 +7,9 @@ import tensorflow as tf
 
 from tests.test_case import fixed_dataset, run_gan_test, run_replica_test
 from tfgan_suite import penalties
-from tfgan_suite.adam import Adam, lazily_regularized_adam
-from tfgan_suite.ema import ExponentialMovingAverage
-from tfgan_suite.export import export_saved_model, load_generator
+from tfgan_suite.engine.adam import Adam, lazily_regularized_adam
+from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
+from tfgan_suite.exports.saved_model import export_saved_model, load_generator
 from tfgan_suite.models.stylegan2.style_mixing import StyleMixing
 from tfgan_suite.models.stylegan2.stylegan2 import StyleGAN2
 from tfgan_suite.models.stylegan2.stylegan2_presets import PRESETS
@@ -82,9 +82,10 @@ def test_truncation_leads_to_the_average_picture():
     gan = make()
     gan.ema_generator.mapping.w_average.assign(np.random.default_rng(0).normal(size=10))
     ws = tf.tile(tf.convert_to_tensor(gan.ema_generator.mapping.w_average)[None, None], [1, gan.generator.num_ws, 1])
-    average = np.asarray(tfgan_uint8(gan.ema_generator.synthesize(ws)))
+    average = np.asarray(tfgan_uint8(gan.ema_generator.synthesize(ws))).astype(int)
     images = gan.generate(3, truncation=0.0, seed=1)
-    np.testing.assert_array_equal(images, np.repeat(average, 3, axis=0))
+    # One level, where a processor's sums in a batch of one and in a batch of three fall on two sides of a half.
+    assert np.abs(images - average).max() <= 1 and np.mean(images != average) < 0.01
     whole = gan.generate(3, seed=1).astype(int)
     half = gan.generate(3, truncation=0.5, seed=1).astype(int)
     assert not np.array_equal(whole[0], whole[1])
@@ -121,7 +122,7 @@ def test_centres_of_classes_are_exported(tmp_path):
 
 
 def tfgan_uint8(images):
-    from tfgan_suite.image_range import to_uint8
+    from tfgan_suite.specs.image_range import to_uint8
 
     return to_uint8(images)
 

@@ -6,11 +6,11 @@ import numpy as np
 
 from tfgan_suite.data.dataset_info import DatasetInfo
 from tfgan_suite.data.loader import load_dataset
-from tfgan_suite.errors import UserError
-from tfgan_suite.image_range import to_uint8
-from tfgan_suite.metrics.cache import ArrayCache
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.metrics.features import small_classifier
 from tfgan_suite.metrics.features.feature_extractor import FeatureExtractor
+from tfgan_suite.metrics.protocol.cache import ArrayCache
+from tfgan_suite.specs.image_range import to_uint8
 
 _MAX_IMAGES = 50_000
 

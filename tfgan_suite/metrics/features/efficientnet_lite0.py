@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.metrics.features.feature_extractor import FeatureExtractor
 from tfgan_suite.metrics.features.package_weights import find_package_file, read_checked_weights
 

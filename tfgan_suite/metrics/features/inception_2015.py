@@ -4,7 +4,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tfgan_suite.errors import unknown_name
+from tfgan_suite.foundation.errors import unknown_name
 from tfgan_suite.metrics.features.feature_extractor import FeatureExtractor
 from tfgan_suite.metrics.features.inception_2015_network import build_inception_2015
 from tfgan_suite.metrics.features.inception_2015_weights import read_inception_2015

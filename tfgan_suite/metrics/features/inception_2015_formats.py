@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.metrics.features.inception_2015_network import BATCH_NORM_EPSILON
 
 SAVED_MODEL_FILE = "saved_model.pb"

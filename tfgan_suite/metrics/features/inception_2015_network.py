@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from tfgan_suite.errors import UserError
+from tfgan_suite.foundation.errors import UserError
 
 INPUT_SIZE = 299
 NUM_FEATURES = 2048

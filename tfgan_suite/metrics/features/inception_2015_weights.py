@@ -10,10 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tfgan_suite.checkpoints.safe_pickle import read_pytorch_weights
-from tfgan_suite.errors import UserError
-from tfgan_suite.files import file_sha256, write_atomically
-from tfgan_suite.metrics.cache import cache_directory
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.files import file_sha256, write_atomically
 from tfgan_suite.metrics.features.inception_2015_formats import (
     MAX_FILE_BYTES,
     SAVED_MODEL_FILE,
@@ -21,6 +19,8 @@ from tfgan_suite.metrics.features.inception_2015_formats import (
     from_protobuf,
     unpack,
 )
+from tfgan_suite.metrics.protocol.cache import cache_directory
+from tfgan_suite.untrusted.safe_pickle import read_pytorch_weights
 
 _LOGGER = logging.getLogger(__name__)
 PORT_FILE = "pt_inception-2015-12-05-6726825d.pth"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tfgan_suite.checkpoints.safe_pickle import read_pytorch_weights
-from tfgan_suite.errors import MissingExtraError, UserError
+from tfgan_suite.foundation.errors import MissingExtraError, UserError
+from tfgan_suite.untrusted.safe_pickle import read_pytorch_weights
 
 
 def find_package_file(package: str, file: str, extra: str, purpose: str) -> Path:

@@ -8,9 +8,9 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from tfgan_suite.metrics.cache import ArrayCache
+from tfgan_suite.foundation.progress_line import ProgressLine
 from tfgan_suite.metrics.features.feature_extractor import FeatureExtractor
-from tfgan_suite.metrics.progress import Progress
+from tfgan_suite.metrics.protocol.cache import ArrayCache
 
 _LOGGER = logging.getLogger(__name__)
 # Goes into keys of caches and into rows of results: raise it with any change to the network or its training.
@@ -63,7 +63,7 @@ def train_classifier(
     labels: np.ndarray,
     rows: np.ndarray,
     generator: np.random.Generator,
-    progress: Progress,
+    progress: ProgressLine,
 ) -> None:
     """Trains `model` in place on randomly distorted images: Adam, cosine rate with warm-up.
 
@@ -126,7 +126,7 @@ def _train_and_test(model, images, labels, seed, title, show_progress) -> dict[s
     num_held_out = min(_MAX_HELD_OUT, max(1, round(_HELD_OUT_SHARE * len(images))))
     held_out, training = order[:num_held_out], order[num_held_out:]
     prepared = prepare_images(model, images)
-    progress = Progress(title, TRAINING_STEPS * BATCH_SIZE, show_progress)
+    progress = ProgressLine(title, TRAINING_STEPS * BATCH_SIZE, show_progress)
     train_classifier(model, prepared, labels, training, generator, progress)
     accuracy = float((predict_classes(model, prepared[held_out]) == labels[held_out]).mean())
     _LOGGER.info("After %s: %.2f%% of %d held-out images are read rightly.", title, 100 * accuracy, num_held_out)

@@ -5,10 +5,10 @@ import os
 import keras
 import numpy as np
 
-from tfgan_suite.data.array_source import open_digits
-from tfgan_suite.metrics.cache import ArrayCache
+from tfgan_suite.data.sources.array_source import open_digits
 from tfgan_suite.metrics.features import small_classifier
 from tfgan_suite.metrics.features.feature_extractor import FeatureExtractor
+from tfgan_suite.metrics.protocol.cache import ArrayCache
 
 _NUM_DIGITS = 10
 

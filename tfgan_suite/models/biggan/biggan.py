@@ -3,17 +3,17 @@
 import keras
 import tensorflow as tf
 
-from tfgan_suite import losses, penalties
-from tfgan_suite.adam import Adam
-from tfgan_suite.ema import ExponentialMovingAverage
-from tfgan_suite.gan import GAN
-from tfgan_suite.latents import TruncatedNormal
+from tfgan_suite.adversarial import losses, penalties
+from tfgan_suite.adversarial.gan import GAN
+from tfgan_suite.engine.adam import Adam
+from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
+from tfgan_suite.foundation.randomness import fold
+from tfgan_suite.generative.latents import TruncatedNormal
 from tfgan_suite.layers.standing_batch_normalization import standing_statistics
 from tfgan_suite.models.biggan.biggan_architecture import paper_attention_resolutions, paper_latent_size
 from tfgan_suite.models.biggan.biggan_discriminator import BigGANDiscriminator
 from tfgan_suite.models.biggan.biggan_generator import BigGANGenerator
 from tfgan_suite.models.biggan.biggan_presets import PRESETS
-from tfgan_suite.randomness import fold
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")

@@ -5,8 +5,8 @@ losses and optimizers, which are the paper's. `batch_size` counts the real image
 steps, each network is updated on batches of a k-th of it.
 """
 
-from tfgan_suite.adam import Adam
-from tfgan_suite.ema import ExponentialMovingAverage
+from tfgan_suite.engine.adam import Adam
+from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
 
 _PAPER = 'Brock et al., "Large Scale GAN Training for High Fidelity Natural Image Synthesis" (2019)'
 

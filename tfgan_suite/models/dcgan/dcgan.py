@@ -2,10 +2,10 @@
 
 import keras
 
-from tfgan_suite import latents
-from tfgan_suite.adam import Adam
-from tfgan_suite.ema import ExponentialMovingAverage
-from tfgan_suite.gan import GAN
+from tfgan_suite.adversarial.gan import GAN
+from tfgan_suite.engine.adam import Adam
+from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
+from tfgan_suite.generative import latents
 from tfgan_suite.models.dcgan.dcgan_discriminator import DCGANDiscriminator
 from tfgan_suite.models.dcgan.dcgan_generator import DCGANGenerator
 from tfgan_suite.models.dcgan.dcgan_presets import PRESETS

@@ -4,7 +4,7 @@
 and optimizers.
 """
 
-from tfgan_suite.penalties import R1
+from tfgan_suite.adversarial.penalties import R1
 
 
 def _avatars_training(model):

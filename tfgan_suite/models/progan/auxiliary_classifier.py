@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfgan_suite.gan import GAN
+from tfgan_suite.adversarial.gan import GAN
 
 
 class AuxiliaryClassifierGAN(GAN):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tfgan_suite.training_phase import fit_calls, plan_ticks
+from tfgan_suite.engine.training_phase import fit_calls, plan_ticks
 
 
 def fit_progressively(gan, dataset_at, schedule=None, callbacks=None, images_per_tick=None, verbose=0, **fit_arguments):

@@ -5,10 +5,10 @@ import dataclasses
 import keras
 import tensorflow as tf
 
-from tfgan_suite import losses, penalties
-from tfgan_suite.adam import Adam
-from tfgan_suite.ema import ExponentialMovingAverage
-from tfgan_suite.errors import UserError
+from tfgan_suite.adversarial import losses, penalties
+from tfgan_suite.engine.adam import Adam
+from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.models.progan.auxiliary_classifier import AuxiliaryClassifierGAN
 from tfgan_suite.models.progan.image_pyramid import fade_detail, reduce
 from tfgan_suite.models.progan.progan_discriminator import ProGANDiscriminator

@@ -4,10 +4,10 @@
 and optimizers.
 """
 
-from tfgan_suite.ema import ExponentialMovingAverage
-from tfgan_suite.losses import NonSaturating
+from tfgan_suite.adversarial.losses import NonSaturating
+from tfgan_suite.adversarial.penalties import R1, Drift, GradientPenalty
+from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
 from tfgan_suite.models.progan.progan_schedule import SCHEDULES, ProGANSchedule
-from tfgan_suite.penalties import R1, Drift, GradientPenalty
 
 _PAPER = 'Karras et al., "Progressive Growing of GANs for Improved Quality, Stability, and Variation" (2018)'
 

@@ -3,8 +3,8 @@
 import dataclasses
 from collections.abc import Mapping
 
-from tfgan_suite.errors import UserError
-from tfgan_suite.training_phase import TrainingPhase
+from tfgan_suite.engine.training_phase import TrainingPhase
+from tfgan_suite.foundation.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,9 +1,9 @@
 """TextureProGAN's presets; see `progan_presets.py` for what their entries mean."""
 
-from tfgan_suite.ema import ExponentialMovingAverage
-from tfgan_suite.losses import NonSaturating
+from tfgan_suite.adversarial.losses import NonSaturating
+from tfgan_suite.adversarial.penalties import R1
+from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
 from tfgan_suite.models.progan.progan_schedule import ProGANSchedule
-from tfgan_suite.penalties import R1
 
 
 def _texture_training(model):

@@ -3,11 +3,11 @@
 import keras
 import tensorflow as tf
 
+from tfgan_suite.foundation.randomness import draw_per_example, uniform
+from tfgan_suite.generative.texture_model import TextureModel
 from tfgan_suite.models.progan.progan import ProGAN
 from tfgan_suite.models.progan.texture_presets import TEXTURE_PRESETS
 from tfgan_suite.models.progan.texture_progan_generator import TextureProGANGenerator
-from tfgan_suite.randomness import draw_per_example, uniform
-from tfgan_suite.texture_model import TextureModel
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from tfgan_suite.randomness import draw_per_example, fold, normal, uniform
+from tfgan_suite.foundation.randomness import draw_per_example, fold, normal, uniform
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")

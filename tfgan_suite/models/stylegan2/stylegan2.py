@@ -3,15 +3,15 @@
 import keras
 import tensorflow as tf
 
-from tfgan_suite import losses, penalties
-from tfgan_suite.adam import lazily_regularized_adam
-from tfgan_suite.ema import ExponentialMovingAverage
-from tfgan_suite.gan import GAN
+from tfgan_suite.adversarial import losses, penalties
+from tfgan_suite.adversarial.gan import GAN
+from tfgan_suite.engine.adam import lazily_regularized_adam
+from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
+from tfgan_suite.foundation.randomness import fold
 from tfgan_suite.models.stylegan2.style_mixing import StyleMixing
 from tfgan_suite.models.stylegan2.stylegan2_discriminator import StyleGAN2Discriminator
 from tfgan_suite.models.stylegan2.stylegan2_generator import StyleGAN2Generator
 from tfgan_suite.models.stylegan2.stylegan2_presets import PRESETS
-from tfgan_suite.randomness import fold
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")

@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from tfgan_suite.foundation.randomness import draw_per_example, fold, normal
 from tfgan_suite.models.stylegan2.stylegan2_levels import (
     check_architecture,
     label_vectors,
@@ -13,7 +14,6 @@ from tfgan_suite.models.stylegan2.stylegan2_levels import (
 )
 from tfgan_suite.models.stylegan2.stylegan2_mapping import StyleGAN2Mapping
 from tfgan_suite.models.stylegan2.stylegan2_synthesis_block import StyleGAN2SynthesisBlock
-from tfgan_suite.randomness import draw_per_example, fold, normal
 
 NOISES = ("const", "random", "none")
 

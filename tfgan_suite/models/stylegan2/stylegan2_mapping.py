@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfgan_suite.foundation.microbatches import microbatch
 from tfgan_suite.layers.equalized_dense import EqualizedDense
 from tfgan_suite.layers.pixel_normalization import PixelNormalization
-from tfgan_suite.microbatches import microbatch
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")

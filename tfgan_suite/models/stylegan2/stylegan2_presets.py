@@ -4,11 +4,11 @@
 losses and optimizers, which are the paper's config F.
 """
 
-from tfgan_suite.adam import lazily_regularized_adam
-from tfgan_suite.augment import AdaptiveAugmentation
-from tfgan_suite.ema import ExponentialMovingAverage
+from tfgan_suite.adversarial.augment import AdaptiveAugmentation
+from tfgan_suite.adversarial.penalties import R1, PathLength
+from tfgan_suite.engine.adam import lazily_regularized_adam
+from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
 from tfgan_suite.models.stylegan2.style_mixing import StyleMixing
-from tfgan_suite.penalties import R1, PathLength
 
 _ADA = 'Karras et al., "Training Generative Adversarial Networks with Limited Data" (2020)'
 

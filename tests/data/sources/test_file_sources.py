@@ -1,0 +1,249 @@
+import io
+import json
+import os
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfgan_suite.data.images import ImageRefused
+from tfgan_suite.data.sources.file_sources import FolderSource, ZipSource
+from tfgan_suite.foundation.errors import UserError
+
+
+def png(value: int = 0) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(np.full([4, 4], value, np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def make_tree(root, files: dict[str, bytes | str]) -> None:
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def make_zip(path, files: dict[str, bytes | str]) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+
+
+@pytest.fixture(params=["folder", "zip"])
+def open_tree(request, tmp_path):
+    """Opens the same files as a folder and as a zip archive."""
+
+    def open_files(files):
+        if request.param == "folder":
+            make_tree(tmp_path / "images", files)
+            return FolderSource(tmp_path / "images")
+        make_zip(tmp_path / "images.zip", files)
+        return ZipSource(tmp_path / "images.zip")
+
+    return open_files
+
+
+def labels_of(source, limit=None) -> dict[str, str | None]:
+    listing = source.list_images(True, limit)
+    return {item.name: None if item.label is None else listing.class_names[item.label] for item in listing.items}
+
+
+def reasons_of(source) -> dict[str, str]:
+    return {image.source: image.reason for image in source.list_images(True, None).refused}
+
+
+def test_sub_folders_are_classes_in_any_script(open_tree):
+    source = open_tree({"猫/一.png": png(), "собака/два/x.png": png(), "a b/é.jpg": png()})
+    assert labels_of(source) == {"猫/一.png": "猫", "собака/два/x.png": "собака", "a b/é.jpg": "a b"}
+    assert source.list_images(True, None).class_names == ("a b", "собака", "猫")
+    assert source.list_images(False, None).class_names == ()
+
+
+def test_folders_that_all_share_are_no_labels(open_tree):
+    assert labels_of(open_tree({"x/y/1.png": png(), "x/y/2.png": png()})) == {"x/y/1.png": None, "x/y/2.png": None}
+
+
+def test_common_folder_is_left_out_of_the_class(open_tree):
+    assert labels_of(open_tree({"set/a/1.png": png(), "set/b/2.png": png()})) == {
+        "set/a/1.png": "a",
+        "set/b/2.png": "b",
+    }
+
+
+def test_files_beside_class_folders_are_set_aside(open_tree):
+    source = open_tree({"a/1.png": png(), "b/2.png": png(), "stray.png": png()})
+    assert reasons_of(source) == {"stray.png": "no_label"}
+
+
+def test_hidden_and_side_files_are_listed_others_are_tried(open_tree):
+    source = open_tree(
+        {
+            "1.png": png(),
+            ".DS_Store": "x",
+            "sub/._2.png": "x",
+            "__MACOSX/3.png": "x",
+            "readme.txt": "x",
+            "no_suffix": png(),
+        }
+    )
+    assert set(labels_of(source)) == {"1.png", "no_suffix"}
+    reasons = reasons_of(source)
+    assert reasons["readme.txt"] == "side_file" and reasons[".DS_Store"] == "hidden_file"
+    assert {"hidden_file", "side_file"} == set(reasons.values())
+
+
+def test_labels_csv(open_tree):
+    text = "\ufeffLabel,File\ncat,1.png\ndog,sub/2.png\ncat,gone.png\n"
+    source = open_tree({"labels.csv": text, "1.png": png(), "sub/2.png": png(), "3.png": png()})
+    assert labels_of(source) == {"1.png": "cat", "sub/2.png": "dog"}
+    assert reasons_of(source) == {"3.png": "no_label", "gone.png": "missing_file", "labels.csv": "side_file"}
+
+
+def test_numeric_labels_are_sorted_as_numbers(open_tree):
+    source = open_tree({"labels.csv": "file,label\na.png,10\nb.png,9\n", "a.png": png(), "b.png": png()})
+    assert source.list_images(True, None).class_names == ("9", "10")
+
+
+def test_dataset_json(open_tree):
+    text = json.dumps({"labels": [["0/a.png", 1], ["0/b.png", 0]]})
+    assert labels_of(open_tree({"dataset.json": text, "0/a.png": png(), "0/b.png": png()})) == {
+        "0/a.png": "1",
+        "0/b.png": "0",
+    }
+
+
+def test_dataset_json_without_labels(open_tree):
+    assert labels_of(open_tree({"dataset.json": '{"labels": null}', "0/a.png": png(), "1/b.png": png()})) == {
+        "0/a.png": None,
+        "1/b.png": None,
+    }
+
+
+@pytest.mark.parametrize(
+    "name, text, message",
+    [
+        ("labels.csv", "a,b\n1,2\n", "should name the columns"),
+        ("labels.csv", "file,label\na.png\n", "Line 2 of labels.csv lacks"),
+        ("labels.csv", "file,label\na.png,x\na.png,y\n", "two labels"),
+        ("dataset.json", "[]", "should be"),
+        ("dataset.json", '{"labels": [["a.png", 1.5]]}', "should pair"),
+    ],
+)
+def test_label_files_with_mistakes(open_tree, name, text, message):
+    with pytest.raises(UserError, match=message):
+        open_tree({name: text, "a.png": png()}).list_images(True, None)
+
+
+def test_two_label_files(open_tree):
+    source = open_tree({"labels.csv": "file,label\na.png,x\n", "dataset.json": '{"labels": []}', "a.png": png()})
+    with pytest.raises(UserError, match="Keep one of them"):
+        source.list_images(True, None)
+
+
+def test_decomposed_accents_match(open_tree):
+    source = open_tree({"labels.csv": "file,label\ne\u0301.png,x\n", "\u00e9.png": png()})
+    assert labels_of(source) == {"\u00e9.png": "x"}
+
+
+def test_limit_takes_a_sample_of_all_classes(open_tree):
+    files = {f"{name}/{number}.png": png() for name in "ab" for number in range(20)}
+    chosen = labels_of(open_tree(files), limit=10)
+    assert len(chosen) == 10 and set(chosen.values()) == {"a", "b"}
+
+
+def test_fingerprint_changes_with_the_content(open_tree):
+    source = open_tree({"a.png": png(1)})
+    before = source.fingerprint()
+    assert source.fingerprint() == before
+    assert open_tree({"a.png": png(1) + b"x"}).fingerprint() != before
+
+
+def test_symlinks_do_not_hang_and_lose_nothing(tmp_path):
+    root, elsewhere = tmp_path / "images", tmp_path / "elsewhere"
+    make_tree(root, {"a/1.png": png(), "b/2.png": png()})
+    make_tree(elsewhere, {"3.png": png()})
+    (root / "a" / "loop").symlink_to(root)
+    (root / "b" / "up").symlink_to(tmp_path)
+    (root / "b" / "to_a").symlink_to(root / "a")
+    (root / "self").symlink_to(root / "self")
+    (root / "c").symlink_to(elsewhere)
+    (root / "a" / "4.png").symlink_to(elsewhere / "3.png")
+    source = FolderSource(root)
+    assert labels_of(source) == {"a/1.png": "a", "a/4.png": "a", "b/2.png": "b", "c/3.png": "c"}
+    assert reasons_of(source) == {
+        "a/loop": "symlink_loop",
+        "b/up": "symlink_loop",
+        "b/to_a": "symlink_loop",
+        "self": "broken_link",
+    }
+
+
+def test_pipes_directories_and_broken_links_are_set_aside(tmp_path):
+    make_tree(tmp_path, {"1.png": png(), "x.png/inner.png": png()})
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "broken.png").symlink_to(tmp_path / "nowhere")
+    source = FolderSource(tmp_path)
+    assert set(labels_of(source)) == {"1.png"}
+    assert reasons_of(source) == {"pipe.png": "not_a_file", "x.png": "not_a_file", "broken.png": "broken_link"}
+    assert source.fingerprint()
+
+
+def test_name_that_is_not_unicode(tmp_path):
+    path = os.path.join(os.fsencode(tmp_path), b"\xff\xfe.png")
+    with open(path, "wb") as file:
+        file.write(png())
+    listing = FolderSource(tmp_path).list_images(True, None)
+    reader = FolderSource(tmp_path).make_reader(tmp_path, None)
+    assert reader.read(listing.items[0]) == png()
+
+
+def test_file_that_vanishes_is_refused(tmp_path):
+    make_tree(tmp_path, {"1.png": png()})
+    item = FolderSource(tmp_path).list_images(True, None).items[0]
+    (tmp_path / "1.png").unlink()
+    with pytest.raises(ImageRefused) as error:
+        FolderSource(tmp_path).make_reader(tmp_path, None).read(item)
+    assert error.value.reason == "unreadable"
+
+
+def test_zip_names_that_lead_out_are_refused(tmp_path):
+    make_zip(
+        tmp_path / "a.zip",
+        {"../evil.png": png(), "/abs.png": png(), "a/../../b.png": png(), "C:\\x.png": png(), "ok.png": png()},
+    )
+    source = ZipSource(tmp_path / "a.zip")
+    assert set(labels_of(source)) == {"ok.png"}
+    assert set(reasons_of(source).values()) == {"unsafe_name"} and len(reasons_of(source)) == 4
+    assert [path.name for path in tmp_path.iterdir()] == ["a.zip"], "nothing is unpacked"
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_zip_with_a_repeated_name(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("x.png", png(1))
+        archive.writestr("x.png", png(2))
+    source = ZipSource(tmp_path / "a.zip")
+    listing = source.list_images(True, None)
+    assert [image.reason for image in listing.refused] == ["repeated_name"]
+    assert source.make_reader(tmp_path, None).read(listing.items[0]) == png(1)
+
+
+def test_zip_members_are_bounded_and_damage_is_refused(tmp_path, monkeypatch):
+    make_zip(tmp_path / "a.zip", {"big.png": bytes(5000), "good.png": png()})
+    monkeypatch.setattr("tfgan_suite.data.sources.file_sources.MAX_SOURCE_BYTES", 1000)
+    source = ZipSource(tmp_path / "a.zip")
+    items = source.list_images(True, None).items
+    big, good = source.make_reader(tmp_path, None).read_many(items)
+    assert isinstance(big, ImageRefused) and big.reason == "too_many_bytes" and good == png()
+    data = bytearray((tmp_path / "a.zip").read_bytes())
+    data[data.index(png()) + 20] ^= 0xFF  # The checksum no longer fits.
+    (tmp_path / "a.zip").write_bytes(data)
+    assert list(source.make_reader(tmp_path, None).read_many(items))[1].reason == "unreadable"
+
+
+def test_no_zip_archive(tmp_path):
+    (tmp_path / "a.zip").write_bytes(b"PK but not really")
+    with pytest.raises(UserError, match="cannot be read as a zip archive"):
+        ZipSource(tmp_path / "a.zip").list_images(True, None)

@@ -1,0 +1,479 @@
+import io
+import json
+import os
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import apache_beam as beam
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from tfgan_suite.data.dataset_info import DatasetInfo
+from tfgan_suite.data.records import parse_examples
+from tfgan_suite.data.sources.array_source import ArraySource
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.preprocessing.prepare_dataset import prepare_dataset
+
+RNG = np.random.default_rng(0)
+NOISE = RNG.integers(0, 256, [600, 8, 8, 3], np.uint8)
+LABELS = np.arange(600) % 3
+
+
+def prepare(source, output_dir, **settings) -> DatasetInfo:
+    return prepare_dataset(source, output_dir, progress=False, **settings)
+
+
+def read_records(directory, split="train") -> dict[str, tuple[np.ndarray, int]]:
+    """All images of a split by source name, decoded without the loader."""
+    info = DatasetInfo.load(directory)
+    paths = [str(directory / shard.name) for shard in info.splits[split].shards]
+    records = {}
+    for batch in tf.data.TFRecordDataset(paths, compression_type=info.compression).batch(1000):
+        features = {name: values.numpy() for name, values in parse_examples(batch).items()}
+        for encoded, source, label in zip(
+            *(features[key] for key in ("image/encoded", "image/source", "label")), strict=True
+        ):
+            pixels = np.asarray(Image.open(io.BytesIO(encoded))).reshape(info.image_shape)
+            records[source.decode()] = (pixels, label)
+    return records
+
+
+def content_of(directory) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(Path(directory).iterdir())}
+
+
+def test_arrays_come_through_unchanged(tmp_path):
+    info = prepare((NOISE, LABELS), tmp_path / "out")
+    assert info.image_shape == (8, 8, 3) and info.num_classes == 3 and info.class_names == ("0", "1", "2")
+    assert info.splits["train"].num_images == 600 and info.splits["train"].class_counts == (200, 200, 200)
+    assert info.duplicates == 0 and info.refused.count == 0
+    assert info.resize == {"filter": "lanczos", "library": f"Pillow {Image.__version__}"}
+    records = read_records(tmp_path / "out")
+    for row in range(600):
+        pixels, label = records[f"row {row}"]
+        assert label == row % 3
+        np.testing.assert_array_equal(pixels, NOISE[row])
+    info.verify(tmp_path / "out")
+    assert sorted(content_of(tmp_path / "out")) == ["dataset_info.json", "train-00000-of-00001.tfrecord.gz"]
+
+
+def test_digits_are_whole_and_small(tmp_path):
+    info = prepare("digits", tmp_path / "digits")
+    assert info.image_shape == (32, 32, 1) and info.splits["train"].class_counts == (500,) * 10
+    assert info.resize == {"filter": "none", "library": f"Pillow {Image.__version__}"} and "MNIST" in info.licence
+    records = read_records(tmp_path / "digits")
+    from tfgan_suite.data.sources.array_source import open_digits
+
+    source, optimised_bytes = open_digits(), 0
+    for row in range(5000):
+        pixels, label = records[f"row {row}"]
+        assert label == source.labels[row]
+        np.testing.assert_array_equal(pixels, np.pad(source.images[row], ((2, 2), (2, 2), (0, 0))))
+        buffer = io.BytesIO()
+        Image.fromarray(pixels[..., 0]).save(buffer, "PNG", optimize=True)
+        optimised_bytes += len(buffer.getvalue())
+    on_disk = sum(len(content) for content in content_of(tmp_path / "digits").values())
+    assert on_disk <= 1.2 * optimised_bytes, f"{on_disk:,} bytes against {optimised_bytes:,}"
+
+
+def test_small_drawings_are_small_on_disk(tmp_path):
+    """Pictures whose PNG is shorter than the names and sizes in their record."""
+    drawings = np.zeros([300, 64, 64, 3], np.uint8)
+    optimised_bytes = 0
+    for number, drawing in enumerate(drawings):
+        drawing[number % 50 : number % 50 + 10, number // 10 : number // 10 + 9] = RNG.integers(0, 256, 3)
+        buffer = io.BytesIO()
+        Image.fromarray(drawing).save(buffer, "PNG", optimize=True)
+        optimised_bytes += len(buffer.getvalue())
+    assert optimised_bytes / 300 < 200
+    prepare(drawings, tmp_path / "out")
+    on_disk = sum(len(content) for content in content_of(tmp_path / "out").values())
+    assert on_disk <= 1.2 * optimised_bytes, f"{on_disk:,} bytes against {optimised_bytes:,}"
+
+
+def test_splits_are_functions_of_the_content(tmp_path):
+    splits = {"train": 0.8, "validation": 0.1, "test": 0.1}
+    info = prepare(NOISE, tmp_path / "a", splits=splits)
+    counts = {name: split.num_images for name, split in info.splits.items()}
+    assert sum(counts.values()) == 600 and 440 <= counts["train"] <= 520 and 35 <= counts["test"] <= 90
+    # The same pictures in another order and company fall into the same splits.
+    prepare(NOISE[::-1][:400], tmp_path / "b", splits=splits)
+    for split in splits:
+        whole = {pixels.tobytes() for pixels, _ in read_records(tmp_path / "a", split).values()}
+        part = {pixels.tobytes() for pixels, _ in read_records(tmp_path / "b", split).values()}
+        assert part and part <= whole
+    prepare(NOISE, tmp_path / "c", splits=splits, seed=1)
+    assert read_records(tmp_path / "c", "test").keys() != read_records(tmp_path / "a", "test").keys()
+
+
+def test_bytes_do_not_depend_on_runner_or_workers(tmp_path):
+    plain = prepare((NOISE, LABELS), tmp_path / "plain", num_shards=3)
+    assert len(plain.splits["train"].shards) == 3
+    prepare((NOISE, LABELS), tmp_path / "bundles", num_shards=3, runner="BundleBasedDirectRunner")
+    options = beam.options.pipeline_options.PipelineOptions(
+        ["--direct_num_workers=2", "--direct_running_mode=multi_threading"]
+    )
+    prepare((NOISE, LABELS), tmp_path / "threads", num_shards=3, runner="DirectRunner", pipeline_options=options)
+    assert content_of(tmp_path / "plain") == content_of(tmp_path / "bundles") == content_of(tmp_path / "threads")
+
+
+@pytest.mark.slow
+def test_bytes_do_not_depend_on_worker_processes(tmp_path):
+    prepare((NOISE, LABELS), tmp_path / "plain")
+    flags = ["--runner=DirectRunner", "--direct_num_workers=2", "--direct_running_mode=multi_processing"]
+    prepare((NOISE, LABELS), tmp_path / "processes", pipeline_options=flags)
+    assert content_of(tmp_path / "plain") == content_of(tmp_path / "processes")
+
+
+def test_classes_are_mixed_on_disk(tmp_path):
+    prepare((NOISE, np.sort(LABELS)), tmp_path / "out")
+    labels = [label for _, label in read_records(tmp_path / "out").values()]
+    assert np.abs(np.diff(labels)).astype(bool).mean() > 0.5
+
+
+def test_copies_are_left_out_and_conflicts_refused(tmp_path, image_folder):
+    root = image_folder(per_class=20)
+    data = (root / "cats" / "0.png").read_bytes()
+    (root / "cats" / "copy of 0.png").write_bytes(data)
+    Image.open(io.BytesIO(data)).save(root / "cats" / "same pixels.bmp")  # Another file, the same picture.
+    (root / "dogs" / "1 as a dog.png").write_bytes((root / "cats" / "1.png").read_bytes())
+    info = prepare(root, tmp_path / "out", image_size=(12, 16))
+    assert info.duplicates == 2 and info.refused.reasons == {"conflicting_labels": 2}
+    assert {image.source for image in info.refused.images} == {"cats/1.png", "dogs/1 as a dog.png"}
+    assert "'cats/1.png'" in [image.message for image in info.refused.images if image.source.startswith("dogs")][0]
+    kept = read_records(tmp_path / "out")
+    assert len(kept) == 39 and "cats/0.png" in kept and "cats/copy of 0.png" not in kept
+    assert info.splits["train"].class_counts == (19, 20)
+    everything = prepare(root, tmp_path / "all", image_size=(12, 16), deduplicate=False)
+    assert everything.num_images == 43 and everything.duplicates == 0 and everything.refused.count == 0
+    unlabelled = prepare(root, tmp_path / "unlabelled", image_size=(12, 16), labels=False)
+    assert unlabelled.duplicates == 3 and unlabelled.num_classes is None and unlabelled.refused.count == 0
+
+
+def hostile_folder(root: Path) -> dict[str, str]:
+    """Adds files that cannot be used to a folder; returns the reason expected for each."""
+
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    bomb = chunk(b"IHDR", struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)) + chunk(
+        b"IDAT", zlib.compress(bytes(10**6))
+    )
+    buffer = io.BytesIO()
+    Image.fromarray(RNG.integers(0, 256, [64, 64, 3], np.uint8)).save(buffer, "JPEG")
+    files = {
+        "cats/truncated.jpg": (buffer.getvalue()[:900], "truncated"),
+        "cats/空.png": (b"", "empty_file"),
+        "dogs/text.png": (b"this is text", "not_an_image"),
+        "dogs/bomb.png": (b"\x89PNG\r\n\x1a\n" + bomb, "too_many_pixels"),
+        "dogs/.hidden.png": (b"", "hidden_file"),
+        "dogs/notes.txt": (b"", "side_file"),
+    }
+    for name, (data, _) in files.items():
+        (root / name).write_bytes(data)
+    (root / "dogs" / "folder.png").mkdir()
+    (root / "dogs" / "loop").symlink_to(root)
+    (root / "dogs" / "gone.png").symlink_to(root / "nowhere.png")
+    others = {"dogs/folder.png": "not_a_file", "dogs/loop": "symlink_loop", "dogs/gone.png": "broken_link"}
+    return {name: reason for name, (_, reason) in files.items()} | others
+
+
+def test_hostile_files_never_stop_a_run_and_are_all_listed(tmp_path, image_folder):
+    root = image_folder(per_class=20)
+    expected = hostile_folder(root)
+    for number, mode in enumerate(("CMYK", "L", "1", "P", "RGBA", "I;16")):
+        pixels = RNG.integers(0, 256, [20, 20, 3], np.uint8)
+        sixteen = mode == "I;16"
+        image = (
+            Image.fromarray(RNG.integers(0, 2**16, [20, 20], np.uint16))
+            if sixteen
+            else Image.fromarray(pixels).convert(mode)
+        )
+        image.save(root / "cats" / f"кот {number}.{'jpg' if mode == 'CMYK' else 'png'}")
+    info = prepare(root, tmp_path / "out", image_size=8, max_refused_fraction=0.3)
+    assert {image.source: image.reason for image in info.refused.images} == expected
+    assert info.refused.count == len(expected) == sum(info.refused.reasons.values())
+    assert info.num_images == 46 and info.duplicates == 0
+    assert DatasetInfo.load(tmp_path / "out") == info
+
+
+def test_too_many_refused_publishes_nothing_but_the_list(tmp_path, image_folder, capfd):
+    root = image_folder(per_class=20)
+    expected = hostile_folder(root)
+    out = tmp_path / "out"
+    with pytest.raises(
+        UserError, match=r"7 of 47 images cannot be used \(14.9%; at most 5.0% is allowed\).*The first: "
+    ) as error:
+        prepare(root, out, image_size=8)
+    assert "cats/truncated.jpg: truncated" in str(error.value) and "refused.json" in str(error.value)
+    assert {entry["source"] for entry in json.loads((out / "refused.json").read_text("utf-8"))} == set(expected)
+    assert sorted(path.name for path in out.iterdir()) == [".prepare", "refused.json"]
+    # What was done is kept: allowing more only has to publish.
+    info = prepare_dataset(root, out, image_size=8, max_refused_fraction=0.2)
+    assert "Going on with an unfinished preparation: 1 of 1 blocks" in capfd.readouterr().err
+    assert info.num_images == 40
+    assert sorted(path.name for path in out.iterdir()) == ["dataset_info.json", "train-00000-of-00001.tfrecord.gz"]
+
+
+def test_no_usable_image(tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "1.png").write_bytes(b"")
+    with pytest.raises(UserError, match="None of the 1 images can be used. Nothing was published.*1.png: empty_file"):
+        prepare(tmp_path / "images", tmp_path / "out", image_size=8, max_refused_fraction=1.0)
+
+
+def test_the_same_call_again_does_nothing(tmp_path, image_folder, capfd):
+    root, out = image_folder(), tmp_path / "out"
+    info = prepare_dataset(root, out, image_size=8, splits={"train": 0.5, "test": 0.5})
+    assert "12 of 12 images" in capfd.readouterr().err
+    before = {path: path.stat().st_mtime_ns for path in [out, *out.iterdir()]}
+    again = prepare_dataset(root, out, image_size=8, splits={"train": 0.5, "test": 0.5}, max_refused_fraction=0.9)
+    assert again == info and "nothing to do" in capfd.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in [out, *out.iterdir()]} == before
+    prepare(root, out, image_size=8, splits={"train": 0.5, "test": 0.5})
+    assert capfd.readouterr().err == "", "quiet when asked"
+
+
+def test_other_settings_or_inputs_need_force(tmp_path, image_folder):
+    root, out = image_folder(), tmp_path / "out"
+    prepare(root, out, image_size=8, num_shards=2)
+    before = content_of(out)
+    with pytest.raises(UserError, match=r"crop was 'center', now 'pad'; height was 8, now 10.*force=True"):
+        prepare(root, out, image_size=(10, 8), crop="pad", num_shards=2)
+    with pytest.raises(UserError, match="source kind was 'folder', now 'arrays'"):
+        prepare(NOISE, out, image_size=8, num_shards=2, name="images")
+    (root / "cats" / "0.png").unlink()
+    with pytest.raises(UserError, match="content of folder 'images' has changed"):
+        prepare(root, out, image_size=8, num_shards=2)
+    assert content_of(out) == before
+    info = prepare(root, out, image_size=(10, 8), crop="pad", force=True)
+    assert info.image_shape == (10, 8, 3) and info.num_images == 11
+    assert sorted(content_of(out)) == ["dataset_info.json", "train-00000-of-00001.tfrecord.gz"], "old shards are gone"
+
+
+def test_a_damaged_set_is_named_when_prepared_again(tmp_path):
+    prepare(NOISE, tmp_path / "out")
+    shard = tmp_path / "out" / "train-00000-of-00001.tfrecord.gz"
+    shard.write_bytes(shard.read_bytes()[:-5])
+    with pytest.raises(UserError, match="train-00000-of-00001.tfrecord.gz is truncated"):
+        prepare(NOISE, tmp_path / "out")
+    prepare(NOISE, tmp_path / "out", force=True).verify(tmp_path / "out")
+
+
+@pytest.mark.parametrize("encoding", ["jpeg", "webp", "raw"])
+def test_other_encodings(tmp_path, encoding):
+    info = prepare(NOISE[:20], tmp_path / "out", encoding=encoding)
+    assert info.encoding == encoding and info.num_images == 20
+
+
+def test_scaled_decoding_is_recorded_and_differs_little(tmp_path):
+    (tmp_path / "photos").mkdir()
+    rng = np.random.default_rng(3)
+    for number in range(4):
+        picture = Image.fromarray(rng.integers(0, 256, [9, 9, 3], np.uint8)).resize((99, 131), Image.Resampling.BICUBIC)
+        picture.save(tmp_path / "photos" / f"{number}.jpg", quality=92)
+    exact = prepare(tmp_path / "photos", tmp_path / "exact", image_size=16)
+    scaled = prepare(tmp_path / "photos", tmp_path / "scaled", image_size=16, decoding="scaled")
+    assert scaled.resize == {**exact.resize, "decoder": "JPEG scaled to 32 pixels or more"}
+    assert (exact.settings["decoding"], scaled.settings["decoding"]) == ("exact", "scaled")
+    pairs = [[read_records(tmp_path / name)[f"{number}.jpg"][0] for name in ("exact", "scaled")] for number in range(4)]
+    errors = [np.abs(one.astype(int) - other) for one, other in pairs]
+    assert 0 < np.mean(errors) < 1
+    with pytest.raises(UserError, match="decoding was 'exact', now 'scaled'"):
+        prepare(tmp_path / "photos", tmp_path / "exact", image_size=16, decoding="scaled")
+
+
+def test_a_set_of_before_there_was_a_choice_of_decoding_is_known(tmp_path):
+    prepare(NOISE, tmp_path / "out")
+    path = tmp_path / "out" / "dataset_info.json"
+    content = json.loads(path.read_text("utf-8"))
+    del content["settings"]["decoding"]
+    path.write_text(json.dumps(content), "utf-8")
+    before = content_of(tmp_path / "out")
+    assert prepare(NOISE, tmp_path / "out").num_images == 600
+    assert content_of(tmp_path / "out") == before
+
+
+def test_limit_and_name(tmp_path):
+    info = prepare((NOISE, LABELS), tmp_path / "out", limit=50, name="fifty")
+    assert info.num_images == 50 and info.name == "fifty"
+
+
+class LossyReader:
+    """Loses an image silently, as a faulty runner might."""
+
+    def read_many(self, items):
+        yield from [np.zeros([2, 2, 3], np.uint8)] * (len(list(items)) - 1)
+
+
+class LossySource(ArraySource):
+    def make_reader(self, work_dir, image_format):
+        return LossyReader()
+
+
+def test_lost_images_are_noticed(tmp_path):
+    with pytest.raises(Exception, match="shorter"):
+        prepare(LossySource(NOISE), tmp_path / "out")
+    assert not (tmp_path / "out" / "dataset_info.json").exists()
+
+
+def test_lost_shards_are_noticed(tmp_path, monkeypatch):
+    monkeypatch.setattr("tfgan_suite.preprocessing.transforms.WriteShards.expand", lambda self, rows: rows)
+    with pytest.raises(RuntimeError, match="were not written: the Beam runner lost work"):
+        prepare(NOISE, tmp_path / "out")
+
+
+def test_doubled_records_are_noticed(tmp_path, monkeypatch):
+    from tfgan_suite.preprocessing import transforms
+
+    select = transforms._WriteShard._select
+
+    def miscount(self, rows):
+        kept, duplicates, refused = select(self, rows)
+        return kept, duplicates + 1, refused
+
+    monkeypatch.setattr(transforms._WriteShard, "_select", miscount)
+    with pytest.raises(RuntimeError, match="Counts do not agree: read 600, but 600 written"):
+        prepare(NOISE, tmp_path / "out", deduplicate=True)
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"image_size": None}, "image_size is needed for a folder"),
+        ({"image_size": "big"}, "image_size should be"),
+        ({"image_size": 8.5}, "image_size should be"),
+        ({"splits": {"train": 0.5}}, "should sum to 1"),
+        ({"splits": {"train": 1.5, "test": -0.5}}, "above 0"),
+        ({"splits": {"a b": 1.0}}, "letters, digits"),
+        ({"num_shards": 0}, "num_shards should be"),
+        ({"limit": -1}, "limit should be"),
+        ({"seed": 1.5}, "seed should be"),
+        ({"max_refused_fraction": 2}, "max_refused_fraction should be"),
+        ({"pipeline_options": "--runner=x"}, "should be a list"),
+        ({"crop": "centre"}, "Did you mean 'center'"),
+    ],
+)
+def test_wrong_settings_are_user_errors(tmp_path, image_folder, settings, message):
+    with pytest.raises(UserError, match=message):
+        prepare(image_folder(1), tmp_path / "out", **{"image_size": 8, **settings})
+
+
+def test_wrong_places_are_user_errors(tmp_path, image_folder):
+    root = image_folder(1)
+    with pytest.raises(UserError, match="lies within the source"):
+        prepare(root, root / "out", image_size=8)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="is a file"):
+        prepare(root, tmp_path / "file", image_size=8)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="holds no images"):
+        prepare(tmp_path / "empty", tmp_path / "out", image_size=8)
+    assert not (tmp_path / "out" / ".prepare").exists()
+
+
+def test_a_full_disk_is_told_plainly_and_mended_by_running_again(tmp_path):
+    """A limit on the size of files stands for a full disk: the write fails midway in the same manner."""
+    script = (
+        "import resource, signal, sys, numpy as np\n"
+        "from tfgan_suite.preprocessing.prepare_dataset import prepare_dataset\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))\n"
+        "noise = np.random.default_rng(0).integers(0, 256, [1000, 8, 8, 3], np.uint8)\n"
+        "try:\n"
+        "    prepare_dataset(noise, sys.argv[1], progress=False)\n"
+        "except Exception as error:\n"
+        "    print(type(error).__name__, error)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "out")], capture_output=True, text=True, timeout=120
+    )
+    assert result.stdout.startswith(f"UserError Cannot write to '{tmp_path / 'out'}': "), result.stdout + result.stderr
+    assert "File too large" in result.stdout and "run the same command again" in result.stdout
+    assert not (tmp_path / "out" / "dataset_info.json").exists()
+    noise = np.random.default_rng(0).integers(0, 256, [1000, 8, 8, 3], np.uint8)
+    prepare(noise, tmp_path / "out")
+    prepare(noise, tmp_path / "fresh")
+    assert content_of(tmp_path / "out") == content_of(tmp_path / "fresh")
+
+
+class StoppedReader:
+    """Somebody presses Ctrl-C while images are read."""
+
+    def read_many(self, items):
+        raise KeyboardInterrupt
+
+
+class StoppedSource(ArraySource):
+    def make_reader(self, work_dir, image_format):
+        return StoppedReader()
+
+
+def test_ctrl_c_is_no_failure_and_costs_nothing(tmp_path, caplog):
+    with pytest.raises(KeyboardInterrupt):
+        prepare(StoppedSource(NOISE), tmp_path / "out")
+    assert not caplog.records  # Beam would tell of an error, with a traceback.
+    assert prepare(NOISE, tmp_path / "out").num_images == 600
+
+
+def test_two_preparations_of_one_directory(tmp_path):
+    import fcntl
+
+    (tmp_path / "out" / ".prepare").mkdir(parents=True)
+    with open(tmp_path / "out" / ".prepare" / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(UserError, match="Another process is preparing"):
+            prepare(NOISE, tmp_path / "out")
+
+
+def test_a_killed_preparation_finishes_to_the_same_bytes(tmp_path):
+    """SIGKILL after a block, after all blocks, while shards are written, and between renames; then the same call."""
+    script = (
+        "import os, signal, sys, numpy as np\n"
+        "from tfgan_suite.preprocessing import prepare_dataset, transforms\n"
+        "noise = np.random.default_rng(0).integers(0, 256, [600, 8, 8, 3], np.uint8)\n"
+        "countdown = [int(sys.argv[2])]\n"
+        "replace = os.replace\n"
+        "def dying_replace(*arguments):\n"
+        "    countdown[0] -= 1\n"
+        "    if countdown[0] == 0:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return replace(*arguments)\n"
+        "os.replace = dying_replace\n"
+        "prepare_dataset.prepare_dataset(noise, sys.argv[1], num_shards=3, progress=False)\n"
+        "print('finished')\n"
+    )
+    prepare(NOISE, tmp_path / "whole", num_shards=3)
+    names = set(content_of(tmp_path / "whole"))
+    # Renames in order: 1 plan, 3 items, 6 for three blocks, 6 for shards and their journal, 3 published, 1 description.
+    for killed_at in (6, 12, 18, 20):
+        out = tmp_path / f"killed {killed_at}"
+        result = subprocess.run(
+            [sys.executable, "-c", script, str(out), str(killed_at)], capture_output=True, timeout=120
+        )
+        assert result.returncode == -9, (killed_at, result.stderr[-1000:])
+        assert not (out / "dataset_info.json").exists()
+        for path in out.iterdir():  # Nothing half-written under a final name.
+            assert (
+                path.name == ".prepare"
+                or path.name.startswith(".dataset_info.json.")
+                or path.name in names
+                and path.read_bytes() == (tmp_path / "whole" / path.name).read_bytes()
+            )
+        prepare(NOISE, out, num_shards=3)
+        assert content_of(out) == content_of(tmp_path / "whole")
+
+
+def test_import_without_beam_names_the_extra():
+    script = (
+        "import sys; sys.modules['apache_beam'] = None\n"
+        "try:\n    import tfgan_suite.preprocessing.prepare_dataset\n"
+        "except Exception as error:\n    print(type(error).__name__, error)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=os.getcwd())
+    assert "MissingExtraError" in result.stdout and "tfgan-suite[beam]" in result.stdout

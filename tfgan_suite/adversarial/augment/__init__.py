@@ -1,0 +1,7 @@
+"""What the discriminator sees of images: augmentation for training with few of them, passed to `compile`."""
+
+from tfgan_suite.adversarial.augment.adaptive import AdaptiveAugmentation
+from tfgan_suite.adversarial.augment.augmentation_pipeline import AugmentationPipeline
+from tfgan_suite.adversarial.augment.diff_augment import DiffAugment
+
+__all__ = ["AdaptiveAugmentation", "AugmentationPipeline", "DiffAugment"]

@@ -1,0 +1,332 @@
+"""Penalties on the discriminator and the generator: passive objects with a weight and an interval.
+
+A penalty returns one value per example, its weight included. `GAN` adds it to the loss; one with `interval` k > 1 is
+"lazy": it is evaluated on every k-th step only, and counts k times then (Karras et al., "Analyzing and Improving the
+Image Quality of StyleGAN" (2020), section 3.1).
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgan_suite.foundation.microbatches import parts_of_batch
+from tfgan_suite.foundation.randomness import draw_per_example, fold, normal, uniform
+
+
+class Penalty:
+    """Base of all penalties.
+
+    Args:
+        weight: Factor of the penalty, >= 0.
+        interval: Steps from one evaluation to the next, >= 1.
+        name: Tag in the logs, `penalty/<name>`. By default the class's own.
+    """
+
+    default_name = "penalty"
+
+    def __init__(self, weight, interval=1, name=None):
+        if weight < 0:
+            raise ValueError(f"Expected weight >= 0. Received: weight={weight}")
+        if interval < 1 or interval != int(interval):
+            raise ValueError(f"Expected interval to be a whole number of steps >= 1. Received: interval={interval}")
+        self.weight = float(weight)
+        self.interval = int(interval)
+        self.name = name or self.default_name
+
+    def make_state(self):
+        """Makes the variables that the penalty keeps from step to step, and returns them as a list.
+
+        Called by `compile`, under the strategy; the model saves them with its own.
+        """
+        return []
+
+    def get_config(self):
+        return {"weight": self.weight, "interval": self.interval, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+
+class DiscriminatorPenalty(Penalty):
+    """A penalty on the discriminator.
+
+    Attributes:
+        uses_real_logits: Whether `real_logits` is needed. If not, a lazy penalty is spared that forward pass.
+        uses_fake_images: Likewise for `fake_images`.
+    """
+
+    uses_real_logits = False
+    uses_fake_images = False
+
+    def __call__(self, discriminate, real_images, fake_images, real_logits, seed):
+        """Computes the penalty.
+
+        Args:
+            discriminate: Function from images to float32 logits `[batch]`, labels and augmentation applied.
+            real_images: float32 `[batch, height, width, channels]` in [-1, 1].
+            fake_images: The same shape, or `None` for a lazy penalty that does not use them.
+            real_logits: float32 `[batch]`, or `None` likewise.
+            seed: int32 `[2]`.
+
+        Returns:
+            float32 `[batch]`.
+        """
+        raise NotImplementedError
+
+
+class GeneratorPenalty(Penalty):
+    """A penalty on the generator.
+
+    One that compares the examples with each other, as with their mean, has two methods besides, so that it can be worked
+    out in microbatches: `measure`, with the arguments of the call, returns float32 `[batch / batch_shrink]`, a number an
+    example that depends on no other one; `evaluate` takes those of the replica's whole batch, and returns the penalty.
+
+    Attributes:
+        batch_shrink: The penalty takes every k-th example of the batch.
+    """
+
+    batch_shrink = 1
+
+    def __call__(self, generator, latents, labels, seed):
+        """Computes the penalty.
+
+        Args:
+            generator: The generator network.
+            latents: float32 `[batch, latent_size]`.
+            labels: int32 `[batch]` or `None`.
+            seed: int32 `[2]`.
+
+        Returns:
+            float32 `[batch]`, or of a part of the batch. A penalty on weights alone returns its value once for each
+            example, so that the mean over the global batch is that value for any number of replicas.
+        """
+        raise NotImplementedError
+
+
+def _squared_gradient_norms(discriminate, images):
+    """Squared L2 norm of d logits / d images, float32 `[batch]`."""
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        logits = tf.reduce_sum(discriminate(images))
+    gradients = tf.cast(tape.gradient(logits, images), tf.float32)  # [batch, height, width, channels]
+    return tf.reduce_sum(tf.square(gradients), axis=[1, 2, 3])
+
+
+@keras.saving.register_keras_serializable("tfgan_suite")
+class R1(DiscriminatorPenalty):
+    """`weight / 2 * ||grad D(x)||^2` on real images; `weight` is the papers' gamma.
+
+    Args:
+        weight: Gamma, >= 0, or `"auto"` for `0.0002 * height * width / batch size`.
+
+    Reference: Mescheder et al., "Which Training Methods for GANs do actually Converge?" (2018), equation 9. The
+    automatic weight: Karras et al., "Training Generative Adversarial Networks with Limited Data" (2020), appendix C.
+    """
+
+    default_name = "r1"
+
+    def __init__(self, weight=10.0, interval=1, name=None):
+        super().__init__(0.0 if weight == "auto" else weight, interval, name)
+        if weight == "auto":
+            self.weight = "auto"
+
+    def __call__(self, discriminate, real_images, fake_images, real_logits, seed):
+        weight = self.weight
+        if weight == "auto":
+            batch_size, height, width, _ = tf.unstack(tf.cast(tf.shape(real_images), tf.float32))
+            weight = 0.0002 * height * width / (batch_size * tf.cast(parts_of_batch()[1], tf.float32))
+        return 0.5 * weight * _squared_gradient_norms(discriminate, real_images)
+
+
+@keras.saving.register_keras_serializable("tfgan_suite")
+class GradientPenalty(DiscriminatorPenalty):
+    """`weight * (||grad D(x')|| / target - 1)^2`, x' on straight lines between real and fake images.
+
+    Args:
+        target: The gradient norm that is asked for, > 0. ProGAN's CIFAR-10 runs use 750.
+
+    Reference: Gulrajani et al., "Improved Training of Wasserstein GANs" (2017), equation 3. With a target: Karras et
+    al., "Progressive Growing of GANs" (2018), appendix A.1 (there `(||grad|| - target)^2 / target^2`, the same).
+    """
+
+    default_name = "gradient_penalty"
+    uses_fake_images = True
+
+    def __init__(self, weight=10.0, interval=1, target=1.0, name=None):
+        super().__init__(weight, interval, name)
+        if target <= 0:
+            raise ValueError(f"Expected target > 0. Received: target={target}")
+        self.target = float(target)
+
+    def __call__(self, discriminate, real_images, fake_images, real_logits, seed):
+        mixing = draw_per_example(
+            lambda batch_size, seed: uniform([batch_size, 1, 1, 1], seed),
+            tf.shape(real_images)[0],
+            seed,
+        )
+        mixed_images = real_images + (fake_images - real_images) * mixing
+        squared_norms = _squared_gradient_norms(discriminate, mixed_images)
+        # The root has no derivative at 0, where a dead discriminator is.
+        norms = tf.sqrt(tf.maximum(squared_norms, 1e-12))
+        return self.weight * tf.square(norms / self.target - 1.0)
+
+    def get_config(self):
+        return {**super().get_config(), "target": self.target}
+
+
+@keras.saving.register_keras_serializable("tfgan_suite")
+class Drift(DiscriminatorPenalty):
+    """`weight * D(x)^2` on real images, which keeps a Wasserstein critic's scores near zero.
+
+    Reference: Karras et al., "Progressive Growing of GANs" (2018), appendix A.1.
+    """
+
+    default_name = "drift"
+    uses_real_logits = True
+
+    def __init__(self, weight=0.001, interval=1, name=None):
+        super().__init__(weight, interval, name)
+
+    def __call__(self, discriminate, real_images, fake_images, real_logits, seed):
+        return self.weight * tf.square(real_logits)
+
+
+@keras.saving.register_keras_serializable("tfgan_suite")
+class PathLength(GeneratorPenalty):
+    """`weight * (||J^T y|| - a)^2`: steps in W of one length shall change the picture by one amount.
+
+    J is the derivative of the image by the styles w, y an image of normal noise, a the running mean of the lengths. For
+    generators with `map(latents, labels)` and `synthesize(ws, noise, seed)`.
+
+    Args:
+        decay: Share of the new mean in the running one, in (0, 1].
+        batch_shrink: The penalty takes every k-th example of the batch, k >= 1, for the sake of memory.
+        style_mixing: What `compile(style_mixing=...)` gets, so that mixed styles are penalised as well, or `None`.
+
+    Reference: Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020), equation 4 and appendix B.
+    """
+
+    default_name = "path_length"
+
+    def __init__(self, weight=2.0, interval=4, decay=0.01, batch_shrink=2, style_mixing=None, name=None):
+        super().__init__(weight, interval, name)
+        if not 0.0 < decay <= 1.0:
+            raise ValueError(f"Expected decay in (0, 1]. Received: decay={decay}")
+        if batch_shrink < 1:
+            raise ValueError(f"Expected batch_shrink >= 1. Received: batch_shrink={batch_shrink}")
+        self.decay = float(decay)
+        self.batch_shrink = int(batch_shrink)
+        self.style_mixing = style_mixing
+        self.mean_length = None
+
+    def make_state(self):
+        self.mean_length = keras.Variable(
+            0.0, trainable=False, dtype="float32", aggregation="mean", name="mean_path_length"
+        )
+        return [self.mean_length]
+
+    def __call__(self, generator, latents, labels, seed):
+        return self.evaluate(self.measure(generator, latents, labels, seed))
+
+    def measure(self, generator, latents, labels, seed):
+        """The lengths."""
+        # Every k-th, so that two replicas take the examples that one device would.
+        latents = latents[:: self.batch_shrink]
+        labels = None if labels is None else labels[:: self.batch_shrink]
+        ws = generator.map(latents, labels)  # [batch, num_ws, w_size]
+        if self.style_mixing is not None:
+            ws = self.style_mixing(generator, ws, labels, fold(seed, "style_mixing"))
+        return path_lengths(generator, ws, seed)
+
+    def evaluate(self, lengths):
+        """The penalty of the lengths of this replica's examples; moves the running mean."""
+        old_mean = tf.convert_to_tensor(self.mean_length)
+        mean = old_mean + self.decay * (_mean_over_replicas(tf.reduce_mean(lengths)) - old_mean)
+        self.mean_length.assign(tf.stop_gradient(mean))
+        return self.weight * tf.square(lengths - mean)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "decay": self.decay,
+            "batch_shrink": self.batch_shrink,
+            "style_mixing": keras.saving.serialize_keras_object(self.style_mixing),
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        style_mixing = keras.saving.deserialize_keras_object(config["style_mixing"])
+        return cls(**{**config, "style_mixing": style_mixing})
+
+
+def path_lengths(generator, ws, seed, image_noise=None):
+    """`||J^T y||` of Karras et al. (2020), equation 4, float32 `[batch]`.
+
+    Args:
+        generator: Has `synthesize(ws, noise, seed)`.
+        ws: float32 `[batch, num_ws, w_size]`.
+        seed: int32 `[2]`, of the noise within the generator and of y.
+        image_noise: y / sqrt(height * width) of the images' shape; drawn if `None`.
+
+    Returns:
+        The root of the mean over the layers of the squared norms.
+    """
+    with tf.GradientTape() as tape:
+        tape.watch(ws)
+        images = generator.synthesize(ws, noise="random", seed=fold(seed, "noise"))
+        if image_noise is None:
+            _, height, width, _ = images.shape
+            image_noise = draw_per_example(
+                lambda batch_size, seed: normal([batch_size, *images.shape[1:]], seed),
+                tf.shape(images)[0],
+                fold(seed, "image_noise"),
+            ) / float(np.sqrt(height * width))
+        projection = tf.reduce_sum(images * image_noise)
+    gradients = tape.gradient(projection, ws)  # [batch, num_ws, w_size]
+    return tf.sqrt(tf.reduce_mean(tf.reduce_sum(tf.square(gradients), axis=2), axis=1))
+
+
+def _mean_over_replicas(value):
+    replica_context = tf.distribute.get_replica_context()
+    if replica_context is None or replica_context.num_replicas_in_sync == 1:
+        return value
+    return replica_context.all_reduce(tf.distribute.ReduceOp.MEAN, value)
+
+
+@keras.saving.register_keras_serializable("tfgan_suite")
+class Orthogonal(GeneratorPenalty):
+    """`weight * ||W^T W * (1 - I)||^2`, summed over the generator's kernels; the diagonal is left free.
+
+    Embeddings and other tables are left out: only weights that are named `kernel` count. Each is taken as a matrix
+    with the output channels as columns.
+
+    Reference: Brock et al., "Large Scale GAN Training for High Fidelity Natural Image Synthesis" (2019), equation 3.
+    """
+
+    default_name = "orthogonal"
+
+    def __init__(self, weight=1e-4, interval=1, name=None):
+        super().__init__(weight, interval, name)
+
+    def __call__(self, generator, latents, labels, seed):
+        penalty = 0.0
+        for variable in generator.trainable_variables:
+            if variable.name != "kernel":
+                continue
+            kernel = tf.cast(tf.convert_to_tensor(variable), tf.float32)
+            matrix = tf.reshape(kernel, [-1, kernel.shape[-1]])  # [inputs, outputs]
+            penalty += _off_diagonal_square(matrix)
+        return tf.fill([tf.shape(latents)[0]], self.weight * penalty)
+
+
+def _off_diagonal_square(matrix):
+    """`||W^T W * (1 - I)||^2` of a matrix `[inputs, outputs]`."""
+    inputs, outputs = matrix.shape
+    if 2 * inputs <= outputs:
+        # ||W^T W|| = ||W W^T||, of which the second is the smaller matrix: that of a first layer has gigabytes.
+        diagonal = tf.reduce_sum(tf.square(matrix), axis=0)  # [outputs]
+        whole = tf.matmul(matrix, matrix, transpose_b=True)  # [inputs, inputs]
+        return tf.reduce_sum(tf.square(whole)) - tf.reduce_sum(tf.square(diagonal))
+    products = tf.matmul(matrix, matrix, transpose_a=True)  # [outputs, outputs]
+    return tf.reduce_sum(tf.square(tf.linalg.set_diag(products, tf.zeros([outputs]))))

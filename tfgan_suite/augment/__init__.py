@@ -1,7 +1,0 @@
-"""What the discriminator sees of images: augmentation for training with few of them, passed to `compile`."""
-
-from tfgan_suite.augment.adaptive import AdaptiveAugmentation
-from tfgan_suite.augment.augmentation_pipeline import AugmentationPipeline
-from tfgan_suite.augment.diff_augment import DiffAugment
-
-__all__ = ["AdaptiveAugmentation", "AugmentationPipeline", "DiffAugment"]

@@ -1,0 +1,310 @@
+"""Everything once, on real images: prepare, train, score, export, serve, report.
+
+Each stage that is done is written down in `demo.json`, so that a demo that was stopped goes on where it was.
+"""
+
+import dataclasses
+import importlib.util
+import json
+import shutil
+import time
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+
+from tfgan_suite.drawing.image_grid import make_grid
+from tfgan_suite.foundation.durations import format_duration
+from tfgan_suite.foundation.errors import UserError, import_extra, unknown_name
+from tfgan_suite.foundation.files import write_atomically
+from tfgan_suite.foundation.history import read_history
+from tfgan_suite.runs.train_config import TrainConfig
+
+STAGES = ("prepare", "train", "score", "export", "serve", "report")
+_REQUEST_SEED = 7
+_REQUEST_COUNT = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class DemoPlan:
+    """What a demo does.
+
+    Attributes:
+        name: Of the run and of the exported model.
+        source: Of the images, for `prepare_dataset`.
+        limit: How many images to prepare, or `None` for all.
+        preset: To train.
+        total_images: To train on, or `None` for the preset's.
+        score_images: Generated images for the scores, or `None` for as many as there are real ones.
+        extractors: To score with.
+    """
+
+    name: str
+    source: str
+    limit: int | None
+    preset: str
+    total_images: int | None
+    score_images: int | None
+    extractors: tuple[str, ...] = ("efficientnet-lite0", "dataset-classifier")
+
+
+PLANS = {
+    ("digits", False): DemoPlan("digits", "digits", None, "dcgan_digits_32", None, None),
+    ("digits", True): DemoPlan("digits-fast", "digits", 2000, "dcgan_digits_32", 48_000, 1000, ("efficientnet-lite0",)),
+    ("avatars", False): DemoPlan("avatars", "avatars", 3000, "dcgan_avatars_64", None, 3000, ("efficientnet-lite0",)),
+    ("avatars", True): DemoPlan(
+        "avatars-fast", "avatars", 500, "dcgan_avatars_64", 8_000, 500, ("efficientnet-lite0",)
+    ),
+}
+
+
+def run_demo(data="digits", *, fast=False, output_dir="runs/demo"):
+    """Runs the demo, or what is left of it.
+
+    Args:
+        data: `"digits"` (handwritten, 32 x 32, grey) or `"avatars"` (drawn, 64 x 64, colour).
+        fast: A shorter training, fewer images.
+        output_dir: Gets `data/`, a run, `saved_models/` and `report.html`.
+
+    Returns:
+        Path of the report.
+
+    Raises:
+        UserError: There are no such data, or a package is missing.
+
+    Example:
+
+    >>> run_demo("digits", fast=True)
+    PosixPath('runs/demo/report.html')
+    """
+    if (data, fast) not in PLANS:
+        raise unknown_name("demo data", data, ["digits", "avatars"])
+    return Demo(PLANS[data, fast], output_dir).run()
+
+
+class Demo:
+    """One demo in one directory.
+
+    Args:
+        plan: A `DemoPlan`.
+        output_dir: Its directory, shared by demos of other names.
+    """
+
+    def __init__(self, plan, output_dir):
+        self.plan = plan
+        self.output_dir = Path(output_dir)
+        self.data_dir = self.output_dir / "data" / plan.name
+        self.run_dir = self.output_dir / plan.name
+        self.model_dir = self.output_dir / "saved_models" / plan.name
+        self._state_path = self.run_dir / "demo.json"
+
+    def run(self):
+        """Does the stages that are not done yet, and always writes the report. Returns its path."""
+        for package, extra in (("apache_beam", "beam"), ("tensorflow_serving", "serving")):
+            if importlib.util.find_spec(package) is None:
+                import_extra(package, extra, "The demo")
+        self.state = self._read_state()
+        for number, stage in enumerate(STAGES, start=1):
+            title, work, is_there = getattr(self, f"_{stage}")()
+            heading = f"[{number}/{len(STAGES)}] {title}"
+            if stage != "report" and stage in self.state["stages"] and is_there():
+                print(f"{heading}: done before, in {format_duration(self.state['stages'][stage])}", flush=True)
+                continue
+            print(heading, flush=True)
+            start = time.perf_counter()
+            seconds = work() or time.perf_counter() - start
+            self.state["stages"][stage] = round(seconds, 1)
+            self._write_state()
+        report = self._publish_report()
+        total = sum(self.state["stages"].values())
+        print(f"\nDone, in {format_duration(total)} of work. Open {report} in a browser.", flush=True)
+        return report
+
+    def _read_state(self):
+        if not self._state_path.is_file():
+            return {"stages": {}, "serving": None}
+        try:
+            return json.loads(self._state_path.read_text("utf-8"))
+        except json.JSONDecodeError as error:
+            raise UserError(
+                f"{self._state_path} is damaged ({error}). Remove {self.run_dir} and start anew."
+            ) from error
+
+    def _write_state(self):
+        self.run_dir.mkdir(parents=True, exist_ok=True)
+        write_atomically(self._state_path, json.dumps(self.state, indent=2) + "\n")
+
+    # === Stages: (title, work, whether its result is there). Work may return the seconds that it took over all sittings ===
+
+    def _prepare(self):
+        def work():
+            from tfgan_suite.preprocessing.prepare_dataset import prepare_dataset
+
+            prepare_dataset(self.plan.source, self.data_dir, limit=self.plan.limit)
+
+        return f"Prepare {self.plan.source}", work, (self.data_dir / "dataset_info.json").is_file
+
+    def _train(self):
+        def work():
+            from tfgan_suite.runs.train import train
+
+            train(
+                TrainConfig(
+                    data_dir=str(self.data_dir),
+                    run_dir=str(self.run_dir),
+                    preset=self.plan.preset,
+                    total_images=self.plan.total_images,
+                    score_every_ticks=-1,  # A stage of its own does it.
+                )
+            )
+            return read_history(self.run_dir / "history.jsonl")[-1]["seconds"]
+
+        return f"Train {self.plan.preset}", work, (self.run_dir / "model.keras").is_file
+
+    def _score(self):
+        def work():
+            from tfgan_suite import metrics
+            from tfgan_suite.metrics.protocol.evaluation import evaluate, evaluate_real
+
+            options = {"output_dir": self.run_dir}
+            model = self._model()
+            evaluation = evaluate(
+                model, self.data_dir, extractor=self.plan.extractors, num_images=self.plan.score_images, **options
+            )
+            print(evaluation)
+            # What real images get, to read the scores by. The distances come from what was just gathered.
+            evaluate_real(self.data_dir, [metrics.FrechetDistance(), metrics.KernelDistance()], **options)
+            if "dataset-classifier" in self.plan.extractors:
+                evaluate_real(self.data_dir, extractor="dataset-classifier", **options)
+
+        return "Score", work, (self.run_dir / "metrics.json").is_file
+
+    def _export(self):
+        def work():
+            from tfgan_suite.runs.run_files import export_run
+
+            description = (
+                f"Trained by the demo of tfgan-suite on {self.plan.source} with the preset {self.plan.preset}."
+            )
+            export_run(self.run_dir, self.model_dir / "1", description=description, overwrite=True)
+
+        return "Export", work, (self.model_dir / "1" / "saved_model.pb").is_file
+
+    def _serve(self):
+        def work():
+            self.state["serving"] = ask_server(self.model_dir, self._model())
+            print(self.state["serving"]["verdict"])
+
+        return "Serve, ask over REST and gRPC", work, lambda: bool(self.state["serving"])
+
+    def _report(self):
+        def work():
+            from tfgan_suite.runs.report import write_report
+
+            write_report(self.run_dir)
+
+        return "Report", work, (self.run_dir / "report.html").is_file
+
+    def _model(self):
+        from tfgan_suite.runs.run_files import load_model
+
+        return load_model(self.run_dir)
+
+    def _publish_report(self):
+        path = self.output_dir / "report.html"
+        shutil.copyfile(self.run_dir / "report.html", path)
+        return path
+
+
+def ask_server(directory, model):
+    """Serves an exported model, asks it over both wires, and compares the answers with the model in Python.
+
+    Args:
+        directory: `saved_models/NAME`.
+        model: The `GenerativeModel` that was exported.
+
+    Returns:
+        A JSON value: `directory`, `verdict`, and `exchanges`, each with `protocol`, `request`, `response`, `png`, `caption`.
+
+    Raises:
+        RuntimeError: The server's images are not those of the model.
+    """
+    from tfgan_suite.runs.report import encode_png
+    from tfgan_suite.serving.server import Server
+
+    directory = Path(directory)
+    labels = None if model.num_classes is None else [index % model.num_classes for index in range(_REQUEST_COUNT)]
+    expected = model.generate(_REQUEST_COUNT, labels, seed=_REQUEST_SEED)
+    exchanges = []
+    with Server(directory, rest_port=0, grpc_port=0) as server:
+        for protocol, ask in (("REST", _ask_rest), ("gRPC", _ask_grpc)):
+            start = time.perf_counter()
+            images, request, response = ask(server, directory.name, labels)
+            milliseconds = 1000 * (time.perf_counter() - start)
+            if images.shape != expected.shape or not np.array_equal(images, expected):
+                raise RuntimeError(
+                    f"The images that came over {protocol} are not those that Python makes of the same seed."
+                )
+            exchanges.append(
+                {
+                    "protocol": protocol,
+                    "request": request,
+                    "response": response,
+                    "png": encode_png(make_grid(images, len(images))),
+                    "caption": f"{len(images)} images, answered in {milliseconds:,.0f} ms",
+                }
+            )
+    verdict = f"All {len(expected)} images equal those that Python makes of seed {_REQUEST_SEED}, over both wires."
+    return {"directory": str(directory), "verdict": verdict, "exchanges": exchanges}
+
+
+def _ask_rest(server, name, labels):
+    """Images uint8, the request as a command, the response shortened."""
+    import base64
+    import io
+
+    from PIL import Image
+
+    inputs = {"seed": _REQUEST_SEED, "count": _REQUEST_COUNT, "truncation": 1.0}
+    if labels is not None:
+        inputs["labels"] = labels
+    body = json.dumps({"signature_name": "generate_png", "inputs": inputs})
+    url = f"{server.rest_url}/v1/models/{name}:predict"
+    with urllib.request.urlopen(urllib.request.Request(url, body.encode()), timeout=60) as answer:
+        status, text = answer.status, answer.read().decode()
+    images = []
+    for value in json.loads(text)["outputs"]:
+        array = np.asarray(Image.open(io.BytesIO(base64.b64decode(value["b64"]))))
+        images.append(array[..., None] if array.ndim == 2 else array)
+    shortened = text if len(text) < 160 else f"{text[:120]} ... {text[-12:]}"
+    return np.stack(images), f"curl -s -d '{body}' {url}", f"HTTP {status}, {len(text):,} bytes\n{shortened}"
+
+
+def _ask_grpc(server, name, labels):
+    """Images uint8, the request as text, the response in words."""
+    import grpc
+    import tensorflow as tf
+    from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = name
+    request.model_spec.signature_name = "generate"
+    values = {
+        "seed": tf.constant(_REQUEST_SEED, tf.int64),
+        "count": tf.constant(_REQUEST_COUNT, tf.int32),
+        "truncation": tf.constant(1.0, tf.float32),
+    }
+    if labels is not None:
+        values["labels"] = tf.constant(labels, tf.int32)
+    for key, value in values.items():
+        request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
+    with grpc.insecure_channel(f"{server.host}:{server.grpc_port}") as channel:
+        response = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(request, timeout=60)
+    images = tf.make_ndarray(response.outputs["images"])
+    shown = ", ".join(f"{key}={np.asarray(value).tolist()}" for key, value in values.items())
+    spec = response.model_spec
+    return (
+        images,
+        f"PredictionService.Predict on {server.host}:{server.grpc_port}\nmodel_spec: {name}, generate\n{shown}",
+        f"model_spec: {spec.name}, version {spec.version.value}\nimages: uint8 {list(images.shape)}",
+    )

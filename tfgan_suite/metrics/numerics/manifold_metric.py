@@ -1,0 +1,55 @@
+"""What precision and recall, density and coverage have in common inside `evaluate`: balls around real images."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from tfgan_suite.metrics.numerics.feature_checks import check_count, check_features
+from tfgan_suite.metrics.numerics.neighbours import centred, squared_neighbour_radii
+from tfgan_suite.metrics.protocol.metric import Activations, FeatureSetMetric
+
+
+class ManifoldMetric(FeatureSetMetric):
+    """A metric of balls around features as wide as the distance to the k-th nearest other one.
+
+    The radii around the real images are kept with their statistics.
+
+    Args:
+        k: Neighbour whose distance is the radius, >= 1.
+    """
+
+    def __init__(self, k: int):
+        super().__init__()
+        self.k = k
+        self._squared_real_radii: np.ndarray | None = None
+
+    @property
+    def settings(self) -> dict[str, int]:
+        return {"k": self.k}
+
+    def checked_sets(self, minimum_fakes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Real and fake features, float64 [rows, dimensions], around the real mean; squared radii of the real ones.
+
+        Each set is checked by itself: a generator whose images are all the same gets its scores, see
+        `FrechetDistance`.
+        """
+        fake = check_features(self.fake_features(), "fake features", minimum_fakes)
+        return *centred(check_features(self.real_features(), "real features"), fake), self._real_radii()
+
+    def _real_radii(self) -> np.ndarray:
+        if self._squared_real_radii is None:
+            real = check_features(self.real_features(), "real features")
+            check_count(self.k, "k of the other real images", len(real) - 1)
+            self._squared_real_radii = squared_neighbour_radii(centred(real, real)[0], self.k, self.show_progress)
+        return self._squared_real_radii
+
+    def update_real(self, activations: Activations) -> None:
+        super().update_real(activations)
+        self._squared_real_radii = None
+
+    def real_arrays(self) -> dict[str, np.ndarray]:
+        return {**super().real_arrays(), "squared_radii": self._real_radii()}
+
+    def set_real_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
+        super().set_real_arrays(arrays)
+        self._squared_real_radii = arrays["squared_radii"]

@@ -1,0 +1,56 @@
+"""Loading saved models: every class of the suite is made known to Keras first."""
+
+import importlib
+from pathlib import Path
+
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.models.catalogue import MODELS
+
+# Modules whose objects stand in saved models; a model's module imports those of its networks and layers.
+_MODULES = [
+    *("adversarial.augment", "adversarial.gan", "adversarial.losses", "adversarial.penalties"),
+    *("adversarial.pretrained_generator", "engine.adam", "engine.exponential_moving_average"),
+    *("engine.gradient_guard", "generative.latents"),
+]
+
+
+def register_classes():
+    """Imports every module with classes that Keras has to know by name."""
+    for module in [f"tfgan_suite.{name}" for name in _MODULES] + [module for module, _ in MODELS.values()]:
+        importlib.import_module(module)
+
+
+def load_model(path):
+    """Loads a model that was saved with `model.save("name.keras")`, ready to generate and to go on training.
+
+    The same as `keras.models.load_model`, which knows the suite's classes only if they have been imported.
+
+    Args:
+        path: A `.keras` file, or a run directory that holds `model.keras`.
+
+    Returns:
+        The model, compiled as it was.
+
+    Raises:
+        UserError: There is no such file, or it holds no model of the suite.
+
+    Example:
+
+    >>> gan = load_model("runs/digits/model.keras")
+    """
+    import keras
+
+    path = Path(path)
+    file = path / "model.keras" if path.is_dir() else path
+    if not file.exists():
+        raise UserError(f"There is no {str(file)!r}. Expected a .keras file or a finished run's directory.")
+    register_classes()
+    try:
+        model = keras.models.load_model(file)
+    except (TypeError, ValueError, OSError) as error:
+        raise UserError(
+            f"Expected a model saved by this suite in {str(file)!r}. {str(error).splitlines()[0]}"
+        ) from error
+    if not hasattr(model, "generate_images"):
+        raise UserError(f"Expected a generative model in {str(file)!r}. Received: {type(model).__name__}")
+    return model

@@ -1,0 +1,186 @@
+"""The steps of a pipeline, one after the other; what is done and unchanged is not done again."""
+
+import dataclasses
+from pathlib import Path
+
+from tfgan_suite.data.dataset_info import DatasetInfo
+from tfgan_suite.foundation import versions
+from tfgan_suite.metrics.protocol.evaluation import evaluate
+from tfgan_suite.metrics.protocol.results import Evaluation, EvaluationRow
+from tfgan_suite.preprocessing.prepare_dataset import prepare_dataset
+from tfgan_suite.release.data_schema import DataAnomalyError, DataSchema
+from tfgan_suite.release.gate import Blessing
+from tfgan_suite.release.infra_validation import validate_infrastructure
+from tfgan_suite.release.ledger import Ledger, fingerprint
+from tfgan_suite.release.pushed_versions import bless_against_pushed, push_version
+from tfgan_suite.runs import run_files
+from tfgan_suite.runs.train import train
+
+
+@dataclasses.dataclass(frozen=True)
+class PipelineResult:
+    """What came of it.
+
+    Attributes:
+        pushed: Directory of the version that serves this very model, from now on or from an earlier time; `None` if the
+            gate refused it.
+        blessing: The gate's `Blessing`; `None` if nothing had changed.
+        run_dir: Of the training.
+        done: Names of the steps that did work this time.
+    """
+
+    pushed: Path | None
+    blessing: Blessing | None
+    run_dir: Path
+    done: tuple
+
+
+def run_pipeline(config, say=print):
+    """Prepares images, checks them, trains, scores, decides, exports, tries the export out and pushes it.
+
+    Each step's settings and inputs have a fingerprint; a step whose fingerprint stands in the ledger is not done again. A
+    run that was killed is gone on with. Nothing is pushed unless the gate blesses it and a process of its own has got
+    pictures out of it.
+
+    Args:
+        config: A `PipelineConfig`.
+        say: Called with a line of text about each step.
+
+    Returns:
+        A `PipelineResult`.
+
+    Raises:
+        DataAnomalyError: The data are not what the schema in `root/schema.json` says. The first run writes the schema.
+        UserError: A step cannot be done.
+
+    Example:
+
+    >>> run_pipeline(PipelineConfig.load("pipelines/digits.yaml")).pushed
+    PosixPath('saved_models/digits/1')
+
+    Reference: the steps are those of TensorFlow Extended: ExampleGen, ExampleValidator, Trainer, Evaluator, InfraValidator,
+    Pusher.
+    """
+    return _PipelineRun(config, say).run()
+
+
+class _PipelineRun:
+    """One call of `run_pipeline`."""
+
+    def __init__(self, config, say):
+        self.config = config
+        self.say = say
+        self.root = Path(config.root)
+        self.ledger = Ledger(self.root)
+        self.done = []
+
+    def run(self):
+        info = self.prepare()
+        self.check_data(info)
+        train_key = fingerprint([info.fingerprint, self.config.train, versions.library_versions()])
+        run_dir = self.train(train_key)
+        scores = self.evaluate(train_key, run_dir)
+        earlier = self.ledger.find("push", train_key)
+        if earlier is not None and Path(earlier["version_dir"]).is_dir():
+            self.say(f"push: nothing to do, {earlier['version_dir']} is this very model")
+            return PipelineResult(Path(earlier["version_dir"]), None, run_dir, tuple(self.done))
+        blessing = self.decide(scores)
+        if not blessing.blessed:
+            self.say(f"gate: not blessed, so nothing is pushed. {' '.join(blessing.reasons)}")
+            return PipelineResult(None, blessing, run_dir, tuple(self.done))
+        self.say(f"gate: blessed. {' '.join(blessing.reasons)}")
+        version_dir = self.push(train_key, run_dir, info, scores, blessing)
+        return PipelineResult(version_dir, blessing, run_dir, tuple(self.done))
+
+    def prepare(self):
+        """Prepares anew what has changed at the source; a set that someone else has prepared otherwise is refused."""
+        options = {name: value for name, value in self.config.data.items() if name not in ("source", "directory")}
+        directory = self.config.data["directory"]
+        before = _fingerprint_of(directory)
+        own = self.ledger.find("prepare", fingerprint(directory))
+        options = {"force": own is not None and own["fingerprint"] == before, **options}
+        info = prepare_dataset(self.config.data["source"], directory, **options, progress=False)
+        if info.fingerprint != before:
+            self.ledger.add("prepare", fingerprint(directory), directory=directory, fingerprint=info.fingerprint)
+            self.done.append("prepare")
+        self.say(f"prepare: {info.num_images:,} images in {directory} ({info.fingerprint})")
+        return info
+
+    def check_data(self, info):
+        path = self.root / "schema.json"
+        if not path.exists():
+            split = self.config.evaluate.get("split", "train")
+            DataSchema.infer(info, split).save(path)
+            self.say(f"check data: wrote {path}, what is expected from now on; read it, and change what is not meant")
+        key = fingerprint([info.fingerprint, path.read_text(encoding="utf-8")])
+        if self.ledger.find("check data", key) is not None:
+            self.say("check data: nothing to do")
+            return
+        anomalies = DataSchema.load(path).find_anomalies(self.config.data["directory"])
+        if anomalies:
+            raise DataAnomalyError(self.config.data["directory"], anomalies, path)
+        self.ledger.add("check data", key)
+        self.done.append("check data")
+        self.say("check data: no anomaly")
+
+    def train(self, key):
+        run_dir = self.root / "runs" / key
+        if self.ledger.find("train", key) is not None and (run_dir / "model.keras").is_file():
+            self.say(f"train: nothing to do, {run_dir} is trained")
+            return run_dir
+        self.say(f"train: {self.config.train['preset']} in {run_dir}")
+        result = train(self.config.train_config(run_dir))
+        images_seen = int(result.model.images_seen.numpy())
+        self.ledger.add("train", key, run_dir=str(run_dir), images_seen=images_seen)
+        self.done.append("train")
+        return run_dir
+
+    def evaluate(self, train_key, run_dir):
+        key = fingerprint([train_key, self.config.evaluate])
+        entry = self.ledger.find("evaluate", key)
+        if entry is not None:
+            self.say("evaluate: nothing to do")
+            return Evaluation(EvaluationRow.from_json(row) for row in entry["scores"])
+        scores = self._score(run_files.load_model(run_dir), run_dir)
+        self.ledger.add("evaluate", key, run_dir=str(run_dir), scores=[row.to_json() for row in scores])
+        self.done.append("evaluate")
+        self.say(f"evaluate: {', '.join(f'{name} {value:.5g}' for name, value in scores.scalars().items())}")
+        return scores
+
+    def decide(self, scores):
+        return bless_against_pushed(scores, self.config, lambda model: self._score(model, None), self.say)
+
+    def push(self, key, run_dir, info, scores, blessing):
+        """Exports, tries the export out in a process of its own, and only then gives it a version to be served."""
+        card = {name: self.config.push[name] for name in ("description", "licence") if name in self.config.push}
+        candidate = self.root / "candidate" / self.config.name / "1"
+        run_files.export_run(run_dir, candidate, overwrite=True, **card)
+        validation = validate_infrastructure(candidate)
+        self.say(f"validate: loaded in {validation['seconds_load']:.1f} s in a process of its own, and answered")
+        lineage = {
+            "data": {
+                "directory": self.config.data["directory"],
+                "source": info.source,
+                "fingerprint": info.fingerprint,
+            },
+            "train": {"run_dir": str(run_dir), "config": self.config.train, "key": key},
+            "scores": [row.to_json() for row in scores],
+            "blessing": blessing.reasons,
+            "validation": validation,
+            "versions": versions.library_versions(),
+        }
+        version_dir = push_version(candidate, self.config.push_directory, lineage)
+        self.ledger.add("push", key, run_dir=str(run_dir), version_dir=str(version_dir))
+        self.done.append("push")
+        self.say(f"push: {version_dir}")
+        return version_dir
+
+    def _score(self, model, output_dir):
+        return evaluate(
+            model, self.config.data["directory"], **self.config.evaluate, output_dir=output_dir, progress=False
+        )
+
+
+def _fingerprint_of(directory):
+    """Of the data set that lies there now, or `None`."""
+    return DatasetInfo.load(directory).fingerprint if (Path(directory) / "dataset_info.json").is_file() else None

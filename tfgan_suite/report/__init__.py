@@ -1,6 +1,0 @@
-"""A run as one HTML file that needs nothing else: samples, how they came to be, curves, scores, data, how to go on."""
-
-from tfgan_suite.report.html_pieces import encode_png
-from tfgan_suite.report.write_report import write_report
-
-__all__ = ["encode_png", "write_report"]

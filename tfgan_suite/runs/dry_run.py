@@ -1,0 +1,152 @@
+"""What a run would take, found out before it: `estimate_training`."""
+
+import dataclasses
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from tfgan_suite.data.dataset_info import DatasetInfo
+from tfgan_suite.data.loader import CACHE_LIMIT_BYTES, load_dataset
+from tfgan_suite.foundation.durations import format_duration
+from tfgan_suite.runs.peak_memory import estimate_memory
+from tfgan_suite.runs.recipe import make_model
+
+_WARM_UP_STEPS = 2
+_TIMED_STEPS = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingEstimate:
+    """What a run would do, and about what it would take.
+
+    Attributes:
+        settings: What the config stands for, by name.
+        parameters: Number of trained weights of `"generator"` and `"discriminator"`.
+        memory_bytes: Predicted peak of resident memory in training on a CPU, by use; `"this process"` is what there was
+            before the model.
+        images_per_second: Of a few real steps on this machine, measured now; `None` if its memory is too small for one.
+        total_images: Of the whole run.
+    """
+
+    settings: dict
+    parameters: dict
+    memory_bytes: dict
+    images_per_second: float | None
+    total_images: int
+
+    @property
+    def total_seconds(self):
+        return None if self.images_per_second is None else self.total_images / self.images_per_second
+
+    def __str__(self):
+        lines = ["What would be done:", *(f"  {name:<20} {value}" for name, value in self.settings.items())]
+        lines += ["Trained weights:", *(f"  {name:<20} {count:,}" for name, count in self.parameters.items())]
+        lines += ["Memory at the peak of training, predicted for a CPU:"]
+        lines += [f"  {name:<20} {_megabytes(size)}" for name, size in self.memory_bytes.items()]
+        lines += [f"  {'together':<20} {_megabytes(sum(self.memory_bytes.values()))}"]
+        if self.images_per_second is None:
+            lines += [
+                "This machine has less memory than that, so that no step was timed. A smaller --microbatch-size takes less,",
+                "and for BigGAN --set rematerialize=True.",
+            ]
+        else:
+            lines += [
+                f"Time, an estimate from {_TIMED_STEPS} real steps on this machine, without scores:",
+                f"  {self.images_per_second:,.0f} images/s, {self.total_images:,} images in "
+                f"{format_duration(self.total_seconds)} (h:mm:ss or m:ss)",
+            ]
+        return "\n".join([*lines, "Nothing was written."])
+
+
+def estimate_training(config):
+    """Resolves a config, builds its model and takes a few steps in memory. Writes nothing.
+
+    Args:
+        config: A `TrainConfig`.
+
+    Returns:
+        A `TrainingEstimate`.
+
+    Raises:
+        UserError: The config cannot be run.
+
+    Example:
+
+    >>> print(estimate_training(TrainConfig("data/digits", "runs/digits", preset="dcgan_digits_32")))
+    """
+    process_bytes = _memory_bytes("/proc/self/status", "VmRSS") or 0
+    info = DatasetInfo.load(config.data_dir)
+    model, recipe, ticks = make_model(config, info)
+    sizes = list(dict.fromkeys(tick.phase.size for tick in ticks if tick.phase.size))
+    parameters = {
+        name: sum(int(np.prod(variable.shape)) for variable in getattr(model, name).trainable_variables)
+        for name in ("generator", "discriminator")
+    }
+    settings = {
+        "data": f"{config.data_dir} ({info.name}, {info.splits['train'].num_images:,} images of {_shape(info.image_shape)})",
+        "run": config.run_dir,
+        "model": type(model).__name__,
+        "preset": recipe.preset or "none: the paper's settings",
+        **recipe.model_config,
+        "batch_size": ticks[-1].phase.batch_size,
+        "images": f"{ticks[-1].end_image:,} in {len(ticks)} ticks of {ticks[0].steps} steps",
+        **({"image sizes": f"{', '.join(map(str, sizes))} (time and memory are the last one's)"} if sizes else {}),
+        "seed": config.seed,
+        "horizontal_flip": config.horizontal_flip,
+        "augmentation": config.augmentation or "the preset's",
+        "scores": {0: "at the end", -1: "never"}.get(
+            config.score_every_ticks, f"every {config.score_every_ticks} ticks"
+        ),
+    }
+    settings.pop("label_weights", None)
+    images_bytes = info.splits["train"].num_images * int(np.prod(info.image_shape))
+    batch_size = ticks[-1].phase.batch_size
+    memory_bytes = {
+        **estimate_memory(model, batch_size),
+        "images": images_bytes if images_bytes <= CACHE_LIMIT_BYTES else 0,
+        "this process": process_bytes,
+    }
+    available_bytes = _memory_bytes("/proc/meminfo", "MemAvailable")
+    images_per_second = None
+    if available_bytes is None or sum(memory_bytes.values()) - process_bytes <= available_bytes:
+        _, dataset = load_dataset(config.data_dir, "train", batch_size, seed=config.seed)
+        images_per_second = _measure_images_per_second(model, dataset, batch_size)
+    return TrainingEstimate(settings, parameters, memory_bytes, images_per_second, ticks[-1].end_image)
+
+
+def _memory_bytes(path, name):
+    """A number out of Linux's accounts of memory; `None` where there are none."""
+    if not Path(path).exists():
+        return None
+    (line,) = [line for line in Path(path).read_text("ascii").splitlines() if line.startswith(f"{name}:")]
+    return 1024 * int(line.split()[1])
+
+
+class _StepClock(keras.callbacks.Callback):
+    """Time of each step's end."""
+
+    def __init__(self):
+        super().__init__()
+        self.times = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.times.append(time.perf_counter())
+
+
+def _measure_images_per_second(model, dataset, batch_size):
+    clock = _StepClock()
+    model.fit(
+        dataset, steps_per_epoch=_WARM_UP_STEPS + _TIMED_STEPS, epochs=1, callbacks=[clock], shuffle=False, verbose=0
+    )
+    step_seconds = np.diff(clock.times[_WARM_UP_STEPS - 1 :])
+    return batch_size / float(np.median(step_seconds))
+
+
+def _megabytes(size):
+    return f"{size / 1e6:,.1f} MB"
+
+
+def _shape(image_shape):
+    return " x ".join(str(size) for size in image_shape)
