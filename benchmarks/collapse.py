@@ -32,7 +32,7 @@ class ChangeRates(keras.callbacks.Callback):
         self.rates = rates
 
     def on_epoch_begin(self, epoch, logs=None):
-        if int(self.model.images_seen.numpy()) >= self.from_images:
+        if int(self.model.examples_seen.numpy()) >= self.from_images:
             for network, rate in self.rates.items():
                 getattr(self.model, f"{network}_optimizer").learning_rate = rate
 

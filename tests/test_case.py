@@ -68,7 +68,7 @@ def run_gan_test(make_gan, tmp_path, batch_size=8):
         np.array_equal(new, old) for new, old in zip(gan.ema_generator.get_weights(), before["ema_generator"])
     )
     assert not gan.ema_generator.trainable_variables
-    assert int(gan.images_seen.numpy()) == batch_size and int(gan.steps.numpy()) == 1
+    assert int(gan.examples_seen.numpy()) == batch_size and int(gan.steps.numpy()) == 1
 
     # Two and two steps, with a file in between, equal four steps.
     whole = make_gan()
@@ -87,7 +87,7 @@ def run_gan_test(make_gan, tmp_path, batch_size=8):
     assert images.shape == (6, *whole.image_shape) and images.dtype == np.uint8
     np.testing.assert_array_equal(images[:2], whole.generate(2, seed=5))
     np.testing.assert_array_equal(images, second_half.generate(6, seed=5))
-    np.testing.assert_array_equal(images, whole.generate_images(6, seed=5))
+    np.testing.assert_array_equal(images, whole.sample(6, seed=5))
     assert not np.array_equal(images, whole.generate(6, seed=6))
     assert whole._generate_function.experimental_get_tracing_count() == 1  # One graph for all sizes of batches.
 
@@ -112,7 +112,7 @@ def run_replica_test(make_gan, strategy, batch_size=8, steps=3, tolerance=1e-5):
     with strategy.scope():
         mirrored = make_gan()
     mirrored_history = mirrored.fit(data, verbose=0)
-    assert int(mirrored.images_seen.numpy()) == batch_size * steps
+    assert int(mirrored.examples_seen.numpy()) == batch_size * steps
     for a, b in zip(single.variables, mirrored.variables):
         scale = max(1e-3, np.abs(np.asarray(a)).max())
         for local in strategy.experimental_local_results(b.value):

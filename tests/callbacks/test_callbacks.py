@@ -49,7 +49,7 @@ def test_columns_of_a_grid(num_classes, columns):
 
 
 def test_scores_reach_the_history(gan):
-    callback = Scores(lambda model: {"frechet_distance_1k": float(model.images_seen.numpy())}, every_ticks=1)
+    callback = Scores(lambda model: {"frechet_distance_1k": float(model.examples_seen.numpy())}, every_ticks=1)
     history = gan.fit(batches(None), steps_per_epoch=1, epochs=2, callbacks=[callback], verbose=0).history
     assert history["frechet_distance_1k"] == [4.0, 8.0]
 
@@ -68,7 +68,7 @@ def test_progress_says_once_that_it_goes_on(gan):
     progress = Progress(24, stream)
     for _ in range(2):  # Two phases of one training, and then one that goes on from elsewhere.
         gan.fit(batches(None), steps_per_epoch=1, callbacks=[progress], verbose=0)
-    gan.images_seen.assign(16)
+    gan.examples_seen.assign(16)
     gan.fit(batches(None), steps_per_epoch=1, callbacks=[progress], verbose=0)
     lines = [line for line in stream.getvalue().splitlines() if not line.startswith("[")]
     assert lines == ["Building the graph of the training step ...", "Going on from 16 of 24 images."]
@@ -102,7 +102,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(gan, tmp_path, monkeypatch):
     checkpointing = Checkpointing(tmp_path)
     checkpointing.set_model(gan)
     first = checkpointing.save()
-    gan.images_seen.assign(4)
+    gan.examples_seen.assign(4)
 
     def full(path):
         path.write_bytes(b"half")

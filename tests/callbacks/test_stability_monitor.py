@@ -36,7 +36,7 @@ def alerts_of(rows):
     monitor.set_model(types.SimpleNamespace(images_seen=np.int64(0), steps=np.int64(0)))
     monitor.on_train_begin()
     for tick, row in enumerate(rows):
-        monitor.model.steps = monitor.model.images_seen = np.int64(tick + 1)
+        monitor.model.steps = monitor.model.examples_seen = np.int64(tick + 1)
         monitor.on_epoch_begin(tick)
         monitor.on_epoch_end(tick, {**CALM, **row})
     return [(alert.rule, alert.images_seen) for alert in monitor.alerts]
@@ -134,7 +134,7 @@ def fit_run(gan, run_dir, ticks, **options):
     for callback in callbacks:
         if isinstance(callback, StabilityMonitor) and "rules" in options:
             callback.rules = options["rules"]
-    images_seen = int(gan.images_seen.numpy())
+    images_seen = int(gan.examples_seen.numpy())
     tick = images_seen // (2 * BATCH_SIZE)
     gan.fit(spots_dataset(start_image=images_seen), steps_per_epoch=2, initial_epoch=tick, epochs=ticks,
             callbacks=callbacks, verbose=0)  # fmt: skip
@@ -161,7 +161,7 @@ def test_rolled_back_with_lower_rates_and_gone_on_exactly(tmp_path):
     gan.discriminator_optimizer.learning_rate = math.nan
     with pytest.raises(RolledBack, match="not_finite after .* Went back to 256 images. .* 0.0005 \\(generator\\)"):
         fit_run(gan, tmp_path, 4, on_instability="roll_back")
-    assert int(gan.images_seen.numpy()) == 256
+    assert int(gan.examples_seen.numpy()) == 256
     fit_run(gan, tmp_path, 4, on_instability="roll_back")
     assert float(gan.discriminator_optimizer.learning_rate) == pytest.approx(0.0005)
     alerts = read_alerts(tmp_path / "alerts.jsonl")
@@ -189,7 +189,7 @@ def test_rolled_back_a_few_times_then_stopped(tmp_path):
         callbacks = tg.default_callbacks(tmp_path, on_instability="roll_back")
         monitor = callbacks[1]
         monitor.rules, monitor._rule_states = [ALWAYS], {"always": {}}
-        images_seen = int(gan.images_seen.numpy())
+        images_seen = int(gan.examples_seen.numpy())
         try:
             gan.fit(spots_dataset(start_image=images_seen), steps_per_epoch=2, epochs=9,
                     initial_epoch=images_seen // 128, callbacks=callbacks, verbose=0)  # fmt: skip

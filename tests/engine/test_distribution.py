@@ -90,7 +90,7 @@ def test_no_tpu(monkeypatch):
 def test_replicas_train_what_one_device_does(config, single, two_replicas, tmp_path):
     mirrored = dataclasses.replace(config, run_dir=str(tmp_path / "run"))
     first = train(dataclasses.replace(mirrored, total_images=32), progress=False, strategy=two_replicas)
-    assert int(first.model.images_seen.numpy()) == 32
+    assert int(first.model.examples_seen.numpy()) == 32
     result = train(mirrored, progress=False, strategy=two_replicas)  # Goes on.
     assert result.model.distribute_strategy is two_replicas
     assert_nearly_same_weights(result.model, single.model)
@@ -181,7 +181,7 @@ def test_workers_train_every_model(config, preset, tmp_path):
     codes, outputs = wait_for(start_training(config))
     assert codes == [0, 0], outputs
     single = train(dataclasses.replace(config, run_dir=str(tmp_path / "single")), progress=False)
-    assert int(single.model.images_seen.numpy()) == 24
+    assert int(single.model.examples_seen.numpy()) == 24
     # A step of ProGAN and StyleGAN2 is 0.001 and 0.002, for weights that are around one.
     assert_nearly_same_weights(keras.models.load_model(tmp_path / "workers" / "model.keras"), single.model, atol=5e-4)
 

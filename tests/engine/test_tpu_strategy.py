@@ -99,4 +99,4 @@ def test_one_call_from_the_host_for_several_steps(two_replicas):
     gan.train_function = count
     gan.fit(np.zeros([24, 4, 4, 1], "float32"), batch_size=4, shuffle=False, verbose=0)
     assert called == [0, 3] and int(gan.steps.numpy()) == 6
-    assert int(gan.images_seen.numpy()) == 24
+    assert int(gan.examples_seen.numpy()) == 24

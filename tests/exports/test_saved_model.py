@@ -128,7 +128,7 @@ def test_load_generator_is_a_generative_model_without_limit(digits, exported_dig
     loaded = load_generator(exported_digits.parent)
     assert (loaded.image_shape, loaded.num_classes, loaded.latent_size) == ((16, 16, 1), 3, 8)
     np.testing.assert_array_equal(loaded.generate(100, seed=9), digits.generate(100, seed=9))
-    np.testing.assert_array_equal(loaded.generate_images(20, seed=9), digits.generate_images(20, seed=9))
+    np.testing.assert_array_equal(loaded.sample(20, seed=9), digits.sample(20, seed=9))
     np.testing.assert_array_equal(loaded.generate(3, labels=1), digits.generate(3, labels=1))
     with pytest.raises(UserError, match="labels from 0 to 2"):
         loaded.generate(1, labels=3)
@@ -348,7 +348,7 @@ def test_model_card_tells_where_it_comes_from(tmp_path):
         protocol: dict
 
     gan = lively_gan(image_shape=(16, 16, 1), num_classes=3, seed=4)
-    gan.images_seen.assign(1234)
+    gan.examples_seen.assign(1234)
     scores = [Row("frechet_distance_5k", np.float32(41.5), {"extractor": "efficientnet-lite0", "limit": np.inf})]
     path = export_saved_model(
         gan, tmp_path / "numerals" / "12", dataset_info=info, scores=scores, description="Numerals.", licence="MIT"

@@ -10,6 +10,7 @@ from tests.test_case import assert_same_weights, fixed_dataset, random_batch
 from tfgan_suite import losses, penalties
 from tfgan_suite.adversarial.adversarial_model import call_network
 from tfgan_suite.adversarial.augment import AdaptiveAugmentation, DiffAugment
+from tfgan_suite.engine.step import Step
 from tfgan_suite.foundation.microbatches import count_microbatches, in_microbatch, microbatch, parts_of_batch
 from tfgan_suite.foundation.randomness import draw_per_example, fold, uniform
 from tfgan_suite.models.biggan.biggan import BigGAN
@@ -211,10 +212,10 @@ def test_biggan_without_batch_statistics():
         arrive()
 
     def gradients():
-        variables = gan.discriminator.trainable_variables
-        of_discriminator, real_logits, _ = gan._accumulate(gan._discriminator_gradients, data, variables, 1, 0, seed)
-        variables = gan.generator.trainable_variables
-        of_generator, *_ = gan._accumulate(gan._generator_gradients, data, variables, 0, None, seed, seed)
+        discriminator, generator, *_ = gan.updates()
+        step = Step(gan, data)
+        (of_discriminator,), real_logits = step.gradients(data, discriminator, 0, seed)
+        (of_generator, *_), _ = step.gradients(data, generator, 0, seed)
         return [real_logits, *of_discriminator, *of_generator]
 
     whole = gradients()
@@ -227,7 +228,7 @@ def check_moments_of_slices(gan, slices):
     """The generator's first running mean, which all fakes of a slice move, of the discriminator's and of its own turn."""
     images, labels = random_batch(gan, 8)
     gan.fit(tf.data.Dataset.from_tensors((images, labels)), verbose=0)
-    latents, labels = gan._draw(8, fold(fold(0, "train_step", 0), "discriminator", 0))
+    latents, labels = gan.draw_latents(8, fold(fold(0, "train_step", 0), "discriminator", 0))
     inputs = tf.concat([latents, tf.one_hot(labels, 3)], axis=1)
     normalization = gan.generator.normalizations[0]
     features = tf.reshape(gan.generator.project(inputs), [8, -1, normalization.moving_mean.shape[0]]).numpy()
@@ -279,7 +280,7 @@ def test_refuses_what_does_not_divide_the_batch():
         make_gan(microbatch_size=4).fit(unknown, verbose=0)
 
 
-@pytest.mark.parametrize("size, message", [(0, "microbatch_size >= 1"), (1.5, "microbatch_size >= 1")])
+@pytest.mark.parametrize("size, message", [(0, "an integer >= 1"), (1.5, "an integer >= 1")])
 def test_refuses_what_is_no_size(size, message):
     with pytest.raises(ValueError, match=message):
         make_gan(microbatch_size=size)

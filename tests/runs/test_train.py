@@ -44,7 +44,7 @@ def finished(data_dir, tmp_path_factory):
 
 
 def test_a_run_leaves_what_it_says(finished):
-    assert int(finished.model.images_seen.numpy()) == 240
+    assert int(finished.model.examples_seen.numpy()) == 240
     names = {path.name for path in finished.run_dir.iterdir()}
     assert {"config.json", "checkpoints", "images", "tensorboard", "history.jsonl", "model.keras"} <= names
     assert [row["images_seen"] for row in finished.history] == [80, 160, 240]

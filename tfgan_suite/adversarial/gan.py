@@ -7,37 +7,47 @@ One step on one batch of real images:
 3. each lazy penalty that is due: an update of its own;
 4. move the averaged generator, count the images.
 
-What differs between models comes in as objects (networks, loss, penalties, augmentation, EMA) or by one of six hooks:
-`sample_latents`, `sample_labels`, `generate_fakes`, `discriminate`, `compute_discriminator_loss`,
+`GAN.updates` says this; what differs between models comes in as objects (networks, loss, penalties, augmentation, EMA) or
+by one of six hooks: `sample_latents`, `sample_labels`, `generate_fakes`, `discriminate`, `compute_discriminator_loss`,
 `compute_generator_loss`. Hooks take tensors and return tensors.
 """
 
-import functools
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
-from tfgan_suite.adversarial.adversarial_model import call_network
-from tfgan_suite.adversarial.step_parts import StepParts, after, gradients_of
-from tfgan_suite.foundation.randomness import fold
+from tfgan_suite.adversarial.adversarial_model import AdversarialModel
+from tfgan_suite.engine.trained_model import call_network
+from tfgan_suite.engine.update import Objective, Recorded, Update, WholeBatch
+from tfgan_suite.foundation.randomness import draw_per_example, fold
+
+
+class Fakes(NamedTuple):
+    """Generated images, their labels, and the tape that knows how the generator made them."""
+
+    images: tf.Tensor
+    labels: tf.Tensor | None
+    tape: tf.GradientTape
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
-class GAN(StepParts):
+class GAN(AdversarialModel):
     """Two networks that train against each other, and a third that averages the generator.
 
     Networks are called as `generator(latents, labels)` and `discriminator(images, labels)`, or without labels if
     `num_classes` is `None`. Networks with several inputs made by the functional API get a list.
 
     Args:
-        generator: Maps latents float32 `[batch, latent_size]` to images `[batch, height, width, channels]` in [-1, 1].
-        discriminator: Maps such images to logits `[batch]` or `[batch, 1]`.
-        image_shape: `(height, width, channels)`; by default the generator's output shape.
-        latent_size: By default the generator's input size.
-        num_classes: Number of classes of a conditional pair, or `None`.
-        label_weights: Relative frequency of each class among generated labels; `None` for all alike.
+        generator: A `keras.Model`. Maps latents float32 `[batch, latent_size]` to images `[batch, height, width, channels]`
+            in [-1, 1].
+        discriminator: A `keras.Model`. Maps such images to logits `[batch]` or `[batch, 1]`.
+        image_shape: Tuple `(height, width, channels)`; by default the generator's output shape.
+        latent_size: Integer; by default the generator's input size.
+        num_classes: Integer, the number of classes of a conditional pair, or `None`.
+        label_weights: List of floats, the relative frequency of each class among generated labels; `None` for all alike.
         latent_distribution: A `latents.LatentDistribution`; by default standard normal.
-        seed: Of everything random in training.
+        seed: Integer. Base seed for all randomness in training.
 
     Example:
 
@@ -64,8 +74,8 @@ class GAN(StepParts):
     def compute_discriminator_loss(self, discriminate, real_images, fake_images, real_labels, fake_labels):
         """Per-example loss, logits of real images and logits of fakes, each float32 `[batch]`.
 
-        `discriminate` is the hook of that name in training mode, seen through the augmentation. A discriminator that
-        says more is asked by `discriminate(images, labels, score)`, with a function that is called as the hook is.
+        `discriminate` is the hook of that name in training mode, seen through the augmentation. For a discriminator with
+        extra outputs, pass `score=fn`; `fn` has the hook's signature.
         """
         real_logits = discriminate(real_images, real_labels)
         fake_logits = discriminate(fake_images, fake_labels)
@@ -78,190 +88,145 @@ class GAN(StepParts):
 
     # === The step ===
 
-    def train_step(self, data):
-        """One step. Each phase runs on all replicas; what is decided here is decided once for all of them."""
-        # With microbatches the loops over them stand between the calls of the replicas, see `accumulate`.
-        begin = self._run if self.microbatch_size is None else _call
-        done = self._local(begin(self._adversarial_phase, data))
-        for penalty in self.discriminator_penalties + self.generator_penalties:
-            if penalty.interval > 1:
-                # Not inside a replica: a replica may not meet the others (gradients, moments) under a condition.
-                due = tf.equal(after(done, tf.convert_to_tensor(self.steps)) % penalty.interval, 0)
-                run_penalty = functools.partial(begin, self._lazy_penalty_phase, data, penalty)
-                done = tf.cond(due, lambda run=run_penalty: self._local(run()), lambda done=done: done)
-        self._run(self._closing_phase, data)
-        return self.get_metrics_result()
-
-    def _adversarial_phase(self, data):
-        """Discriminator updates, then the generator's. Returns a number that is known when all that is done."""
-        seed = fold(self.seed, "train_step", self.steps)
-        for index in range(self.discriminator_steps):
-            fakes_seed = fold(seed, "discriminator", index)
-            gradients, real_logits, fakes = self._accumulate(
-                self._discriminator_gradients, data, self.discriminator.trainable_variables, 1, index, fakes_seed
-            )
-            done = self._run(self._update_discriminator, gradients, real_logits)
-            seed = after(self._local(done), seed)
-
-        seed = fold(seed, "generator")
-        if not self.reuse_fakes:
-            fakes, fakes_seed = None, seed
-        variables = self.generator.trainable_variables
-        gradients, *_ = self._accumulate(self._generator_gradients, data, variables, 0, fakes, fakes_seed, seed)
-        penalty_gradients = [
-            self._generator_penalty_gradients(data, penalty, fakes_seed, seed)
-            for penalty in self.generator_penalties
-            if penalty.interval == 1
+    def updates(self):
+        discriminator, generator = self.discriminator.trainable_variables, self.generator.trainable_variables
+        every_step, lazy = [], []
+        for penalty in self.generator_penalties:
+            (every_step if penalty.interval == 1 else lazy).append(penalty)
+        penalized = [penalty.name for penalty in self.discriminator_penalties if penalty.interval == 1]
+        return [
+            Update(
+                "discriminator",
+                discriminator,
+                self.discriminator_objective,
+                logs=("loss/discriminator", "logits/real", "logits/fake", *(f"penalty/{name}" for name in penalized)),
+                times=self.discriminator_steps,
+                observe=self._adapt_augmentation,
+            ),
+            Update(
+                "generator",
+                generator,
+                [self.generator_objective, *(self._generator_penalty(penalty) for penalty in every_step)],
+                logs=("loss/generator", *(f"penalty/{penalty.name}" for penalty in every_step)),
+            ),
+            *(
+                self._lazy_update(penalty, discriminator, self._discriminator_penalty(penalty), "discriminator")
+                for penalty in self.discriminator_penalties
+                if penalty.interval > 1
+            ),
+            *(self._lazy_update(penalty, generator, self._generator_penalty(penalty), "generator") for penalty in lazy),
         ]
-        return self._run(self._update_generator, gradients, *penalty_gradients)
 
-    def _discriminator_gradients(self, data, index, seed):
-        """Gradients of the loss and of the penalties that are part of it, logits of real images, and the fakes."""
-        real_images, real_labels = self._share(*self._unpack(data), index)
-        fakes = self._make_fakes(tf.shape(real_images)[0], seed)
-        with tf.GradientTape() as tape:
-            losses, real_logits, fake_logits = self.compute_discriminator_loss(
-                self._training_discriminate(seed),
-                real_images,
-                tf.stop_gradient(fakes.images),
-                real_labels,
-                fakes.labels,
+    def discriminator_objective(self, batch):
+        """The discriminator's loss and its penalties, on real images and fresh fakes."""
+        fakes = batch.kept["fakes"] = self._make_fakes(batch, batch.seed)
+        fake_images = tf.stop_gradient(fakes.images)
+        losses, real_logits, fake_logits = self.compute_discriminator_loss(
+            self._training_discriminate(batch.seed), batch.examples, fake_images, batch.labels, fakes.labels
+        )
+        minimized = {"loss/discriminator": losses}
+        for penalty in self.discriminator_penalties:
+            if penalty.interval == 1:
+                values = self._penalize(penalty, batch, fake_images, real_logits)
+                minimized[f"penalty/{penalty.name}"] = values
+        return Objective(minimized, {"logits/real": real_logits, "logits/fake": fake_logits}, rows=real_logits)
+
+    def generator_objective(self, batch):
+        """The generator's loss, through the discriminator."""
+        fakes = batch.kept.get("fakes") if self.reuse_fakes else None
+        if fakes is None:
+            fakes = self._make_fakes(batch, self._fakes_seed(batch))
+        batch.tape.watch(fakes.images)
+        losses = self.compute_generator_loss(
+            self._training_discriminate(batch.seed), fakes.images, fakes.labels, batch.examples, batch.labels
+        )
+        # The chain rule in two parts: the fakes may be those that the discriminator has just been trained on.
+        return Objective({"loss/generator": losses}, through=Recorded(fakes.images, fakes.tape))
+
+    # === Penalties ===
+
+    def _lazy_update(self, penalty, variables, objective, optimizer):
+        """An update of its own for a penalty that is due, on fresh latents."""
+        logs = (f"penalty/{penalty.name}",)
+        return Update(penalty.name, variables, objective, logs, optimizer=optimizer, interval=penalty.interval)
+
+    def _discriminator_penalty(self, penalty):
+        def objective(batch):
+            fake_images = real_logits = None
+            if penalty.uses_fake_images:
+                fake_images = tf.stop_gradient(self._make_fakes(batch, batch.seed).images)
+            if penalty.uses_real_logits:
+                real_logits = self._training_discriminate(batch.seed)(batch.examples, batch.labels)
+            return Objective({f"penalty/{penalty.name}": self._penalize(penalty, batch, fake_images, real_logits)})
+
+        return objective
+
+    def _penalize(self, penalty, batch, fake_images, real_logits):
+        seed = fold(batch.seed, penalty.name)
+        discriminate = self._training_discriminate(seed)
+        return self.apply_penalty(
+            penalty,
+            lambda images: discriminate(images, batch.labels),
+            batch.examples,
+            fake_images,
+            real_logits,
+            seed,
+        )
+
+    def apply_penalty(self, penalty, discriminate, real_images, fake_images, real_logits, seed):
+        """Values of a discriminator penalty, float32 `[batch]`. For a model that penalizes in a form of its own."""
+        return penalty(discriminate, real_images, fake_images, real_logits, seed)
+
+    def _generator_penalty(self, penalty):
+        def arguments(batch):
+            latents, labels = self.draw_latents(tf.shape(batch.examples)[0], self._fakes_seed(batch))
+            return self.generator, latents, labels, fold(batch.seed, penalty.name)
+
+        def objective_of(values):
+            return Objective({f"penalty/{penalty.name}": values})
+
+        if hasattr(penalty, "measure"):
+            return WholeBatch(
+                measure=lambda batch: penalty.measure(*arguments(batch)),
+                evaluate=lambda measures: objective_of(penalty.evaluate(measures)),
+                rows_per_example=1 / penalty.batch_shrink,
             )
-            loss = self._reduce(losses)
-            for penalty in self.discriminator_penalties:
-                if penalty.interval == 1:
-                    loss += self._discriminator_penalty(
-                        penalty, real_images, tf.stop_gradient(fakes.images), real_labels, real_logits, seed
-                    )
-            loss = self.discriminator_optimizer.scale_loss(loss)
-        self._track("loss/discriminator", losses)
-        self._track("logits/real", real_logits)
-        self._track("logits/fake", fake_logits)
-        return gradients_of(tape, loss, self.discriminator.trainable_variables), real_logits, fakes
+        return lambda batch: objective_of(penalty(*arguments(batch)))
 
-    def _update_discriminator(self, gradients, real_logits):
+    # === Parts ===
+
+    def draw_latents(self, batch_size, seed):
+        """Latents and labels of fakes, the same for any number of replicas and microbatches."""
+        latents = draw_per_example(self.sample_latents, batch_size, fold(seed, "latents"))
+        if self.num_classes is None:
+            return latents, None
+        return latents, draw_per_example(self.sample_labels, batch_size, fold(seed, "labels"))
+
+    def _fakes_seed(self, batch):
+        """The seed of the fakes that the generator is updated on: its own, or the last discriminator update's."""
+        if not self.reuse_fakes or batch.step_seed is None:
+            return batch.seed
+        return fold(batch.step_seed, "discriminator", self.discriminator_steps - 1)
+
+    def _make_fakes(self, batch, seed):
+        """`Fakes` of fresh latents by the hook `generate_fakes`, as many as the batch has examples."""
+        latents, labels = self.draw_latents(tf.shape(batch.examples)[0], seed)
+        with tf.GradientTape() as tape:
+            images = self.generate_fakes(latents, labels, fold(seed, "noise"))
+        return Fakes(images, labels, tape)
+
+    def _training_discriminate(self, seed):
+        """The discriminator in training mode, seen through the augmentation."""
+
+        def discriminate(images, labels, score=self.discriminate):
+            if self.augmentation is not None:
+                images = self.augmentation(images, fold(seed, "augmentation"))
+            return score(images, labels, training=True)
+
+        return discriminate
+
+    def _adapt_augmentation(self, real_logits):
         if hasattr(self.augmentation, "update"):
             self.augmentation.update(real_logits)
         if hasattr(self.augmentation, "probability"):
-            self._track("augmentation/probability", tf.convert_to_tensor(self.augmentation.probability))
-        return self._apply("discriminator", gradients)
-
-    def _generator_gradients(self, data, fakes, fakes_seed, seed):
-        """Gradients of the loss, on `fakes` or on those that `fakes_seed` makes."""
-        real_images, real_labels = self._share(*self._unpack(data), self.discriminator_steps - 1)
-        if fakes is None:
-            fakes = self._make_fakes(tf.shape(real_images)[0], fakes_seed)
-        with tf.GradientTape() as tape:
-            tape.watch(fakes.images)
-            losses = self.compute_generator_loss(
-                self._training_discriminate(seed), fakes.images, fakes.labels, real_images, real_labels
-            )
-            loss = self.generator_optimizer.scale_loss(self._reduce(losses))
-        self._track("loss/generator", losses)
-        # The chain rule in two parts: the fakes may be those that the discriminator has just been trained on.
-        image_gradients = tape.gradient(loss, fakes.images)
-        variables = self.generator.trainable_variables
-        return gradients_of(fakes.tape, fakes.images, variables, output_gradients=image_gradients), None, None
-
-    def _update_generator(self, *gradients):
-        return self._apply("generator", [tf.add_n(parts) for parts in zip(*gradients)])  # Of the loss and each penalty.
-
-    def _lazy_penalty_phase(self, data, penalty):
-        """An update of its own for a penalty that is due, on fresh latents; it stands for `interval` steps."""
-        seed = fold(self.seed, "lazy_penalty", penalty.name, self.steps)
-        if penalty in self.generator_penalties:
-            variables, optimizer = self.generator.trainable_variables, self.generator_optimizer
-            gradients = self._generator_penalty_gradients(data, penalty, seed, seed)
-        else:
-            variables, optimizer = self.discriminator.trainable_variables, self.discriminator_optimizer
-            gradients, *_ = self._accumulate(self._discriminator_penalty_gradients, data, variables, 0, penalty, seed)
-
-        def update(gradients):
-            optimizer.apply(gradients, variables)
-            return tf.linalg.global_norm(gradients)
-
-        return self._run(update, gradients)
-
-    def _discriminator_penalty_gradients(self, data, penalty, seed):
-        real_images, real_labels = self._share(*self._unpack(data), self.discriminator_steps - 1)
-        fake_images = None
-        if penalty.uses_fake_images:
-            fake_images = tf.stop_gradient(self._make_fakes(tf.shape(real_images)[0], seed).images)
-        with tf.GradientTape() as tape:
-            real_logits = None
-            if penalty.uses_real_logits:
-                real_logits = self._training_discriminate(seed)(real_images, real_labels)
-            value = self._discriminator_penalty(penalty, real_images, fake_images, real_labels, real_logits, seed)
-            loss = self.discriminator_optimizer.scale_loss(penalty.interval * value)
-        return gradients_of(tape, loss, self.discriminator.trainable_variables), None, None
-
-    def _generator_penalty_gradients(self, data, penalty, latents_seed, seed):
-        """Of a penalty on the whole batch, microbatches measure twice: in between all that was measured is evaluated,
-        and its derivative by each measured number says how strongly that one's gradient counts."""
-        variables, arguments = self.generator.trainable_variables, (penalty, latents_seed, seed)
-        if self.microbatch_size is None or not hasattr(penalty, "measure"):
-            return self._accumulate(self._evaluated_penalty_gradients, data, variables, 0, *arguments)[0]
-        _, measures, _ = self._accumulate(self._penalty_measures, data, [], 1 / penalty.batch_shrink, *arguments)
-        derivatives = self._run(self._penalty_derivatives, penalty, measures)
-        return self._accumulate(self._weighted_measure_gradients, (data, derivatives), variables, 0, *arguments)[0]
-
-    def _evaluated_penalty_gradients(self, data, penalty, latents_seed, seed):
-        latents, labels = self._latents_of(data, latents_seed)
-        with tf.GradientTape() as tape:
-            values = penalty(self.generator, latents, labels, fold(seed, penalty.name))
-            loss = self.generator_optimizer.scale_loss(penalty.interval * self._reduce(values))
-        self._track(f"penalty/{penalty.name}", values)
-        return gradients_of(tape, loss, self.generator.trainable_variables), None, None
-
-    def _penalty_measures(self, data, penalty, latents_seed, seed):
-        latents, labels = self._latents_of(data, latents_seed)
-        return [], penalty.measure(self.generator, latents, labels, fold(seed, penalty.name)), None
-
-    def _penalty_derivatives(self, penalty, measures):
-        with tf.GradientTape() as tape:
-            tape.watch(measures)
-            values = penalty.evaluate(measures)
-            loss = self.generator_optimizer.scale_loss(penalty.interval * self._reduce(values))
-        self._track(f"penalty/{penalty.name}", values)
-        return tape.gradient(loss, measures)
-
-    def _weighted_measure_gradients(self, data, penalty, latents_seed, seed):
-        data, derivatives = data
-        with tf.GradientTape() as tape:
-            _, measures, _ = self._penalty_measures(data, penalty, latents_seed, seed)
-            total = tf.reduce_sum(derivatives * measures)
-        return gradients_of(tape, total, self.generator.trainable_variables), None, None
-
-    def _closing_phase(self, data):
-        """Moves the averaged generator and counts."""
-        batch_size = tf.shape(self._unpack(data)[0])[0] * self.distribute_strategy.num_replicas_in_sync
-        decay = self.ema.decay_at(self.images_seen, self.steps, batch_size)
-        self.ema.update(self.ema_generator, self.generator, decay)
-        self.images_seen.assign_add(tf.cast(batch_size, tf.int64))
-        self.steps.assign_add(1)
-
-    def test_step(self, data):
-        """Losses and logits on images that are not trained on; the averaged generator makes the fakes."""
-        real_images, real_labels = self._unpack(data)
-        seed = fold(self.seed, "test_step", self.steps)
-        latents, fake_labels = self._draw(tf.shape(real_images)[0], seed)
-        fake_images = self(latents, fake_labels, training=False)
-
-        def discriminate(images, labels, score=self.discriminate):
-            return score(images, labels, training=False)
-
-        losses, real_logits, fake_logits = self.compute_discriminator_loss(
-            discriminate, real_images, fake_images, real_labels, fake_labels
-        )
-        self._track("loss/discriminator", losses)
-        self._track("logits/real", real_logits)
-        self._track("logits/fake", fake_logits)
-        self._track(
-            "loss/generator",
-            self.compute_generator_loss(discriminate, fake_images, fake_labels, real_images, real_labels),
-        )
-        return {name: self._trackers[name].result() for name in list(self._trackers)[:4]}
-
-
-def _call(function, *arguments):
-    return function(*arguments)
+            self.track_value("augmentation/probability", tf.convert_to_tensor(self.augmentation.probability))

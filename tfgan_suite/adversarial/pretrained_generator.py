@@ -3,14 +3,17 @@
 import keras
 import tensorflow as tf
 
-from tfgan_suite.adversarial.adversarial_model import call_network
+from tfgan_suite.engine.trained_model import call_network
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.generative import latents as latent_distributions
+from tfgan_suite.generative.abilities import HasLatents, HasStyles
 from tfgan_suite.generative.generative_model import GenerativeModel
+from tfgan_suite.generative.sampling_options import TRUNCATION
+from tfgan_suite.specs.image_spec import ImageSpec
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
-class PretrainedGenerator(GenerativeModel):
+class PretrainedGenerator(HasLatents, GenerativeModel):
     """A generator whose discriminator was never published: it generates, is scored and exported, and cannot be trained.
 
     Args:
@@ -28,17 +31,22 @@ class PretrainedGenerator(GenerativeModel):
     (2, 32, 32, 3)
     """
 
+    sampling_options = (TRUNCATION,)
+
     def __init__(self, generator, latent_distribution=None, **kwargs):
         super().__init__(**kwargs)
         self.ema_generator = generator
-        self.image_shape = tuple(generator.image_shape)
-        self.latent_size = generator.latent_size
+        self.spec = ImageSpec(generator.image_shape)
+        self.latent_shape = (generator.latent_size,)
         self.num_classes = generator.num_classes
         self.latent_distribution = latent_distribution or latent_distributions.Normal()
         labels = None if self.num_classes is None else keras.Input([], dtype="int32")
         call_network(generator, keras.Input([self.latent_size]), labels)
         generator.trainable = False
         self.built = True
+
+    def can(self, ability):
+        return super().can(ability) or (ability is HasStyles and isinstance(self.ema_generator, HasStyles))
 
     def sample_latents(self, batch_size, seed, truncation=1.0):
         return self.latent_distribution.sample([batch_size, self.latent_size], seed, truncation)

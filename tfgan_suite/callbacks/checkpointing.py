@@ -108,7 +108,7 @@ class Checkpointing(keras.callbacks.Callback):
             again: Whether to save even if a state of as many images is there.
             within_tick: Whether the tick goes on from here, so that its means so far belong to the state.
         """
-        images_seen = int(np.asarray(self.model.images_seen))
+        images_seen = int(np.asarray(self.model.examples_seen))
         path = self.directory / f"{images_seen:012d}.weights.h5"
         remembered = {"companions": {companion.name: companion.get_state() for companion in self.companions}}
         if within_tick:
@@ -164,7 +164,7 @@ class Checkpointing(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         self._received_signal = None
         self._restore_handlers()  # Of a training that ended by an error.
-        path = self.directory / f"{int(np.asarray(self.model.images_seen)):012d}.weights.h5"
+        path = self.directory / f"{int(np.asarray(self.model.examples_seen)):012d}.weights.h5"
         self._hand_out(_valid_manifest(path) or {})
         for leftover in self.directory.glob(".*.tmp.weights.h5"):
             leftover.unlink()  # Of a run that was killed while it saved.
@@ -208,7 +208,7 @@ class Checkpointing(keras.callbacks.Callback):
         path = self.save(within_tick=within_tick)
         self._restore_handlers()
         raise TrainingInterrupted(
-            f"Stopped by {signal.Signals(number).name} after {int(np.asarray(self.model.images_seen)):,} images. "
+            f"Stopped by {signal.Signals(number).name} after {int(np.asarray(self.model.examples_seen)):,} images. "
             f"The state is saved in {path}. Run the same command again to go on.",
             number,
         )
@@ -238,7 +238,7 @@ def _load(model, weights_path, manifest):
             f"The checkpoint {weights_path} does not fit this model: {str(error).splitlines()[0]} "
             "Use the architecture and optimizers of that run, or another run directory."
         ) from error
-    images_seen = int(np.asarray(model.images_seen))
+    images_seen = int(np.asarray(model.examples_seen))
     if images_seen != manifest["images_seen"]:
         raise UserError(
             f"The checkpoint {weights_path} did not restore the counters: expected images_seen="

@@ -191,7 +191,7 @@ class CollapseMonitor(Monitor):
                 raise UserError(f"Expected {kind}_labels, since the model has classes. Received: None")
 
     def measure(self, logs):
-        images_seen = int(np.asarray(self.model.images_seen))
+        images_seen = int(np.asarray(self.model.examples_seen))
         if images_seen - self._looked_images < self.every_images:
             return None
         self._looked_images = images_seen

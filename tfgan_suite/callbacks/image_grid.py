@@ -33,7 +33,7 @@ class ImageGrid(keras.callbacks.Callback):
         self.seed = seed
 
     def on_train_begin(self, logs=None):
-        if int(np.asarray(self.model.images_seen)) == 0:
+        if int(np.asarray(self.model.examples_seen)) == 0:
             self.draw()
 
     def on_epoch_end(self, epoch, logs=None):
@@ -46,7 +46,7 @@ class ImageGrid(keras.callbacks.Callback):
         columns = self.columns or class_columns(self.model)
         labels = None if classes is None else np.tile(np.arange(columns) % classes, self.rows)
         grid = make_grid(self.model.generate(columns * self.rows, labels=labels, seed=self.seed), columns)
-        images_seen = int(np.asarray(self.model.images_seen))
+        images_seen = int(np.asarray(self.model.examples_seen))
         path = self.directory / f"{images_seen:012d}.png"
         save_png(grid, path)
         if self.log_dir is not None:

@@ -90,7 +90,7 @@ class Monitor(keras.callbacks.Callback):
         values = self.measure(logs)
         if values is None:
             return
-        images_seen = int(np.asarray(self.model.images_seen))
+        images_seen = int(np.asarray(self.model.examples_seen))
         alerts = []
         for rule in self.rules:
             value = values.get(rule.measurement)

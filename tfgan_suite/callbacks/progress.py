@@ -30,7 +30,7 @@ class Progress(keras.callbacks.Callback):
         self._live = self._stream.isatty()
         self._clock = None
         self._last_drawn = 0.0
-        images_seen = int(np.asarray(self.model.images_seen))
+        images_seen = int(np.asarray(self.model.examples_seen))
         if not images_seen:
             self._stream.write("Building the graph of the training step ...\n")
         elif images_seen != self._images_seen_at_end:  # Else the next phase of the same training.
@@ -38,12 +38,12 @@ class Progress(keras.callbacks.Callback):
         self._stream.flush()
 
     def on_train_end(self, logs=None):
-        self._images_seen_at_end = int(np.asarray(self.model.images_seen))
+        self._images_seen_at_end = int(np.asarray(self.model.examples_seen))
 
     def on_train_batch_end(self, batch, logs=None):
         now = time.perf_counter()
         if self._clock is None:  # The first step builds the graph.
-            self._clock, self._clock_images = now, int(np.asarray(self.model.images_seen))
+            self._clock, self._clock_images = now, int(np.asarray(self.model.examples_seen))
             self._rate = None
         elif self._live and now - self._last_drawn > 0.5:
             self._last_drawn = now
@@ -55,7 +55,7 @@ class Progress(keras.callbacks.Callback):
         self._stream.flush()
 
     def _line(self, logs):
-        images_seen = int(np.asarray(self.model.images_seen))
+        images_seen = int(np.asarray(self.model.examples_seen))
         elapsed = time.perf_counter() - self._clock
         rate = (images_seen - self._clock_images) / elapsed if elapsed > 0 else 0.0
         left = format_duration((self.total_images - images_seen) / rate) if rate else "?"

@@ -77,7 +77,7 @@ class StopOnNonFinite(keras.callbacks.Callback):
         logs.update({f"skipped_updates/{name}": float(count) for name, count in skipped_updates(self.model).items()})
 
     def _fail(self, name):
-        images_seen = int(np.asarray(self.model.images_seen))
+        images_seen = int(np.asarray(self.model.examples_seen))
         checkpoint = self.checkpointing.newest() if self.checkpointing else None
         error = NonFiniteError(name, images_seen, checkpoint)
         if self.roll_back is None or checkpoint is None or self.roll_back.times >= self.roll_back.most_times:

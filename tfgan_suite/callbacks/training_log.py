@@ -31,7 +31,7 @@ class TrainingLog(keras.callbacks.Callback):
         self._writer = None
 
     def on_train_begin(self, logs=None):
-        images_seen = int(np.asarray(self.model.images_seen))
+        images_seen = int(np.asarray(self.model.examples_seen))
         rows = [row for row in read_history(self.path) if row["images_seen"] <= images_seen]
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
@@ -65,7 +65,7 @@ class TrainingLog(keras.callbacks.Callback):
 
     def _start_clock(self):
         self._clock = time.perf_counter()
-        self._clock_images = int(np.asarray(self.model.images_seen))
+        self._clock_images = int(np.asarray(self.model.examples_seen))
 
     def on_train_batch_end(self, batch, logs=None):
         if not self._traced:
@@ -73,7 +73,7 @@ class TrainingLog(keras.callbacks.Callback):
             self._start_clock()
 
     def on_epoch_end(self, epoch, logs=None):
-        images_seen = int(np.asarray(self.model.images_seen))
+        images_seen = int(np.asarray(self.model.examples_seen))
         elapsed = time.perf_counter() - self._clock
         if images_seen > self._clock_images:
             logs["images_per_second"] = (images_seen - self._clock_images) / elapsed

@@ -17,8 +17,11 @@ from tfgan_suite.exports.model_card import CARD_JSON, build_model_card, describe
 from tfgan_suite.exports.signatures.generator_module import GeneratorModule
 from tfgan_suite.exports.warmup_requests import warmup_inputs, write_warmup_requests
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.generative.abilities import HasLatents
 from tfgan_suite.generative.generative_model import GenerativeModel
+from tfgan_suite.generative.sampling_options import TRUNCATION
 from tfgan_suite.generative.texture_model import TextureModel
+from tfgan_suite.specs.image_spec import ImageSpec
 
 # Directories in the making. TensorFlow Serving looks only at names that are numbers.
 _TEMPORARY_PREFIX = ".export-"
@@ -166,7 +169,7 @@ def find_version(path) -> Path:
     return path
 
 
-class ExportedGenerator(GenerativeModel):
+class ExportedGenerator(HasLatents, GenerativeModel):
     """An exported model in Python: `generate`, `evaluate` and callbacks work as with the model it was made of.
 
     Made by `load_generator`.
@@ -175,12 +178,14 @@ class ExportedGenerator(GenerativeModel):
         card: The model card, a dict.
     """
 
+    sampling_options = (TRUNCATION,)
+
     def __init__(self, loaded, card: dict):
         super().__init__(name="exported_generator", dtype="float32")
         self.card = card
-        self.image_shape = tuple(card["model"]["image_shape"])
+        self.spec = ImageSpec(card["model"]["image_shape"])
         self.num_classes = card["model"]["num_classes"]
-        self.latent_size = card["model"]["latent_size"]
+        self.latent_shape = (card["model"]["latent_size"],)
         # Past Keras's attribute tracking, which knows no loaded objects.
         object.__setattr__(self, "_loaded", loaded)
         self.built = True

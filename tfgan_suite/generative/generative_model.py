@@ -1,4 +1,4 @@
-"""What every model of the suite can do: generate images from a seed, and come from a preset."""
+"""GenerativeModel: what every model of the suite can do, trained here or not: make examples from a seed."""
 
 import copy
 
@@ -8,20 +8,21 @@ import tensorflow as tf
 
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.foundation.randomness import categorical, fold
-from tfgan_suite.specs.image_range import to_uint8
+from tfgan_suite.generative.sampling_options import resolve_sampling
+from tfgan_suite.specs.condition import Condition
 
 
 class GenerativeModel(keras.Model):
-    """Base of all models: latents (and labels) in, images out.
+    """Base of all models: examples out of a seed, and a class where there are classes.
 
-    A subclass sets the four attributes, implements `sample_latents` and `call`, and names its presets. Both get the
-    truncation: a model that truncates its latents does it when it draws them, one with another space inside in `call`.
+    A subclass sets `spec`, declares what else it can do by inheriting from the classes in `generative/abilities.py`, and
+    names its presets. One that `HasLatents` implements `sample_latents` and `call`; any other implements `sample`.
 
     Attributes:
-        image_shape: `(height, width, channels)`.
-        num_classes: Number of classes, or `None` for an unconditional model.
-        label_weights: Relative frequency of each class in generated labels, or `None` for all alike.
-        latent_size: Length of a latent vector.
+        spec: An `ExampleSpec`. What one example is.
+        num_classes: Integer, the number of classes, or `None` for an unconditional model.
+        label_weights: List of floats, the relative frequency of each class in generated labels, or `None` for all alike.
+        sampling_options: Tuple of `SamplingOption`. The arguments of `generate` that the model has.
         presets: Dict of preset name to a dict with
             `description`, `reference`, `expected`: texts;
             `config`: constructor arguments;
@@ -30,26 +31,145 @@ class GenerativeModel(keras.Model):
             `compile`: if there, a function of the model to the `compile` arguments that differ from its own.
     """
 
-    image_shape = None
+    spec = None
     num_classes = None
     label_weights = None
-    latent_size = None
+    sampling_options = ()
     presets = {}
     _preset = None
 
-    def sample_latents(self, batch_size, seed, truncation=1.0):
-        """Draws float32 latents `[batch_size, latent_size]`. `seed` is int32 `[2]`, `truncation` a scalar in [0, 1]."""
-        raise NotImplementedError
+    # === What it is ===
 
-    def call(self, latents, labels=None, training=False, truncation=1.0):
-        """Images float32 `[batch, height, width, channels]`; `truncation` is a scalar or one number an image."""
+    @property
+    def condition(self):
+        """The `Condition` of the examples: one of the model's classes, or none."""
+        return Condition.of_classes(self.num_classes)
+
+    @property
+    def image_shape(self):
+        """`(height, width, channels)` of a model of images.
+
+        Raises:
+            AttributeError: The model makes something else; `spec.shape` is its shape.
+        """
+        if self.spec is None or self.spec.kind != "image":
+            kind = "nothing yet" if self.spec is None else self.spec.unit[1]
+            raise AttributeError(f"{type(self).__name__} makes {kind}: it has `spec.shape`, no `image_shape`.")
+        return self.spec.shape
+
+    def can(self, ability):
+        """Whether the model has an ability, one of the classes in `generative/abilities.py`."""
+        return isinstance(self, ability)
+
+    # === Sampling ===
+
+    def call(self, latents, labels=None, training=False, **sampling):
+        """Examples of latents, float32 `[batch, *spec.shape]`. `sampling` holds scalars or one number an example."""
         raise NotImplementedError
 
     def sample_labels(self, batch_size, seed):
-        """Draws int32 labels `[batch_size]` by `label_weights`, or `None` for an unconditional model."""
+        """Draws int32 labels `[batch_size]` by `label_weights`, or returns `None` for an unconditional model."""
         if self.num_classes is None:
             return None
         return categorical(self.label_weights or [1.0] * self.num_classes, batch_size, seed)
+
+    def sample(self, count, seed, labels=None, **sampling):
+        """Makes examples inside a graph: what the callbacks and the exported model call.
+
+        Example i depends on `seed`, i, its label and the sampling options only, not on `count`.
+
+        Args:
+            count: Number of examples, an integer or an int32 scalar.
+            seed: Integer or integer scalar.
+            labels: int32 `[count]`, or `None` to draw them.
+            **sampling: The model's sampling options, each a float scalar.
+
+        Returns:
+            Tensor `[count, *spec.shape]` of the spec's `edge_dtype`.
+        """
+        latents = self.sample_latents(count, fold(seed, "generate", "latents"), **sampling)
+        if labels is None:
+            labels = self.sample_labels(count, fold(seed, "generate", "labels"))
+        return self.spec.to_edge(self(latents, labels, training=False, **sampling))
+
+    def generate(self, count, labels=None, *, seed=0, batch_size=64, **sampling):
+        """Generates examples as a NumPy array, in batches.
+
+        Args:
+            count: Integer >= 1. How many.
+            labels: For a conditional model: integers `[count]`, one integer for all, or `None` to draw them.
+            seed: Integer. The same seed gives the same examples; the first ones of many are those of few.
+            batch_size: Integer >= 1. Examples made at a time. It bounds memory and changes nothing else.
+            **sampling: The model's sampling options, such as `truncation` of most GANs: a float in [0, 1]. 1 samples the
+                full distribution; smaller values trade variety for quality.
+
+        Returns:
+            NumPy array `[count, *spec.shape]` of the spec's `edge_dtype`: for images uint8.
+
+        Raises:
+            UserError: Labels for an unconditional model, out of range, or not `count` of them; or a sampling option that
+                the model does not have, or out of range.
+
+        Example:
+
+        >>> gan = DCGAN(image_shape=(32, 32, 1), base_channels=4)
+        >>> gan.generate(2, seed=1).shape
+        (2, 32, 32, 1)
+        """
+        if count < 1:
+            raise UserError(f"`count` must be >= 1. Received: count={count}")
+        sampling = resolve_sampling(self, sampling)
+        labels = self._checked_labels(labels, count)
+        latents = self.sample_latents(count, fold(seed, "generate", "latents"), **sampling)
+        if labels is None:
+            labels = self.sample_labels(count, fold(seed, "generate", "labels"))
+        scalars = {name: tf.constant(value, tf.float32) for name, value in sampling.items()}
+        batches = [
+            self._generate_batch(
+                latents[i : i + batch_size], None if labels is None else labels[i : i + batch_size], scalars
+            )
+            for i in range(0, count, batch_size)
+        ]
+        return np.concatenate([batch.numpy() for batch in batches])
+
+    def _generate_batch(self, latents, labels, sampling):
+        batch = [latents] if labels is None else [latents, labels]
+        if self._generate_function is None:
+
+            def generate(sampling, latents, labels=None):
+                return self.spec.to_edge(self(latents, labels, training=False, **sampling))
+
+            # One graph for batches of any size. Kept out of Keras's attribute tracking: a function is no state.
+            batches = [tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype) for tensor in batch]
+            signature = [{name: tf.TensorSpec([], tf.float32) for name in sampling}, *batches]
+            function = tf.function(generate, input_signature=signature, autograph=False)
+            object.__setattr__(self, "_generate_function", function)
+        return self._generate_function(sampling, *batch)
+
+    _generate_function = None
+
+    def _checked_labels(self, labels, count):
+        if labels is None:
+            return None
+        if self.num_classes is None:
+            raise UserError(
+                "`labels` must be None, since this model is unconditional. Received labels; leave them out."
+            )
+        labels = np.asarray(labels)
+        if labels.ndim == 0:
+            labels = np.full([count], labels)
+        if labels.shape != (count,) or labels.dtype.kind not in "iu":
+            raise UserError(
+                f"`labels` must be {count} integers, one for each of the {self.spec.unit[1]}. Received: "
+                f"shape={labels.shape}, dtype={labels.dtype}"
+            )
+        if labels.size and (labels.min() < 0 or labels.max() >= self.num_classes):
+            raise UserError(
+                f"`labels` must be in [0, {self.num_classes - 1}]. Received: {labels.min()} to {labels.max()}"
+            )
+        return tf.constant(labels, tf.int32)
+
+    # === Training in phases ===
 
     def training_phases(self, total_images=None, batch_size=None):
         """The stretches in which `tfgan_suite.train` trains, a list of `TrainingPhase`; `None` for a single one.
@@ -62,96 +182,7 @@ class GenerativeModel(keras.Model):
     def begin_phase(self, phase):
         """Called before each `fit` of a phase, on a compiled model, after a restart as well. Most have nothing to do."""
 
-    def generate_images(self, count, seed, labels=None, truncation=1.0):
-        """Generates images inside a graph: what `generate`, the callbacks and the exported model all call.
-
-        Image i depends on `seed`, i, its label and `truncation` only, not on `count`.
-
-        Args:
-            count: Number of images, int or int32 scalar.
-            seed: Int or integer scalar.
-            labels: int32 `[count]`, or `None` to draw them.
-            truncation: Float scalar in [0, 1].
-
-        Returns:
-            uint8 `[count, height, width, channels]`.
-        """
-        latents = self.sample_latents(count, fold(seed, "generate", "latents"), truncation)
-        if labels is None:
-            labels = self.sample_labels(count, fold(seed, "generate", "labels"))
-        return to_uint8(self(latents, labels, training=False, truncation=truncation))
-
-    def generate(self, count, labels=None, truncation=1.0, seed=0, batch_size=64):
-        """Generates images as a NumPy array, in batches.
-
-        Args:
-            count: Number of images, >= 1.
-            labels: For a conditional model: integers `[count]`, one integer for all, or `None` to draw them.
-            truncation: In [0, 1]; 1 is the whole variety, less is nearer to the average picture.
-            seed: The same seed gives the same images; the first images of a longer row are those of a shorter one.
-            batch_size: Images made at a time; bounds memory and changes nothing else.
-
-        Returns:
-            uint8 `[count, height, width, channels]`.
-
-        Raises:
-            UserError: Labels for an unconditional model, out of range, or not `count` of them.
-
-        Example:
-
-        >>> gan = DCGAN(image_shape=(32, 32, 1), base_channels=4)
-        >>> gan.generate(2, seed=1).shape
-        (2, 32, 32, 1)
-        """
-        if count < 1:
-            raise UserError(f"Expected count >= 1. Received: count={count}")
-        if not 0.0 <= truncation <= 1.0:
-            raise UserError(f"Expected truncation in [0, 1]. Received: truncation={truncation}")
-        labels = self._checked_labels(labels, count)
-        latents = self.sample_latents(count, fold(seed, "generate", "latents"), truncation)
-        if labels is None:
-            labels = self.sample_labels(count, fold(seed, "generate", "labels"))
-        images = [
-            self._generate_batch(
-                latents[i : i + batch_size],
-                None if labels is None else labels[i : i + batch_size],
-                tf.constant(truncation, tf.float32),
-            )
-            for i in range(0, count, batch_size)
-        ]
-        return np.concatenate([batch.numpy() for batch in images])
-
-    def _generate_batch(self, latents, labels, truncation):
-        batch = [latents] if labels is None else [latents, labels]
-        if getattr(self, "_generate_function", None) is None:
-
-            def generate(truncation, latents, labels=None):
-                return to_uint8(self(latents, labels, training=False, truncation=truncation))
-
-            # One graph for batches of any size. Kept out of Keras's attribute tracking: a function is no state.
-            batches = [tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype) for tensor in batch]
-            signature = [tf.TensorSpec([], tf.float32), *batches]
-            function = tf.function(generate, input_signature=signature, autograph=False)
-            object.__setattr__(self, "_generate_function", function)
-        return self._generate_function(truncation, *batch)
-
-    def _checked_labels(self, labels, count):
-        if labels is None:
-            return None
-        if self.num_classes is None:
-            raise UserError("This model is unconditional: expected labels=None. Received labels; leave them out.")
-        labels = np.asarray(labels)
-        if labels.ndim == 0:
-            labels = np.full([count], labels)
-        if labels.shape != (count,) or labels.dtype.kind not in "iu":
-            raise UserError(
-                f"Expected {count} integer labels, one for each image. Received: shape={labels.shape}, dtype={labels.dtype}"
-            )
-        if labels.size and (labels.min() < 0 or labels.max() >= self.num_classes):
-            raise UserError(
-                f"Expected labels from 0 to {self.num_classes - 1}. Received: {labels.min()} to {labels.max()}"
-            )
-        return tf.constant(labels, tf.int32)
+    # === Presets ===
 
     @classmethod
     def from_preset(cls, preset, **overrides):
@@ -162,7 +193,7 @@ class GenerativeModel(keras.Model):
             **overrides: Constructor arguments that replace the preset's, such as `image_shape`.
 
         Raises:
-            UserError: There is no such preset; the nearest name is told.
+            UserError: There is no such preset; the error suggests the nearest name.
 
         Example:
 

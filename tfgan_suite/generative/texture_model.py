@@ -5,10 +5,11 @@ import tensorflow as tf
 
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.randomness import fold, normal
+from tfgan_suite.generative.abilities import MakesTextures
 from tfgan_suite.specs.image_range import to_uint8
 
 
-class TextureModel:
+class TextureModel(MakesTextures):
     """Beside `GenerativeModel`: textures out of maps of latents.
 
     A subclass sets the two attributes and implements `synthesize_textures`.

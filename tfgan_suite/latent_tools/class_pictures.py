@@ -41,7 +41,7 @@ def samples_per_class(model, count, labels=None, truncation=1.0, seed=0):
         raise UserError("Samples of each class need a conditional model. This one has no classes.")
     rows = model.num_classes if labels is None or isinstance(labels, str) else len(labels)
     labels = labels_in_turn(model, labels, rows)
-    return np.stack([model.generate(count, int(label), truncation, seed) for label in labels])
+    return np.stack([model.generate(count, int(label), truncation=truncation, seed=seed) for label in labels])
 
 
 def name_rows(grid, names):

@@ -40,6 +40,8 @@ def load_model(path):
     """
     import keras
 
+    from tfgan_suite.generative.generative_model import GenerativeModel
+
     path = Path(path)
     file = path / "model.keras" if path.is_dir() else path
     if not file.exists():
@@ -51,6 +53,6 @@ def load_model(path):
         raise UserError(
             f"Expected a model saved by this suite in {str(file)!r}. {str(error).splitlines()[0]}"
         ) from error
-    if not hasattr(model, "generate_images"):
+    if not isinstance(model, GenerativeModel):
         raise UserError(f"Expected a generative model in {str(file)!r}. Received: {type(model).__name__}")
     return model

@@ -130,7 +130,7 @@ class _PipelineRun:
             return run_dir
         self.say(f"train: {self.config.train['preset']} in {run_dir}")
         result = train(self.config.train_config(run_dir))
-        images_seen = int(result.model.images_seen.numpy())
+        images_seen = int(result.model.examples_seen.numpy())
         self.ledger.add("train", key, run_dir=str(run_dir), images_seen=images_seen)
         self.done.append("train")
         return run_dir

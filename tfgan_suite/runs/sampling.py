@@ -95,7 +95,10 @@ def sweep_truncation(model, rows, steps, labels=None, seed=0):
     if steps < 2:
         raise UserError(f"Expected at least 2 steps, the two ends. Received: {steps}")
     labels = sample_labels(model, rows, labels)
-    columns = [model.generate(rows, labels, float(truncation), seed) for truncation in np.linspace(0.0, 1.0, steps)]
+    columns = [
+        model.generate(rows, labels, truncation=float(truncation), seed=seed)
+        for truncation in np.linspace(0.0, 1.0, steps)
+    ]
     images = np.stack(columns, axis=1)  # [rows, steps, height, width, channels]
     return images.reshape([-1, *images.shape[2:]])
 
@@ -233,5 +236,5 @@ def _images_in_rows(
         shown = len(labels) if isinstance(labels, tuple) and len(labels) <= MAX_COLUMNS else class_columns(model)
         columns = columns or (shown if shown > 1 else 8)
         count = count or 8 * columns
-        images = model.generate(count, sample_labels(model, count, labels), truncation, seed)
+        images = model.generate(count, sample_labels(model, count, labels), truncation=truncation, seed=seed)
     return images, columns

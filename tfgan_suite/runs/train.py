@@ -144,7 +144,7 @@ def _fit(model, config, calls, callbacks, progress):
             call.phase.batch_size,
             image_size=call.phase.size,
             seed=config.seed,
-            start_image=int(np.asarray(model.images_seen)),
+            start_image=int(np.asarray(model.examples_seen)),
             horizontal_flip=config.horizontal_flip,
         )
         try:
@@ -160,7 +160,7 @@ def _fit(model, config, calls, callbacks, progress):
         except RolledBack as event:
             if progress:
                 print(event, flush=True)
-            return int(np.asarray(model.images_seen))
+            return int(np.asarray(model.examples_seen))
     return None
 
 

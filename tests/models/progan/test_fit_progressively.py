@@ -25,7 +25,7 @@ def data_of(gan, asked=None):
     """`dataset_at`: image number n is `IMAGES[n % 64]` at the size asked for."""
 
     def dataset_at(size, batch_size):
-        seen, factor = int(gan.images_seen.numpy()), 8 // size
+        seen, factor = int(gan.examples_seen.numpy()), 8 // size
         images = IMAGES.reshape([64, size, factor, size, factor, 3]).mean(axis=(2, 4))
         if asked is not None:
             asked.append((size, batch_size, seen))
@@ -42,7 +42,7 @@ class Stop(keras.callbacks.Callback):
         self.images, self.path = images, path
 
     def on_train_batch_end(self, batch, logs=None):
-        if int(self.model.images_seen.numpy()) == self.images:
+        if int(self.model.examples_seen.numpy()) == self.images:
             self.model.save(self.path)
             raise KeyboardInterrupt
 
@@ -50,7 +50,7 @@ class Stop(keras.callbacks.Callback):
 def test_stops_in_a_fade_and_between_phases(tmp_path):
     whole = make()
     fit_progressively(whole, data_of(whole), images_per_tick=8)
-    assert int(whole.images_seen.numpy()) == 56 and float(whole.level_of_detail.numpy()) == 0.0
+    assert int(whole.examples_seen.numpy()) == 56 and float(whole.level_of_detail.numpy()) == 0.0
 
     gan = make()
     for images in (32, 40):
@@ -58,7 +58,7 @@ def test_stops_in_a_fade_and_between_phases(tmp_path):
         with pytest.raises(KeyboardInterrupt):
             fit_progressively(gan, data_of(gan), images_per_tick=16, callbacks=[Stop(images, path)])
         gan = keras.models.load_model(path)
-        assert int(gan.images_seen.numpy()) == images
+        assert int(gan.examples_seen.numpy()) == images
     fit_progressively(gan, data_of(gan))
     assert_same_weights(gan, whole)
     for optimizer in ("generator_optimizer", "discriminator_optimizer"):
@@ -71,9 +71,7 @@ def test_stops_in_a_fade_and_between_phases(tmp_path):
 
 def test_phases_are_traced_once_each(monkeypatch):
     traces, asked = [], []
-    monkeypatch.setattr(
-        ProGAN, "_closing_phase", lambda self, data, close=ProGAN._closing_phase: (traces.append(1), close(self, data))
-    )
+    monkeypatch.setattr(ProGAN, "end_step", lambda self, end=ProGAN.end_step: (traces.append(1), end(self)))
     gan = make()
     histories = fit_progressively(gan, data_of(gan, asked), images_per_tick=8)
     # The fade's first step is at 24 images already, four fifths of it left; after its last, 40, nothing is.

@@ -10,6 +10,7 @@ from tests.models.progan.test_progan_parity import networks_of
 from tests.test_case import random_batch, run_gan_test, run_replica_test
 from tfgan_suite import losses, penalties
 from tfgan_suite.adversarial.gan import GAN
+from tfgan_suite.engine.update import StepBatch
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.models.progan.image_pyramid import reduce
 from tfgan_suite.models.progan.progan import ProGAN
@@ -81,7 +82,7 @@ def test_the_papers_loss_on_images_of_a_levels_own_size(name, lod):
     level = int(float(lod))
     fade = float(lod) - level
     gan.begin_phase(make_phase(level, gan.image_shape[0] >> level, fade > 0, first_image=-100, end_image=0))
-    gan.images_seen.assign(-round(100 * fade))
+    gan.examples_seen.assign(-round(100 * fade))
     assert abs(gan._fade() - fade) < 1e-6
 
     fake_images = gan.generate_fakes(latents, labels, None)
@@ -95,11 +96,9 @@ def test_the_papers_loss_on_images_of_a_levels_own_size(name, lod):
         labels,
         labels,
     )
-    values = []
-    gan._reduce = values.append
+    batch = StepBatch(real_images, labels, tf.zeros([2], tf.int32), None, {})
     for penalty in (_MixedByHand(mixing), penalties.Drift(0.001)):
-        gan._discriminator_penalty(penalty, real_images, fake_images, labels, real_logits, tf.zeros([2], tf.int32))
-    losses += values[0] + values[1]
+        losses += gan._penalize(penalty, batch, fake_images, real_logits)
     np.testing.assert_allclose(losses, expected["D_loss"].reshape(-1), rtol=1e-4)
 
 
@@ -125,14 +124,14 @@ def test_real_images_fade_too():
     gan = make()
     gan.begin_phase(make_phase(0, 8, fades=True))
     images = tf.constant(random_batch(gan, 2)[0])
-    gan.images_seen.assign(24)
+    gan.examples_seen.assign(24)
     coarse = np.kron(reduce(images), np.ones([1, 2, 2, 1]))
-    np.testing.assert_allclose(gan._unpack(images)[0], 0.75 * images + 0.25 * coarse, atol=1e-6)
+    np.testing.assert_allclose(gan.unpack(images)[0], 0.75 * images + 0.25 * coarse, atol=1e-6)
     gan.begin_phase(make_phase(0, 8))
-    np.testing.assert_array_equal(gan._unpack(images)[0], images)
+    np.testing.assert_array_equal(gan.unpack(images)[0], images)
     gan.begin_phase(make_phase(1, 4))
     with pytest.raises(ValueError, match=r"Expected images of shape \(4, 4, 3\)"):
-        gan._unpack(images)
+        gan.unpack(images)
 
 
 def test_logistic_loss_with_r1():
@@ -156,7 +155,7 @@ def test_what_is_generated_follows_the_level(tmp_path):
     gan.begin_phase(make_phase(2, 4))
     coarse = gan.generate(2)
     np.testing.assert_array_equal(coarse, np.kron(coarse[:, ::4, ::4], np.ones([1, 4, 4, 1])))
-    gan.images_seen.assign(8)
+    gan.examples_seen.assign(8)
     gan.begin_phase(make_phase(1, 8, fades=True))
     assert float(gan.level_of_detail.numpy()) == 1.75
     between = gan.generate(2)

@@ -49,7 +49,7 @@ def test_a_run_grows(finished):
 
 def test_stopped_in_a_fade_and_gone_on(finished, tiny_data, tmp_path, monkeypatch):
     def on_train_batch_end(self, batch, logs=None):
-        if int(self.model.images_seen.numpy()) == 40:
+        if int(self.model.examples_seen.numpy()) == 40:
             os.kill(os.getpid(), signal.SIGTERM)
 
     config = make_config(tiny_data, tmp_path / "run")

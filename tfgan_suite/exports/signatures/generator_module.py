@@ -166,7 +166,7 @@ def _plain_functions(model):
 
 
 def _seed_for(seed, purpose):
-    """The seed by which `GenerativeModel.generate_images` draws for this purpose."""
+    """The seed by which `GenerativeModel.sample` draws for this purpose."""
     return fold(seed, "generate", purpose)
 
 

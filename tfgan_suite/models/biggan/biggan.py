@@ -172,7 +172,7 @@ class BigGAN(GAN):
         with standing_statistics(self.ema_generator):
             for index in range(num_batches):
                 batch_seed = fold(seed, "standing_statistics", index)
-                latents = self.sample_latents(batch_size, fold(batch_seed, "latents"), truncation)
+                latents = self.sample_latents(batch_size, fold(batch_seed, "latents"), truncation=truncation)
                 run_batch(latents, self.sample_labels(batch_size, fold(batch_seed, "labels")))
 
 

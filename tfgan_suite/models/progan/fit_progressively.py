@@ -13,7 +13,7 @@ def fit_progressively(gan, dataset_at, schedule=None, callbacks=None, images_per
     Args:
         gan: A compiled `ProGAN`.
         dataset_at: Function `(size, batch_size)` to an endless data set of batches of `size` x `size` pixels. It is
-            called before each `fit`; for an exact restart the data begin with image number `gan.images_seen`.
+            called before each `fit`; for an exact restart the data begin with image number `gan.examples_seen`.
         schedule: A `ProGANSchedule`; by default the model's.
         callbacks: List of Keras callbacks, for each `fit`.
         images_per_tick: Images of an epoch, at whose end callbacks act; by default a whole phase.
@@ -34,7 +34,7 @@ def fit_progressively(gan, dataset_at, schedule=None, callbacks=None, images_per
     >>> [round(history.history["level_of_detail"][-1], 2) for history in histories]
     [1.0, 0.25, 0.0]
     >>> def dataset_at(size, batch_size):  # Of a prepared set, at any point of training.
-    ...     seen = int(gan.images_seen)
+    ...     seen = int(gan.examples_seen)
     ...     return tg.load_dataset("data/faces", batch_size=batch_size, image_size=size, start_image=seen)[1]
 
     Reference: Karras et al., "Progressive Growing of GANs" (2018), section 2.
@@ -42,7 +42,7 @@ def fit_progressively(gan, dataset_at, schedule=None, callbacks=None, images_per
     phases = (schedule or gan.schedule).phases(gan.image_shape[0])
     ticks = plan_ticks(phases, images_per_tick or phases[-1].end_image, gan.steps_per_execution)
     histories = []
-    for call in fit_calls(ticks, int(np.asarray(gan.images_seen))):
+    for call in fit_calls(ticks, int(np.asarray(gan.examples_seen))):
         gan.begin_phase(call.phase)
         history = gan.fit(
             dataset_at(call.phase.size, call.phase.batch_size),

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tfgan_suite.adversarial import losses, penalties
 from tfgan_suite.engine.adam import Adam
 from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
-from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.generative.sampling_options import TRUNCATION
 from tfgan_suite.models.progan.auxiliary_classifier import AuxiliaryClassifierGAN
 from tfgan_suite.models.progan.image_pyramid import fade_detail, reduce
 from tfgan_suite.models.progan.progan_discriminator import ProGANDiscriminator
@@ -16,6 +16,13 @@ from tfgan_suite.models.progan.progan_generator import ProGANGenerator
 from tfgan_suite.models.progan.progan_phase_parts import AtFullSize, start_afresh
 from tfgan_suite.models.progan.progan_presets import PRESETS
 from tfgan_suite.models.progan.progan_schedule import SCHEDULES, ProGANSchedule
+
+NO_TRUNCATION = dataclasses.replace(
+    TRUNCATION,
+    minimum=1.0,
+    description="ProGAN cannot truncate: its generator brings all latents to one length, so that none is nearer to the "
+    "average than another.",
+)
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
@@ -167,19 +174,14 @@ class ProGAN(AuxiliaryClassifierGAN):
         """Share of the next coarser level: a function of the images seen, so that it goes on after a restart."""
         if self.phase is None or not self.phase.fades:
             return 0.0
-        fade = self.phase.fade_at(tf.convert_to_tensor(self.images_seen))
+        fade = self.phase.fade_at(tf.convert_to_tensor(self.examples_seen))
         return tf.clip_by_value(tf.cast(fade, tf.float32), 0.0, 1.0)
 
     # === Hooks ===
 
-    def sample_latents(self, batch_size, seed, truncation=1.0):
-        """Normal latents. Only their directions count, since the generator normalises their lengths."""
-        if isinstance(truncation, int | float) and truncation != 1 and self.generator.normalize_latents:
-            raise UserError(
-                "ProGAN cannot truncate: its generator brings all latents to one length, so that none is nearer to the "
-                f"average than another. Expected truncation=1. Received: truncation={truncation}"
-            )
-        return super().sample_latents(batch_size, seed, truncation)
+    @property
+    def sampling_options(self):
+        return (NO_TRUNCATION,) if self.generator.normalize_latents else super().sampling_options
 
     def call(self, latents, labels=None, training=False, truncation=1.0):
         level_of_detail = tf.convert_to_tensor(self.level_of_detail)
@@ -203,22 +205,21 @@ class ProGAN(AuxiliaryClassifierGAN):
 
     # === Parts of the step ===
 
-    def _unpack(self, data):
+    def unpack(self, data, shape=None):
         size = self.generator.size_at(self.level)
-        images, labels = super()._unpack(data, (size, size, self.image_shape[-1]))
+        images, labels = super().unpack(data, (size, size, self.image_shape[-1]))
         fade = self._fade()
         return images if isinstance(fade, float) else fade_detail(images, fade), labels
 
-    def _discriminator_penalty(self, penalty, *arguments):
-        return super()._discriminator_penalty(AtFullSize(penalty, 2.0**self.level), *arguments)
+    def apply_penalty(self, penalty, *arguments):
+        return super().apply_penalty(AtFullSize(penalty, 2.0**self.level), *arguments)
 
-    def _tracker_names(self):
-        return [*super()._tracker_names(), "level_of_detail"]
+    def extra_logs(self):
+        return (*super().extra_logs(), "level_of_detail")
 
-    def _closing_phase(self, data):
-        super()._closing_phase(data)
+    def end_step(self):
         self.level_of_detail.assign(self.level + self._fade())
-        self._track("level_of_detail", tf.convert_to_tensor(self.level_of_detail))
+        self.track_value("level_of_detail", tf.convert_to_tensor(self.level_of_detail))
 
     def get_config(self):
         return {**super().get_config(), "schedule": dataclasses.asdict(self.schedule)}

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from tfgan_suite.foundation.randomness import draw_per_example, fold, normal
+from tfgan_suite.generative.abilities import HasStyles
 from tfgan_suite.models.stylegan2.stylegan2_levels import (
     check_architecture,
     label_vectors,
@@ -19,7 +20,7 @@ NOISES = ("const", "random", "none")
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
-class StyleGAN2Generator(keras.Model):
+class StyleGAN2Generator(HasStyles, keras.Model):
     """Latents to styles `w`, one for each layer; from a learned constant up to the image, each layer in its style.
 
     Args:

@@ -25,7 +25,7 @@ def title(run, model):
 
 
 def header(run, model, history, demo):
-    facts = [(f"{int(np.asarray(model.images_seen)):,}", "images trained on")]
+    facts = [(f"{int(np.asarray(model.examples_seen)):,}", "images trained on")]
     if history:
         facts.append((format_duration(history[-1]["seconds"]), "of training"))
         rates = [row["images_per_second"] for row in history if "images_per_second" in row]

@@ -1,0 +1,230 @@
+"""Step: one training step of any model, whatever its updates, replicas and microbatches."""
+
+import functools
+
+import tensorflow as tf
+
+from tfgan_suite.engine.loss_scaling import scales_loss
+from tfgan_suite.engine.update import StepBatch, WholeBatch
+from tfgan_suite.foundation.microbatches import accumulate, count_microbatches, parts_of_batch
+from tfgan_suite.foundation.randomness import fold
+
+
+class Step:
+    """Works out the updates of one step on one batch of data.
+
+    Each update runs on all replicas; what is decided here is decided once for all of them. Without microbatches the
+    updates of a step run inside one call of the replicas. With microbatches the loops over them stand between the calls
+    of the replicas, see `foundation.microbatches.accumulate`.
+
+    Args:
+        model: A compiled `TrainedModel`.
+        data: What `train_step` received: a batch, or one for each replica.
+    """
+
+    def __init__(self, model, data):
+        self.model = model
+        self.data = data
+        self.in_slices = model.microbatch_size is not None
+        self.shares = model.num_shares
+
+    def run(self, updates):
+        """Does the updates one after another. Returns a list of tensors that are known when all that is done."""
+        return self._local(self._begin(lambda data: self._all(data, updates), self.data))
+
+    def run_if_due(self, update, done):
+        """Does a lazy update after `done` if this is its step. Returns a list as `run` does."""
+        # Not inside a replica: a replica may not meet the others (gradients, moments) under a condition.
+        due = tf.equal(after(done, tf.convert_to_tensor(self.model.steps)) % update.interval, 0)
+        return tf.cond(
+            due, lambda: self._local(self._begin(lambda data: self._lazy(data, update), self.data)), lambda: done
+        )
+
+    def close(self):
+        """Moves the averaged networks and counts."""
+        self._run(self._close, self.data)
+
+    # === Updates ===
+
+    def _all(self, data, updates):
+        seed = fold(self.model.seed, "train_step", self.model.steps)
+        kept = {}  # Of this replica.
+        for update in updates:
+            for index in range(update.times or 1):
+                share = self.shares - 1 if update.times is None else index
+                own_seed = fold(seed, update.name, *(() if update.times is None else (index,)))
+                done = self._update(data, update, share, own_seed, seed, kept)
+                seed = after(self._local(done), seed)
+        return done
+
+    def _lazy(self, data, update):
+        # "lazy_penalty" is part of how draws are made, and so of every run that there is.
+        seed = fold(self.model.seed, "lazy_penalty", update.name, self.model.steps)
+        return self._update(data, update, self.shares - 1, seed, None, {})
+
+    def _update(self, data, update, share, seed, step_seed, kept):
+        gradients, rows = self.gradients(data, update, share, seed, step_seed, kept)
+        return self._run(functools.partial(self._apply, update), rows, *gradients)
+
+    def gradients(self, data, update, share, seed, step_seed=None, kept=None):
+        """What `update` would change its weights by: gradients of each of its objectives, a list of lists; and its rows."""
+        optimizer = self.model.optimizers[update.optimizer_name]
+        kept = {} if kept is None else kept
+        make_batch = functools.partial(self._batch, share=share, seed=seed, step_seed=step_seed, kept=kept)
+        gradients, rows = [], None
+        for objective in update.objectives:
+            if self.in_slices and isinstance(objective, WholeBatch):
+                gradients.append(self._gradients_by_measures(data, update, objective, optimizer, make_batch))
+                continue
+            compute = functools.partial(self._gradients, update, objective, optimizer, make_batch)
+            part, own_rows = self._accumulate(compute, data, update.variables, 1 if update.observe else 0)
+            gradients.append(part)
+            rows = own_rows if rows is None else rows
+        return gradients, rows
+
+    def _gradients(self, update, objective, optimizer, make_batch, data):
+        """Gradients of one objective, and its rows."""
+        batch = make_batch(data)
+        with tf.GradientTape() as tape:
+            if isinstance(objective, WholeBatch):
+                result = objective.evaluate(objective.measure(batch))
+            else:
+                result = objective(batch._replace(tape=tape))
+            loss = optimizer.scale_loss(self._minimized(update, result))
+        self.model.track(result)
+        rows = None if update.observe is None else result.rows
+        if result.through is None:
+            return gradients_of(tape, loss, update.variables), rows
+        image_gradients = tape.gradient(loss, result.through.tensor)
+        return gradients_of(result.through.tape, result.through.tensor, update.variables, image_gradients), rows
+
+    def _gradients_by_measures(self, data, update, objective, optimizer, make_batch):
+        """Of an objective on the whole batch in microbatches: measured once, evaluated, and measured again for gradients."""
+        rows_per_example = objective.rows_per_example
+
+        def measure(data):
+            return [], objective.measure(make_batch(data))
+
+        def derivatives_of(measures):
+            with tf.GradientTape() as tape:
+                tape.watch(measures)
+                result = objective.evaluate(measures)
+                loss = optimizer.scale_loss(self._minimized(update, result))
+            self.model.track(result)
+            return tape.gradient(loss, measures)
+
+        def weighted_gradients(data):
+            data, derivatives = data
+            with tf.GradientTape() as tape:
+                total = tf.reduce_sum(derivatives * objective.measure(make_batch(data)))
+            return gradients_of(tape, total, update.variables), None
+
+        _, measures = self._accumulate(measure, data, [], rows_per_example)
+        derivatives = self._run(derivatives_of, measures)
+        return self._accumulate(weighted_gradients, (data, derivatives), update.variables, 0)[0]
+
+    def _apply(self, update, rows, *gradients):
+        """Changes the weights. Returns a number that is known after that."""
+        optimizer = self.model.optimizers[update.optimizer_name]
+        if update.observe is not None:
+            update.observe(rows)
+        total = [tf.add_n(parts) for parts in zip(*gradients)]  # Of each objective.
+        norm = tf.linalg.global_norm(total) / optimizer.scale_loss(1.0)
+        optimizer.apply(total, update.variables)
+        if update.interval == 1:
+            # An overflow only tells loss scaling to be smaller: that update is left out, and does not count here.
+            counts = tf.math.is_finite(norm) if scales_loss(optimizer) else True
+            self.model.track_value(
+                f"gradient_norm/{update.name}", tf.where(counts, norm, 0.0), tf.cast(counts, tf.float32)
+            )
+        return norm
+
+    def _minimized(self, update, objective):
+        loss = sum_in_order([reduce_loss(values) for values in objective.losses.values()])
+        return loss if update.interval == 1 else update.interval * loss
+
+    def _close(self, data):
+        model = self.model
+        examples, _ = model.unpack(data)
+        batch_size = tf.shape(examples)[0] * model.distribute_strategy.num_replicas_in_sync
+        if model.averages:
+            decay = model.ema.decay_at(model.examples_seen, model.steps, batch_size)
+            for name, average in model.averages.items():
+                model.ema.update(average, model.networks[name], decay)
+        model.examples_seen.assign_add(tf.cast(batch_size, tf.int64))
+        model.steps.assign_add(1)
+        model.end_step()
+
+    # === Batches, replicas, microbatches ===
+
+    def _batch(self, data, share, seed, step_seed, kept):
+        """A share of a batch: every k-th example, the same ones for any number of replicas."""
+        examples, labels = self.model.unpack(data)
+        if examples.shape[0] is not None and examples.shape[0] % self.shares:
+            raise ValueError(
+                f"Expected a batch on each replica that can be divided by {self.shares}, the updates of a step that each "
+                f"take a share of it. Received: a batch of {examples.shape[0]}."
+            )
+        rows = slice(share, None, self.shares)
+        kept = {} if self.in_slices else kept  # What a slice has left is gone with it.
+        return StepBatch(examples[rows], None if labels is None else labels[rows], seed, step_seed, kept)
+
+    def _begin(self, function, data):
+        return function(data) if self.in_slices else self._run(function, data)
+
+    def _run(self, function, *arguments):
+        if tf.distribute.in_cross_replica_context():
+            return self.model.distribute_strategy.run(function, args=arguments)
+        return function(*arguments)  # Keras's own loop, or the caller's, is inside the one replica already.
+
+    def _local(self, values):
+        """What `_run` returned, as a list with one value for each replica of this process."""
+        return list(self.model.distribute_strategy.experimental_local_results(values))
+
+    def _accumulate(self, compute, data, variables, rows_per_example):
+        """`compute(data)`, gradients and rows; or those of microbatches, summed and joined."""
+        if not self.in_slices:
+            return compute(data)
+        examples = self._local(tf.nest.flatten(data)[0])[0]
+        batch_size = tf.shape(examples)[0] if examples.shape[0] is None else examples.shape[0]
+        return accumulate(
+            compute,
+            data,
+            variables,
+            int(self.model.microbatch_size * rows_per_example),
+            count_microbatches(batch_size, self.model.microbatch_size * self.shares),
+            self._run,
+        )
+
+
+def reduce_loss(per_example):
+    """The one place where losses and penalties become a number: the mean over the global batch.
+
+    Gradients are summed over replicas and microbatches, so each divides its sum by the global batch size.
+    """
+    return tf.nn.compute_average_loss(per_example, global_batch_size=tf.size(per_example) * parts_of_batch()[1])
+
+
+def sum_in_order(values):
+    """The sum, each added to those before it."""
+    total = values[0]
+    for value in values[1:]:
+        total += value
+    return total
+
+
+def after(done, value):
+    """`value`, not before all of `done` is known: else TensorFlow would begin with the next update while the last one's
+    activations are in memory."""
+    with tf.control_dependencies(done):
+        return tf.identity(value)
+
+
+def gradients_of(tape, target, variables, output_gradients=None):
+    """Plain tensors for all variables: zeros for one that `target` does not depend on, and no slices of embeddings,
+    since replicas cannot exchange slices and tensors in one step."""
+    gradients = tape.gradient(target, variables, output_gradients=output_gradients)
+    return [
+        tf.zeros_like(tf.convert_to_tensor(variable)) if gradient is None else tf.convert_to_tensor(gradient)
+        for variable, gradient in zip(variables, gradients)
+    ]

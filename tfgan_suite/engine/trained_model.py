@@ -1,0 +1,406 @@
+"""TrainedModel: a model that trains, of any family: networks, optimizers and averages by name, counters, saving."""
+
+import types
+
+import keras
+import tensorflow as tf
+
+from tfgan_suite.engine.adam import Adam
+from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
+from tfgan_suite.engine.loss_scaling import LossScaling, computes_in_float16, scales_loss
+from tfgan_suite.engine.step import Step
+from tfgan_suite.generative.generative_model import GenerativeModel
+
+
+class TrainedModel(GenerativeModel):
+    """Base of all models that can be trained. A subclass makes its networks and states its updates.
+
+    What it gets for that: `fit` on any number of replicas and microbatches with equal results, reduced precision, averaged
+    weights, exact resume, `"auto"` in `compile`, saving, and every command of the suite.
+
+    A subclass
+
+    * in `__init__` makes networks and hands each one to `add_network`;
+    * in `updates` returns what one step is, a list of `Update`;
+    * in `default_training` says what `"auto"` means in `compile`;
+    * declares what it can do, and implements it, as in `GenerativeModel`.
+
+    Args:
+        spec: An `ExampleSpec`. What one example is.
+        num_classes: Integer, or `None` for an unconditional model.
+        label_weights: List of `num_classes` floats, the relative frequency of each class among generated labels; `None` for
+            all alike.
+        seed: Integer. Base seed for all randomness in training.
+
+    Attributes:
+        steps: Variable, int64 scalar. Steps since training began.
+        examples_seen: Variable, int64 scalar. Real examples trained on, over all replicas.
+        networks: Mapping of name to network, as handed to `add_network`.
+        averages: Mapping of name to the average of that network, for those that are averaged.
+        optimizers: Mapping of name to optimizer, once compiled.
+
+    Raises:
+        ValueError: `label_weights` of another length than there are classes.
+    """
+
+    def __init__(self, spec, *, num_classes=None, label_weights=None, seed=0, **kwargs):
+        super().__init__(**kwargs)
+        if label_weights is not None and len(label_weights) != num_classes:
+            raise ValueError(
+                f"`label_weights` must have one number for each of {num_classes} classes. Received: {len(label_weights)}"
+            )
+        self.spec = spec
+        self.num_classes = num_classes
+        self.label_weights = None if label_weights is None else [float(weight) for weight in label_weights]
+        self.seed = int(seed)
+        self._network_names, self._averaged_names, self._optimizer_names = (), (), ()
+        # Counted over all replicas, so one replica's copy is the count.
+        self.steps = self._add_counter("steps")
+        self.examples_seen = self._add_counter("examples_seen")
+        self._trackers = types.MappingProxyType({})
+
+    def _add_counter(self, name):
+        return self.add_weight(
+            name=name, shape=(), dtype="int64", initializer="zeros", trainable=False, aggregation="only_first_replica"
+        )
+
+    # === Networks, optimizers, averages ===
+
+    def add_network(self, name, network, inputs=None, averaged=False):
+        """Takes in a network under a name: `model.<name>`, and `model.ema_<name>` if it is averaged.
+
+        Args:
+            name: String.
+            network: A `keras.Model` or layer.
+            inputs: `keras.Input`, or a tuple of them, with which the network is called to be built; `None` for a built one.
+            averaged: Whether an exponential moving average of its weights is kept, as a second network that is sampled,
+                saved and exported like the first.
+
+        Returns:
+            The network.
+        """
+        inputs = inputs if isinstance(inputs, tuple | None) else (inputs,)
+        if inputs is not None:
+            call_network(network, *inputs)
+        setattr(self, name, network)
+        self._network_names += (name,)
+        if averaged:
+            average = network.__class__.from_config(network.get_config())
+            if inputs is not None:
+                call_network(average, *inputs)
+            average.set_weights(network.get_weights())
+            average.trainable = False
+            setattr(self, f"ema_{name}", average)
+            self._averaged_names += (name,)
+        return network
+
+    # Read-only mappings, which Keras's saving passes over: it saves the networks themselves by their attributes.
+
+    @property
+    def networks(self):
+        return types.MappingProxyType({name: getattr(self, name) for name in self._network_names})
+
+    @property
+    def averages(self):
+        return types.MappingProxyType({name: getattr(self, f"ema_{name}") for name in self._averaged_names})
+
+    @property
+    def optimizers(self):
+        single = len(self._optimizer_names) == 1
+        return types.MappingProxyType(
+            {name: self.optimizer if single else getattr(self, f"{name}_optimizer") for name in self._optimizer_names}
+        )
+
+    # === What a subclass states ===
+
+    def updates(self):
+        """What one step does, a list of `Update`, in order; those with an interval come after the others."""
+        raise NotImplementedError
+
+    def default_training(self):
+        """What `"auto"` means in `compile`, a dict with one entry for each of its arguments that may be `"auto"`."""
+        return {"optimizer": Adam(1e-3), "ema": ExponentialMovingAverage()}
+
+    def unpack(self, data, shape=None):
+        """Examples and labels of a batch, labels `None` without classes. Refuses what cannot be trained on.
+
+        Args:
+            data: What `fit` received for a step: `examples`, or `(examples, labels)`.
+            shape: Tuple of integers. The expected shape of an example, if it is not the spec's.
+        """
+        examples, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+        self.spec.check_batch(examples, shape)
+        if self.num_classes is None:
+            return examples, None
+        if labels is None:
+            units = self.spec.unit[1]
+            raise ValueError(
+                f"Expected batches of ({units}, labels), since num_classes is set. Received {units} alone."
+            )
+        return examples, tf.reshape(tf.cast(labels, tf.int32), [-1])
+
+    def end_step(self):
+        """Called in each replica when a step is done and counted. Most models have nothing to do."""
+
+    def extra_logs(self):
+        """Names of what a subclass logs by `track_value` beside its updates, a tuple."""
+        return ()
+
+    @property
+    def num_shares(self):
+        """Into how many shares a batch is divided: as many as the most updates of one kind in a step."""
+        return max([update.times or 1 for update in self.updates()], default=1)
+
+    # === Training ===
+
+    def compile(
+        self,
+        *,
+        optimizer="auto",
+        ema="auto",
+        microbatch_size=None,
+        steps_per_execution=1,
+        jit_compile=False,
+        run_eagerly=False,
+    ):
+        """Chooses how to train. `"auto"` is what the model's paper did, or its preset says.
+
+        Args:
+            optimizer: A Keras optimizer or its name. Where networks compute in float16, `LossScaling` is put around it.
+            ema: An `ExponentialMovingAverage`.
+            microbatch_size: Integer, or `None`. Examples that a network is trained on at a time. Gradients are summed over
+                the slices of the batch and applied once.
+            steps_per_execution: Integer >= 1. Steps inside one call of the graph.
+            jit_compile: Boolean. Whether to compile the step with XLA.
+            run_eagerly: Boolean. For debugging.
+
+        Raises:
+            ValueError: An argument out of range.
+        """
+        chosen = self.resolve_auto(optimizer=optimizer, ema=ema)
+        (update,) = {update.optimizer_name for update in self.updates()}
+        self.finish_compile(
+            chosen,
+            {update: chosen["optimizer"]},
+            microbatch_size=microbatch_size,
+            steps_per_execution=steps_per_execution,
+            jit_compile=jit_compile,
+            run_eagerly=run_eagerly,
+        )
+
+    def resolve_auto(self, **received):
+        """The arguments with `"auto"` replaced by what the preset says, or else the default; a dict."""
+        defaults = {**self.default_training(), **self.preset_training()}
+        return {
+            name: defaults[name] if isinstance(value, str) and value == "auto" else value
+            for name, value in received.items()
+        }
+
+    def finish_compile(
+        self,
+        chosen,
+        optimizers,
+        *,
+        microbatch_size,
+        steps_per_execution,
+        jit_compile,
+        run_eagerly,
+        penalties=(),
+    ):
+        """Takes over what was chosen, for the `compile` of a subclass.
+
+        Args:
+            chosen: Dict of the arguments of `compile` that are the model's own, to be saved with it. Its `ema` is kept.
+            optimizers: Dict of name to Keras optimizer, or to the name of one.
+            microbatch_size: Integer, or `None`.
+            steps_per_execution: Integer >= 1.
+            jit_compile: Boolean.
+            run_eagerly: Boolean.
+            penalties: List of objects with `make_state()`, whose variables are saved with the model.
+        """
+        if microbatch_size is not None and (microbatch_size < 1 or microbatch_size != int(microbatch_size)):
+            raise ValueError(
+                f"`microbatch_size` must be None or an integer >= 1. Received: microbatch_size={microbatch_size}"
+            )
+        optimizers = {name: keras.optimizers.get(optimizer) for name, optimizer in optimizers.items()}
+        if len({id(optimizer) for optimizer in optimizers.values()}) < len(optimizers):
+            names = " and ".join(f"`{name}_optimizer`" for name in optimizers)
+            raise ValueError(
+                f"{names} must be separate optimizers. Received the same object for both: make a second one."
+            )
+        if any(computes_in_float16(network) for network in self.networks.values()):
+            optimizers = {
+                name: optimizer if scales_loss(optimizer) else LossScaling(optimizer)
+                for name, optimizer in optimizers.items()
+            }
+        # optimizer=None: Keras's own would train all networks together.
+        super().compile(
+            optimizer=None, steps_per_execution=steps_per_execution, jit_compile=jit_compile, run_eagerly=run_eagerly
+        )
+        self.ema = chosen["ema"]
+        self.microbatch_size = microbatch_size
+        self._optimizer_names = tuple(optimizers)
+        for name, optimizer in optimizers.items():
+            setattr(self, f"{name}_optimizer", optimizer)
+        with self.distribute_strategy.scope():
+            variables = {update.optimizer_name: update.variables for update in reversed(self.updates())}
+            for name, optimizer in optimizers.items():
+                optimizer.build(variables[name])
+            for variable in self._penalty_state:
+                self._untrack_variable(variable)  # Of an earlier compile().
+            self._penalty_state = [variable for penalty in penalties for variable in penalty.make_state()]
+            trackers = {name: keras.metrics.Mean(name=name) for name in self._tracker_names()}
+        # Read-only, so that Keras's saving passes over them: what they hold is a tick's, not the model's.
+        self._trackers = types.MappingProxyType(trackers)
+        names = ["optimizer"] if len(optimizers) == 1 else [f"{name}_optimizer" for name in optimizers]
+        self._training_choices = {
+            **chosen,
+            **dict(zip(names, optimizers.values())),
+            "microbatch_size": microbatch_size,
+            "steps_per_execution": steps_per_execution,
+            "jit_compile": jit_compile,
+            "run_eagerly": run_eagerly,
+        }
+
+    _penalty_state = ()
+
+    @property
+    def optimizer(self):
+        """The optimizer; of a model with several, all of them as one, see `JointOptimizer`. `None` before `compile`."""
+        optimizers = self.optimizers
+        if len(optimizers) <= 1:
+            return next(iter(optimizers.values()), None)
+        return JointOptimizer(optimizers)
+
+    @optimizer.setter
+    def optimizer(self, optimizer):
+        """Keras sets `None` here, on the way through its own `compile`."""
+
+    def train_step(self, data):
+        """One step: every update that is due, then averages and counters."""
+        step = Step(self, data)
+        updates = self.updates()
+        done = step.run([update for update in updates if update.interval == 1])
+        for update in updates:
+            if update.interval > 1:
+                done = step.run_if_due(update, done)
+        step.close()
+        return self.get_metrics_result()
+
+    def track(self, objective):
+        """Logs the losses and logs of an `Objective`."""
+        for name, values in (objective.losses | objective.logs).items():
+            self.track_value(name, values)
+
+    def track_value(self, name, values, weights=None):
+        """Logs the mean of values over a tick, under a name that an update or `extra_logs` names."""
+        if name not in self._trackers:
+            raise ValueError(
+                f"`logs` of an update must name everything that it logs. It names {sorted(self._trackers)}. Received: "
+                f"{name!r}"
+            )
+        self._trackers[name].update_state(values, weights)
+
+    def _tracker_names(self):
+        updates = self.updates()
+        names = [name for update in updates for name in update.logs]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(
+                f"Updates and penalties must log under different names. Received twice: {', '.join(twice)}"
+            )
+        norms = [f"gradient_norm/{update.name}" for update in updates if update.interval == 1]
+        return list(dict.fromkeys([*names, *norms, *self.extra_logs()]))
+
+    # === Keras ===
+
+    @property
+    def metrics(self):
+        return list(self._trackers.values())
+
+    def make_train_function(self, force=False):
+        """Under a strategy, a loop around `train_step`: Keras's own runs it inside a replica, and only singly."""
+        if self._distribute_strategy is None:
+            return super().make_train_function(force)
+        if self.train_function is not None and not force:
+            return self.train_function
+        if self.jit_compile:
+            raise ValueError("`jit_compile` must be False under a distribution strategy. Received: jit_compile=True")
+
+        # As Keras does: AutoGraph has nothing to convert in the step, and takes most of the time of tracing to see it.
+        train_step = tf.autograph.experimental.do_not_convert(self.train_step)
+
+        @tf.function(reduce_retracing=True)
+        def run_steps(iterator):
+            with self.distribute_strategy.scope():
+                if self.steps_per_execution == 1:
+                    return train_step(next(iterator))
+                for _ in tf.range(self.steps_per_execution):
+                    # Steps that overlap would mix up what the replicas exchange.
+                    tf.autograph.experimental.set_loop_options(parallel_iterations=1)
+                    train_step(next(iterator))
+                return self.get_metrics_result()
+
+        self.train_function = run_steps
+        return run_steps
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Nothing to do: the networks and the optimizers are built already."""
+
+    def get_compile_config(self):
+        if not self.compiled:
+            return {}
+        return {name: keras.saving.serialize_keras_object(value) for name, value in self._training_choices.items()}
+
+    def compile_from_config(self, config):
+        self.compile(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
+
+
+class JointOptimizer:
+    """Several optimizers under the one name that Keras's callbacks know, `model.optimizer`.
+
+    `learning_rate` is the first optimizer's. Setting it multiplies the rates of all by the same factor, so that
+    `keras.callbacks.LearningRateScheduler` and `ReduceLROnPlateau` keep their ratio.
+
+    Args:
+        optimizers: Mapping of name to optimizer.
+
+    Example:
+
+    >>> gan = DCGAN(image_shape=(8, 8, 1), base_channels=2)
+    >>> gan.compile(discriminator_optimizer=Adam(4e-4, beta_1=0.5))
+    >>> gan.optimizer.learning_rate = 1e-4
+    >>> round(float(gan.discriminator_optimizer.learning_rate), 6)
+    0.0002
+    """
+
+    def __init__(self, optimizers):
+        self._optimizers = list(optimizers.values())
+
+    @property
+    def learning_rate(self):
+        return self._optimizers[0].learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, learning_rate):
+        factor = learning_rate / float(keras.ops.convert_to_numpy(self.learning_rate))
+        rates = [float(keras.ops.convert_to_numpy(optimizer.learning_rate)) for optimizer in self._optimizers]
+        for optimizer, rate in zip(self._optimizers, rates):
+            optimizer.learning_rate = rate * factor
+
+    @property
+    def iterations(self):
+        return self._optimizers[0].iterations
+
+    @property
+    def variables(self):
+        return [variable for optimizer in self._optimizers for variable in optimizer.variables]
+
+
+def call_network(network, *inputs, training=None):
+    """Calls a network; functional ones with several inputs take a list. Inputs that are `None` are left out."""
+    arguments = {} if training is None else {"training": training}
+    inputs = [one for one in inputs if one is not None]
+    if len(inputs) > 1 and (isinstance(network, keras.Sequential) or type(network).__name__ == "Functional"):
+        return network(inputs, **arguments)
+    return network(*inputs, **arguments)

@@ -1,0 +1,139 @@
+"""What a model can do, declared by its class: commands, metrics, monitors and signatures ask for it by name.
+
+A model that has an ability inherits from its class here, and implements the methods that the class lists. Nothing else
+tells whether a model can do something: `model.can(Discriminates)` is the one question.
+"""
+
+from tfgan_suite.foundation.errors import UserError
+
+
+class Ability:
+    """Base of all abilities.
+
+    Attributes:
+        verb: String. What a model with it can do, for error messages.
+    """
+
+    verb = ""
+
+
+class HasLatents(Ability):
+    """Makes examples of latents.
+
+    A subclass sets `latent_shape` and implements `sample_latents` and `call`; everything else is given.
+    """
+
+    verb = "generate from latents"
+    latent_shape = None
+
+    @property
+    def latent_size(self):
+        """Integer. The length of a latent vector; `None` where latents are no vectors."""
+        return self.latent_shape[0] if self.latent_shape is not None and len(self.latent_shape) == 1 else None
+
+    def sample_latents(self, batch_size, seed, **sampling):
+        """Draws float32 latents `[batch_size, *latent_shape]`. `seed` is int32 `[2]`."""
+        raise NotImplementedError
+
+
+class Encodes(Ability):
+    """Maps examples to latents."""
+
+    verb = "encode examples"
+
+    def encode(self, examples, labels=None, seed=None):
+        """Latents float32 `[batch, *latent_shape]` of examples as they are inside of models."""
+        raise NotImplementedError
+
+
+class Reconstructs(Ability):
+    """Makes examples anew from what it knows of them."""
+
+    verb = "reconstruct examples"
+
+    def reconstruct(self, examples, labels=None, seed=None):
+        """Examples of the same shape, as they are inside of models."""
+        raise NotImplementedError
+
+
+class HasLikelihood(Ability):
+    """Says how likely examples are.
+
+    Attributes:
+        likelihood: `"exact"` or `"lower_bound"`.
+    """
+
+    verb = "compute likelihoods"
+    likelihood = "exact"
+
+    def log_prob(self, examples, labels=None, samples=1, seed=0):
+        """Natural logarithm of the probability of each example, float `[batch]`, or a lower bound of it."""
+        raise NotImplementedError
+
+
+class Discriminates(Ability):
+    """Tells real examples from made ones."""
+
+    verb = "discriminate"
+
+    def discriminate(self, examples, labels=None, training=False):
+        """Logits float32 `[batch]`; higher is more real."""
+        raise NotImplementedError
+
+
+class ScoresAnomalies(Ability):
+    """Says how far examples are from what is normal."""
+
+    verb = "score anomalies"
+
+    def anomaly_score(self, examples):
+        """Float32 `[batch]`; higher is less normal."""
+        raise NotImplementedError
+
+
+class HasStyles(Ability):
+    """A network, or a model of one, that maps latents to styles and makes images of those.
+
+    Attributes:
+        num_ws: Integer. How many styles an image takes.
+    """
+
+    verb = "work with styles"
+    num_ws = None
+
+    def map(self, latents, labels=None):
+        """Styles float32 `[batch, num_ws, w_size]`."""
+        raise NotImplementedError
+
+    def synthesize(self, ws, noise="const", seed=None):
+        """Images of styles."""
+        raise NotImplementedError
+
+
+class MakesTextures(Ability):
+    """Makes images of any size."""
+
+    verb = "make textures of any size"
+
+
+ABILITIES = (
+    *(HasLatents, Encodes, Reconstructs, HasLikelihood, Discriminates, ScoresAnomalies, HasStyles, MakesTextures),
+)
+
+
+def require(model, ability, purpose):
+    """Raises a `UserError` that says what the model can do, unless it has the ability.
+
+    Args:
+        model: A `GenerativeModel`.
+        ability: One of the classes of this module.
+        purpose: String. What needs the ability, as the start of a sentence: `"An anomaly score"`.
+
+    Example:
+
+    >>> require(DCGAN(image_shape=(8, 8, 1), base_channels=2), Discriminates, "A probe of the discriminator")
+    """
+    if model.can(ability):
+        return
+    able = ", ".join(one.verb for one in ABILITIES if model.can(one)) or "nothing of the kind"
+    raise UserError(f"{purpose} needs a model that can {ability.verb}. {type(model).__name__} can: {able}.")

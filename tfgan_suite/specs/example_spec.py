@@ -1,0 +1,208 @@
+"""ExampleSpec: what one example is. It is said here once, and every room asks it: images are one kind among others."""
+
+import importlib
+
+from tfgan_suite.foundation.errors import UserError, unknown_name
+
+# Kinds that the suite brings, and the module that registers each one. It is imported when the kind is first met.
+_BUILT_IN = {"image": "tfgan_suite.specs.image_spec"}
+_REGISTERED = {}
+
+
+class ExampleSpec:
+    """What one example is: its shape, how it is stored and parsed, how it is shown, and what makes it suspicious.
+
+    Examples have two forms. At every *edge* (files, records, what `generate` returns, what a server sends) they are of
+    `edge_dtype`; *inside* of models they are float32, or what the kind's models compute with. A subclass says how one
+    becomes the other, and how an example is stored: as TensorFlow Datasets' `FeatureConnector`, it has one method that
+    makes features of an example and one that makes an example of features.
+
+    Subclasses are registered with `register_example_spec`, and import TensorFlow within methods only, so that Beam
+    workers start quickly.
+
+    Attributes:
+        kind: String. The name of the kind, such as `"image"`. Feature names in records begin with it.
+        unit: Tuple of two strings, the words for one example and for several: `("image", "images")`.
+        edge_dtype: String. The NumPy dtype of examples outside of models.
+        file_suffix: String. The suffix of a file that holds one example, such as `".png"`.
+        shape: Tuple of integers. The shape of one example, without the batch.
+
+    Example: a kind for points in the plane.
+
+    >>> @register_example_spec
+    ... class PointSpec(ExampleSpec):
+    ...     kind, unit = "point", ("point", "points")
+    ...     edge_dtype = "float32"
+    ...     file_suffix = ".txt"
+    >>> spec_from_config({"kind": "point", "shape": [2]}).shape
+    (2,)
+
+    Reference: TensorFlow Datasets, `tfds.features.FeatureConnector`.
+    """
+
+    kind = None
+    unit = ("example", "examples")
+    edge_dtype = "float32"
+    file_suffix = ".npy"
+
+    def __init__(self, shape):
+        self.shape = tuple(int(size) for size in shape)
+
+    # === Inside and at the edge ===
+
+    def to_model(self, examples):
+        """Converts examples of `edge_dtype` to what models take. Any number of leading axes; usable in graphs."""
+        import tensorflow as tf
+
+        return tf.cast(examples, tf.float32)
+
+    def to_edge(self, values):
+        """Converts what models make to `edge_dtype`. Any number of leading axes; usable in graphs."""
+        import tensorflow as tf
+
+        return tf.cast(values, self.edge_dtype)
+
+    def check_batch(self, examples, shape=None):
+        """Raises a `ValueError` for a batch that a model of such examples cannot be trained on.
+
+        Args:
+            examples: Tensor. A batch, as `fit` gets it.
+            shape: Tuple of integers. The expected shape of one example, if it is not the spec's own.
+        """
+        shape = tuple(shape or self.shape)
+        if not examples.dtype.is_floating:
+            raise ValueError(f"Expected float {self.unit[1]}. Received: dtype={examples.dtype.name}.")
+        if tuple(examples.shape[1:]) != shape:
+            raise ValueError(f"Expected {self.unit[1]} of shape {shape}. Received: {tuple(examples.shape[1:])}")
+
+    # === Stored and parsed ===
+
+    def encode(self, example):
+        """Makes the features of a record. Equal examples give equal bytes. Needs no TensorFlow.
+
+        Args:
+            example: NumPy array of `edge_dtype` and `shape`.
+
+        Returns:
+            Dict of feature name, without the kind in front, to bytes or an integer >= 0.
+        """
+        import numpy as np
+
+        return {"values": np.ascontiguousarray(example, self._stored_dtype()).tobytes()}
+
+    def features(self):
+        """The features of a record to parse, a dict of name (as in `encode`) to `tf.io.FixedLenFeature`."""
+        import tensorflow as tf
+
+        return {"values": tf.io.FixedLenFeature([], tf.string)}
+
+    def decode(self, features):
+        """Makes an example of parsed features. Runs in a `tf.data` graph.
+
+        Args:
+            features: Dict of name (as in `encode`) to scalar tensor.
+
+        Returns:
+            Tensor of `edge_dtype` and `shape`.
+        """
+        import tensorflow as tf
+
+        return tf.reshape(tf.io.decode_raw(features["values"], self.edge_dtype), self.shape)
+
+    def _stored_dtype(self):
+        import numpy as np
+
+        return np.dtype(self.edge_dtype).newbyteorder("<")
+
+    # === Shown ===
+
+    def draw(self, example):
+        """Draws an example as a picture, for grids, TensorBoard and the report.
+
+        Args:
+            example: NumPy array of `edge_dtype` and `shape`.
+
+        Returns:
+            uint8 `[height, width, channels]`, the same size for every example; 1, 3 or 4 channels.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no `draw`.")
+
+    def to_file(self, example):
+        """The content of a file (with `file_suffix`) that holds one example, as bytes."""
+        import io
+
+        import numpy as np
+
+        file = io.BytesIO()
+        np.save(file, np.asarray(example))
+        return file.getvalue()
+
+    def to_files(self, examples):
+        """Files of a batch inside a graph, a string tensor `[batch]`; `None` if this kind has none that a graph can write."""
+        return None
+
+    # === Suspicious ===
+
+    def suspicion(self, example):
+        """Why an example looks like a mistake in the data, such as `"blank"`; `None` if it does not.
+
+        Args:
+            example: NumPy array of `edge_dtype` and `shape`.
+        """
+        return None
+
+    # === Described ===
+
+    def describe(self):
+        """The size of an example in words, such as `"32 x 32, gray"`."""
+        return " x ".join(str(size) for size in self.shape)
+
+    def get_config(self):
+        """JSON values from which `spec_from_config` makes an equal spec; `kind` is added to them where they are stored."""
+        return {"shape": list(self.shape)}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+    def __eq__(self, other):
+        return type(self) is type(other) and self.get_config() == other.get_config()
+
+    def __hash__(self):
+        return hash((self.kind, self.shape))
+
+    def __repr__(self):
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.get_config().items())})"
+
+
+def register_example_spec(cls):
+    """Registers a subclass of `ExampleSpec` under its `kind`. Used as a decorator.
+
+    Raises:
+        ValueError: The class has no `kind`.
+    """
+    if not cls.kind:
+        raise ValueError(f"`kind` must be set on {cls.__name__}. Received: kind={cls.kind!r}")
+    _REGISTERED[cls.kind] = cls
+    return cls
+
+
+def spec_to_config(spec):
+    """JSON values of a spec, its `kind` among them."""
+    return {"kind": spec.kind, **spec.get_config()}
+
+
+def spec_from_config(config):
+    """Makes a spec of what `spec_to_config` returned.
+
+    Raises:
+        UserError: The kind is not registered.
+    """
+    config = dict(config)
+    kind = config.pop("kind", None)
+    if kind in _BUILT_IN and kind not in _REGISTERED:
+        importlib.import_module(_BUILT_IN[kind])
+    if kind not in _REGISTERED:
+        error = unknown_name("kind of example", str(kind), {*_BUILT_IN, *_REGISTERED})
+        raise UserError(f"{error} Import the module that registers your own kind first.")
+    return _REGISTERED[kind].from_config(config)

@@ -1,0 +1,146 @@
+"""ImageSpec: an image as an example."""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.specs.example_spec import ExampleSpec, register_example_spec
+
+ENCODINGS = ("png", "jpeg", "webp", "raw")
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+_COLORS = {1: "gray", 3: "color", 4: "color with transparency"}
+
+
+@register_example_spec
+class ImageSpec(ExampleSpec):
+    """An image: uint8 at every edge, float32 in [-1, 1] inside of models, channels last.
+
+    Args:
+        shape: Tuple of integers, `(height, width, channels)`.
+        encoding: String. How records store the pixels: `"png"`, `"jpeg"`, `"webp"` (lossless) or `"raw"`.
+        jpeg_quality: Integer in [1, 100]. Used by `encode` for `"jpeg"`, which keeps full color resolution (4:4:4).
+
+    Example:
+
+    >>> spec = ImageSpec((32, 32, 1))
+    >>> spec.encode(np.zeros([32, 32, 1], "uint8"))["width"]
+    32
+    """
+
+    kind = "image"
+    unit = ("image", "images")
+    edge_dtype = "uint8"
+    file_suffix = ".png"
+
+    def __init__(self, shape, encoding="png", jpeg_quality=95):
+        super().__init__(shape)
+        if len(self.shape) != 3:
+            raise UserError(f"`shape` of an image must be (height, width, channels). Received: shape={self.shape}")
+        if encoding not in ENCODINGS:
+            raise UserError(f"`encoding` must be one of {', '.join(ENCODINGS)}. Received: encoding={encoding!r}")
+        self.encoding = encoding
+        self.jpeg_quality = jpeg_quality
+
+    # === Inside and at the edge ===
+
+    def to_model(self, examples):
+        from tfgan_suite.specs.image_range import to_float
+
+        return to_float(examples)
+
+    def to_edge(self, values):
+        from tfgan_suite.specs.image_range import to_uint8
+
+        return to_uint8(values)
+
+    def check_batch(self, examples, shape=None):
+        if not examples.dtype.is_floating:
+            raise ValueError(
+                f"Expected float images in [-1, 1]. Received: dtype={examples.dtype.name}. "
+                "tfgan_suite.load_dataset yields such images; for your own uint8 use tfgan_suite.to_float(images)."
+            )
+        super().check_batch(examples, shape)
+
+    # === Stored and parsed ===
+
+    def encode(self, example):
+        height, width, channels = example.shape
+        return {
+            "channels": channels,
+            "encoded": self.encode_pixels(example),
+            "format": self.encoding.encode(),
+            "height": height,
+            "width": width,
+        }
+
+    def encode_pixels(self, pixels):
+        """Encodes uint8 `[height, width, channels]` as `encoding` says. Equal pixels give equal bytes."""
+        if self.encoding == "raw":
+            return np.ascontiguousarray(pixels).tobytes()
+        image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+        file = io.BytesIO()
+        if self.encoding == "png":
+            image.save(file, "PNG", optimize=True)
+        elif self.encoding == "webp":
+            image.save(file, "WEBP", lossless=True, exact=True, quality=75, method=4)
+        else:
+            image.save(file, "JPEG", quality=self.jpeg_quality, subsampling=0, optimize=True)
+        return file.getvalue()
+
+    def features(self):
+        import tensorflow as tf
+
+        numbers = {name: tf.io.FixedLenFeature([], tf.int64) for name in ("height", "width", "channels")}
+        return {name: tf.io.FixedLenFeature([], tf.string) for name in ("encoded", "format")} | numbers
+
+    def decode(self, features):
+        import tensorflow as tf
+
+        encoded, channels = features["encoded"], self.shape[-1]
+        if self.encoding == "raw":
+            image = tf.reshape(tf.io.decode_raw(encoded, tf.uint8), self.shape)
+        elif self.encoding == "png":
+            image = tf.io.decode_png(encoded, channels)
+        elif self.encoding == "jpeg":
+            image = tf.io.decode_jpeg(encoded, channels, dct_method="INTEGER_ACCURATE")
+        else:
+            image = tf.numpy_function(self._decode_webp, [encoded], tf.uint8, stateful=False)
+        return tf.ensure_shape(image, self.shape)
+
+    def _decode_webp(self, encoded):
+        # TensorFlow's own decoder came only with 2.19.
+        with Image.open(io.BytesIO(encoded), formats=["WEBP"]) as image:
+            return np.asarray(image.convert(_MODES[self.shape[-1]]), np.uint8).reshape(self.shape)
+
+    # === Shown ===
+
+    def draw(self, example):
+        return np.asarray(example, np.uint8)
+
+    def to_file(self, example):
+        file = io.BytesIO()
+        Image.fromarray(example[..., 0] if example.shape[-1] == 1 else example).save(file, "PNG")
+        return file.getvalue()
+
+    def to_files(self, examples):
+        import tensorflow as tf
+
+        if self.shape[-1] not in _MODES:
+            return None
+        return tf.map_fn(tf.io.encode_png, examples, fn_output_signature=tf.TensorSpec([], tf.string))
+
+    # === Suspicious ===
+
+    def suspicion(self, example):
+        return "blank" if (example == example[:1, :1]).all() else None
+
+    # === Described ===
+
+    def describe(self):
+        height, width, channels = self.shape
+        return f"{height} x {width}, {_COLORS.get(channels, f'{channels} channels')}"
+
+    def get_config(self):
+        return {**super().get_config(), "encoding": self.encoding, "jpeg_quality": self.jpeg_quality}
