@@ -122,8 +122,8 @@ def test_presets_are_lowered(preset):
 class CheckedInPython(tg.penalties.Drift):
     """A penalty that asks Python."""
 
-    def __call__(self, discriminate, real_images, fake_images, real_logits, seed):
-        return super().__call__(discriminate, real_images, fake_images, ask_python(real_logits), seed)
+    def __call__(self, discriminate, real, fake, seed):
+        return super().__call__(discriminate, real._replace(logits=ask_python(real.logits)), fake, seed)
 
 
 class PicksItsImages(tg.GAN):

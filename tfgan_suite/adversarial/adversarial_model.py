@@ -162,6 +162,8 @@ class AdversarialModel(HasLatents, Discriminates, TrainedModel):
         real_images, real_labels = self.unpack(data)
         seed = fold(self.seed, "test_step", self.steps)
         latents, fake_labels = self.draw_latents(tf.shape(real_images)[0], seed)
+        if self.adversarial_loss.pairs_share_label:
+            fake_labels = real_labels
         fake_images = self(latents, fake_labels, training=False)
 
         def discriminate(images, labels, score=self.discriminate):

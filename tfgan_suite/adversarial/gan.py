@@ -18,6 +18,7 @@ import keras
 import tensorflow as tf
 
 from tfgan_suite.adversarial.adversarial_model import AdversarialModel
+from tfgan_suite.adversarial.penalties import Batch
 from tfgan_suite.engine.trained_model import call_network
 from tfgan_suite.engine.update import Objective, Recorded, Update, WholeBatch
 from tfgan_suite.foundation.randomness import draw_per_example, fold
@@ -127,9 +128,11 @@ class GAN(AdversarialModel):
         minimized = {"loss/discriminator": losses}
         for penalty in self.discriminator_penalties:
             if penalty.interval == 1:
-                values = self._penalize(penalty, batch, fake_images, real_logits)
-                minimized[f"penalty/{penalty.name}"] = values
-        return Objective(minimized, {"logits/real": real_logits, "logits/fake": fake_logits}, rows=real_logits)
+                real = Batch(batch.examples, batch.labels, real_logits)
+                fake = Batch(fake_images, fakes.labels, fake_logits)
+                minimized[f"penalty/{penalty.name}"] = self._penalize(penalty, real, fake, batch.seed)
+        realness = self.adversarial_loss.realness(real_logits, fake_logits)
+        return Objective(minimized, {"logits/real": real_logits, "logits/fake": fake_logits}, rows=realness)
 
     def generator_objective(self, batch):
         """The generator's loss, through the discriminator."""
@@ -152,30 +155,26 @@ class GAN(AdversarialModel):
 
     def _discriminator_penalty(self, penalty):
         def objective(batch):
-            fake_images = real_logits = None
-            if penalty.uses_fake_images:
-                fake_images = tf.stop_gradient(self._make_fakes(batch, batch.seed).images)
+            real, fake = Batch(batch.examples, batch.labels), None
+            if penalty.uses_fake_images or penalty.uses_fake_logits:
+                fakes = self._make_fakes(batch, batch.seed)
+                fake = Batch(tf.stop_gradient(fakes.images), fakes.labels)
+            discriminate = self._training_discriminate(batch.seed)
             if penalty.uses_real_logits:
-                real_logits = self._training_discriminate(batch.seed)(batch.examples, batch.labels)
-            return Objective({f"penalty/{penalty.name}": self._penalize(penalty, batch, fake_images, real_logits)})
+                real = real._replace(logits=discriminate(real.images, real.labels))
+            if penalty.uses_fake_logits:
+                fake = fake._replace(logits=discriminate(fake.images, fake.labels))
+            return Objective({f"penalty/{penalty.name}": self._penalize(penalty, real, fake, batch.seed)})
 
         return objective
 
-    def _penalize(self, penalty, batch, fake_images, real_logits):
-        seed = fold(batch.seed, penalty.name)
-        discriminate = self._training_discriminate(seed)
-        return self.apply_penalty(
-            penalty,
-            lambda images: discriminate(images, batch.labels),
-            batch.examples,
-            fake_images,
-            real_logits,
-            seed,
-        )
+    def _penalize(self, penalty, real, fake, seed):
+        seed = fold(seed, penalty.name)
+        return self.apply_penalty(penalty, self._training_discriminate(seed), real, fake, seed)
 
-    def apply_penalty(self, penalty, discriminate, real_images, fake_images, real_logits, seed):
+    def apply_penalty(self, penalty, discriminate, real, fake, seed):
         """Values of a discriminator penalty, float32 `[batch]`. For a model that penalizes in a form of its own."""
-        return penalty(discriminate, real_images, fake_images, real_logits, seed)
+        return penalty(discriminate, real, fake, seed)
 
     def _generator_penalty(self, penalty):
         def arguments(batch):
@@ -211,6 +210,8 @@ class GAN(AdversarialModel):
     def _make_fakes(self, batch, seed):
         """`Fakes` of fresh latents by the hook `generate_fakes`, as many as the batch has examples."""
         latents, labels = self.draw_latents(tf.shape(batch.examples)[0], seed)
+        if self.adversarial_loss.pairs_share_label:
+            labels = batch.labels
         with tf.GradientTape() as tape:
             images = self.generate_fakes(latents, labels, fold(seed, "noise"))
         return Fakes(images, labels, tape)
@@ -225,8 +226,8 @@ class GAN(AdversarialModel):
 
         return discriminate
 
-    def _adapt_augmentation(self, real_logits):
+    def _adapt_augmentation(self, realness):
         if hasattr(self.augmentation, "update"):
-            self.augmentation.update(real_logits)
+            self.augmentation.update(realness)
         if hasattr(self.augmentation, "probability"):
             self.track_value("augmentation/probability", tf.convert_to_tensor(self.augmentation.probability))
