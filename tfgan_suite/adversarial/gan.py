@@ -212,7 +212,8 @@ class GAN(AdversarialModel):
         latents, labels = self.draw_latents(tf.shape(batch.examples)[0], seed)
         if self.adversarial_loss.pairs_share_label:
             labels = batch.labels
-        with tf.GradientTape() as tape:
+        # The update's own tape need not know how the fakes were made.
+        with batch.tape.stop_recording(), tf.GradientTape() as tape:
             images = self.generate_fakes(latents, labels, fold(seed, "noise"))
         return Fakes(images, labels, tape)
 
