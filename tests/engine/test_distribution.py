@@ -67,9 +67,9 @@ def test_a_strategy_of_ones_own(two_replicas):
     "name, tf_config, message",
     [
         ("miror", "", "Did you mean 'mirrored'"),
-        ("multi_worker", "", "TF_CONFIG to name the workers"),
-        ("auto", "{worker}", "Expected JSON with a cluster"),
-        ("auto", "[1]", "Expected JSON with a cluster"),
+        ("multi_worker", "", "must name the workers"),
+        ("auto", "{worker}", "must be JSON with a cluster"),
+        ("auto", "[1]", "must be JSON with a cluster"),
     ],
 )
 def test_what_cannot_be(name, tf_config, message, monkeypatch):
@@ -80,7 +80,7 @@ def test_what_cannot_be(name, tf_config, message, monkeypatch):
 
 def test_no_tpu(monkeypatch):
     monkeypatch.delenv("TPU_NAME", raising=False)
-    with pytest.raises(UserError, match='Expected a TPU for strategy="tpu"'):
+    with pytest.raises(UserError, match='`strategy="tpu"` needs a TPU'):
         make_strategy("tpu")
 
 
