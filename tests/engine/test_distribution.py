@@ -202,7 +202,7 @@ def test_a_worker_is_stopped_and_all_go_on(config, number, whom, tmp_path):
         assert "The state is saved" in outputs[0]
     else:
         assert codes[whom] == -number and codes[1 - whom] == 2, outputs
-        assert "Start all workers again" in outputs[1 - whom], outputs[1 - whom][-3000:]
+        assert "Restart all workers" in outputs[1 - whom], outputs[1 - whom][-3000:]
     codes, outputs = wait_for(start_training(config))
     assert codes == [0, 0], outputs
     assert "Going on from" in outputs[0]
