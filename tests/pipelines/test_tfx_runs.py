@@ -153,7 +153,7 @@ def test_lineage(first_run, run, content, capsys):
     output = capsys.readouterr().out
     steps = [line.split()[0] for line in output.splitlines() if not line.startswith(" ")]
     assert steps[0] == "Pusher" and set(steps) == NODES - {"StatisticsGen", "SchemaGen", "ExampleValidator"}
-    assert "frechet_distance_16 is 40" in output and "no anomaly, says ExampleValidator" in output
+    assert "frechet_distance_16 is 40" in output and "no anomalies found by ExampleValidator" in output
     fingerprint = json.loads(Path(first_run[1], "lineage.json").read_text())["data"]["fingerprint"]
     assert f"fingerprint: {fingerprint}" in output and "num_images: 24" in output
     assert lineage.main([content["root"]]) == 2
