@@ -37,7 +37,7 @@ def test_a_set_fits_its_own_schema_but_for_blank_images(directory):
         ({"image_shape": (8, 8, 1)}, "Wrong shape"),
         ({"class_names": ("class 0", "class 1", "x")}, "Missing class: 'x'"),
         ({"class_names": ("class 0",)}, "New class: 'class 1'"),
-        ({"class_names": ("class 1", "class 0")}, "another order"),
+        ({"class_names": ("class 1", "class 0")}, "a different order"),
         ({"class_names": ()}, "Unexpected labels: 2"),
         ({"min_images": 21}, "Too few images: 20"),
         ({"min_images_per_class": 11}, "Too few images of 'class 0': 10"),
@@ -52,7 +52,7 @@ def test_missing_labels(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, [4, 8, 8, 1]).astype(np.uint8)
     plain = write_prepared_set(tmp_path / "plain", images, None)
     schema = DataSchema(image_shape=(8, 8, 1), class_names=("a", "b"), min_images=1)
-    assert schema.find_anomalies(plain) == ["Missing labels: expected 2 classes, there are none."]
+    assert schema.find_anomalies(plain) == ["Missing labels: no classes, expected 2."]
 
 
 def test_json(directory):

@@ -1,4 +1,4 @@
-"""Keras's Adam, applied in one pass over each weight."""
+"""Keras's Adam, applied in a single pass over each weight."""
 
 import keras
 import tensorflow as tf
@@ -6,17 +6,17 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable("tfgan_suite")
 class Adam(keras.optimizers.Adam):
-    """The same arguments, state and results as `keras.optimizers.Adam`, in less time on a CPU.
+    """A drop-in replacement for `keras.optimizers.Adam` that is faster on a CPU.
 
-    Keras composes the update of a dozen operations, each of which reads and writes all weights; TensorFlow has one
-    that does it in a single pass.
+    The arguments, state, and results are those of `keras.optimizers.Adam`. Keras composes the update from a dozen
+    operations, each of which reads and writes all weights; TensorFlow has a fused operation that needs a single pass.
 
     Example:
 
     >>> gan = DCGAN(image_shape=(32, 32, 1), base_channels=4)
     >>> gan.compile(generator_optimizer=Adam(1e-4, beta_1=0.5), discriminator_optimizer=Adam(4e-4, beta_1=0.5))
 
-    Reference: Kingma and Ba, "Adam" (2015), section 2, with the order of computation that its last paragraph proposes.
+    Reference: Kingma and Ba, "Adam" (2015), section 2, with the order of computation proposed in its last paragraph.
     """
 
     def update_step(self, gradient, variable, learning_rate):
@@ -41,15 +41,22 @@ class Adam(keras.optimizers.Adam):
 
 
 def _handle(variable):
-    """The resource behind a weight: Keras hands over TensorFlow's variable, and keeps its own for the state."""
+    """Returns a weight's resource handle. Keras passes TensorFlow variables for weights, its own for the state."""
     return (variable.value if isinstance(variable, keras.Variable) else variable).handle
 
 
 def lazily_regularized_adam(learning_rate, interval):
-    """Adam for a network with a lazy penalty, which updates it once more every `interval` steps.
+    """Adam for a network with a lazy penalty, which adds one extra update every `interval` steps.
 
-    Reference: Karras et al. (2020), appendix B, "Lazy regularization": with c = k / (k + 1) the rate is multiplied by c
-    and each beta raised to it. Base betas 0 and 0.99, epsilon 1e-8.
+    Args:
+        learning_rate: Float > 0. The learning rate without lazy regularization.
+        interval: Integer >= 1. Number of steps from one penalty update to the next.
+
+    Returns:
+        An `Adam` optimizer.
+
+    Reference: Karras et al. (2020), appendix B, "Lazy regularization": with c = k / (k + 1), the learning rate is
+    multiplied by c and each beta is raised to the power c. Base betas 0 and 0.99, epsilon 1e-8.
     """
     share = interval / (interval + 1)
     return Adam(learning_rate * share, beta_1=0.0, beta_2=0.99**share, epsilon=1e-8)

@@ -1,4 +1,4 @@
-"""What a prepared data set must be like, and the check of one against it."""
+"""The schema of a prepared dataset, and the check of a dataset against it."""
 
 import dataclasses
 import json
@@ -12,33 +12,40 @@ from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.foundation.files import write_atomically
 
 _BATCH_SIZE = 256
-# A picture is blank if no channel's values lie further apart than this, of 255: noise of JPEG, not content.
+# An image is blank if the values of each channel span at most this much of 255, which is JPEG noise, not content.
 _BLANK_RANGE = 4
 
 
 class DataAnomalyError(UserError):
-    """A data set is not what the schema says. `anomalies` are sentences, one for each."""
+    """Raised if a dataset does not match its schema.
+
+    Args:
+        directory: String or path of the dataset.
+        anomalies: List of sentences, one for each anomaly.
+        schema_path: String or path of the schema's file.
+    """
 
     def __init__(self, directory, anomalies, schema_path):
         super().__init__(
-            f"The data in {directory} are not what {schema_path} says: {' '.join(anomalies)} "
-            "Mend the source, or, if the data are right, change the schema."
+            f"The data in {directory} does not match {schema_path}: {' '.join(anomalies)} "
+            "Fix the source data, or update the schema if the data is correct."
         )
         self.anomalies = tuple(anomalies)
 
 
 @dataclasses.dataclass(frozen=True)
 class DataSchema:
-    """What may be expected of a data set. Kept as JSON that people read and change.
+    """The expected properties of a dataset. Stored as JSON for people to read and edit.
 
     Attributes:
-        image_shape: `(height, width, channels)`.
-        class_names: In the order of the labels; empty for a set without labels.
-        min_images: Fewer than this in `split` are an anomaly.
-        min_images_per_class: The same for each class.
-        max_blank_fraction: Share of pictures of one colour that is still borne.
-        max_refused_fraction: Share of source files that could not be used that is still borne.
-        split: Split that is looked at.
+        image_shape: Tuple `(height, width, channels)`.
+        class_names: Tuple of strings. Names of the classes in the order of the labels. Empty for a dataset without
+            labels.
+        min_images: Integer. Minimum number of images in `split`.
+        min_images_per_class: Integer. Minimum number of images of each class in `split`.
+        max_blank_fraction: Float in [0, 1]. Maximum fraction of single-color images.
+        max_refused_fraction: Float in [0, 1]. Maximum fraction of unusable source files.
+        split: String. Name of the split to check.
 
     Example:
 
@@ -57,7 +64,15 @@ class DataSchema:
 
     @classmethod
     def infer(cls, info, split="train"):
-        """The schema of a set that is known to be good: its shape and classes, and at least half of its images."""
+        """Derives a schema from a dataset known to be good: its shape and classes, and at least half of its images.
+
+        Args:
+            info: A `DatasetInfo`.
+            split: String. Name of the split to check.
+
+        Returns:
+            A `DataSchema`.
+        """
         counts = info.split(split).class_counts
         return cls(
             image_shape=tuple(info.image_shape),
@@ -72,10 +87,16 @@ class DataSchema:
 
     @classmethod
     def from_json(cls, text):
-        """Reads what `to_json` wrote, or a person changed.
+        """Reads a schema that was written by `to_json`, and possibly edited.
+
+        Args:
+            text: String. The JSON document.
+
+        Returns:
+            A `DataSchema`.
 
         Raises:
-            UserError: It is no JSON, or has an entry that is unknown or missing.
+            UserError: If the text is not JSON, or has an unknown or missing entry.
         """
         known = [field.name for field in dataclasses.fields(cls)]
         try:
@@ -86,7 +107,7 @@ class DataSchema:
             content = {name: tuple(value) if isinstance(value, list) else value for name, value in content.items()}
             return cls(**content)
         except (ValueError, TypeError, AttributeError) as error:
-            raise UserError(f"Expected a data schema in JSON. Received: {error}") from error
+            raise UserError(f"The schema must be a data schema in JSON. Received: {error}") from error
 
     def save(self, path):
         write_atomically(path, self.to_json())
@@ -96,16 +117,16 @@ class DataSchema:
         return cls.from_json(Path(path).read_text(encoding="utf-8"))
 
     def find_anomalies(self, directory):
-        """Looks at the description of a prepared set and at all its pictures.
+        """Checks the description of a prepared dataset, and all its images.
 
         Args:
-            directory: What `prepare_dataset` wrote.
+            directory: String or path of a directory written by `prepare_dataset`.
 
         Returns:
-            List of sentences; empty if all is as it should be.
+            List of sentences, one for each anomaly; empty if there are none.
 
         Raises:
-            UserError: The directory holds no data set, or lacks the split.
+            UserError: If the directory does not contain a dataset, or the dataset lacks the split.
         """
         info = DatasetInfo.load(directory)
         split = info.split(self.split)
@@ -114,8 +135,8 @@ class DataSchema:
             blank = count_blank_images(directory, self.split)
             if blank > self.max_blank_fraction * split.num_images:
                 anomalies.append(
-                    f"Blank images: {blank:,} of {split.num_images:,} are of one colour; at most "
-                    f"{self.max_blank_fraction:.2%} may be."
+                    f"Blank images: {blank:,} of {split.num_images:,} have a single color; expected at most "
+                    f"{self.max_blank_fraction:.2%}."
                 )
         return anomalies
 
@@ -124,7 +145,7 @@ class DataSchema:
         if tuple(info.image_shape) != self.image_shape:
             anomalies.append(f"Wrong shape: images are {tuple(info.image_shape)}, expected {self.image_shape}.")
         if self.class_names and not info.class_names:
-            anomalies.append(f"Missing labels: expected {len(self.class_names)} classes, there are none.")
+            anomalies.append(f"Missing labels: no classes, expected {len(self.class_names)}.")
         elif info.class_names and not self.class_names:
             anomalies.append(f"Unexpected labels: {len(info.class_names)} classes, expected none.")
         else:
@@ -132,24 +153,34 @@ class DataSchema:
             gone = [name for name in self.class_names if name not in info.class_names]
             anomalies += [f"New class: {name!r}." for name in new] + [f"Missing class: {name!r}." for name in gone]
             if not new and not gone and tuple(info.class_names) != self.class_names:
-                anomalies.append(f"Classes in another order: {', '.join(info.class_names)}.")
+                anomalies.append(f"Classes in a different order: {', '.join(info.class_names)}.")
         if split.num_images < self.min_images:
             anomalies.append(f"Too few images: {split.num_images:,}, expected at least {self.min_images:,}.")
         for name, count in zip(info.class_names, split.class_counts):
             if count < self.min_images_per_class and name in self.class_names:
-                anomalies.append(f"Too few images of {name!r}: {count:,}, expected {self.min_images_per_class:,}.")
+                anomalies.append(
+                    f"Too few images of {name!r}: {count:,}, expected at least {self.min_images_per_class:,}."
+                )
         read = info.num_images + info.duplicates + info.refused.count
         if info.refused.count > self.max_refused_fraction * read:
             reasons = ", ".join(f"{count:,} {reason}" for reason, count in info.refused.reasons.items())
             anomalies.append(
-                f"Unusable files: {info.refused.count:,} of {read:,} were set aside ({reasons}); at most "
-                f"{self.max_refused_fraction:.2%} may be."
+                f"Unusable files: {info.refused.count:,} of {read:,} were set aside ({reasons}); expected at most "
+                f"{self.max_refused_fraction:.2%}."
             )
         return anomalies
 
 
 def count_blank_images(directory, split="train"):
-    """How many pictures of a split are of one colour, but for 4 levels of 255."""
+    """Counts the single-color images of a split, allowing for differences of 4 levels out of 255.
+
+    Args:
+        directory: String or path of a prepared dataset.
+        split: String. Name of the split.
+
+    Returns:
+        Integer.
+    """
     batch_size = min(_BATCH_SIZE, DatasetInfo.load(directory).split(split).num_images)
     _, dataset = load_dataset(
         directory, split, batch_size, shuffle=False, repeat=False, cache=False, drop_remainder=False
