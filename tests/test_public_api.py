@@ -34,13 +34,22 @@ PUBLIC = [
     "load_model",
     # Training
     "Adam",
+    "CosineSchedule",
     "ExponentialMovingAverage",
     "GradientGuard",
+    "LinearSchedule",
     "TrainConfig",
     "default_callbacks",
     "fit_progressively",
     "resume",
     "train",
+    # Models of your own
+    "ExampleSpec",
+    "ImageSpec",
+    "Objective",
+    "TrainedModel",
+    "Update",
+    "register_example_spec",
     # Scores, export
     "Evaluation",
     "compare",
@@ -53,6 +62,7 @@ PUBLIC = [
     "MissingExtraError",
     "UserError",
     # Modules
+    "abilities",
     "augment",
     "checkpoints",
     "latent_tools",
@@ -65,6 +75,7 @@ PUBLIC = [
     "serving",
 ]
 MODULES = [
+    "abilities",
     "augment",
     "callbacks",
     "checkpoints",

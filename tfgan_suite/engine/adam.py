@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from tfgan_suite.engine.schedule import Schedule, number_from_config, number_to_config, value_now
+
 
 @keras.saving.register_keras_serializable("tfgan_suite")
 class Adam(keras.optimizers.Adam):
@@ -10,6 +12,8 @@ class Adam(keras.optimizers.Adam):
 
     The arguments, state, and results are those of `keras.optimizers.Adam`. Keras composes the update from a dozen
     operations, each of which reads and writes all weights; TensorFlow has a fused operation that needs a single pass.
+
+    `beta_2`, as `learning_rate`, may also be a `Schedule`; not with `amsgrad=True`.
 
     Example:
 
@@ -19,6 +23,11 @@ class Adam(keras.optimizers.Adam):
     Reference: Kingma and Ba, "Adam" (2015), section 2, with the order of computation proposed in its last paragraph.
     """
 
+    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False, **kwargs):
+        if amsgrad and isinstance(beta_2, Schedule):
+            raise ValueError("`beta_2` must be a float with amsgrad=True. Received: a schedule.")
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, **kwargs)
+
     def update_step(self, gradient, variable, learning_rate):
         if self.amsgrad:
             super().update_step(gradient, variable, learning_rate)
@@ -26,18 +35,26 @@ class Adam(keras.optimizers.Adam):
         dtype = variable.dtype
         step = tf.cast(self.iterations + 1, dtype)
         index = self._get_variable_index(variable)
+        beta_2 = value_now(self.beta_2)
         tf.raw_ops.ResourceApplyAdam(
             var=_handle(variable),
             m=_handle(self._momentums[index]),
             v=_handle(self._velocities[index]),
             beta1_power=tf.pow(tf.cast(self.beta_1, dtype), step),
-            beta2_power=tf.pow(tf.cast(self.beta_2, dtype), step),
+            beta2_power=tf.pow(tf.cast(beta_2, dtype), step),
             lr=tf.cast(learning_rate, dtype),
             beta1=self.beta_1,
-            beta2=self.beta_2,
+            beta2=beta_2,
             epsilon=self.epsilon,
             grad=tf.cast(gradient, dtype),
         )
+
+    def get_config(self):
+        return {**super().get_config(), "beta_2": number_to_config(self.beta_2)}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return super().from_config({**config, "beta_2": number_from_config(config["beta_2"])}, custom_objects)
 
 
 def _handle(variable):

@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from tfgan_suite.engine.schedule import Schedule, number_from_config, number_to_config, value_now
+
 
 @keras.saving.register_keras_serializable("tfgan_suite")
 class ExponentialMovingAverage:
@@ -17,7 +19,7 @@ class ExponentialMovingAverage:
     Trainable weights are averaged. Other state is averaged too if `average_buffers` is true, and copied otherwise.
 
     Args:
-        half_life_images: Float > 0 or `"auto"`. Number of images after which the contribution of old weights has
+        half_life_images: Float > 0, a `Schedule`, or `"auto"`. Number of images after which the contribution of old weights has
             halved. `"auto"` stands for 312.5 batches.
         rampup_ratio: Float > 0 or `None`. Caps the half-life at this fraction of the images seen so far. `None`
             disables the ramp-up.
@@ -36,7 +38,8 @@ class ExponentialMovingAverage:
     def __init__(self, half_life_images=10_000, rampup_ratio=0.05, decay=None, start_step=0, average_buffers=False):
         if decay is not None and not 0.0 <= decay < 1.0:
             raise ValueError(f"`decay` must be in [0, 1) or `None`. Received: decay={decay}")
-        if half_life_images != "auto" and half_life_images <= 0:
+        is_valid = half_life_images == "auto" if isinstance(half_life_images, str) else True
+        if not is_valid or not isinstance(half_life_images, str | Schedule) and half_life_images <= 0:
             raise ValueError(f'`half_life_images` must be > 0 or "auto". Received: half_life_images={half_life_images}')
         if rampup_ratio is not None and rampup_ratio <= 0:
             raise ValueError(f"`rampup_ratio` must be > 0 or `None`. Received: rampup_ratio={rampup_ratio}")
@@ -61,7 +64,12 @@ class ExponentialMovingAverage:
             return tf.where(steps < self.start_step, 0.0, tf.constant(self.decay, tf.float32))
         batch_size = tf.cast(batch_size, tf.float32)
         # "auto" is ADA's rule: 10,000 images for a batch of 32.
-        half_life = batch_size * 312.5 if self.half_life_images == "auto" else float(self.half_life_images)
+        if isinstance(self.half_life_images, str):
+            half_life = batch_size * 312.5
+        else:
+            half_life = tf.maximum(
+                tf.cast(value_now(self.half_life_images), tf.float32), 1e-8
+            )  # A schedule may begin at 0.
         if self.rampup_ratio is not None:
             half_life = tf.minimum(half_life, self.rampup_ratio * (tf.cast(images_seen, tf.float32) + batch_size))
         return tf.pow(0.5, batch_size / half_life)
@@ -78,7 +86,7 @@ class ExponentialMovingAverage:
 
     def get_config(self):
         return {
-            "half_life_images": self.half_life_images,
+            "half_life_images": number_to_config(self.half_life_images),
             "rampup_ratio": self.rampup_ratio,
             "decay": self.decay,
             "start_step": self.start_step,
@@ -87,4 +95,4 @@ class ExponentialMovingAverage:
 
     @classmethod
     def from_config(cls, config):
-        return cls(**config)
+        return cls(**{**config, "half_life_images": number_from_config(config["half_life_images"])})

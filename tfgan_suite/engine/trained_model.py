@@ -8,6 +8,7 @@ import tensorflow as tf
 from tfgan_suite.engine.adam import Adam
 from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
 from tfgan_suite.engine.loss_scaling import LossScaling, computes_in_float16, scales_loss
+from tfgan_suite.engine.schedule import bind_schedules
 from tfgan_suite.engine.step import Step
 from tfgan_suite.generative.generative_model import GenerativeModel
 
@@ -237,6 +238,8 @@ class TrainedModel(GenerativeModel):
         super().compile(
             optimizer=None, steps_per_execution=steps_per_execution, jit_compile=jit_compile, run_eagerly=run_eagerly
         )
+        parts = [*optimizers.values(), *penalties, *(value for value in chosen.values() if hasattr(value, "__dict__"))]
+        bind_schedules(parts, self.examples_seen)
         self.ema = chosen["ema"]
         self.microbatch_size = microbatch_size
         self._optimizer_names = tuple(optimizers)

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from tfgan_suite.adversarial.augment.augmentation_pipeline import AugmentationPipeline
+from tfgan_suite.engine.schedule import number_from_config, number_to_config
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
@@ -28,6 +29,7 @@ class AdaptiveAugmentation(keras.Layer):
         speed_images: Number > 0. Real images it takes the probability to rise from 0 to 1 if it is raised every time.
             The paper uses 500,000 for training from scratch and 100,000 for transfer learning.
         initial_probability: Float in [0, 1]. Initial probability of each transform.
+        schedule: A `Schedule` of the probability, followed instead of `target`; or `None`.
 
     Attributes:
         probability: Variable, a float32 scalar in [0, 1].
@@ -46,7 +48,14 @@ class AdaptiveAugmentation(keras.Layer):
     """
 
     def __init__(
-        self, transforms="bgc", target=0.6, interval=4, speed_images=500_000, initial_probability=0.0, **kwargs
+        self,
+        transforms="bgc",
+        target=0.6,
+        interval=4,
+        speed_images=500_000,
+        initial_probability=0.0,
+        schedule=None,
+        **kwargs,
     ):
         # Positions and colors need float32, regardless of the networks' compute dtype.
         super().__init__(**{**kwargs, "dtype": "float32"})
@@ -65,6 +74,7 @@ class AdaptiveAugmentation(keras.Layer):
         self.interval = int(interval)
         self.speed_images = speed_images
         self.initial_probability = float(initial_probability)
+        self.schedule = schedule
         self.pipeline = AugmentationPipeline(transforms)
 
         initializer = keras.initializers.Constant(self.initial_probability)
@@ -85,7 +95,8 @@ class AdaptiveAugmentation(keras.Layer):
 
     def call(self, images, seed):
         draws = self.pipeline.draw(images.shape[1:], tf.shape(images)[0], seed)
-        return self.pipeline.apply(images, draws, tf.convert_to_tensor(self.probability))
+        probability = self.probability if self.schedule is None else self.schedule()
+        return self.pipeline.apply(images, draws, tf.convert_to_tensor(probability))
 
     def compute_output_shape(self, images_shape, seed_shape=None):
         return images_shape
@@ -97,6 +108,9 @@ class AdaptiveAugmentation(keras.Layer):
             real_logits: A float tensor of shape `[batch]`. Logits for the real images that the discriminator was shown
                 on this replica.
         """
+        if self.schedule is not None:
+            self.probability.assign(self.schedule())  # For the logs and for whoever reads it.
+            return
         if self.target is None:
             return
         replica_context = tf.distribute.get_replica_context()
@@ -126,4 +140,9 @@ class AdaptiveAugmentation(keras.Layer):
             "interval": self.interval,
             "speed_images": self.speed_images,
             "initial_probability": self.initial_probability,
+            "schedule": number_to_config(self.schedule),
         }
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**{**config, "schedule": number_from_config(config.get("schedule"))})
