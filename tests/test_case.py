@@ -97,7 +97,7 @@ def run_gan_test(make_gan, tmp_path, batch_size=8):
     assert whole.train_function is traces
 
     scores = whole.evaluate(data, verbose=0, return_dict=True)
-    assert set(scores) == {"loss/generator", "loss/discriminator", "logits/real", "logits/fake"}
+    assert set(scores) == {"loss", "loss/generator", "loss/discriminator", "logits/real", "logits/fake"}
     assert np.isfinite(list(scores.values())).all()
 
 

@@ -38,8 +38,8 @@ class ExponentialMovingAverage:
     def __init__(self, half_life_images=10_000, rampup_ratio=0.05, decay=None, start_step=0, average_buffers=False):
         if decay is not None and not 0.0 <= decay < 1.0:
             raise ValueError(f"`decay` must be in [0, 1) or `None`. Received: decay={decay}")
-        is_valid = half_life_images == "auto" if isinstance(half_life_images, str) else True
-        if not is_valid or not isinstance(half_life_images, str | Schedule) and half_life_images <= 0:
+        known = isinstance(half_life_images, Schedule) or half_life_images == "auto"
+        if not known and (isinstance(half_life_images, str) or half_life_images <= 0):
             raise ValueError(f'`half_life_images` must be > 0 or "auto". Received: half_life_images={half_life_images}')
         if rampup_ratio is not None and rampup_ratio <= 0:
             raise ValueError(f"`rampup_ratio` must be > 0 or `None`. Received: rampup_ratio={rampup_ratio}")
