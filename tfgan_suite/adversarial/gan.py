@@ -61,61 +61,32 @@ class GAN(AdversarialModel):
     Reference: Goodfellow et al., "Generative Adversarial Nets" (2014), algorithm 1.
     """
 
-    # === Hooks (and sample_latents, sample_labels of the bases) ===
-
-    def generate_fakes(self, latents, labels, seed):
-        """The generator in training mode. `seed` is for networks that draw noise of their own."""
-        return call_network(self.generator, latents, labels, training=True)
-
-    def discriminate(self, images, labels=None, training=False):
-        """Logits float32 `[batch]` of float images `[batch, height, width, channels]`; higher is more real."""
-        logits = call_network(self.discriminator, images, labels, training=training)
-        return tf.reshape(tf.cast(logits, tf.float32), [-1])
-
-    def compute_discriminator_loss(self, discriminate, real_images, fake_images, real_labels, fake_labels):
-        """Per-example loss, logits of real images and logits of fakes, each float32 `[batch]`.
-
-        `discriminate` is the hook of that name in training mode, seen through the augmentation. For a discriminator with
-        extra outputs, pass `score=fn`; `fn` has the hook's signature.
-        """
-        real_logits = discriminate(real_images, real_labels)
-        fake_logits = discriminate(fake_images, fake_labels)
-        return self.adversarial_loss.discriminator_loss(real_logits, fake_logits), real_logits, fake_logits
-
-    def compute_generator_loss(self, discriminate, fake_images, fake_labels, real_images, real_labels):
-        """Per-example loss, float32 `[batch]`."""
-        real_logits = discriminate(real_images, real_labels) if self.adversarial_loss.uses_real_logits else None
-        return self.adversarial_loss.generator_loss(discriminate(fake_images, fake_labels), real_logits)
-
     # === The step ===
 
     def updates(self):
+        """Algorithm 1: the discriminator k times, the generator once; then the penalties that have an interval."""
         discriminator, generator = self.discriminator.trainable_variables, self.generator.trainable_variables
-        every_step, lazy = [], []
-        for penalty in self.generator_penalties:
-            (every_step if penalty.interval == 1 else lazy).append(penalty)
-        penalized = [penalty.name for penalty in self.discriminator_penalties if penalty.interval == 1]
+        by_discriminator, by_generator = self.discriminator_penalties, self.generator_penalties
         return [
             Update(
                 "discriminator",
                 discriminator,
                 self.discriminator_objective,
-                logs=("loss/discriminator", "logits/real", "logits/fake", *(f"penalty/{name}" for name in penalized)),
+                logs=("loss/discriminator", "logits/real", "logits/fake", *_log_names(every_step(by_discriminator))),
                 times=self.discriminator_steps,
                 observe=self._adapt_augmentation,
             ),
             Update(
                 "generator",
                 generator,
-                [self.generator_objective, *(self._generator_penalty(penalty) for penalty in every_step)],
-                logs=("loss/generator", *(f"penalty/{penalty.name}" for penalty in every_step)),
+                [self.generator_objective, *map(self._generator_penalty, every_step(by_generator))],
+                logs=("loss/generator", *_log_names(every_step(by_generator))),
             ),
             *(
-                self._lazy_update(penalty, discriminator, self._discriminator_penalty(penalty), "discriminator")
-                for penalty in self.discriminator_penalties
-                if penalty.interval > 1
+                self._lazy(one, discriminator, "discriminator", self._discriminator_penalty(one))
+                for one in lazy(by_discriminator)
             ),
-            *(self._lazy_update(penalty, generator, self._generator_penalty(penalty), "generator") for penalty in lazy),
+            *(self._lazy(one, generator, "generator", self._generator_penalty(one)) for one in lazy(by_generator)),
         ]
 
     def discriminator_objective(self, batch):
@@ -126,11 +97,9 @@ class GAN(AdversarialModel):
             self._training_discriminate(batch.seed), batch.examples, fake_images, batch.labels, fakes.labels
         )
         minimized = {"loss/discriminator": losses}
-        for penalty in self.discriminator_penalties:
-            if penalty.interval == 1:
-                real = Batch(batch.examples, batch.labels, real_logits)
-                fake = Batch(fake_images, fakes.labels, fake_logits)
-                minimized[f"penalty/{penalty.name}"] = self._penalize(penalty, real, fake, batch.seed)
+        real, fake = Batch(batch.examples, batch.labels, real_logits), Batch(fake_images, fakes.labels, fake_logits)
+        for penalty in every_step(self.discriminator_penalties):
+            minimized[f"penalty/{penalty.name}"] = self._penalize(penalty, real, fake, batch.seed)
         realness = self.adversarial_loss.realness(real_logits, fake_logits)
         return Objective(minimized, {"logits/real": real_logits, "logits/fake": fake_logits}, rows=realness)
 
@@ -148,10 +117,9 @@ class GAN(AdversarialModel):
 
     # === Penalties ===
 
-    def _lazy_update(self, penalty, variables, objective, optimizer):
+    def _lazy(self, penalty, variables, optimizer, objective):
         """An update of its own for a penalty that is due, on fresh latents."""
-        logs = (f"penalty/{penalty.name}",)
-        return Update(penalty.name, variables, objective, logs, optimizer=optimizer, interval=penalty.interval)
+        return Update(penalty.name, variables, objective, _log_names([penalty]), optimizer, penalty.interval)
 
     def _discriminator_penalty(self, penalty):
         def objective(batch):
@@ -184,7 +152,7 @@ class GAN(AdversarialModel):
         def objective_of(values):
             return Objective({f"penalty/{penalty.name}": values})
 
-        if hasattr(penalty, "measure"):
+        if penalty.compares_examples:
             return WholeBatch(
                 measure=lambda batch: penalty.measure(*arguments(batch)),
                 evaluate=lambda measures: objective_of(penalty.evaluate(measures)),
@@ -232,3 +200,43 @@ class GAN(AdversarialModel):
             self.augmentation.update(realness)
         if hasattr(self.augmentation, "probability"):
             self.track_value("augmentation/probability", tf.convert_to_tensor(self.augmentation.probability))
+
+    # === Hooks (and sample_latents, sample_labels of the bases) ===
+
+    def generate_fakes(self, latents, labels, seed):
+        """The generator in training mode. `seed` is for networks that draw noise of their own."""
+        return call_network(self.generator, latents, labels, training=True)
+
+    def discriminate(self, images, labels=None, training=False):
+        """Logits float32 `[batch]` of float images `[batch, height, width, channels]`; higher is more real."""
+        logits = call_network(self.discriminator, images, labels, training=training)
+        return tf.reshape(tf.cast(logits, tf.float32), [-1])
+
+    def compute_discriminator_loss(self, discriminate, real_images, fake_images, real_labels, fake_labels):
+        """Per-example loss, logits of real images and logits of fakes, each float32 `[batch]`.
+
+        `discriminate` is the hook of that name in training mode, seen through the augmentation. For a discriminator with
+        extra outputs, pass `score=fn`; `fn` has the hook's signature.
+        """
+        real_logits = discriminate(real_images, real_labels)
+        fake_logits = discriminate(fake_images, fake_labels)
+        return self.adversarial_loss.discriminator_loss(real_logits, fake_logits), real_logits, fake_logits
+
+    def compute_generator_loss(self, discriminate, fake_images, fake_labels, real_images, real_labels):
+        """Per-example loss, float32 `[batch]`."""
+        real_logits = discriminate(real_images, real_labels) if self.adversarial_loss.uses_real_logits else None
+        return self.adversarial_loss.generator_loss(discriminate(fake_images, fake_labels), real_logits)
+
+
+def every_step(penalties):
+    """Those that are part of each update."""
+    return [penalty for penalty in penalties if penalty.interval == 1]
+
+
+def lazy(penalties):
+    """Those that have an update of their own, on every k-th step."""
+    return [penalty for penalty in penalties if penalty.interval > 1]
+
+
+def _log_names(penalties):
+    return tuple(f"penalty/{penalty.name}" for penalty in penalties)

@@ -99,14 +99,17 @@ class DiscriminatorPenalty(Penalty):
 class GeneratorPenalty(Penalty):
     """A penalty on the generator.
 
-    One that compares the examples with each other, as with their mean, has two methods besides, so that it can be worked
-    out in microbatches: `measure`, with the arguments of the call, returns float32 `[batch / batch_shrink]`, a number an
-    example that depends on no other one; `evaluate` takes those of the replica's whole batch, and returns the penalty.
+    A penalty that compares the examples with each other, for instance with their mean, also has two methods, so that it can
+    be computed in microbatches: `measure`, with the arguments of the call, returns float32 `[batch / batch_shrink]`, a
+    number for each example that depends on no other; `evaluate` takes those of the replica's whole batch and returns the
+    penalty.
 
     Attributes:
-        batch_shrink: The penalty takes every k-th example of the batch.
+        compares_examples: Boolean. Whether it has these two methods.
+        batch_shrink: Integer. The penalty takes every k-th example of the batch.
     """
 
+    compares_examples = False
     batch_shrink = 1
 
     def __call__(self, generator, latents, labels, seed):
@@ -251,6 +254,7 @@ class PathLength(GeneratorPenalty):
     """
 
     default_name = "path_length"
+    compares_examples = True
 
     def __init__(self, weight=2.0, interval=4, decay=0.01, batch_shrink=2, style_mixing=None, name=None):
         super().__init__(weight, interval, name)
