@@ -53,7 +53,7 @@ def test_pairs_within_classes():
 
 @pytest.mark.parametrize("count, labels, num_pairs", [(1, None, 1), (3, [0, 1, 2], 1), (4, None, 0), (3, [0, 0], 1)])
 def test_impossible_pairs(count, labels, num_pairs):
-    with pytest.raises(UserError, match="Expected"):
+    with pytest.raises(UserError, match="must be"):
         random_pairs(count, num_pairs, seed=0, labels=labels)
 
 

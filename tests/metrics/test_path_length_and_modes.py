@@ -112,7 +112,7 @@ def test_batches_do_not_matter_in_a_real_model():
         ({"space": "v"}, "Unknown space 'v'"),
         ({"sampling": "half"}, "Unknown sampling"),
         ({"epsilon": 0.0}, "epsilon in"),
-        ({"num_samples": 0}, "num_samples, a whole number >= 1"),
+        ({"num_samples": 0}, "`num_samples` must be an integer >= 1"),
         ({"trim": 0.5}, "trim in"),
     ],
 )
