@@ -39,7 +39,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             shutil.move(path, images.uri)
         unfinished.rmdir()
         images.set_string_custom_property("fingerprint", info.fingerprint)
-        images.set_int_custom_property("num_images", info.num_images)
+        images.set_int_custom_property("num_images", info.num_examples)
         artifact_utils.get_single_instance(output_dict["directory"]).value = images.uri
         # Trainer hands its module no artifacts but examples and one file of JSON.
         training_input = artifact_utils.get_single_uri(output_dict["training_input"])

@@ -9,7 +9,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from tfgan_suite.data.dataset_info import DatasetInfo
-from tfgan_suite.data.records import parse_examples
+from tfgan_suite.data.records import parse_records
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.preprocessing.generated_source import GeneratedSource
 from tfgan_suite.preprocessing.preparation import names_dask
@@ -88,8 +88,10 @@ def generate_dataset(
     if is_zip:
         _write_zip(directory, info, output)
         shutil.rmtree(directory)
-    if info.num_images != num_images:
-        raise RuntimeError(f"Expected {num_images:,} images. There are {info.num_images:,}: the Beam runner lost work.")
+    if info.num_examples != num_images:
+        raise RuntimeError(
+            f"Expected {num_images:,} images. There are {info.num_examples:,}: the Beam runner lost work."
+        )
     return info
 
 
@@ -102,16 +104,16 @@ def _write_zip(directory: Path, info: DatasetInfo, path: Path) -> None:
     try:
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as file:  # PNG files do not shrink any more.
             for batch in tf.data.TFRecordDataset(shards, compression_type=info.compression).batch(256):
-                features = {name: values.numpy() for name, values in parse_examples(batch).items()}
-                columns = (features[name] for name in ("image/encoded", "image/source", "label"))
+                features, sources, labels = parse_records(info.spec, batch)
+                columns = (column.numpy() for column in (features["encoded"], sources, labels))
                 for encoded, source, label in zip(*columns, strict=True):
                     name = f"{source.decode().split(' ')[0]}.png"
                     name = f"{folders[label]}/{name}" if folders else name
                     file.writestr(zipfile.ZipInfo(name, _DATE), encoded)
         with zipfile.ZipFile(temporary) as file:
             num_files = len(set(file.namelist()))
-        if num_files != info.num_images:
-            raise RuntimeError(f"Expected {info.num_images:,} files in the zip. There are {num_files:,}.")
+        if num_files != info.num_examples:
+            raise RuntimeError(f"Expected {info.num_examples:,} files in the zip. There are {num_files:,}.")
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -77,7 +77,7 @@ class GeneratedSource(BeamSource):
         if num_images < 1 or not 0.0 <= truncation <= 1.0:
             raise UserError(f"Expected num_images >= 1 and truncation in [0, 1]. Received: {num_images}, {truncation}")
         self.name = card["name"]
-        self.licence = card["licence"]
+        self.license = card["licence"]
         self.image_shape = tuple(card["model"]["image_shape"])
         num_classes = card["model"]["num_classes"]
         if num_classes is None:
@@ -100,7 +100,7 @@ class GeneratedSource(BeamSource):
         height, width, channels = self.image_shape
         return {"image_size": (height, width), "channels": channels, "crop": "border"}
 
-    def list_images(self, use_labels, limit):
+    def list_items(self, use_labels, limit):
         items = []
         for index in range(self.num_images):
             seed = image_seed(self.seed, index)

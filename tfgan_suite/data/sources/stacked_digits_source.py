@@ -33,14 +33,14 @@ class StackedDigitsSource(Source):
         self.count = count
         self.seed = seed
         self.digits = open_digits()
-        self.licence = self.digits.licence
+        self.license = self.digits.license
 
     def default_settings(self, image_size):
         return {**digit_settings(image_size), "channels": 3}
 
-    def list_images(self, use_labels, limit):
+    def list_items(self, use_labels, limit):
         # Row by row: more pictures begin with those of fewer.
-        rows = np.random.default_rng(self.seed).integers(0, len(self.digits.images), [limit or self.count, 3])
+        rows = np.random.default_rng(self.seed).integers(0, len(self.digits.examples), [limit or self.count, 3])
         items = [SourceItem(f"stack {number}", None, address) for number, address in enumerate(rows.tolist())]
         return SourceListing(items, [], ())
 
@@ -48,8 +48,8 @@ class StackedDigitsSource(Source):
         content = f"{self.count} {self.seed} {self.digits.fingerprint()}"
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
-    def make_reader(self, work_dir, image_format):
-        return StackedDigitsReader(self.digits.make_reader(work_dir, image_format))
+    def make_reader(self, work_dir, example_format):
+        return StackedDigitsReader(self.digits.make_reader(work_dir, example_format))
 
 
 class StackedDigitsReader(ArrayReader):

@@ -21,10 +21,10 @@ class Photograph(NamedTuple):
 
     package: str
     path: str
-    licence: str
+    license: str
 
 
-# Licences as the packages state them: the docstrings of `skimage.data`, `sklearn/datasets/images/README.txt`.
+# Licenses as the packages state them: the docstrings of `skimage.data`, `sklearn/datasets/images/README.txt`.
 PHOTOGRAPHS = {
     "brick": Photograph("skimage", "data/brick.png", "CC0 (CC0Textures, Bricks25)"),
     "grass": Photograph("skimage", "data/grass.png", "CC0 (DeviantArt, linolafett, Grass 01)"),
@@ -75,12 +75,12 @@ class TextureSource(Source):
                 raise UserError(
                     f"Expected patch_size from 1 to {min(size)}, the smaller side of {name!r}. Received: {patch_size}"
                 )
-        self.licence = "; ".join(f"{name}: {PHOTOGRAPHS[name].licence}" for name in self.photographs)
+        self.license = "; ".join(f"{name}: {PHOTOGRAPHS[name].license}" for name in self.photographs)
 
     def default_settings(self, image_size):
         return {"image_size": (64, 64), "channels": 3, "crop": "center"}
 
-    def list_images(self, use_labels, limit):
+    def list_items(self, use_labels, limit):
         items = []
         for number in range(limit or self.count):
             label = number % len(self.photographs)
@@ -104,7 +104,7 @@ class TextureSource(Source):
             digest.update(path.read_bytes())
         return digest.hexdigest()[:16]
 
-    def make_reader(self, work_dir, image_format):
+    def make_reader(self, work_dir, example_format):
         return PatchReader(self.patch_size)
 
 
