@@ -1,4 +1,4 @@
-"""SchemaGen that knows images: what TFDV infers from the statistics, held to the kept `schema.json` of the pipeline."""
+"""SchemaGen that knows examples: what TFDV infers from the statistics, held to the kept `schema.json` of the pipeline."""
 
 import json
 from pathlib import Path
@@ -15,10 +15,13 @@ from pipelines.prepare_images import PreparedImages
 from tfgan_suite.data.dataset_info import DatasetInfo
 from tfgan_suite.release.data_schema import DataSchema
 
-# Beside the kept schema: what was inferred, by which a change that a person made is known.
+# Next to the kept schema: what was inferred, by which a change that a person made is known.
 _INFERRED_SUFFIX = ".inferred"
-# Every picture has its own bytes and its own name: statistics of them cost much and tell nothing.
-FEATURES = ("image/format", "image/height", "image/width", "image/channels", "label")
+
+
+def statistics_features(spec):
+    """The features whose statistics are worth their cost: every example has its own content and its own name."""
+    return [*(f"{spec.kind}/{name}" for name in spec.constants()), "label"]
 
 
 def edited_schema(path):
@@ -30,7 +33,7 @@ def edited_schema(path):
 
 
 def keep_schema(path, images_dir, split):
-    """The `DataSchema` at `path`, which is inferred from the images and written there if there is none."""
+    """The `DataSchema` at `path`, which is inferred from the prepared set and written there if there is none."""
     path = Path(path)
     if not path.exists():
         schema = DataSchema.infer(DatasetInfo.load(images_dir), split)
@@ -40,9 +43,9 @@ def keep_schema(path, images_dir, split):
 
 
 def constrain(schema, data_schema):
-    """Holds TFDV's schema to the shape and the classes of a `DataSchema`."""
-    height, width, channels = data_schema.image_shape
-    domains = {"image/height": (height, height), "image/width": (width, width), "image/channels": (channels, channels)}
+    """Holds TFDV's schema to the sizes of the examples and the classes of a `DataSchema`."""
+    constants = data_schema.spec.constants().items()
+    domains = {f"{data_schema.spec.kind}/{name}": (size, size) for name, size in constants if isinstance(size, int)}
     if data_schema.class_names:
         domains["label"] = (0, len(data_schema.class_names) - 1)
     features = {feature.name: feature for feature in schema.feature}
@@ -69,7 +72,7 @@ class Executor(schema_gen.Executor):
 
 
 class ImageSchemaGenSpec(standard_component_specs.SchemaGenSpec):
-    """SchemaGen's, and the images."""
+    """The parameters and inputs of SchemaGen, and the prepared set."""
 
     PARAMETERS = {
         **standard_component_specs.SchemaGenSpec.PARAMETERS,
@@ -85,10 +88,10 @@ class ImageSchemaGen(SchemaGen):
     """Component: TFX's SchemaGen, held to a schema that is kept from the first run on.
 
     Args:
-        statistics: Channel of StatisticsGen.
-        images: Channel of PrepareImages.
-        schema_path: The kept `schema.json`, which the plain pipeline reads as well.
-        split: Split that is looked at.
+        statistics: Channel. The output of StatisticsGen.
+        images: Channel. The prepared set, the output of PrepareImages.
+        schema_path: String or path. The kept `schema.json`, which the plain pipeline reads as well.
+        split: String. The split that is looked at.
     """
 
     SPEC_CLASS = ImageSchemaGenSpec

@@ -1,4 +1,4 @@
-"""ExampleValidator that knows images, names what is wrong, and stops the pipeline."""
+"""ExampleValidator that knows the examples, names what is wrong, and stops the pipeline."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def describe_anomalies(directory):
 
 
 class Executor(example_validator.Executor):
-    """Validates the statistics as ExampleValidator does, then the images themselves, and raises if anything is wrong."""
+    """Validates the statistics as ExampleValidator does, then the examples themselves, and raises if anything is wrong."""
 
     def Do(self, input_dict, output_dict, exec_properties):
         output = super().Do(input_dict, output_dict, exec_properties)
@@ -38,7 +38,7 @@ class Executor(example_validator.Executor):
 
 
 class ImageExampleValidatorSpec(standard_component_specs.ExampleValidatorSpec):
-    """ExampleValidator's, and the images."""
+    """The parameters and inputs of ExampleValidator, and the prepared set."""
 
     PARAMETERS = {
         **standard_component_specs.ExampleValidatorSpec.PARAMETERS,
@@ -51,13 +51,13 @@ class ImageExampleValidatorSpec(standard_component_specs.ExampleValidatorSpec):
 
 
 class ImageExampleValidator(ExampleValidator):
-    """Component: TFX's ExampleValidator, which looks at the pictures as well, and lets no anomaly pass.
+    """Component: TFX's ExampleValidator, which looks at the examples as well, and lets no anomaly pass.
 
     Args:
-        statistics: Channel of StatisticsGen.
-        schema: Channel of `ImageSchemaGen`.
-        images: Channel of PrepareImages.
-        schema_path: The kept `schema.json`.
+        statistics: Channel. The output of StatisticsGen.
+        schema: Channel. The output of `ImageSchemaGen`.
+        images: Channel. The prepared set, the output of PrepareImages.
+        schema_path: String or path. The kept `schema.json`.
     """
 
     SPEC_CLASS = ImageExampleValidatorSpec

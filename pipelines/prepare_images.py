@@ -30,7 +30,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         settings = json.loads(exec_properties["settings"])
         images = artifact_utils.get_single_instance(output_dict["images"])
         elsewhere = f"--runner={IN_PROCESS_RUNNER}" not in self._beam_pipeline_args
-        options = {"pipeline_options": self._beam_pipeline_args if elsewhere else None, **settings["options"]}
+        options = dict(settings["options"])
+        if elsewhere:
+            options.setdefault("pipeline_options", self._beam_pipeline_args)
         unfinished = Path(settings["unfinished_dir"]) / fingerprint([settings, exec_properties["source_fingerprint"]])
         info = prepare_dataset(settings["source"], unfinished, **options, progress=False)
         if info.source["fingerprint"] != exec_properties["source_fingerprint"]:
@@ -47,7 +49,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
 
 class PrepareImagesSpec(component_spec.ComponentSpec):
-    """Inputs and outputs of `PrepareImages`."""
+    """The parameters and outputs of `PrepareImages`."""
 
     PARAMETERS = {
         "settings": component_spec.ExecutionParameter(type=str),
@@ -65,10 +67,10 @@ class PrepareImages(base_beam_component.BaseBeamComponent):
     """Component that prepares a source.
 
     Args:
-        source: As in `prepare_dataset`.
-        options: Other arguments of `prepare_dataset`.
-        source_fingerprint: Of the source's content as it is now; with another one the images are prepared anew.
-        unfinished_dir: Where a set lies until it is whole.
+        source: String. As in `prepare_dataset`.
+        options: Dict. Other arguments of `prepare_dataset`.
+        source_fingerprint: String. Stands for the source's content as it is now; if it changes, the set is prepared again.
+        unfinished_dir: String or path. Where a set lies until it is whole.
 
     Outputs: `images` (`PreparedImages`), and its place once as `directory` (a string, as ExampleGen wants it) and once as
     `training_input` (JSON, as Trainer wants it).

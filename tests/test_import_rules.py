@@ -30,7 +30,7 @@ ALLOWED = {
     "latent_tools": {"foundation", "specs", "drawing", "generative", "metrics"},
     "exports": {"foundation", "specs", "generative", "metrics"},
     "serving": {"foundation", "exports"},
-    "preprocessing": {"foundation", "specs", "data", "exports"},
+    "preprocessing": {"foundation", "specs", "generative", "data", "exports"},
     "runs": PARTS
     | {"adversarial", "models", "checkpoints", "data", "metrics", "callbacks", "latent_tools", "exports", "drawing"},
     "release": {"foundation", "specs", "data", "metrics", "exports", "preprocessing", "runs"},

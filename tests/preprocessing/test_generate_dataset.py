@@ -126,13 +126,13 @@ def test_zip_of_png_files(exported, tmp_path):
 
 
 def test_mistakes_are_told(exported, tmp_path):
-    with pytest.raises(UserError, match="labels from 0 to 2"):
+    with pytest.raises(UserError, match=r"`labels` must be in \[0, 2\]"):
         generate(exported, tmp_path / "set", labels=(3,))
-    with pytest.raises(UserError, match="truncation in"):
+    with pytest.raises(UserError, match="`truncation` must be in"):
         generate(exported, tmp_path / "set", truncation=2.0)
     with pytest.raises(UserError, match="holds no exported model"):
         generate(tmp_path, tmp_path / "set")
-    with pytest.raises(UserError, match="leave the encoding out"):
+    with pytest.raises(UserError, match="`encoding` must be left out"):
         generate(exported, tmp_path / "set.zip", encoding="jpeg")
 
 

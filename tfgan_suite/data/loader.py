@@ -152,7 +152,8 @@ def read_split(directory: str | os.PathLike | PreparedSet, split: str = "train",
         batch_size: Integer >= 1. Examples at a time; the last batch may be smaller.
 
     Returns:
-        Iterator of `(examples, labels)`, NumPy arrays `[batch, *shape]` of the spec's `edge_dtype` and int32 `[batch]`.
+        Iterator of `(examples, labels, sources)`: a NumPy array `[batch, *shape]` of the spec's `edge_dtype`; int32
+        `[batch]`, 0 when the set has no labels; and a list of strings, the examples' names within their source.
 
     Raises:
         UserError: As `load_dataset`.
@@ -160,7 +161,8 @@ def read_split(directory: str | os.PathLike | PreparedSet, split: str = "train",
     opened = PreparedSet.open(directory)
     opened.info.split(split)
     opened.check_sizes(split)
-    yield from _ShardReader(opened, split).batches(batch_size)
+    for examples, labels, sources in _ShardReader(opened, split).batches(batch_size):
+        yield examples, labels, [source.decode("utf-8", "surrogateescape") for source in sources]
 
 
 def _check_count(name: str, value: int, lowest: int) -> None:
@@ -246,7 +248,7 @@ class _ShardReader:
         examples = np.empty([self._size, *self.spec.shape], self.spec.edge_dtype)
         labels = np.empty([self._size], np.int32)
         count = 0
-        for some, some_labels in self.batches(256):
+        for some, some_labels, _ in self.batches(256):
             examples[count : count + len(some)] = some
             labels[count : count + len(some)] = some_labels
             count += len(some)
@@ -257,14 +259,14 @@ class _ShardReader:
         """Decodes everything, in NumPy batches. Raises `UserError` for a damaged or incomplete shard."""
         if not self._paths:
             return
-        records = self._open(self._paths).map(self.decode, **_parallel()).batch(batch_size).prefetch(2)
+        records = self._open(self._paths).map(self._decode_named, **_parallel()).batch(batch_size).prefetch(2)
         directory, count = str(self._opened), 0
         try:
-            for examples, labels in records.with_options(_options()).as_numpy_iterator():
+            for examples, labels, sources in records.with_options(_options()).as_numpy_iterator():
                 count += len(examples)
                 if count > self._size:
                     break
-                yield examples, labels
+                yield examples, labels, sources
         except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, ValueError) as error:
             self._opened.info.verify(directory)  # Names the damaged shard.
             raise UserError(f"The shards in {directory!r} cannot be decoded: {error}") from error
@@ -292,9 +294,14 @@ class _ShardReader:
 
     def decode(self, record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """One serialized record -> an example as it is at the edge, int32 label."""
-        features, _, labels = parse_records(self._stored, record[tf.newaxis])
+        example, label, _ = self._decode_named(record)
+        return example, label
+
+    def _decode_named(self, record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        features, sources, labels = parse_records(self._stored, record[tf.newaxis])
         example = self._stored.decode({name: values[0] for name, values in features.items()})
-        return self._reduce(tf.ensure_shape(example, self._stored.shape)), tf.cast(labels[0], tf.int32)
+        example = self._reduce(tf.ensure_shape(example, self._stored.shape))
+        return example, tf.cast(labels[0], tf.int32), sources[0]
 
     def _reduce(self, image: tf.Tensor) -> tf.Tensor:
         """As `images.reduce_image`: averages of squares of pixels, a half rounded to the even neighbor."""

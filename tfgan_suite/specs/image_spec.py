@@ -124,9 +124,7 @@ class ImageSpec(ExampleSpec):
         return np.asarray(example, np.uint8)
 
     def to_file(self, example):
-        file = io.BytesIO()
-        Image.fromarray(example[..., 0] if example.shape[-1] == 1 else example).save(file, "PNG")
-        return file.getvalue()
+        return ImageSpec(example.shape).encode_pixels(example)
 
     def to_files(self, examples):
         import tensorflow as tf
