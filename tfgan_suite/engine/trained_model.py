@@ -106,10 +106,7 @@ class TrainedModel(GenerativeModel):
 
     @property
     def optimizers(self):
-        single = len(self._optimizer_names) == 1
-        return types.MappingProxyType(
-            {name: self.optimizer if single else getattr(self, f"{name}_optimizer") for name in self._optimizer_names}
-        )
+        return types.MappingProxyType({name: getattr(self, f"{name}_optimizer") for name in self._optimizer_names})
 
     # === What a subclass states ===
 

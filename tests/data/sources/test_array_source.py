@@ -73,7 +73,7 @@ def test_npz(tmp_path):
     np.testing.assert_array_equal(source.examples[..., 0], IMAGES)
     assert source.labels.tolist() == [0, 1, 2, 3, 4] and source.name == "set"
     np.savez(tmp_path / "other.npz", a=IMAGES)
-    with pytest.raises(UserError, match="no array named 'images'. It holds: a"):
+    with pytest.raises(UserError, match="must hold an array named 'images'. It holds: a"):
         open_npz(tmp_path / "other.npz")
     np.savez(tmp_path / "objects.npz", images=np.array([{}], dtype=object))
     with pytest.raises(UserError, match="plain arrays"):

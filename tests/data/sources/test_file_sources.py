@@ -124,11 +124,11 @@ def test_dataset_json_without_labels(open_tree):
 @pytest.mark.parametrize(
     "name, text, message",
     [
-        ("labels.csv", "a,b\n1,2\n", "should name the columns"),
+        ("labels.csv", "a,b\n1,2\n", "must name the columns"),
         ("labels.csv", "file,label\na.png\n", "Line 2 of labels.csv lacks"),
         ("labels.csv", "file,label\na.png,x\na.png,y\n", "two labels"),
-        ("dataset.json", "[]", "should be"),
-        ("dataset.json", '{"labels": [["a.png", 1.5]]}', "should pair"),
+        ("dataset.json", "[]", "must be"),
+        ("dataset.json", '{"labels": [["a.png", 1.5]]}', "must pair"),
     ],
 )
 def test_label_files_with_mistakes(open_tree, name, text, message):

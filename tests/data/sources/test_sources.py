@@ -33,8 +33,8 @@ def test_a_folder_named_like_a_demo_set_needs_a_path(tmp_path, monkeypatch):
     "source, message",
     [
         ("digitz", "Did you mean 'digits'"),
-        ("some/where", "There is no 'some/where'"),
-        (__file__, "neither a directory nor"),
+        ("some/where", "'some/where', which does not exist"),
+        (__file__, "must be a directory, or a .zip"),
         (42, "Received: int"),
         ([1, 2], "Received: list"),
     ],

@@ -62,9 +62,11 @@ def test_a_patch_is_a_function_of_number_and_seed(photographs):
 def test_refuses_what_is_not_there(photographs):
     with pytest.raises(UserError, match="Unknown photograph 'gray'. Did you mean 'grey'"):
         TextureSource(["gray"])
-    with pytest.raises(UserError, match="different photographs.*red, red"):
+    with pytest.raises(UserError, match="`photographs` must be different.*red, red"):
         TextureSource(["red", "red"], patch_size=8)
-    with pytest.raises(UserError, match="patch_size from 1 to 10, the smaller side of 'grey'. Received: 11"):
+    with pytest.raises(
+        UserError, match="`patch_size` must be in \\[1, 10\\], since 'grey' has.*Received: patch_size=11"
+    ):
         TextureSource(["red", "grey"], patch_size=11)
     with pytest.raises(MissingExtraError, match=r"package 'no_such_package'.*tfgan-suite\[textures\]"):
         TextureSource(["lost"])

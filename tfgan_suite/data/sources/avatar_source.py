@@ -1,4 +1,4 @@
-"""The colour demo set: drawn avatars, any number of them, in ten CC0 styles of DiceBear. The class is the style."""
+"""The color demo set: drawn avatars, any number of them, in ten CC0 styles of DiceBear. The class is the style."""
 
 import functools
 import hashlib
@@ -30,9 +30,9 @@ class AvatarSource(Source):
     """Avatars drawn in the workers; number `i` is a function of `i`, the seed and the versions of the packages.
 
     Args:
-        count: How many to draw, in turn from each style.
-        styles: Names of DiceBear styles whose own metadata says CC0.
-        seed: Of the drawings.
+        count: Integer. How many to draw, in turn from each style.
+        styles: Tuple of strings. Names of DiceBear styles whose own metadata says CC0.
+        seed: Integer. Seed of the drawings.
 
     Raises:
         MissingExtraError: DiceBear or resvg is not installed.

