@@ -1,4 +1,4 @@
-"""PrepareImages: runs `tfgan_suite.prepare_dataset` on the pipeline's Beam runner, for any source."""
+"""PrepareImages: any source becomes shards and a description, by `tfgan_suite.prepare_dataset` on the pipeline's Beam runner."""
 
 import json
 import shutil
@@ -13,43 +13,43 @@ from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.preprocessing.prepare_dataset import prepare_dataset
 from tfgan_suite.release.ledger import fingerprint
 
-# Runs in the process itself. Unless it is requested by name, `prepare_dataset` runs it on several threads.
+# In the process itself. `prepare_dataset` runs it on several threads if it is not asked for by name.
 IN_PROCESS_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 
 
 class PreparedImages(Artifact):
-    """The shards and `dataset_info.json` of `prepare_dataset`. Custom properties: `fingerprint`, `num_images`."""
+    """What `prepare_dataset` writes: shards and `dataset_info.json`. Custom properties: `fingerprint`, `num_images`."""
 
     TYPE_NAME = "pipelines.PreparedImages"  # Kubeflow imports it by this name.
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
-    """Prepares the images in a directory that a later attempt can resume from, then moves them to the artifact's."""
+    """Prepares in a directory that the next attempt finds again, and moves the finished set into the artifact's."""
 
     def Do(self, input_dict, output_dict, exec_properties):
         settings = json.loads(exec_properties["settings"])
         images = artifact_utils.get_single_instance(output_dict["images"])
         elsewhere = f"--runner={IN_PROCESS_RUNNER}" not in self._beam_pipeline_args
-        options = {"pipeline_options": self._beam_pipeline_args if elsewhere else None, **settings["options"]}
+        options = dict(settings["options"])
+        if elsewhere:
+            options.setdefault("pipeline_options", self._beam_pipeline_args)
         unfinished = Path(settings["unfinished_dir"]) / fingerprint([settings, exec_properties["source_fingerprint"]])
         info = prepare_dataset(settings["source"], unfinished, **options, progress=False)
         if info.source["fingerprint"] != exec_properties["source_fingerprint"]:
-            raise UserError(
-                f"The source {settings['source']!r} has changed since the pipeline was started. Start it again."
-            )
+            raise UserError(f"{settings['source']!r} has changed since the pipeline was started. Start it again.")
         for path in unfinished.iterdir():
             shutil.move(path, images.uri)
         unfinished.rmdir()
         images.set_string_custom_property("fingerprint", info.fingerprint)
-        images.set_int_custom_property("num_images", info.num_images)
+        images.set_int_custom_property("num_images", info.num_examples)
         artifact_utils.get_single_instance(output_dict["directory"]).value = images.uri
-        # Trainer passes its module no artifacts other than the examples and one JSON file.
+        # Trainer hands its module no artifacts but examples and one file of JSON.
         training_input = artifact_utils.get_single_uri(output_dict["training_input"])
         Path(training_input, "training_input.json").write_text(json.dumps({"data_dir": images.uri}), encoding="utf-8")
 
 
 class PrepareImagesSpec(component_spec.ComponentSpec):
-    """Inputs and outputs of `PrepareImages`."""
+    """The parameters and outputs of `PrepareImages`."""
 
     PARAMETERS = {
         "settings": component_spec.ExecutionParameter(type=str),
@@ -64,17 +64,16 @@ class PrepareImagesSpec(component_spec.ComponentSpec):
 
 
 class PrepareImages(base_beam_component.BaseBeamComponent):
-    """Component that prepares the images of a source.
-
-    The outputs are `images` (`PreparedImages`), and its location both as `directory` (a string, as ExampleGen requires)
-    and as `training_input` (JSON, as Trainer requires).
+    """Component that prepares a source.
 
     Args:
         source: String. As in `prepare_dataset`.
         options: Dict. Other arguments of `prepare_dataset`.
-        source_fingerprint: String. Fingerprint of the source's current content. If it changes, the images are prepared
-            again.
-        unfinished_dir: String or path. Directory for the dataset until it is complete.
+        source_fingerprint: String. Stands for the source's content as it is now; if it changes, the set is prepared again.
+        unfinished_dir: String or path. Where a set lies until it is whole.
+
+    Outputs: `images` (`PreparedImages`), and its place once as `directory` (a string, as ExampleGen wants it) and once as
+    `training_input` (JSON, as Trainer wants it).
     """
 
     SPEC_CLASS = PrepareImagesSpec

@@ -7,7 +7,7 @@ import tensorflow_data_validation as tfdv
 from tfx import v1 as tfx
 
 from pipelines.evaluate_generator import EvaluateGenerator
-from pipelines.image_schema import FEATURES, ImageSchemaGen
+from pipelines.image_schema import ImageSchemaGen, statistics_features
 from pipelines.image_validator import ImageExampleValidator
 from pipelines.infra_validate import InfraValidate
 from pipelines.metadata_reader import sqlite_store
@@ -15,6 +15,7 @@ from pipelines.prepare_images import IN_PROCESS_RUNNER, PrepareImages
 from pipelines.push_version import PushVersion
 from tfgan_suite.data.sources.open_source import open_source
 from tfgan_suite.foundation import versions
+from tfgan_suite.specs.image_spec import ImageSpec
 
 # Runs in this process, which starts quickly and suffices for datasets that fit on one machine. By default, Beam would
 # first look for a runner to download. The container image is not used, but without the option, TFX would build a
@@ -58,10 +59,12 @@ def create_pipeline(config, pipeline_root=None, beam_pipeline_args=LOCAL_BEAM_AR
     schema_path = Path(config.root).resolve() / "schema.json"
     split = config.evaluate.get("split", "train")
     source = _absolute(config.data["source"])
+    opened = open_source(source)
+    spec = opened.spec or ImageSpec((1, 1, 1))  # Images of any size have features of the same names.
     prepare = PrepareImages(
         source=source,
         options={name: value for name, value in config.data.items() if name not in ("source", "directory")},
-        source_fingerprint=open_source(source).fingerprint(),
+        source_fingerprint=opened.fingerprint(),
         unfinished_dir=root / "unfinished",
     )
     images = prepare.outputs["images"]
@@ -69,7 +72,8 @@ def create_pipeline(config, pipeline_root=None, beam_pipeline_args=LOCAL_BEAM_AR
         prepare.outputs["directory"].future()[0].value, **_splits(list(config.data.get("splits") or ["train"]))
     )
     statistics = tfx.components.StatisticsGen(
-        examples=examples.outputs["examples"], stats_options=tfdv.StatsOptions(feature_allowlist=list(FEATURES))
+        examples=examples.outputs["examples"],
+        stats_options=tfdv.StatsOptions(feature_allowlist=statistics_features(spec)),
     )
     schema = ImageSchemaGen(statistics.outputs["statistics"], images, schema_path, split).with_id("SchemaGen")
     validator = ImageExampleValidator(

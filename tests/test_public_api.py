@@ -17,6 +17,7 @@ PUBLIC = [
     "__version__",
     # Data
     "DatasetInfo",
+    "PreparedSet",
     "generate_dataset",
     "load_dataset",
     "prepare_dataset",

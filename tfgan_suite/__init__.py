@@ -16,6 +16,7 @@ _PUBLIC = {
     "generate_dataset": "tfgan_suite.preprocessing.generate_dataset",
     "load_dataset": "tfgan_suite.data.loader",
     "DatasetInfo": "tfgan_suite.data.dataset_info",
+    "PreparedSet": "tfgan_suite.data.prepared_set",
     "to_float": "tfgan_suite.specs.image_range",
     "to_uint8": "tfgan_suite.specs.image_range",
     # === Models ===

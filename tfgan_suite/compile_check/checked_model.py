@@ -6,6 +6,8 @@ from tfgan_suite.data.dataset_info import DatasetInfo, SplitInfo
 from tfgan_suite.runs.recipe import all_presets, make_model
 from tfgan_suite.runs.run_files import RunFiles
 from tfgan_suite.runs.train_config import TrainConfig
+from tfgan_suite.specs.condition import Condition
+from tfgan_suite.specs.image_spec import ImageSpec
 
 _DEFAULT_IMAGE_SIZE = 64
 
@@ -58,10 +60,9 @@ def _data_set_of(image_shape, num_classes):
     names = tuple(map(str, range(num_classes or 0)))
     return DatasetInfo(
         name="any",
-        image_shape=image_shape,
-        class_names=names,
-        splits={"train": SplitInfo(num_images=max(1, len(names)), class_counts=(1,) * len(names), shards=())},
-        encoding="raw",
+        spec=ImageSpec(image_shape),
+        condition=Condition.of_classes(len(names), names),
+        splits={"train": SplitInfo(num_examples=max(1, len(names)), class_counts=(1,) * len(names), shards=())},
     )
 
 

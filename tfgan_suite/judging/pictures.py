@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tfgan_suite.data.images import ImageFormat, ImageRefused, decode_image, transform_image
+from tfgan_suite.data.example_refused import ExampleRefused
+from tfgan_suite.data.images import ImageFormat, decode_image, transform_image
 from tfgan_suite.data.sources.open_source import open_source
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.metrics.protocol.generated_images import origin_of
@@ -87,7 +88,7 @@ def _of_prepared_set(path, count, split, seed, image_size):
 
 def _of_source(path, count, seed, image_size):
     source = open_source(path)
-    items = source.list_images(use_labels=False, limit=None).items
+    items = source.list_items(use_labels=False, limit=None).items
     chosen = [items[row] for row in _choose(len(items), count, path, seed)]
     images = []
     with tempfile.TemporaryDirectory() as work_dir:
@@ -96,7 +97,7 @@ def _of_source(path, count, seed, image_size):
             try:
                 picture = reader.read(item)
                 picture = decode_image(picture) if isinstance(picture, bytes) else _picture_of(picture)
-            except ImageRefused as error:
+            except ExampleRefused as error:
                 raise UserError(
                     f"The image {item.name!r} in {path!r} cannot be judged: {error} Remove the image."
                 ) from error

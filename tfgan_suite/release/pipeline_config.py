@@ -86,9 +86,10 @@ class PipelineConfig:
 
         fields = {field.name: field for field in dataclasses.fields(cls)}
         _check_section("the pipeline", content, fields, ("name", "root", "data", "train", "gate"))
-        from tfgan_suite.preprocessing.prepare_dataset import prepare_dataset
+        from tfgan_suite.preprocessing.prepare_dataset import BEAM_OPTIONS, FORMAT_OPTIONS, prepare_dataset
 
-        prepare_names = [*_argument_names(prepare_dataset, ("source", "output_dir", "runner", "progress")), "runner"]
+        prepare_names = _argument_names(prepare_dataset, ("source", "output_dir", "progress", "options"))
+        prepare_names += [*FORMAT_OPTIONS, *BEAM_OPTIONS]
         _check_section("data", content["data"], ("source", "directory", *prepare_names), ("source", "directory"))
         train_names = [field.name for field in dataclasses.fields(TrainConfig) if field.name not in _OWN_TRAIN_FIELDS]
         _check_section("train", content["train"], train_names, ("preset",))

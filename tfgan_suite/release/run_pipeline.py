@@ -104,7 +104,7 @@ class _PipelineRun:
         if info.fingerprint != before:
             self.ledger.add("prepare", fingerprint(directory), directory=directory, fingerprint=info.fingerprint)
             self.done.append("prepare")
-        self.say(f"prepare: {info.num_images:,} images in {directory} ({info.fingerprint})")
+        self.say(f"prepare: {info.num_examples:,} {info.spec.unit[1]} in {directory} ({info.fingerprint})")
         return info
 
     def check_data(self, info):

@@ -85,7 +85,7 @@ def estimate_training(config):
         for name in ("generator", "discriminator")
     }
     settings = {
-        "data": f"{config.data_dir} ({info.name}, {info.splits['train'].num_images:,} images of {_shape(info.image_shape)})",
+        "data": f"{config.data_dir} ({info.name}, {info.splits['train'].num_examples:,} images of {_shape(info.image_shape)})",
         "run": config.run_dir,
         "model": type(model).__name__,
         "preset": recipe.preset or "none: the paper's settings",
@@ -101,7 +101,7 @@ def estimate_training(config):
         ),
     }
     settings.pop("label_weights", None)
-    images_bytes = info.splits["train"].num_images * int(np.prod(info.image_shape))
+    images_bytes = info.splits["train"].num_examples * int(np.prod(info.image_shape))
     batch_size = ticks[-1].phase.batch_size
     memory_bytes = {
         **estimate_memory(model, batch_size),

@@ -135,7 +135,7 @@ def make_model(config, info):
 
     Example:
 
-    >>> info = DatasetInfo("any", (16, 16, 3), (), {"train": SplitInfo(100, (), ())}, "png")
+    >>> info = DatasetInfo("any", ImageSpec((16, 16, 3)), {"train": SplitInfo(100, (), ())})
     >>> model, recipe, ticks = make_model(TrainConfig("data/any", "runs/any", model={"base_channels": 2}), info)
     >>> type(model).__name__, recipe.batch_size, len(ticks)
     ('DCGAN', 64, 50)

@@ -63,17 +63,17 @@ class DatasetClassifier(FeatureExtractor):
             raise UserError(
                 f"`directory` must be a dataset with classes, but it has none. Received: directory={str(directory)!r}"
             )
-        if info.split(split).num_images < 20:
+        if info.split(split).num_examples < 20:
             raise UserError(
                 f"`split` must have at least 20 images to train a classifier. Received: split={split!r} with "
-                f"{info.split(split).num_images} images"
+                f"{info.split(split).num_examples} images"
             )
         model = small_classifier.build_classifier(info.image_shape[-1], info.num_classes, seed)
         found = small_classifier.train_or_recall(
             model,
             ArrayCache("dataset-classifier", cache_dir),
             {"data": info.fingerprint, "split": split},
-            lambda: _read_images(directory, split, info.split(split).num_images),
+            lambda: _read_images(directory, split, info.split(split).num_examples),
             seed,
             "training the classifier of the data",
             progress,

@@ -21,14 +21,14 @@ def data_card(info):
     reasons = ", ".join(f"{reason}: {count:,}" for reason, count in info.refused.reasons.items())
     entries = [
         ("name", info.name),
-        ("images", ", ".join(f"{name} {split.num_images:,}" for name, split in info.splits.items())),
+        ("images", ", ".join(f"{name} {split.num_examples:,}" for name, split in info.splits.items())),
         ("size", f"{height} × {width}, {kind}"),
         ("source", ", ".join(f"{name} {value}" for name, value in info.source.items())),
-        ("licence", info.licence),
+        ("license", info.license),
         ("set aside", f"{info.refused.count:,}" + (f" ({reasons})" if reasons else "")),
         ("exact copies left out", f"{info.duplicates:,}"),
-        ("resized with", ", ".join(f"{name} {value}" for name, value in info.resize.items())),
-        ("stored as", f"{info.encoding} in TFRecord {info.compression}".strip()),
+        ("resized with", ", ".join(f"{name} {value}" for name, value in info.processing.items())),
+        ("stored as", f"{info.spec.encoding} in TFRecord {info.compression}".strip()),
         ("fingerprint", info.fingerprint),
     ]
     for name, split in info.splits.items():
