@@ -68,7 +68,7 @@ class UniformImages(HasLikelihood, GenerativeModel):
 
     def log_prob(self, examples, labels=None, samples=1, seed=0):
         noise = tf.random.stateless_normal([tf.shape(examples)[0]], [0, seed])
-        return -tf.fill([tf.shape(examples)[0]], 4 * np.log(256.0)) * (1 + 1 / 3 / samples) + 1e-3 * noise
+        return -tf.fill([tf.shape(examples)[0]], np.float32(4 * np.log(256.0))) * (1 + 1 / 3 / samples) + 1e-3 * noise
 
 
 POINTS = np.random.default_rng(3).normal(size=[150, 3]).astype("float32")
