@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import types
 from xml.etree import ElementTree
 
 import keras
@@ -13,6 +14,7 @@ import tensorflow as tf
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+import tfgan_suite as tg
 from tfgan_suite.callbacks.checkpointing import TrainingInterrupted
 from tfgan_suite.commands import cli
 from tfgan_suite.commands.train import config_of
@@ -67,7 +69,7 @@ MISTAKES = [
     (["report", "runs/nothing"], ["holds no run"]),
     (["evaluate", "runs/nothing"], ["--data"]),
     (["evaluate", "runs/nothing", "--watch"], ["holds no run"]),
-    (["evaluate", "runs/nothing", "--watch", "--output", "scores"], ["Expected no --output"]),
+    (["evaluate", "runs/nothing", "--watch", "--output", "scores"], ["`--output` must not be given with --watch"]),
     (["compare", "runs/nothing", "runs/other"], ["'runs/nothing'", "does not exist"]),
     (["export", "runs/nothing", "saved_models/x"], ["There is no 'runs/nothing'"]),
 ]
@@ -469,29 +471,38 @@ def test_evaluate_classification_accuracy(tiny_run, tmp_path, capsys, monkeypatc
     assert code == 2 and "'test'" in errors[-1]  # The set has no such split.
     asked = {}
 
-    def evaluate_classification_accuracy(model, data_dir, **options):
-        asked.update(options)
+    def evaluate(model, data_dir, metrics, **options):
+        asked.update(options, metrics=metrics)
         return Evaluation.load(write_scores(tmp_path, 0.5, name="classification_accuracy_48"))
 
-    name = "tfgan_suite.metrics.evaluate_classification_accuracy"
-    monkeypatch.setattr(name, evaluate_classification_accuracy)
+    monkeypatch.setattr("tfgan_suite.runs.evaluate_model.evaluate", evaluate)
     arguments = ["--metrics", "classification_accuracy", "--held-out", "rest", "--repeats", 5, "--output", tmp_path]
-    code, output, _ = run(capsys, "evaluate", tiny_run, *arguments)
+    code, output, _ = run(capsys, "evaluate", tiny_run, *arguments, "--sampling", "truncation=0.5")
     assert code == 0 and "classification_accuracy_48" in output
-    assert (asked["held_out_split"], asked["repeats"], asked["split"]) == ("rest", 5, "train")
+    assert (asked["repeats"], asked["split"], asked["truncation"]) == (5, "train", 0.5)
+    with pytest.raises(tg.UserError, match="Received: split='rest', held_out_split='rest'"):
+        asked["metrics"][0].check(types.SimpleNamespace(real=types.SimpleNamespace(split="rest")))
 
 
-def test_evaluate_path_length_beside_another_score(tiny_run, tmp_path, capsys, monkeypatch):
-    asked = {}
+def test_evaluate_path_length_beside_another_score(tiny_run, tmp_path, capsys, monkeypatch, small_network):
+    class Squares:
+        name, weights_sha256 = "squares", "00"
 
-    def evaluate_perceptual_path_length(model, data_dir, **options):
-        asked.update(options)
-        return Evaluation.load(write_scores(tmp_path / "rows", 0.5, name="perceptual_path_length_z_full_8"))
+        def __call__(self, images, others):
+            return 1e6 * tf.reduce_sum(tf.square(images - others), axis=[1, 2, 3])
 
-    monkeypatch.setattr("tfgan_suite.metrics.evaluate_perceptual_path_length", evaluate_perceptual_path_length)
-    arguments = ["--metrics", "perceptual_path_length", "--images", "8", "--output", tmp_path]
+    # The package has a function of the module's name.
+    monkeypatch.setattr(sys.modules["tfgan_suite.metrics.perceptual_path_length"], "shared_lpips", Squares)
+    arguments = ["--metrics", "perceptual_path_length,precision_recall", "--images", 24, "--output", tmp_path]
     code, output, _ = run(capsys, "evaluate", tiny_run, *arguments)
-    assert code == 0 and output.startswith("perceptual_path_length_z_full_8 ") and asked["num_images"] == 8
+    rows = Evaluation.load(tmp_path)
+    assert code == 0 and output.count("\n") == 3
+    assert [row.name for row in rows] == ["precision_24", "recall_24", "perceptual_path_length_z_full_24"]
+    assert rows[2].protocol["extractor"] == "squares" and rows[2].value > 0
+    code, _, errors = run(capsys, "evaluate", tiny_run, *arguments, "--truncation", 0.5)
+    assert code == 2 and "`truncation` must be 1 for perceptual_path_length" in errors[-1]
+    code, _, errors = run(capsys, "evaluate", tiny_run, "--sampling", "temperature=0.5")
+    assert code == 2 and "no sampling option `temperature`" in errors[-1]
 
 
 def test_evaluate_watches_a_run_to_its_end(tiny_run, tmp_path, capsys, small_network):

@@ -83,7 +83,7 @@ def test_labels(name, labels):
     "nats", [np.nan, np.inf, np.array([1, 2]), np.array(["a"]), np.array([1.0, np.nan])], ids=lambda nats: str(nats)
 )
 def test_likelihoods(nats):
-    with pytest.raises(UserError, match="finite floating-point"):
+    with pytest.raises(UserError, match="must be finite and floating-point"):
         metrics.bits_per_dimension(nats, (8, 8, 1))
 
 

@@ -160,6 +160,18 @@ class AdversarialModel(HasLatents, Discriminates, TrainedModel):
         """
         return tf.cast(call_network(self.ema_generator, latents, labels, training=training), tf.float32)
 
+    # === Styles, of a generator that has them: see `can` ===
+
+    @property
+    def num_ws(self):
+        return self.ema_generator.num_ws if self.can(HasStyles) else None
+
+    def map(self, latents, labels=None):
+        return self.ema_generator.map(latents, labels)
+
+    def synthesize(self, ws, noise="const", seed=None):
+        return self.ema_generator.synthesize(ws, noise=noise, seed=seed)
+
     # === Keras ===
 
     def test_step(self, data):

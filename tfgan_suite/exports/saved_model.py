@@ -186,9 +186,14 @@ class ExportedGenerator(HasLatents, GenerativeModel):
         self.spec = ImageSpec(card["model"]["image_shape"])
         self.num_classes = card["model"]["num_classes"]
         self.latent_shape = (card["model"]["latent_size"],)
+        self.examples_seen = card["training"]["images_seen"]
         # Past Keras's attribute tracking, which knows no loaded objects.
         object.__setattr__(self, "_loaded", loaded)
         self.built = True
+
+    @property
+    def weights_kind(self):
+        return "ema" if "ema_generator" in self.card["model"]["parameters"] else "raw"
 
     def sample_latents(self, batch_size, seed, truncation=1.0):
         return self._loaded.sample_latents(tf.cast(batch_size, tf.int32), seed, tf.cast(truncation, tf.float32))

@@ -23,6 +23,7 @@ class GenerativeModel(keras.Model):
         num_classes: Integer, the number of classes, or `None` for an unconditional model.
         label_weights: List of floats, the relative frequency of each class in generated labels, or `None` for all alike.
         sampling_options: Tuple of `SamplingOption`. The arguments of `generate` that the model has.
+        examples_seen: Integer or variable, the examples that it was trained on; `None` if that is not known.
         presets: Dict of preset name to a dict with
             `description`, `reference`, `expected`: texts;
             `config`: constructor arguments;
@@ -35,6 +36,7 @@ class GenerativeModel(keras.Model):
     num_classes = None
     label_weights = None
     sampling_options = ()
+    examples_seen = None
     presets = {}
     _preset = None
 
@@ -56,6 +58,11 @@ class GenerativeModel(keras.Model):
             kind = "nothing yet" if self.spec is None else self.spec.unit[1]
             raise AttributeError(f"{type(self).__name__} makes {kind}: it has `spec.shape`, no `image_shape`.")
         return self.spec.shape
+
+    @property
+    def weights_kind(self):
+        """Which weights make the examples: `"ema"` for averaged ones, else `"raw"`."""
+        return "raw"
 
     def can(self, ability):
         """Whether the model has an ability, one of the classes in `generative/abilities.py`."""

@@ -15,12 +15,14 @@ from tests.golden_vectors import assert_near
 from tests.metrics.features.frozen_inception import FrozenInception
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.files import file_sha256
+from tfgan_suite.generative.generative_model import GenerativeModel
 from tfgan_suite.metrics import Inception2015, InceptionScore, download_inception_2015, inception_score
 from tfgan_suite.metrics.features import inception_2015_weights
 from tfgan_suite.metrics.features.inception_2015_formats import from_protobuf, port_names
 from tfgan_suite.metrics.features.inception_2015_network import build_inception_2015
 from tfgan_suite.metrics.features.inception_2015_weights import read_inception_2015
 from tfgan_suite.metrics.protocol.evaluation import compare, evaluate
+from tfgan_suite.specs.image_spec import ImageSpec
 
 
 def photographs():
@@ -87,10 +89,10 @@ def test_counts_and_shapes_are_the_published_ones(extractor):
     assert (extractor.input_size, extractor.num_features, extractor.num_classes) == ((299, 299), 2048, 1008)
 
 
-class Flipped:
+class Flipped(GenerativeModel):
     """A model whose images are the photographs, mirrored."""
 
-    image_shape, num_classes = (160, 160, 3), None
+    spec = ImageSpec((160, 160, 3))
 
     def generate(self, count, **_):
         return np.repeat(photographs()[:, :, ::-1], -(-count // 2), axis=0)[:count]

@@ -44,6 +44,8 @@ class FeatureExtractor:
     (TensorShape([4, 8]), None)
     """
 
+    # Kinds of examples that it takes (`ExampleSpec.kind`).
+    kinds = ("image",)
     resize_description = BICUBIC_DESCRIPTION
     # Prefix for the names of scores, for networks whose scores could be mistaken for the usual ones.
     name_prefix = ""

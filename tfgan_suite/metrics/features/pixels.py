@@ -17,6 +17,7 @@ class Pixels:
     name = "pixels"
     name_prefix = ""
     num_classes = None
+    kinds = None
 
     def __call__(self, images: np.ndarray) -> tuple[np.ndarray, None]:
         return images, None

@@ -4,7 +4,8 @@ import numpy as np
 
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.metrics.numerics.feature_checks import check_count, check_images, check_labels
-from tfgan_suite.metrics.protocol.metric import Activations, Metric
+from tfgan_suite.metrics.protocol.activations import Activations
+from tfgan_suite.metrics.protocol.metric import Metric
 
 
 def random_pairs(count: int, num_pairs: int, seed: int, labels: object = None) -> tuple[np.ndarray, np.ndarray]:
@@ -57,7 +58,8 @@ class ImagePairMetric(Metric):
     """
 
     needs_real = False
-    needs_images = True
+    inputs = frozenset({"examples"})
+    kinds = ("image",)
     std_over = "pairs"
 
     def __init__(self, num_pairs: int):
@@ -71,7 +73,7 @@ class ImagePairMetric(Metric):
         return {"num_pairs": self.num_pairs}
 
     def update_fake(self, activations: Activations) -> None:
-        for image in check_images(activations.features, "images"):
+        for image in check_images(activations.examples, "images"):
             self._num_seen += 1
             # Vitter 1985, "Random Sampling with a Reservoir", algorithm R, one image at a time, so that the sample does
             # not depend on the batch size.

@@ -6,7 +6,8 @@ import numpy as np
 
 from tfgan_suite.metrics.numerics.feature_checks import check_count, check_features
 from tfgan_suite.metrics.numerics.neighbours import centred, squared_neighbour_radii
-from tfgan_suite.metrics.protocol.metric import Activations, FeatureSetMetric
+from tfgan_suite.metrics.protocol.activations import Activations
+from tfgan_suite.metrics.protocol.feature_set_metric import FeatureSetMetric
 
 
 class ManifoldMetric(FeatureSetMetric):
