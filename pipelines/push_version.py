@@ -74,7 +74,7 @@ class PushVersion(Pusher):
         infra_blessing: Channel of InfraValidate.
         directory: `saved_models/NAME`.
         train: Fields of `TrainConfig` of the run, for the lineage.
-        card: `description` and `licence` for the model card.
+        card: `description` and `license` for the model card.
         metadata_path: Of the ML Metadata store, for the lineage.
     """
 

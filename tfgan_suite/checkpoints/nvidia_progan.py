@@ -26,7 +26,7 @@ _TOLD = {
 _FIXED = {"use_wscale": True, "use_pixelnorm": True, "use_leakyrelu": True, "pixelnorm_epsilon": 1e-8}
 
 
-LICENCE = "CC BY-NC 4.0, as the authors publish ProGAN's code and weights: no commercial use"
+LICENSE = "CC BY-NC 4.0, as the authors publish ProGAN's code and weights: no commercial use"
 _DEFAULTS = {
     "minibatch_stddev_group_size": (4, "as the discriminator of the paper's code does by itself"),
     "normalize_latents": (True, "as the generator of the paper's code does by itself"),
@@ -68,9 +68,9 @@ def read_official_model(source: Path, settings: Mapping[str, Any]) -> OfficialMo
     states = {
         network: {name: array for name, array in state.items() if name != "lod"} for network, state in weights.items()
     }
-    licence_from = "the default for the authors' files; the file itself states none"
+    license_from = "the default for the authors' files; the file itself states none"
     return OfficialModel(
-        model, "NVIDIA ProGAN, tensorflow", (source,), LICENCE, licence_from, states, progan_state, assumed
+        model, "NVIDIA ProGAN, tensorflow", (source,), LICENSE, license_from, states, progan_state, assumed
     )
 
 

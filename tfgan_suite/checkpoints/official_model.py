@@ -20,8 +20,8 @@ class OfficialModel:
         model: The model.
         format: What kind of file it was, for the eye.
         files: What was read, the main file or directory first.
-        licence: Of such weights, if nobody says another.
-        licence_from: Where that comes from.
+        license: String. The license of such weights, unless another is given.
+        license_from: String. Where that comes from.
         states: From the names of the model's networks (`"ema_generator"`, ...) to their weights under official names.
         to_state: Gives the weights of a network of the model under the official names.
         assumed: Settings that neither the file nor the user states, each with its value and the reason.
@@ -31,8 +31,8 @@ class OfficialModel:
     model: GenerativeModel
     format: str
     files: tuple[Path, ...]
-    licence: str
-    licence_from: str
+    license: str
+    license_from: str
     states: Mapping[str, Mapping[str, np.ndarray]]
     to_state: Callable[[Any], Mapping[str, np.ndarray]]
     assumed: Mapping[str, str] = dataclasses.field(default_factory=dict)

@@ -1,6 +1,6 @@
 """The variables of TF-Hub's BigGAN modules under the names and in the layouts of BigGAN-PyTorch.
 
-Facts about the modules: BigGAN-PyTorch's TFHub/converter.py and pytorch-pretrained-BigGAN (both under the MIT licence)
+Facts about the modules: BigGAN-PyTorch's TFHub/converter.py and pytorch-pretrained-BigGAN (both under the MIT license)
 tell their names, that conditions are latents before class, and that BigGAN-deep keeps its statistics in constants.
 """
 

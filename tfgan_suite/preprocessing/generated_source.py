@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tfgan_suite.data.sources.source import SourceItem, SourceListing, SourceReader
-from tfgan_suite.exports.saved_model import ExportedGenerator, find_version, load_generator
+from tfgan_suite.exports.exported_model import ExportedModel
+from tfgan_suite.exports.saved_model import find_version, load_generator
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.files import file_sha256
 from tfgan_suite.preprocessing.beam_import import beam
@@ -73,13 +74,14 @@ class GeneratedSource(BeamSource):
         run_inference: bool = True,
     ):
         self.directory = find_version(model).resolve()
-        card = load_generator(self.directory).card
+        exported = load_generator(self.directory)
+        card = exported.card
         if num_images < 1 or not 0.0 <= truncation <= 1.0:
             raise UserError(f"Expected num_images >= 1 and truncation in [0, 1]. Received: {num_images}, {truncation}")
         self.name = card["name"]
-        self.licence = card["licence"]
-        self.image_shape = tuple(card["model"]["image_shape"])
-        num_classes = card["model"]["num_classes"]
+        self.licence = card["license"]
+        self.image_shape = exported.image_shape
+        num_classes = exported.num_classes
         if num_classes is None:
             self.class_names, self._labels = (), (None,)
             if labels not in ("all", None):
@@ -164,16 +166,16 @@ class _ExportedModelHandler(ModelHandler):
         self._directory = str(directory)
         self._part_images = part_images
 
-    def load_model(self) -> ExportedGenerator:
+    def load_model(self) -> ExportedModel:
         return load_generator(self._directory)
 
     def run_inference(
-        self, batch: Sequence[GenerationRequest], model: ExportedGenerator, inference_args=None
+        self, batch: Sequence[GenerationRequest], model: ExportedModel, inference_args=None
     ) -> Iterator[PredictionResult]:
         for request in batch:
             yield PredictionResult(request, self._generate(request, model))
 
-    def _generate(self, request: GenerationRequest, model: ExportedGenerator) -> np.ndarray:
+    def _generate(self, request: GenerationRequest, model: ExportedModel) -> np.ndarray:
         """uint8 `[images, height, width, channels]`."""
         parts = [np.empty([0, *model.image_shape], np.uint8)]
         for start in range(0, len(request.seeds), self._part_images):
@@ -212,7 +214,7 @@ class _CallHandler(beam.DoFn):
         yield from self._handler.run_inference([request], model)
 
 
-_LOADED: dict[str, tuple[str, ExportedGenerator]] = {}
+_LOADED: dict[str, tuple[str, ExportedModel]] = {}
 
 
 class _StoreBlock(PrepareBlock):

@@ -23,7 +23,7 @@ class PipelineConfig:
         evaluate: Arguments of `tfgan_suite.evaluate`, as far as they are plain values.
         gate: `thresholds`, from names of scores to the value to be reached or passed; `compare`, the score in which a new
             model must be better than the last one pushed, by default the first threshold's.
-        push: `directory`, by default `saved_models`; `description` and `licence` for the model card.
+        push: `directory`, by default `saved_models`; `description` and `license` for the model card.
 
     Example:
 
@@ -81,7 +81,8 @@ class PipelineConfig:
         evaluate_names = _argument_names(evaluate, ("model", "data", "metrics", "output_dir", "progress"))
         _check_section("evaluate", content.get("evaluate", {}), evaluate_names)
         _check_section("gate", content["gate"], ("thresholds", "compare"), ("thresholds",))
-        _check_section("push", content.get("push", {}), ("directory", "description", "licence"))
+        content = {**content, "push": _with_license(content.get("push", {}))}
+        _check_section("push", content["push"], ("directory", "description", "license"))
         thresholds = content["gate"]["thresholds"]
         if not isinstance(thresholds, dict) or not thresholds:
             raise UserError(f"Expected gate.thresholds to map scores to numbers. Received: {thresholds!r}")
@@ -110,6 +111,13 @@ class PipelineConfig:
 
 def _argument_names(function, without):
     return [name for name in inspect.signature(function).parameters if name not in without]
+
+
+def _with_license(push):
+    """Version 0.1 spelled it `licence`."""
+    if not isinstance(push, dict):
+        return push
+    return {"license" if name == "licence" else name: value for name, value in push.items()}
 
 
 def _check_section(title, section, known, needed=()):

@@ -1,6 +1,5 @@
 """One version of a model, loaded and ready to answer."""
 
-import json
 import logging
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import error_codes_pb2, saved_model_pb2
 
-from tfgan_suite.exports.model_card import CARD_JSON
+from tfgan_suite.exports.model_card import read_model_card
 from tfgan_suite.exports.warmup_requests import read_warmup_requests
 from tfgan_suite.foundation.errors import MissingExtraError
 from tfgan_suite.serving.request_joining import joining_of
@@ -28,7 +27,7 @@ class Servable:
     Attributes:
         signature_defs: `{name: SignatureDef}`, as they stand in `saved_model.pb`.
         joinings: `{name: how requests to this signature are joined}`, see `joining_of`.
-        max_count: Most images of a call, as the model card says; `None` without one.
+        max_count: The most examples of a call, as the model card says; `None` without one.
 
     Raises:
         Exception: Of many kinds, where the files are damaged.
@@ -39,10 +38,15 @@ class Servable:
         self.version = version
         self.path = path
         self.signature_defs = _read_signature_defs(path)
-        self.max_count = _read_max_count(path)
+        serving = _read_card(path)
+        self.max_count = serving.get("max_count")
         self._loaded = tf.saved_model.load(str(path), tags=["serve"])  # Keeps the variables alive.
         self._functions = self._loaded.signatures
-        self.joinings = {name: joining_of(self.signature_defs[name]) for name in self._functions}
+        described = serving.get("signatures", {})
+        self.joinings = {
+            name: joining_of(self.signature_defs[name], described.get(name, {}).get("joining"))
+            for name in self._functions
+        }
         self._inputs = {
             key: {name: _Input(name, info) for name, info in self.signature_defs[key].inputs.items()}
             for key in self._functions
@@ -110,11 +114,12 @@ def _read_signature_defs(path: Path) -> dict:
     raise ValueError("Could not find meta graph def matching supplied tags: { serve }")
 
 
-def _read_max_count(path: Path) -> int | None:
+def _read_card(path: Path) -> dict:
+    """What the model card says of serving; nothing of another's SavedModel, which has no such card."""
     try:
-        return int(json.loads((path / CARD_JSON).read_text("utf-8"))["serving"]["max_count"])
-    except (OSError, ValueError, KeyError, TypeError):  # Another's SavedModel, which has no such card.
-        return None
+        return read_model_card(path)["serving"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 class _Input:

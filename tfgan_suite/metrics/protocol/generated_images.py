@@ -93,8 +93,7 @@ class GeneratedImages:
 
 def origin_of(model) -> dict:
     """Name of a model's class, and the images that it was trained on (`None`: not known)."""
-    card = getattr(model, "card", None)  # An exported model: what it was made of stands in its card.
-    images_seen = card["training"]["images_seen"] if card else getattr(model, "images_seen", None)
+    images_seen = model.examples_seen
     return {
         "model": type(model).__name__,
         "images_seen": None if images_seen is None else int(np.asarray(images_seen)),
