@@ -28,6 +28,7 @@ class Servable:
         signature_defs: `{name: SignatureDef}`, as they stand in `saved_model.pb`.
         joinings: `{name: how requests to this signature are joined}`, see `joining_of`.
         max_count: The most examples of a call, as the model card says; `None` without one.
+        sampling_defaults: `{name: value}` of the model's sampling options, as the model card says.
 
     Raises:
         Exception: Of many kinds, where the files are damaged.
@@ -38,8 +39,11 @@ class Servable:
         self.version = version
         self.path = path
         self.signature_defs = _read_signature_defs(path)
-        serving = _read_card(path)
+        card = _read_card(path)
+        serving = card.get("serving", {})
         self.max_count = serving.get("max_count")
+        options = card.get("model", {}).get("sampling_options", ())
+        self.sampling_defaults = {option["name"]: option["default"] for option in options}
         self._loaded = tf.saved_model.load(str(path), tags=["serve"])  # Keeps the variables alive.
         self._functions = self._loaded.signatures
         described = serving.get("signatures", {})
@@ -115,9 +119,9 @@ def _read_signature_defs(path: Path) -> dict:
 
 
 def _read_card(path: Path) -> dict:
-    """What the model card says of serving; nothing of another's SavedModel, which has no such card."""
+    """The model card; empty for somebody else's SavedModel, which has no such card."""
     try:
-        return read_model_card(path)["serving"]
+        return read_model_card(path)
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 
