@@ -138,6 +138,16 @@ def test_paths_without_a_manifest(tmp_path):
     assert find_manifest(tmp_path) is None and find_manifest(tmp_path / "model.keras") is None
 
 
+def test_a_manifest_of_version_0_1_is_read(converted, tmp_path):
+    manifest = json.loads((converted[1] / "conversion.json").read_text())
+    assert manifest["format_version"] == 2
+    old = {**manifest, "format_version": 1, "licence": "MIT", "licence_from": "the user"}
+    del old["license"], old["license_from"]
+    (tmp_path / "conversion.json").write_text(json.dumps(old))
+    read = find_manifest(tmp_path)
+    assert (read["license"], read["license_from"]) == ("MIT", "the user") and "licence" not in read
+
+
 def test_counting_leaves_a_frozen_network_frozen(conversion):
     model = conversion.model
     assert count_parameters(model.ema_generator) == count_parameters(model.generator) > 0

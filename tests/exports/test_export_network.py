@@ -170,6 +170,17 @@ def test_mistakes_are_told(models, tmp_path, monkeypatch):
         export_network(models("DCGAN"), tmp_path / "net")
 
 
+def test_the_old_spelling_of_license_is_understood_and_not_shown(capsys):
+    parser = cli.build_parser()
+    for flag in ("--license", "--licence"):
+        assert parser.parse_args(["export", "runs/a", "saved_models/a", flag, "MIT"]).license == "MIT"
+    assert parser.parse_args(["export", "runs/a", "saved_models/a"]).license == ""
+    with pytest.raises(SystemExit):
+        parser.parse_args(["export", "--help"])
+    shown = capsys.readouterr().out
+    assert "--license" in shown and "licence" not in shown
+
+
 def test_command(models, tmp_path, capsys):
     require("litert")
     models("DCGAN").save(tmp_path / "digits.keras")

@@ -1,16 +1,23 @@
 """Each signature by itself: which models have it, what it warms up with, what it refuses, how it is joined."""
 
+import doctest
+import inspect
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
+import tfgan_suite as tg
 from tests.exports.made_up_models import Cloud, Dice
 from tests.serving.conftest import lively_gan
 from tfgan_suite.exports.export_network import export_network, read_card
 from tfgan_suite.exports.exported_model import ExportedModel
+from tfgan_suite.exports.frozen_generator import freeze_generator
 from tfgan_suite.exports.model_card import read_model_card
+from tfgan_suite.exports.parity import measure_parity
 from tfgan_suite.exports.saved_model import export_saved_model, load_generator
 from tfgan_suite.exports.signatures.all_signatures import SIGNATURES, signatures_of
+from tfgan_suite.exports.signatures.named_function import named_function
 from tfgan_suite.exports.signatures.signature import JOININGS
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.generative import abilities
@@ -118,6 +125,14 @@ def test_the_graph_refuses(models, name, signature, changes, reason):
     wrong = {key: tf.constant(changes.get(key, value), value.dtype) for key, value in inputs.items()}
     with pytest.raises(tf.errors.InvalidArgumentError, match=reason):
         chosen.function(MAX_COUNT)(**wrong)
+
+
+@pytest.mark.parametrize("documented", [named_function, signatures_of, freeze_generator, measure_parity])
+def test_examples_of_the_documentation(documented):
+    (test,) = doctest.DocTestFinder().find(
+        documented, globs={"tf": tf, "np": np, "tg": tg, "DCGAN": tg.DCGAN, **vars(inspect.getmodule(documented))}
+    )
+    assert test.examples and not doctest.DocTestRunner().run(test).failed
 
 
 # === Exported ===
