@@ -10,7 +10,7 @@ from tests.checkpoints.pytorch_files import write_legacy, write_state_dict, writ
 from tests.golden_vectors import assert_near, channels_last, load_golden, part_of
 from tests.untrusted.hostile import dumps, payloads
 from tfgan_suite.adversarial.pretrained_generator import PretrainedGenerator
-from tfgan_suite.checkpoints.biggan_pytorch import LICENCE, read_state
+from tfgan_suite.checkpoints.biggan_pytorch import LICENSE, read_state
 from tfgan_suite.checkpoints.conversion import find_manifest, read_conversion, write_conversion
 from tfgan_suite.commands import cli
 from tfgan_suite.foundation.errors import UserError
@@ -63,7 +63,7 @@ def test_images_and_logits_of_the_reference(converted):
 
 def test_manifest(converted, files):
     manifest = find_manifest(converted)
-    assert manifest["class"] == "BigGAN" and manifest["licence"] == LICENCE
+    assert manifest["class"] == "BigGAN" and manifest["license"] == LICENSE
     assert [file["file"] for file in manifest["source"]["files"]] == ["G_ema.pth", "D.pth", "G.pth"]
     assert manifest["source"]["sha256"] == file_sha256(files / "G_ema.pth")
     assert manifest["assumed_settings"].keys() == {
@@ -122,7 +122,7 @@ def test_names_of_wrapped_networks_and_of_other_batch_normalisations(tmp_path):
 def test_a_generator_alone(tmp_path, files):
     assert cli.main(["convert", KIND, str(files / "G_ema.pth"), str(tmp_path / "out"), "--license", "CC0"]) == 0
     model = tg.load_model(tmp_path / "out")
-    assert type(model) is PretrainedGenerator and find_manifest(tmp_path / "out")["licence"] == "CC0"
+    assert type(model) is PretrainedGenerator and find_manifest(tmp_path / "out")["license"] == "CC0"
     assert_near(model(GOLDEN["in/z"], GOLDEN["in/y"]), GOLDEN["out/img_eval"].transpose(0, 2, 3, 1))
     assert type(model.latent_distribution) is TruncatedNormal and not model.trainable_variables
     with pytest.raises(UserError, match="without a discriminator"):
@@ -130,13 +130,13 @@ def test_a_generator_alone(tmp_path, files):
 
 
 @pytest.mark.slow
-def test_a_generator_alone_is_sampled_and_exported_with_its_licence(tmp_path, files):
+def test_a_generator_alone_is_sampled_and_exported_with_its_license(tmp_path, files):
     write_conversion(read_conversion(KIND, files / "G_ema.pth"), tmp_path / "out")
     assert cli.main(["sample", str(tmp_path / "out"), "--output", str(tmp_path / "x.png"), "--truncation", "0.5"]) == 0
     assert (tmp_path / "x.png").stat().st_size > 0
     assert cli.main(["export", str(tmp_path / "out"), str(tmp_path / "models" / "biggan")]) == 0
     card = json.loads((tmp_path / "models/biggan/1/assets.extra/model_card.json").read_text())
-    assert card["licence"] == LICENCE and file_sha256(files / "G_ema.pth") in card["description"]
+    assert card["license"] == LICENSE and file_sha256(files / "G_ema.pth") in card["description"]
     assert "discriminate" not in tg.load_generator(tmp_path / "models" / "biggan")._loaded.signatures
 
 

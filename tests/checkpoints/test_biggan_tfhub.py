@@ -11,7 +11,7 @@ from tests.checkpoints.tfhub_files import module_variables, normalized_layers, w
 from tests.golden_vectors import assert_near, load_golden, part_of
 from tfgan_suite.adversarial.pretrained_generator import PretrainedGenerator
 from tfgan_suite.checkpoints.biggan_state import biggan_state
-from tfgan_suite.checkpoints.biggan_tfhub import LICENCE, read_moments
+from tfgan_suite.checkpoints.biggan_tfhub import LICENSE, read_moments
 from tfgan_suite.checkpoints.conversion import find_manifest, read_conversion, write_conversion
 from tfgan_suite.checkpoints.tfhub_names import official_state
 from tfgan_suite.commands import cli
@@ -88,7 +88,7 @@ def test_command(deep_module, tmp_path, capsys):
     assert cli.main(["convert", KIND, str(deep_module), str(out), "--truncation", "0.5", *flags]) == 0
     assert_golden(tg.load_model(out), DEEP)
     manifest = find_manifest(out)
-    assert manifest["licence"] == LICENCE and manifest["given_settings"]["truncation"] == 0.5
+    assert manifest["license"] == LICENSE and manifest["given_settings"]["truncation"] == 0.5
     assert manifest["source"]["format"] == "TF-Hub, BigGAN-deep" and len(manifest["source"]["sha256"]) == 64
     assert "biggan-deep-32_1/saved_model.pb" in [file["file"] for file in manifest["source"]["files"]]
     assert cli.main(["sample", str(out), "--output", str(tmp_path / "x.png"), "--truncation", "0.5"]) == 0
@@ -96,11 +96,11 @@ def test_command(deep_module, tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_exported_with_its_licence(deep_module, tmp_path):
+def test_exported_with_its_license(deep_module, tmp_path):
     write_conversion(read_conversion(KIND, deep_module, **SETTINGS), tmp_path / "out")
     assert cli.main(["export", str(tmp_path / "out"), str(tmp_path / "models" / "deep")]) == 0
     card = json.loads((tmp_path / "models/deep/1/assets.extra/model_card.json").read_text())
-    assert card["licence"] == LICENCE and "biggan-deep-32_1" in card["description"]
+    assert card["license"] == LICENSE and "biggan-deep-32_1" in card["description"]
 
 
 def test_statistics_between_two_truncations(deep_module):

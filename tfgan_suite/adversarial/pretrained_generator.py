@@ -1,5 +1,7 @@
 """PretrainedGenerator: a model of a generator alone."""
 
+import types
+
 import keras
 import tensorflow as tf
 
@@ -44,6 +46,10 @@ class PretrainedGenerator(HasLatents, GenerativeModel):
         call_network(generator, keras.Input([self.latent_size]), labels)
         generator.trainable = False
         self.built = True
+
+    @property
+    def averages(self):
+        return types.MappingProxyType({"generator": self.ema_generator})
 
     def can(self, ability):
         return super().can(ability) or (ability is HasStyles and isinstance(self.ema_generator, HasStyles))

@@ -15,7 +15,7 @@ from tfgan_suite.models.biggan.biggan import BigGAN
 from tfgan_suite.untrusted.restricted_unpickler import shown
 from tfgan_suite.untrusted.safe_pickle import read_pytorch_weights
 
-LICENCE = (
+LICENSE = (
     "Not stated by the file. BigGAN-PyTorch publishes its code, and the weights linked there, under the MIT License"
 )
 # What a state dict does not contain: the choices of the repository's scripts for ImageNet and CIFAR.
@@ -65,8 +65,8 @@ def read_official_model(source: Path, settings: Mapping[str, Any]) -> OfficialMo
         _check_same(averaged, generator)
         model = BigGAN(generator=generator, discriminator=discriminator)
         model.ema_generator.set_weights(averaged.get_weights())
-    licence_from = "the default for BigGAN-PyTorch's files; the file itself states none"
-    return OfficialModel(model, "BigGAN-PyTorch", files, LICENCE, licence_from, states, biggan_state, assumed)
+    license_from = "the default for BigGAN-PyTorch's files; the file itself states none"
+    return OfficialModel(model, "BigGAN-PyTorch", files, LICENSE, license_from, states, biggan_state, assumed)
 
 
 def _check_same(averaged, trained):

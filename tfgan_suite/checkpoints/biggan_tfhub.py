@@ -17,7 +17,7 @@ from tfgan_suite.generative.latents import ScaledTruncatedNormal
 from tfgan_suite.models.biggan.biggan_architecture import paper_attention_resolutions
 from tfgan_suite.untrusted.tensorflow_variables import read_tensorflow_variables
 
-LICENCE = "Not stated by the files. TF-Hub lists DeepMind's BigGAN modules under the Apache License 2.0"
+LICENSE = "Not stated by the files. TF-Hub lists DeepMind's BigGAN modules under the Apache License 2.0"
 _DEFAULTS = {
     "spectral_norm_epsilon": (1e-4, "as in the modules' graphs"),
     "batch_norm_epsilon": (1e-4, "as in the modules' graphs"),
@@ -57,7 +57,7 @@ def read_official_model(source: Path, settings: Mapping[str, Any]) -> OfficialMo
         PretrainedGenerator(generator, latent_distribution=ScaledTruncatedNormal()),
         f"TF-Hub, BigGAN{'-deep' if generator.variant == 'deep' else ''}",
         (source,),
-        LICENCE,
+        LICENSE,
         "the default for these modules; the files themselves state none",
         {"ema_generator": state},
         biggan_state,

@@ -25,7 +25,7 @@ from tfgan_suite.generative.generative_model import GenerativeModel
 
 MODEL_FILE = "model.keras"
 MANIFEST_FILE = "conversion.json"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,13 +45,13 @@ class Conversion:
         return self.official.model
 
 
-def read_conversion(kind: str, source: str | Path, licence: str | None = None, **settings: Any) -> Conversion:
+def read_conversion(kind: str, source: str | Path, license: str | None = None, **settings: Any) -> Conversion:
     """Reads a model from another project's checkpoint, without executing anything in it.
 
     Args:
         kind: String. A key of `KINDS`, such as `"nvidia-stylegan2"`.
         source: String or path. The file or directory.
-        licence: String, or `None`. License of the weights. Defaults to the known license of the kind's published files.
+        license: String, or `None`. License of the weights. Defaults to the known license of the kind's published files.
         **settings: Settings of the kind, which override the file, and paths of its additional files.
 
     Returns:
@@ -80,7 +80,7 @@ def read_conversion(kind: str, source: str | Path, licence: str | None = None, *
     except (ValueError, TypeError) as error:  # From networks that the file and the settings cannot describe.
         text = " ".join(str(error).split())
         raise UserError(f"{str(source)!r} contains no {kind} that can be built: {text[:600]}") from error
-    return Conversion(_describe(official, licence, settings), official)
+    return Conversion(_describe(official, license, settings), official)
 
 
 def write_conversion(conversion: Conversion, output_dir: str | Path, overwrite: bool = False) -> Path:
@@ -143,10 +143,15 @@ def find_manifest(path: str | Path) -> dict[str, Any] | None:
     """
     path = Path(path)
     file = (path.parent if path.suffix == ".keras" else path) / MANIFEST_FILE
-    return json.loads(file.read_text("utf-8")) if file.is_file() else None
+    if not file.is_file():
+        return None
+    manifest = json.loads(file.read_text("utf-8"))
+    if manifest["format_version"] == 1:  # It spelled them `licence` and `licence_from`.
+        manifest["license"], manifest["license_from"] = manifest.pop("licence"), manifest.pop("licence_from")
+    return manifest
 
 
-def _describe(official: OfficialModel, licence: str | None, settings: Mapping[str, Any]) -> dict[str, Any]:
+def _describe(official: OfficialModel, license: str | None, settings: Mapping[str, Any]) -> dict[str, Any]:
     model = official.model
     networks = {"generator": model.ema_generator}
     if hasattr(model, "discriminator"):
@@ -163,8 +168,8 @@ def _describe(official: OfficialModel, licence: str | None, settings: Mapping[st
             "files": files,
             "training_set": dict(official.training_set),
         },
-        "licence": licence or official.licence,
-        "licence_from": "the user" if licence else official.licence_from,
+        "license": license or official.license,
+        "license_from": "the user" if license else official.license_from,
         "class": type(model).__name__,
         "architecture": {name: _architecture(network) for name, network in networks.items()},
         "parameters": {name: count_parameters(network) for name, network in networks.items()},

@@ -26,7 +26,7 @@ _IMPLIED = {
 _FIXED = {"use_wscale": True, "use_pixelnorm": True, "use_leakyrelu": True, "pixelnorm_epsilon": 1e-8}
 
 
-LICENCE = "CC BY-NC 4.0, as stated by the authors for ProGAN's code and weights: no commercial use"
+LICENSE = "CC BY-NC 4.0, as stated by the authors for ProGAN's code and weights: no commercial use"
 _DEFAULTS = {
     "minibatch_stddev_group_size": (4, "the default of the discriminator in the paper's code"),
     "normalize_latents": (True, "the default of the generator in the paper's code"),
@@ -71,9 +71,9 @@ def read_official_model(source: Path, settings: Mapping[str, Any]) -> OfficialMo
     states = {
         network: {name: array for name, array in state.items() if name != "lod"} for network, state in weights.items()
     }
-    licence_from = "the default for the authors' files; the file itself states none"
+    license_from = "the default for the authors' files; the file itself states none"
     return OfficialModel(
-        model, "NVIDIA ProGAN, tensorflow", (source,), LICENCE, licence_from, states, progan_state, assumed
+        model, "NVIDIA ProGAN, tensorflow", (source,), LICENSE, license_from, states, progan_state, assumed
     )
 
 

@@ -20,8 +20,8 @@ class OfficialModel:
         model: The model.
         format: String. The format of the file, for display.
         files: Tuple of paths that were read, the main file or directory first.
-        licence: String. License of such weights, unless the user states another one.
-        licence_from: String. Where this information comes from.
+        license: String. License of such weights, unless the user states another one.
+        license_from: String. Where this information comes from.
         states: Dict that maps the names of the model's networks (`"ema_generator"`, ...) to their weights by official
             name.
         to_state: Callable that returns the weights of a network of the model by official name.
@@ -32,8 +32,8 @@ class OfficialModel:
     model: GenerativeModel
     format: str
     files: tuple[Path, ...]
-    licence: str
-    licence_from: str
+    license: str
+    license_from: str
     states: Mapping[str, Mapping[str, np.ndarray]]
     to_state: Callable[[Any], Mapping[str, np.ndarray]]
     assumed: Mapping[str, str] = dataclasses.field(default_factory=dict)

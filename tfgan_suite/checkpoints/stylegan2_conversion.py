@@ -10,7 +10,7 @@ from tfgan_suite.checkpoints.stylegan2_state import stylegan2_from_state, styleg
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.models.stylegan2.stylegan2 import StyleGAN2
 
-LICENCE = "NVIDIA Source Code License-NC or CC BY-NC 4.0, according to the weights' page: no commercial use"
+LICENSE = "NVIDIA Source Code License-NC or CC BY-NC 4.0, according to the weights' page: no commercial use"
 
 
 def read_official_model(source: Path, settings: Mapping[str, Any]) -> OfficialModel:
@@ -43,7 +43,7 @@ def read_official_model(source: Path, settings: Mapping[str, Any]) -> OfficialMo
         _build(official, {**from_file, **settings}),
         f"NVIDIA StyleGAN2, {official.format}",
         (source,),
-        LICENCE,
+        LICENSE,
         "the default for NVIDIA's files; the file itself states none",
         # The filter is a setting of the suite, not a weight.
         {

@@ -1,6 +1,7 @@
 """GenerativeModel: what every model of the suite can do, trained here or not: make examples from a seed."""
 
 import copy
+import types
 
 import keras
 import numpy as np
@@ -8,6 +9,7 @@ import tensorflow as tf
 
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.foundation.randomness import categorical, fold
+from tfgan_suite.generative.abilities import HasLatents
 from tfgan_suite.generative.sampling_options import resolve_sampling
 from tfgan_suite.specs.condition import Condition
 
@@ -23,7 +25,11 @@ class GenerativeModel(keras.Model):
         num_classes: Integer, the number of classes, or `None` for an unconditional model.
         label_weights: List of floats, the relative frequency of each class in generated labels, or `None` for all alike.
         sampling_options: Tuple of `SamplingOption`. The arguments of `generate` that the model has.
-        examples_seen: Integer or variable, the examples that it was trained on; `None` if that is not known.
+        networks: Mapping of name to network, `averages`: mapping of name to the average of that network. Empty for a model
+            that does not say.
+        examples_seen: Integer or integer variable. Examples that it was trained on; `None` if that is not known.
+        steps: Integer or integer variable. Steps that it was trained for; `None` likewise.
+        seed: Integer. The base seed of its training; `None` likewise.
         presets: Dict of preset name to a dict with
             `description`, `reference`, `expected`: texts;
             `config`: constructor arguments;
@@ -36,7 +42,11 @@ class GenerativeModel(keras.Model):
     num_classes = None
     label_weights = None
     sampling_options = ()
+    networks = types.MappingProxyType({})
+    averages = types.MappingProxyType({})
     examples_seen = None
+    steps = None
+    seed = None
     presets = {}
     _preset = None
 
@@ -127,10 +137,12 @@ class GenerativeModel(keras.Model):
             raise UserError(f"`count` must be >= 1. Received: count={count}")
         sampling = resolve_sampling(self, sampling)
         labels = self._checked_labels(labels, count)
+        scalars = {name: tf.constant(value, tf.float32) for name, value in sampling.items()}
+        if not self.can(HasLatents):
+            return self.sample(count, seed, labels, **scalars).numpy()
         latents = self.sample_latents(count, fold(seed, "generate", "latents"), **sampling)
         if labels is None:
             labels = self.sample_labels(count, fold(seed, "generate", "labels"))
-        scalars = {name: tf.constant(value, tf.float32) for name, value in sampling.items()}
         batches = [
             self._generate_batch(
                 latents[i : i + batch_size], None if labels is None else labels[i : i + batch_size], scalars

@@ -128,7 +128,7 @@ def _load_checkpoint(run):
 def export_run(path, export_path, export=None, **options):
     """Exports the model that a path stands for, with what is known of its data and scores, or of its origin.
 
-    The licence of a converted checkpoint goes into the model card unless another is given.
+    The license of a converted checkpoint goes into the model card unless another is given.
 
     Args:
         path: As in `load_model`.
@@ -150,7 +150,7 @@ def export_run(path, export_path, export=None, **options):
     if manifest is not None:
         source = manifest["source"]
         origin = f"Converted from {source['file']} ({source['format']}, SHA-256 {source['sha256']})."
-        options["licence"] = options.get("licence") or manifest["licence"]
+        options["license"] = options.get("license") or manifest["license"]
         options["description"] = " ".join(filter(None, [options.get("description"), origin]))
     return (export or export_saved_model)(
         load_model(path),
