@@ -4,6 +4,8 @@ import argparse
 import json
 import math
 
+from tfgan_suite.foundation.errors import UserError
+
 
 def positive_int(text):
     """A whole number >= 1."""
@@ -93,6 +95,42 @@ def layers(text):
     if not numbers:
         raise argparse.ArgumentTypeError(f"Expected styles such as coarse, 0-3 or 0-3,6. Received: {text!r}")
     return tuple(numbers)
+
+
+def add_sampling(parser):
+    """The arguments that set a model's sampling options. `sampling_of` reads them."""
+    parser.add_argument(
+        "--truncation",
+        type=fraction,
+        metavar="FRACTION",
+        help="in [0, 1]; 1, the default of most GANs, samples the full distribution, smaller values trade variety for quality",
+    )
+    parser.add_argument(
+        "--sampling",
+        type=assignment,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="another sampling option of the model, such as temperature=0.8; may be given several times",
+    )
+
+
+def sampling_of(args):
+    """The sampling options that were given, a dict to pass to `generate` or `evaluate`, which check them.
+
+    Raises:
+        UserError: One option was given twice, or is an argument of the command.
+    """
+    for name, value in args.sampling:
+        # It would be taken for the command's own, since both reach the same function.
+        if name != "truncation" and name in vars(args):
+            raise UserError(f"`--sampling` must name options of the model. Received: {name}={value}")
+    given = [*([] if args.truncation is None else [("truncation", args.truncation)]), *args.sampling]
+    sampling = dict(given)
+    if len(sampling) < len(given):
+        names = ", ".join(f"{name}={value}" for name, value in given)
+        raise UserError(f"`--sampling` must name each option once. Received: {names}")
+    return sampling
 
 
 def add_beam(parser):

@@ -52,7 +52,7 @@ def add_parser(subparsers):
     parser.add_argument("--markdown", action="store_true", help="print a table with the protocol of each score")
     parser.add_argument("--seed", type=arguments.natural_int, default=0)
     parser.add_argument("--batch-size", type=arguments.positive_int, default=64)
-    parser.add_argument("--truncation", type=arguments.fraction, default=1.0)
+    arguments.add_sampling(parser)
     parser.add_argument(
         "--extractor",
         choices=["efficientnet-lite0", "inception", "stacked-digits"],
@@ -84,7 +84,7 @@ def run(args):
         "num_images": args.images,
         "seed": args.seed,
         "batch_size": args.batch_size,
-        "truncation": args.truncation,
+        **arguments.sampling_of(args),
     }
     if args.repeats is not None:
         options["repeats"] = args.repeats
