@@ -92,7 +92,7 @@ def test_the_same_command_again_changes_nothing(finished, data_dir):
 
 
 @pytest.mark.parametrize("stop_after", [1, 13])
-def test_stopped_by_a_signal_and_gone_on(finished, data_dir, tmp_path, stop_after, monkeypatch):
+def test_stopped_by_a_signal_and_resumed(finished, data_dir, tmp_path, stop_after, monkeypatch):
     """Mid-tick, in the same process: SIGTERM saves, the next call goes on to the same bits."""
     from tfgan_suite.callbacks import Progress, TrainingInterrupted
 
@@ -147,7 +147,7 @@ def run_killed(tmp_path, config, kills, seed):
     raise AssertionError(f"still not done after {kills} kills")
 
 
-def test_killed_and_gone_on(data_dir, tmp_path):
+def test_killed_and_resumed(data_dir, tmp_path):
     config = make_config(data_dir, tmp_path / "killed", total_images=2400, images_per_tick=80)
     assert run_killed(tmp_path, config, kills=1, seed=0) == 1
     whole = train(dataclasses.replace(config, run_dir=str(tmp_path / "whole")), progress=False)
@@ -159,7 +159,7 @@ def test_killed_and_gone_on(data_dir, tmp_path):
 
 
 @pytest.mark.slow
-def test_killed_three_times_and_gone_on(data_dir, tmp_path):
+def test_killed_three_times_and_resumed(data_dir, tmp_path):
     config = make_config(data_dir, tmp_path / "killed", total_images=4800, images_per_tick=80)
     run_killed(tmp_path, config, kills=3, seed=int(time.time()))
     whole = train(dataclasses.replace(config, run_dir=str(tmp_path / "whole")), progress=False)
@@ -266,7 +266,7 @@ def test_resolve_fills_in(data_dir):
     ],
 )
 def test_config_refuses_nonsense(change):
-    with pytest.raises(tg.UserError, match="Expected"):
+    with pytest.raises(tg.UserError, match="must be an integer >= |Did you mean 'lpips'"):
         TrainConfig(data_dir="d", run_dir="r", **change)
 
 
