@@ -44,7 +44,7 @@ def run(capsys, *argv):
 # === Mistakes: one line, exit code 2, the nearest right name ===
 
 MISTAKES = [
-    ([], ["Expected a command", "prepare, train"]),
+    ([], ["Give a command", "prepare, train"]),
     (["trian"], ["'trian'", "Did you mean 'train'?"]),
     (["--hlep"], ["'--hlep'", "Did you mean '--help'?"]),
     (["train", "--dat", "data/digits"], ["'--dat'", "Did you mean '--data'?"]),
@@ -70,6 +70,7 @@ MISTAKES = [
     (["evaluate", "runs/nothing"], ["--data"]),
     (["evaluate", "runs/nothing", "--watch"], ["holds no run"]),
     (["evaluate", "runs/nothing", "--watch", "--output", "scores"], ["`--output` must not be given with --watch"]),
+    (["--import", "no_such_module", "sample", "x"], ["no module 'no_such_module'", "--import my_model"]),
     (["compare", "runs/nothing", "runs/other"], ["'runs/nothing'", "does not exist"]),
     (["export", "runs/nothing", "saved_models/x"], ["There is no 'runs/nothing'"]),
 ]
@@ -154,7 +155,7 @@ def test_damaged_keras_file(tmp_path, capsys):
     path = tmp_path / "broken.keras"
     path.write_bytes(b"not a zip")
     code, _, errors = run(capsys, "sample", path)
-    assert code == 2 and len(errors) == 1 and "Expected a model saved by this suite" in errors[0]
+    assert code == 2 and len(errors) == 1 and "must hold a model saved by this suite" in errors[0]
 
 
 def test_keras_file_of_something_else(tmp_path, capsys):
@@ -203,7 +204,7 @@ def test_every_field_of_the_config_has_a_flag():
         "train --data d --run r --preset p --set a=1 --batch-size 2 --images 3,000 --images-per-tick 4 --seed 5 "
         "--no-conditional --horizontal-flip --augmentation adaptive --precision mixed_bfloat16 --score-every-ticks 6 --score-images 7 --keep-checkpoints 8 "
         "--steps-per-execution 9 --jit-compile --microbatch-size 10 --on-instability stop --on-collapse stop "
-        "--guard-gradients --strategy mirrored --diversity lpips"
+        "--guard-gradients --strategy mirrored --diversity lpips --compile reuse_fakes=false"
     )
     config = config_of(cli.build_parser().parse_args(argv.split()))
     expected = TrainConfig(
@@ -216,6 +217,7 @@ def test_every_field_of_the_config_has_a_flag():
         guard_gradients=True,
         strategy="mirrored",
         diversity="lpips",
+        compile={"reuse_fakes": False},
     )
     assert config == expected
     defaults = TrainConfig("d", "r")
@@ -237,6 +239,7 @@ def test_dry_run(tiny_config, tmp_path, capsys):
     for network in (model.generator, model.discriminator):
         count = sum(int(np.prod(variable.shape)) for variable in network.trainable_variables)
         assert f"{count:,}" in output
+    assert "32 x 32" not in output and "48 images of 8 x 8, gray" in output
     for text in ("8,000", "images/s", "estimate", "optimizers", "activations", "Nothing was written."):
         assert text in output
 
@@ -254,8 +257,8 @@ def test_memory_of_the_estimate(tiny_config):
     memory = estimate.memory_bytes
     # Adam has two slots for each trained weight, a rate and a count; running moments are weights, but not trained.
     assert 8 * (generator + discriminator) < memory["optimizers"] < 8 * (generator + discriminator) + 64
-    assert 4 * generator < memory["averaged generator"] < 4 * generator + 400
-    assert memory["weights"] == memory["averaged generator"] + 4 * discriminator  # Whose one stage has no moments.
+    assert 4 * generator < memory["averaged weights"] < 4 * generator + 400
+    assert memory["weights"] == memory["averaged weights"] + 4 * discriminator  # Whose one stage has no moments.
     assert memory["this process"] > 1e8
     assert memory["images"] == 48 * 8 * 8
     assert estimate.total_seconds == pytest.approx(estimate.total_images / estimate.images_per_second)
@@ -349,7 +352,7 @@ def test_unfinished_run_gives_its_newest_checkpoint(tiny_run, tiny_config, tmp_p
     (unfinished / "checkpoints").mkdir(parents=True)
     for file in (tiny_run / "checkpoints").iterdir():
         (unfinished / "checkpoints" / file.name).write_bytes(file.read_bytes())
-    for name in ("config.json", "dataset_info.json"):
+    for name in ("config.json", "dataset_info.json", "recipe.json"):
         (unfinished / name).write_bytes((tiny_run / name).read_bytes())
     np.testing.assert_array_equal(load_model(unfinished).generate(4, seed=3), load_model(tiny_run).generate(4, seed=3))
 
@@ -391,8 +394,8 @@ def test_chart_of_scores(tiny_run, tmp_path, capsys):
     runs = []
     for name, values in (("plain", (40.0, 30.0)), ("adaptive", (40.0, 20.0))):
         runs.append(shutil.copytree(tiny_run, tmp_path / name))
-        rows = [{"images_seen": 100 * (i + 1), "frechet_distance_1k": value} for i, value in enumerate(values)]
-        rows.insert(1, {"images_seen": 150, "loss/generator": 1.0})
+        rows = [{"examples_seen": 100 * (i + 1), "frechet_distance_1k": value} for i, value in enumerate(values)]
+        rows.insert(1, {"examples_seen": 150, "loss/generator": 1.0})
         (runs[-1] / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     path = tmp_path / "scores.svg"
     code, output, _ = run(capsys, "compare", *runs, "--chart", path)

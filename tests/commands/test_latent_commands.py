@@ -177,11 +177,17 @@ def test_reading_a_picture(tmp_path):
 # === Mistakes: one line, exit code 2, and nothing is written ===
 
 MISTAKES = [
-    (["mix", "{dcgan}"], ["DCGAN has no W space", "StyleGAN2"]),
-    (["project", "{dcgan}", "{picture}"], ["DCGAN has no W space"]),
+    (["mix", "{dcgan}"], ["Mixing styles needs a model that can work with styles", "DCGAN can: generate from latents"]),
+    (["project", "{dcgan}", "{picture}"], ["A projection needs a model that can work with styles"]),
     (["directions", "{dcgan}", "--layers", "coarse"], ["DCGAN has no W space", "`layers` must be `None`"]),
-    (["sample", "{dcgan}", "--interpolate", "3", "--in-w"], ["DCGAN has no W space"]),
-    (["sample", "{dcgan}", "--class-truncation"], ["DCGAN has no W space"]),
+    (
+        ["sample", "{dcgan}", "--interpolate", "3", "--in-w"],
+        ["An interpolation in W needs a model that can work with styles"],
+    ),
+    (
+        ["sample", "{dcgan}", "--class-truncation"],
+        ["Truncation towards classes needs a model that can work with styles"],
+    ),
     (["sample", "{dcgan}", "--truncation-sweep", "1"], ["at least 2 steps"]),
     (["mix", "{model}", "--layers", "corse"], ["'corse'", "Did you mean 'coarse'?"]),
     (["mix", "{model}", "--layers", "0-9"], ["from 0 to 5"]),

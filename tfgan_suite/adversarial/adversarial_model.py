@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from tfgan_suite.adversarial import losses, penalties
+from tfgan_suite.adversarial.adversarial_rules import adversarial_charts, adversarial_measurements, adversarial_rules
 from tfgan_suite.engine.adam import Adam
 from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
 from tfgan_suite.engine.trained_model import TrainedModel, call_network, with_total
@@ -147,6 +148,20 @@ class AdversarialModel(HasLatents, Discriminates, TrainedModel):
 
     def extra_logs(self):
         return ("augmentation/probability",) if hasattr(self.augmentation, "probability") else ()
+
+    # === What it declares about its training ===
+
+    def curves(self):
+        return adversarial_charts()
+
+    def progress_labels(self):
+        return {"G": "loss/generator", "D": "loss/discriminator"}
+
+    def stability_rules(self):
+        return adversarial_rules()
+
+    def stability_measurements(self, logs):
+        return adversarial_measurements(logs)
 
     # === Generation ===
 

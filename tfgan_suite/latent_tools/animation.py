@@ -14,8 +14,9 @@ from tfgan_suite.foundation.errors import UserError, import_extra
 from tfgan_suite.foundation.files import write_atomically
 from tfgan_suite.foundation.randomness import fold
 from tfgan_suite.generative import latents as latent_distributions
+from tfgan_suite.generative.abilities import HasLatents, require
+from tfgan_suite.generative.sampling_options import resolve_sampling
 from tfgan_suite.latent_tools.style_space import StyleSpace, has_style_space, labels_in_turn
-from tfgan_suite.specs.image_range import to_uint8
 
 ANIMATION_SUFFIXES = (".gif", ".mp4")
 _PALETTE_FRAMES = 16
@@ -73,7 +74,7 @@ def _lengths(points):
 
 
 def loop_frames(
-    model, *, num_points=6, steps_per_point=30, rows=1, columns=1, labels=None, truncation=1.0, seed=0, in_w=None
+    model, *, num_points=6, steps_per_point=30, rows=1, columns=1, labels=None, seed=0, in_w=None, **sampling
 ):
     """Generates the frames of a loop, in which each image of a grid moves through random points and back.
 
@@ -85,10 +86,10 @@ def loop_frames(
         columns: Integer. Number of columns in the grid.
         labels: List of integers, `None`, or `"all"`. Classes of the images, repeated as needed. `None` and `"all"`
             select all classes. For an unconditional model, it must be `None`.
-        truncation: Float in [0, 1]. 1 samples the full distribution; smaller values trade variety for quality.
         seed: Integer. Seed for the points.
         in_w: Boolean or `None`. Whether to move in W instead of in the latent space. Defaults to true if the model has
             a W space.
+        **sampling: The model's sampling options, such as `truncation`.
 
     Returns:
         uint8 array `[num_points * steps_per_point, height, width, channels]`.
@@ -102,35 +103,38 @@ def loop_frames(
     >>> frames.shape
     (6, 8, 18, 1)
     """
+    require(model, HasLatents, "An animation")
+    sampling = resolve_sampling(model, sampling)
     if in_w is None:
         in_w = has_style_space(model)
     pictures = rows * columns
     labels = labels_in_turn(model, labels, pictures)
     make_path = _path_in_w if in_w else _path_among_latents
-    make_images = make_path(model, pictures, num_points, steps_per_point, labels, truncation, seed)
+    make_images = make_path(model, pictures, num_points, steps_per_point, labels, sampling, seed)
     return np.stack([make_grid(make_images(frame), columns) for frame in range(num_points * steps_per_point)])
 
 
-def _path_in_w(model, pictures, num_points, steps_per_point, labels, truncation, seed):
+def _path_in_w(model, pictures, num_points, steps_per_point, labels, sampling, seed):
     """Returns a function from a frame's index to uint8 images `[pictures, height, width, channels]`."""
     space = StyleSpace(model)
     repeated = None if labels is None else np.tile(labels, num_points)
-    ws = space.sample(num_points * pictures, seed, repeated, truncation)
+    ws = space.sample(num_points * pictures, seed, repeated, **sampling)
     path = closed_path(ws.reshape([num_points, pictures, *ws.shape[1:]]), steps_per_point)
     return lambda frame: space.synthesize(path[frame])
 
 
-def _path_among_latents(model, pictures, num_points, steps_per_point, labels, truncation, seed):
-    points = np.asarray(model.sample_latents(num_points * pictures, fold(seed, "generate", "latents"), truncation))
+def _path_among_latents(model, pictures, num_points, steps_per_point, labels, sampling, seed):
+    points = np.asarray(model.sample_latents(num_points * pictures, fold(seed, "generate", "latents"), **sampling))
     distribution = getattr(model, "latent_distribution", None)
     keep_length = getattr(distribution, "on_a_shell", False)
-    path = closed_path(points.reshape([num_points, pictures, -1]), steps_per_point, keep_length)
+    path = closed_path(points.reshape([num_points, pictures, *points.shape[1:]]), steps_per_point, keep_length)
     if isinstance(distribution, latent_distributions.Uniform):
-        path = np.clip(path, -truncation, truncation)  # The spline overshoots slightly near the points.
+        limit = sampling.get("truncation", 1.0)
+        path = np.clip(path, -limit, limit)  # The spline overshoots slightly near the points.
     make_images = tf.function(
-        lambda latents: to_uint8(model(latents, labels, training=False, truncation=truncation)), autograph=False
+        lambda latents: model.spec.to_edge(model(latents, labels, training=False, **sampling)), autograph=False
     )
-    return lambda frame: make_images(path[frame]).numpy()
+    return lambda frame: np.stack([model.spec.draw(example) for example in make_images(path[frame]).numpy()])
 
 
 def write_animation(frames, path, frames_per_second=30):

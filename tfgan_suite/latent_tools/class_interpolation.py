@@ -6,6 +6,8 @@ import tensorflow as tf
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.randomness import fold
 from tfgan_suite.generative import latents as latent_distributions
+from tfgan_suite.generative.abilities import HasLatents, require
+from tfgan_suite.generative.sampling_options import resolve_sampling
 from tfgan_suite.latent_tools.interpolation import interpolate_styles
 from tfgan_suite.latent_tools.style_space import StyleSpace, has_style_space, labels_in_turn
 from tfgan_suite.specs.image_range import to_uint8
@@ -14,7 +16,7 @@ _BATCH_SIZE = 16
 
 
 def interpolate_classes(
-    model, labels, steps, *, rows=1, move_latents=False, closed=False, truncation=1.0, seed=0, batch_size=_BATCH_SIZE
+    model, labels, steps, *, rows=1, move_latents=False, closed=False, seed=0, batch_size=_BATCH_SIZE, **sampling
 ):
     """Generates images that interpolate from one class to the next, with a different latent for each row.
 
@@ -33,9 +35,9 @@ def interpolate_classes(
         move_latents: Boolean. Whether to use a new latent at every class, instead of one per row. Normal latents move
             along great circles.
         closed: Boolean. Whether to return to the first class. The path then ends one image before it.
-        truncation: Float in [0, 1]. 1 samples the full distribution; smaller values trade variety for quality.
         seed: Integer. Seed for the latents.
         batch_size: Integer. Number of images to generate at a time. Bounds memory, and affects nothing else.
+        **sampling: The model's sampling options, such as `truncation`.
 
     Returns:
         uint8 array `[rows, count, height, width, channels]` with `count = (len(labels) - 1) * (steps - 1) + 1`, or
@@ -54,6 +56,8 @@ def interpolate_classes(
     Reference: Brock et al., "Large Scale GAN Training for High Fidelity Natural Image Synthesis" (2019), appendix,
     "Interpolations".
     """
+    require(model, HasLatents, "A path from class to class")
+    sampling = resolve_sampling(model, sampling)
     if model.num_classes is None:
         raise UserError("`model` must be conditional to interpolate between classes. This model has no classes.")
     count = model.num_classes if labels is None or isinstance(labels, str) else len(labels)
@@ -64,15 +68,15 @@ def interpolate_classes(
         )
     labels = labels_in_turn(model, labels, count)
     num_latents = count * rows if move_latents else rows
-    latents = np.asarray(model.sample_latents(num_latents, fold(seed, "generate", "latents"), truncation))
+    latents = np.asarray(model.sample_latents(num_latents, fold(seed, "generate", "latents"), **sampling))
     latents = np.broadcast_to(latents.reshape([-1, rows, latents.shape[-1]]), [count, rows, latents.shape[-1]])
     if has_style_space(model):
         space = StyleSpace(model, batch_size)
-        ws = space.map(latents.reshape([count * rows, -1]), labels.repeat(rows), truncation)
+        ws = space.map(latents.reshape([count * rows, -1]), labels.repeat(rows), **sampling)
         path = _path(ws.reshape([count, rows, *ws.shape[1:]]), interpolate_styles, steps, closed)
         images = space.synthesize(path.reshape([-1, *ws.shape[1:]]))
     else:
-        embed, make_images = _class_vectors_of(model, truncation)
+        embed, make_images = _class_vectors_of(model, sampling)
         spherical = getattr(getattr(model, "latent_distribution", None), "on_a_shell", False)
         latent_path = _path(latents, _latent_interpolation(spherical), steps, closed)
         vectors = np.broadcast_to(np.asarray(embed(labels))[:, np.newaxis], [count, rows, embed(labels).shape[-1]])
@@ -100,7 +104,7 @@ def _path(points, interpolate, steps, closed):
     return np.concatenate(legs if closed else [*legs, points[-1:]])
 
 
-def _class_vectors_of(model, truncation):
+def _class_vectors_of(model, sampling):
     """Returns a function from labels to vectors, and a function from latents and vectors to uint8 images."""
     generator = getattr(model, "ema_generator", None)
     if hasattr(generator, "embed"):
@@ -115,7 +119,7 @@ def _class_vectors_of(model, truncation):
             return np.eye(model.num_classes, dtype=np.float32)[labels]
 
         def make_images(latents, vectors):
-            return to_uint8(model(latents, vectors, training=False, truncation=truncation))
+            return to_uint8(model(latents, vectors, training=False, **sampling))
 
     else:
         raise UserError(

@@ -15,15 +15,15 @@ _GRID_MARGIN = 2
 _NAME_MARGIN = 4
 
 
-def samples_per_class(model, count, labels=None, truncation=1.0, seed=0):
+def samples_per_class(model, count, labels=None, seed=0, **sampling):
     """Generates images of each class. All images in a column share the same latent.
 
     Args:
         model: A conditional `GenerativeModel`.
         count: Integer >= 1. Number of images per class.
         labels: List of integers, `None`, or `"all"`. Class of each row. `None` and `"all"` select all classes.
-        truncation: Float in [0, 1]. 1 samples the full distribution; smaller values trade variety for quality.
         seed: Integer. Seed for the latents. Row c is `model.generate(count, labels=c, seed=seed)`.
+        **sampling: The model's sampling options, such as `truncation`.
 
     Returns:
         uint8 array `[classes, count, height, width, channels]`.
@@ -41,7 +41,7 @@ def samples_per_class(model, count, labels=None, truncation=1.0, seed=0):
         raise UserError("`model` must be conditional to generate samples of each class. This model has no classes.")
     rows = model.num_classes if labels is None or isinstance(labels, str) else len(labels)
     labels = labels_in_turn(model, labels, rows)
-    return np.stack([model.generate(count, int(label), truncation=truncation, seed=seed) for label in labels])
+    return np.stack([model.generate(count, int(label), seed=seed, **sampling) for label in labels])
 
 
 def name_rows(grid, names):
@@ -85,9 +85,9 @@ def write_class_loop(
     frames_per_second=25,
     labels=None,
     move_latents=False,
-    truncation=1.0,
     scale=1,
     seed=0,
+    **sampling,
 ):
     """Writes a loop in which every image of a grid passes through the classes, as GIF or MP4.
 
@@ -100,9 +100,9 @@ def write_class_loop(
         frames_per_second: Float in [1, 50]. Frame rate.
         labels: List of integers, `None`, or `"all"`. Classes to pass through, as in `interpolate_classes`.
         move_latents: Boolean. Whether to use a new latent at every class.
-        truncation: Float in [0, 1]. 1 samples the full distribution; smaller values trade variety for quality.
         scale: Integer >= 1. Factor by which images are enlarged.
         seed: Integer. Seed for the latents.
+        **sampling: The model's sampling options, such as `truncation`.
 
     Returns:
         A `pathlib.Path`. The path of the file.
@@ -120,8 +120,8 @@ def write_class_loop(
         rows=rows * columns,
         move_latents=move_latents,
         closed=True,
-        truncation=truncation,
         seed=seed,
+        **sampling,
     )
     frames = np.stack([make_grid(frame, columns) for frame in images.swapaxes(0, 1)])
     write_animation(frames.repeat(scale, axis=1).repeat(scale, axis=2), path, frames_per_second)

@@ -56,9 +56,9 @@ def write_loop(
     points=6,
     frames_per_second=25,
     labels=None,
-    truncation=1.0,
     scale=1,
     seed=0,
+    **sampling,
 ):
     """Writes a seamless loop as GIF or MP4. See `loop_frames`.
 
@@ -71,9 +71,9 @@ def write_loop(
         points: Integer >= 2. Number of random points that each image passes through.
         frames_per_second: Float in [1, 50]. Frame rate.
         labels: List of integers, `None`, or `"all"`. Classes of the images, as in `labels_in_turn`.
-        truncation: Float in [0, 1]. 1 samples the full distribution; smaller values trade variety for quality.
         scale: Integer >= 1. Factor by which images are enlarged.
         seed: Integer. Seed for the points.
+        **sampling: The model's sampling options, such as `truncation`.
 
     Returns:
         A `pathlib.Path`. The path of the file.
@@ -90,8 +90,8 @@ def write_loop(
         rows=rows,
         columns=columns,
         labels=labels,
-        truncation=truncation,
         seed=seed,
+        **sampling,
     )
     write_animation(frames.repeat(scale, axis=1).repeat(scale, axis=2), path, frames_per_second)
     return Path(path)
