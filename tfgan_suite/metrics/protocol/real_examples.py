@@ -64,7 +64,7 @@ class RealExamples:
         else:
             info = DatasetInfo.load(data)
             self.name, self.split, self.fingerprint, self.cacheable = info.name, split, info.fingerprint, True
-            self.num_examples, self.spec = info.split(split).num_images, ImageSpec(info.image_shape)
+            self.num_examples, self.spec = info.split(split).num_examples, info.spec
             self.class_counts = info.split(split).class_counts if info.num_classes is not None else None
             self.class_names = info.class_names if info.num_classes is not None else None
         if self.num_examples < 2:
