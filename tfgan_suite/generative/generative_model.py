@@ -1,6 +1,7 @@
 """GenerativeModel: what every model of the suite can do, trained here or not: make examples from a seed."""
 
 import copy
+import os
 import types
 
 import keras
@@ -212,24 +213,46 @@ class GenerativeModel(keras.Model):
 
     @classmethod
     def from_preset(cls, preset, **overrides):
-        """Makes an untrained model with a preset's architecture, whose `compile()` takes the preset's choices.
+        """Makes a model from a preset, or loads one that was trained.
 
         Args:
-            preset: A name out of `cls.presets`.
-            **overrides: Constructor arguments that replace the preset's, such as `image_shape`.
+            preset: String. The name of a preset of this class or of a subclass: the model has the preset's architecture, is
+                untrained, and its `compile()` takes the preset's choices. Or the path of a finished run or of a `.keras`
+                file: the model is the one that is saved there.
+            **overrides: Constructor arguments that replace the preset's, such as `image_shape`. A saved model takes none.
 
         Raises:
-            UserError: There is no such preset; the error suggests the nearest name.
+            UserError: There is no such preset or file, or it holds a model of another class; the error suggests the nearest
+                name.
 
         Example:
 
         >>> gan = DCGAN.from_preset("dcgan_digits_32", num_classes=None)
+        >>> type(GAN.from_preset("dcgan_digits_32")).__name__
+        'DCGAN'
         """
         if preset not in cls.presets:
-            raise unknown_name(f"{cls.__name__} preset", preset, cls.presets)
+            return cls._from_elsewhere(preset, overrides)
         model = cls(**{**copy.deepcopy(cls.presets[preset]["config"]), **overrides})
         model._preset = preset
         return model
+
+    @classmethod
+    def _from_elsewhere(cls, preset, overrides):
+        """A saved model, or a preset of a subclass."""
+        import tfgan_suite  # The front door, which knows all models; this room knows none.
+
+        if os.path.exists(preset):
+            if overrides:
+                raise UserError(f"A saved model takes no arguments. Received: {', '.join(overrides)} with {preset!r}.")
+            model = tfgan_suite.load_model(preset)
+            if not isinstance(model, cls):
+                raise UserError(f"{str(preset)!r} holds a {type(model).__name__}, which is no {cls.__name__}.")
+            return model
+        found = {name: owner for name, owner in tfgan_suite.all_presets().items() if issubclass(owner, cls)}
+        if preset not in found:
+            raise unknown_name(f"{cls.__name__} preset", str(preset), {*cls.presets, *found})
+        return found[preset].from_preset(preset, **overrides)
 
     def preset_training(self):
         """The `compile` arguments of the preset that the model was made from; none for another model."""

@@ -10,7 +10,7 @@ from tfgan_suite.models.catalogue import MODELS
 _MODULES = [
     *("adversarial.augment", "adversarial.gan", "adversarial.losses", "adversarial.penalties"),
     *("adversarial.pretrained_generator", "engine.adam", "engine.exponential_moving_average"),
-    *("engine.gradient_guard", "generative.latents"),
+    *("engine.gradient_guard", "engine.schedule", "generative.latents"),
 ]
 
 
