@@ -68,7 +68,8 @@ class LinearGaussian(HasLatents, Encodes, Reconstructs, HasLikelihood, tg.Traine
         return self(self.encode(examples, labels, seed))
 
     def log_prob(self, examples, labels=None, samples=1, seed=0):
-        return self._log_density(self.ema_decoder, examples)
+        # Of an image of whole levels: the density, times the width of a level in [-1, 1] for each pixel.
+        return self._log_density(self.ema_decoder, examples) + np.prod(self.spec.shape) * np.log(2.0 / 255.0)
 
     def _weights_and_residuals(self, network, examples):
         weights, bias = (tf.cast(tf.convert_to_tensor(variable), tf.float32) for variable in network.variables)

@@ -28,7 +28,7 @@ def test_its_likelihood_is_that_of_a_normal_distribution():
     expected = scipy.stats.multivariate_normal(bias, kernel.T @ kernel + 0.09 * np.eye(64)).logpdf(
         images.reshape(5, 64)
     )
-    np.testing.assert_allclose(model.log_prob(images), expected, rtol=1e-4)
+    np.testing.assert_allclose(model.log_prob(images), expected + 64 * np.log(2 / 255), rtol=1e-4)
 
 
 def test_it_learns_the_principal_components():
@@ -37,6 +37,7 @@ def test_it_learns_the_principal_components():
     weights = generator.normal(size=[4, 64]) * 0.3
     images = generator.normal(size=[2000, 4]) @ weights + 0.3 * generator.normal(size=[2000, 64])
     truth = scipy.stats.multivariate_normal(np.zeros(64), weights.T @ weights + 0.09 * np.eye(64)).logpdf(images)
+    truth += 64 * np.log(2 / 255)
     images = images.reshape(-1, 8, 8, 1).astype("float32")
     model = make(optimizer=tg.Adam(0.03), ema=tg.ExponentialMovingAverage(decay=0.9))
     before = np.mean(model.log_prob(images))

@@ -18,14 +18,14 @@ def validate_infrastructure(version_dir, timeout_seconds=300.0):
         timeout_seconds: Float > 0. Maximum time for loading and answering together.
 
     Returns:
-        Dict with `seconds_load`, `seconds_answer`, and `image_shape`.
+        Dict with `seconds_load`, `seconds_answer`, and `example_shape`.
 
     Raises:
         UserError: If the model does not load, does not respond in time, or does not return images.
 
     Example:
 
-    >>> validate_infrastructure("saved_models/digits/1")["image_shape"]
+    >>> validate_infrastructure("saved_models/digits/1")["example_shape"]
     [32, 32, 1]
     """
     # -I ignores the working directory and PYTHONPATH; the script itself imports only TensorFlow.
