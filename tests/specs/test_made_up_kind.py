@@ -97,8 +97,8 @@ def test_suspicious_ones_are_reported(directory):
     schema = DataSchema.infer(DatasetInfo.load(directory))
     assert DataSchema.from_json(schema.to_json()) == schema
     unusable, suspicious = schema.find_anomalies(PreparedSet.open(directory))
-    assert unusable == "Unusable inputs: 1 of 41 were set aside (1 empty_text); at most 1.00% may be."
-    assert suspicious == "Suspicious waves: 1 of 40 (1 silent); at most 0.10% may be."
+    assert unusable == "Unusable inputs: 1 of 41 were set aside (1 empty_text); expected at most 1.00%."
+    assert suspicious == "Suspicious waves: 1 of 40 (1 silent); expected at most 0.10%."
 
 
 def test_bytes_do_not_depend_on_the_runner_and_the_same_call_does_nothing(directory, tmp_path, capfd):

@@ -1,11 +1,11 @@
-"""The history of a run: one JSON line a tick."""
+"""The history of a run: one JSON line per tick."""
 
 import json
 from pathlib import Path
 
 
 def read_history(path):
-    """The rows of a `history.jsonl`, a list of dicts; a last line that was cut short by a kill is left out."""
+    """Returns the rows of a `history.jsonl` as a list of dicts, without a last line that a kill left incomplete."""
     path = Path(path)
     if not path.exists():
         return []
