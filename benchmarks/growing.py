@@ -36,7 +36,7 @@ def seconds_an_image(gan, phase, image_channels, steps):
 def scores_over_minutes(run_dir, images, minutes):
     """`(core minutes, score)` of each scoring of a run whose first `images[i]` images take `minutes[i]`."""
     return [
-        (float(np.interp(row["images_seen"], images, minutes)), value)
+        (float(np.interp(row["examples_seen"], images, minutes)), value)
         for row in read_history(Path(run_dir) / "history.jsonl")
         for name, value in row.items()
         if name.startswith("frechet_distance")

@@ -74,7 +74,7 @@ class PushVersion(Pusher):
         infra_blessing: A channel of InfraValidate.
         directory: String or path, such as `"saved_models/NAME"`.
         train: Dict. Fields of the run's `TrainConfig`, for the lineage.
-        card: Dict with `description` and `licence` for the model card.
+        card: Dict with `description` and `license` for the model card.
         metadata_path: String or path of the ML Metadata store, for the lineage.
     """
 

@@ -115,7 +115,7 @@ def create_pipeline(config, pipeline_root=None, beam_pipeline_args=LOCAL_BEAM_AR
         infra_blessing=infra.outputs["blessing"],
         directory=push_directory,
         train=config.train,
-        card={name: config.push[name] for name in ("description", "licence") if name in config.push},
+        card={name: config.push[name] for name in ("description", "license") if name in config.push},
         metadata_path=metadata_path(config),
     ).with_id("Pusher")
     return tfx.dsl.Pipeline(

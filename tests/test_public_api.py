@@ -32,7 +32,9 @@ PUBLIC = [
     "ProGANSchedule",
     "StyleGAN2",
     "TextureProGAN",
+    "all_presets",
     "load_model",
+    "register_model",
     # Training
     "Adam",
     "CosineSchedule",

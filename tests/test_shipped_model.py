@@ -16,7 +16,7 @@ def test_it_is_small():
 
 def test_its_card_says_what_it_is():
     card = tg.load_generator(DIRECTORY).card
-    assert card["data"]["name"] == "digits" and "MNIST" in card["data"]["licence"]
+    assert card["data"]["name"] == "digits" and "MNIST" in card["data"]["license"]
     scores = {row["name"]: row["value"] for row in card["scores"]}
     assert scores["frechet_distance_5k"] < 41.2 and scores["dataset_classifier_confident_share_5k"] > 0.61
 

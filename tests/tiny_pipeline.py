@@ -18,7 +18,7 @@ CONTENT = {
     },
     "evaluate": {"num_images": 16},
     "gate": {"thresholds": {"frechet_distance_16": 50.0}},
-    "push": {"directory": "saved_models", "licence": "CC0"},
+    "push": {"directory": "saved_models", "license": "CC0"},
 }
 
 

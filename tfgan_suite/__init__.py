@@ -29,6 +29,8 @@ _PUBLIC = {
     "TextureProGAN": "tfgan_suite.models.progan.texture_progan",
     "GenerativeModel": "tfgan_suite.generative.generative_model",
     "load_model": "tfgan_suite.models.saving",
+    "all_presets": "tfgan_suite.models.catalogue",
+    "register_model": "tfgan_suite.models.catalogue",
     # === Parts of training, passed to compile() ===
     "Adam": "tfgan_suite.engine.adam",
     "ExponentialMovingAverage": "tfgan_suite.engine.exponential_moving_average",

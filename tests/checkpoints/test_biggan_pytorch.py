@@ -10,7 +10,7 @@ from tests.checkpoints.pytorch_files import write_legacy, write_state_dict, writ
 from tests.golden_vectors import assert_near, channels_last, load_golden, part_of
 from tests.untrusted.hostile import dumps, payloads
 from tfgan_suite.adversarial.pretrained_generator import PretrainedGenerator
-from tfgan_suite.checkpoints.biggan_pytorch import LICENCE, read_state
+from tfgan_suite.checkpoints.biggan_pytorch import LICENSE, read_state
 from tfgan_suite.checkpoints.conversion import find_manifest, read_conversion, write_conversion
 from tfgan_suite.commands import cli
 from tfgan_suite.foundation.errors import UserError
@@ -63,7 +63,7 @@ def test_images_and_logits_of_the_reference(converted):
 
 def test_manifest(converted, files):
     manifest = find_manifest(converted)
-    assert manifest["class"] == "BigGAN" and manifest["licence"] == LICENCE
+    assert manifest["class"] == "BigGAN" and manifest["license"] == LICENSE
     assert [file["file"] for file in manifest["source"]["files"]] == ["G_ema.pth", "D.pth", "G.pth"]
     assert manifest["source"]["sha256"] == file_sha256(files / "G_ema.pth")
     assert manifest["assumed_settings"].keys() == {
@@ -122,7 +122,7 @@ def test_names_of_wrapped_networks_and_of_other_batch_normalisations(tmp_path):
 def test_a_generator_alone(tmp_path, files):
     assert cli.main(["convert", KIND, str(files / "G_ema.pth"), str(tmp_path / "out"), "--license", "CC0"]) == 0
     model = tg.load_model(tmp_path / "out")
-    assert type(model) is PretrainedGenerator and find_manifest(tmp_path / "out")["licence"] == "CC0"
+    assert type(model) is PretrainedGenerator and find_manifest(tmp_path / "out")["license"] == "CC0"
     assert_near(model(GOLDEN["in/z"], GOLDEN["in/y"]), GOLDEN["out/img_eval"].transpose(0, 2, 3, 1))
     assert type(model.latent_distribution) is TruncatedNormal and not model.trainable_variables
     with pytest.raises(UserError, match="without a discriminator"):
@@ -130,13 +130,13 @@ def test_a_generator_alone(tmp_path, files):
 
 
 @pytest.mark.slow
-def test_a_generator_alone_is_sampled_and_exported_with_its_licence(tmp_path, files):
+def test_a_generator_alone_is_sampled_and_exported_with_its_license(tmp_path, files):
     write_conversion(read_conversion(KIND, files / "G_ema.pth"), tmp_path / "out")
     assert cli.main(["sample", str(tmp_path / "out"), "--output", str(tmp_path / "x.png"), "--truncation", "0.5"]) == 0
     assert (tmp_path / "x.png").stat().st_size > 0
     assert cli.main(["export", str(tmp_path / "out"), str(tmp_path / "models" / "biggan")]) == 0
     card = json.loads((tmp_path / "models/biggan/1/assets.extra/model_card.json").read_text())
-    assert card["licence"] == LICENCE and file_sha256(files / "G_ema.pth") in card["description"]
+    assert card["license"] == LICENSE and file_sha256(files / "G_ema.pth") in card["description"]
     assert "discriminate" not in tg.load_generator(tmp_path / "models" / "biggan")._loaded.signatures
 
 
@@ -159,7 +159,7 @@ def test_given_settings(files):
     assert config["batch_norm_epsilon"] == 1e-4 and config["spectral_norm_epsilon"] == 1e-8
     assert conversion.manifest["assumed_settings"].keys() == {"batch_norm_momentum"}
     for value in (0, -1.0, "small", None):
-        with pytest.raises(UserError, match="number above 0 as batch_norm_epsilon"):
+        with pytest.raises(UserError, match="`batch_norm_epsilon` must be a number > 0"):
             read_conversion(KIND, files / "G_ema.pth", batch_norm_epsilon=value)
     with pytest.raises(UserError, match="Did you mean 'discriminator'"):
         read_conversion(KIND, files / "G_ema.pth", discriminato="D.pth")
@@ -178,12 +178,12 @@ def test_what_is_no_such_file(tmp_path, files):
     refused(b"", "empty")
     refused(b"\x89HDF\r\n\x1a\n....", "HDF5")
     refused(b"version https://git-lfs.github.com/spec/v1\n", "Git LFS")
-    refused((files / "D.pth").read_bytes(), "weights of a BigGAN generator.*These are a discriminator's")
+    refused((files / "D.pth").read_bytes(), "weights of a BigGAN generator.*It contains a discriminator")
     with pytest.raises(UserError, match="does not exist"):
         read_conversion(KIND, tmp_path / "none.pth")
-    with pytest.raises(UserError, match="weights of a BigGAN discriminator.*These are a generator's"):
+    with pytest.raises(UserError, match="weights of a BigGAN discriminator.*It contains a generator"):
         read_conversion(KIND, files / "G_ema.pth", discriminator=files / "G.pth")
-    with pytest.raises(UserError, match="Expected --discriminator with --trained-generator"):
+    with pytest.raises(UserError, match="`--trained-generator` requires `--discriminator`"):
         read_conversion(KIND, files / "G_ema.pth", trained_generator=files / "G.pth")
 
 
@@ -194,12 +194,12 @@ def test_states_that_do_not_fit(tmp_path, files):
     for lost in ("blocks.2.0.bn2.stored_var", "blocks.1.1.theta.weight"):
         with pytest.raises(UserError, match=f"Missing: {lost}"):
             read({name: array for name, array in GENERATOR.items() if name != lost})
-    with pytest.raises(UserError, match="finite .* 'linear.bias'"):
+    with pytest.raises(UserError, match="'linear.bias' must contain finite"):
         read({**GENERATOR, "linear.bias": np.full([256], np.nan)})
-    with pytest.raises(UserError, match="training state or its optimizer's"):
+    with pytest.raises(UserError, match="the state of a training or an optimizer"):
         read({"state.0.exp_avg": np.zeros(3)})
     other = part_of(load_golden("biggandeep_32_cls5"), "G/")
-    with pytest.raises(UserError, match="of one architecture. Received: .*variant biggan and deep"):
+    with pytest.raises(UserError, match="the same architecture. Received: .*variant biggan and deep"):
         trained = write_state_dict(tmp_path / "deep.pth", other)
         read(GENERATOR, discriminator=files / "D.pth", trained_generator=trained)
 

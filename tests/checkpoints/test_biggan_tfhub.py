@@ -11,7 +11,7 @@ from tests.checkpoints.tfhub_files import module_variables, normalized_layers, w
 from tests.golden_vectors import assert_near, load_golden, part_of
 from tfgan_suite.adversarial.pretrained_generator import PretrainedGenerator
 from tfgan_suite.checkpoints.biggan_state import biggan_state
-from tfgan_suite.checkpoints.biggan_tfhub import LICENCE, read_moments
+from tfgan_suite.checkpoints.biggan_tfhub import LICENSE, read_moments
 from tfgan_suite.checkpoints.conversion import find_manifest, read_conversion, write_conversion
 from tfgan_suite.checkpoints.tfhub_names import official_state
 from tfgan_suite.commands import cli
@@ -88,7 +88,7 @@ def test_command(deep_module, tmp_path, capsys):
     assert cli.main(["convert", KIND, str(deep_module), str(out), "--truncation", "0.5", *flags]) == 0
     assert_golden(tg.load_model(out), DEEP)
     manifest = find_manifest(out)
-    assert manifest["licence"] == LICENCE and manifest["given_settings"]["truncation"] == 0.5
+    assert manifest["license"] == LICENSE and manifest["given_settings"]["truncation"] == 0.5
     assert manifest["source"]["format"] == "TF-Hub, BigGAN-deep" and len(manifest["source"]["sha256"]) == 64
     assert "biggan-deep-32_1/saved_model.pb" in [file["file"] for file in manifest["source"]["files"]]
     assert cli.main(["sample", str(out), "--output", str(tmp_path / "x.png"), "--truncation", "0.5"]) == 0
@@ -96,11 +96,11 @@ def test_command(deep_module, tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_exported_with_its_licence(deep_module, tmp_path):
+def test_exported_with_its_license(deep_module, tmp_path):
     write_conversion(read_conversion(KIND, deep_module, **SETTINGS), tmp_path / "out")
     assert cli.main(["export", str(tmp_path / "out"), str(tmp_path / "models" / "deep")]) == 0
     card = json.loads((tmp_path / "models/deep/1/assets.extra/model_card.json").read_text())
-    assert card["licence"] == LICENCE and "biggan-deep-32_1" in card["description"]
+    assert card["license"] == LICENSE and "biggan-deep-32_1" in card["description"]
 
 
 def test_statistics_between_two_truncations(deep_module):
@@ -113,7 +113,7 @@ def test_statistics_between_two_truncations(deep_module):
     np.testing.assert_allclose(received[name], 5.0 * DEEP_STATE[name], rtol=1e-6)
     assert assumed["truncation"].startswith("1.0") and "5 truncations" in assumed["truncation"]
     del read.stacks[5 * 6 + 3]
-    with pytest.raises(UserError, match="constants stack_33 in the module's graph, the statistics of blocks.1.0.bn3"):
+    with pytest.raises(UserError, match="must contain the constants stack_33, the statistics of blocks.1.0.bn3"):
         read_moments(module, read.stacks, {})
 
 
@@ -172,11 +172,11 @@ def test_accumulators_as_sums_or_means():
 def test_settings_that_are_refused(npz, deep_module):
     for message, source, settings in (
         ("16 channels fit after the stages of 8, 16, 32 pixels", npz, EPSILONS),
-        ("attention_resolution among 8, 16, 32", npz, {**SETTINGS, "attention_resolution": 64}),
+        ("`attention_resolution` must be one of 8, 16, 32", npz, {**SETTINGS, "attention_resolution": 64}),
         ("one set of standing statistics", npz, {**SETTINGS, "truncation": 0.5}),
-        ("number from 0 to 1. Received: 'half'", deep_module, {**SETTINGS, "truncation": "half"}),
-        ("accumulators=sums or accumulators=means", npz, {**SETTINGS, "accumulators": "both"}),
-        ("number above 0 as image_channels", npz, {**SETTINGS, "image_channels": 0}),
+        ("number from 0 to 1. Received: truncation='half'", deep_module, {**SETTINGS, "truncation": "half"}),
+        ("`accumulators` must be 'sums' or 'means'", npz, {**SETTINGS, "accumulators": "both"}),
+        ("`image_channels` must be a number > 0", npz, {**SETTINGS, "image_channels": 0}),
         ("Did you mean 'truncation'", npz, {"trunkation": 0.5}),
     ):
         with pytest.raises(UserError, match=message):
@@ -195,11 +195,11 @@ def test_variables_that_do_not_fit(tmp_path):
     refused("Missing: blocks.2.0.conv2.bias", lost="Generator/GBlock_2/conv1/b")
     refused("no counterpart of blocks.2.0.conv2.weight", lost="Generator/GBlock_2/conv1/w")
     refused("standing statistics of blocks.1.0.bn2", lost="Generator/GBlock_1/CrossReplicaBN_1/acc")
-    refused("'Generator/surprise' belongs to no BigGAN module", **{"Generator/surprise": np.zeros(3, np.float32)})
-    refused("two averages", **{"linear/w/ema_0.9": variables["linear/w"]})
-    refused("finite .* 'linear/w'", **{"linear/w": np.full([5, 8], np.inf)})
+    refused("'Generator/surprise' belongs to no known BigGAN module", **{"Generator/surprise": np.zeros(3, np.float32)})
+    refused("It has two of 'linear/w'", **{"linear/w/ema_0.9": variables["linear/w"]})
+    refused("'linear/w' must contain finite", **{"linear/w": np.full([5, 8], np.inf)})
     refused("unexpected shape", **{"Generator/attention/gamma/ema_b999900": np.zeros(2, np.float32)})
-    with pytest.raises(UserError, match="those of BigGAN-deep in the graph: give the module's directory"):
+    with pytest.raises(UserError, match="BigGAN-deep's modules in the graph: pass the module's directory"):
         read_conversion(KIND, save_npz(tmp_path / "x.npz", module_variables(DEEP_STATE, moments=False)), **SETTINGS)
 
 

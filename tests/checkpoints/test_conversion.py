@@ -14,7 +14,7 @@ import tensorflow as tf
 from tests.checkpoints.nvidia_files import pytorch_content, write_pytorch_pickle, write_tensorflow_pickle
 from tfgan_suite.checkpoints.conversion import count_parameters, find_manifest, read_conversion, write_conversion
 from tfgan_suite.checkpoints.nvidia_stylegan2 import read_nvidia_stylegan2
-from tfgan_suite.checkpoints.stylegan2_conversion import LICENCE
+from tfgan_suite.checkpoints.stylegan2_conversion import LICENSE
 from tfgan_suite.checkpoints.stylegan2_state import stylegan2_to_state
 from tfgan_suite.commands import cli
 from tfgan_suite.foundation.errors import UserError
@@ -113,7 +113,7 @@ def test_manifest(converted):
     assert manifest["source"]["size_bytes"] == source.stat().st_size
     assert manifest["source"]["format"] == f"NVIDIA StyleGAN2, {source.stem}"
     assert manifest["model"]["sha256"] == file_sha256(directory / "model.keras")
-    assert manifest["licence"] == LICENCE and "default" in manifest["licence_from"]
+    assert manifest["license"] == LICENSE and "default" in manifest["license_from"]
     assert manifest["architecture"]["generator"]["image_shape"] == [16, 16, 3]
     assert manifest["architecture"]["discriminator"]["minibatch_stddev_group_size"] == 2
     assert "minibatch_stddev_group_size" not in manifest["assumed_settings"]
@@ -138,36 +138,46 @@ def test_paths_without_a_manifest(tmp_path):
     assert find_manifest(tmp_path) is None and find_manifest(tmp_path / "model.keras") is None
 
 
+def test_a_manifest_of_version_0_1_is_read(converted, tmp_path):
+    manifest = json.loads((converted[1] / "conversion.json").read_text())
+    assert manifest["format_version"] == 2
+    old = {**manifest, "format_version": 1, "licence": "MIT", "licence_from": "the user"}
+    del old["license"], old["license_from"]
+    (tmp_path / "conversion.json").write_text(json.dumps(old))
+    read = find_manifest(tmp_path)
+    assert (read["license"], read["license_from"]) == ("MIT", "the user") and "licence" not in read
+
+
 def test_counting_leaves_a_frozen_network_frozen(conversion):
     model = conversion.model
     assert count_parameters(model.ema_generator) == count_parameters(model.generator) > 0
     assert model.ema_generator.trainable is False and model.generator.trainable is True
 
 
-def test_licence_and_source_go_to_the_export(converted, monkeypatch):
+def test_license_and_source_go_to_the_export(converted, monkeypatch):
     received = []
     monkeypatch.setattr(run_files, "load_model", lambda path: None)
     monkeypatch.setattr(
         "tfgan_suite.exports.saved_model.export_saved_model", lambda model, path, **options: received.append(options)
     )
     for path in (converted[1], converted[1] / "model.keras"):
-        run_files.export_run(path, "saved_models/x", licence="", description="Faces.")
-        assert received[-1]["licence"] == LICENCE
+        run_files.export_run(path, "saved_models/x", license="", description="Faces.")
+        assert received[-1]["license"] == LICENSE
         assert received[-1]["description"].startswith("Faces. Converted from ")
         assert file_sha256(converted[0]) in received[-1]["description"]
-    run_files.export_run(converted[1], "saved_models/x", licence="CC0")
-    assert received[-1]["licence"] == "CC0" and received[-1]["description"].startswith("Converted from")
+    run_files.export_run(converted[1], "saved_models/x", license="CC0")
+    assert received[-1]["license"] == "CC0" and received[-1]["description"].startswith("Converted from")
 
 
 # === Settings and refusals ===
 
 
 def test_given_settings_replace_those_of_the_file(source):
-    conversion = read_conversion(KIND, source, licence="CC BY 4.0", conv_clamp=64, minibatch_stddev_group_size=None)
+    conversion = read_conversion(KIND, source, license="CC BY 4.0", conv_clamp=64, minibatch_stddev_group_size=None)
     assert conversion.model.generator.conv_clamp == conversion.model.discriminator.conv_clamp == 64
     assert conversion.model.discriminator.minibatch_stddev_group_size is None
     assert conversion.manifest["given_settings"] == {"conv_clamp": 64, "minibatch_stddev_group_size": None}
-    assert conversion.manifest["licence"] == "CC BY 4.0" and conversion.manifest["licence_from"] == "the user"
+    assert conversion.manifest["license"] == "CC BY 4.0" and conversion.manifest["license_from"] == "the user"
 
 
 def test_refusals(tmp_path, source):
@@ -191,7 +201,7 @@ def test_existing_directories(tmp_path, conversion):
         with pytest.raises(UserError, match="not written by a conversion"):
             write_conversion(conversion, tmp_path / "mine", overwrite)
     out = write_conversion(conversion, tmp_path / "deep" / "out")
-    with pytest.raises(UserError, match="exists already"):
+    with pytest.raises(UserError, match="already exists"):
         write_conversion(conversion, out)
     (out / "old").touch()
     write_conversion(conversion, out, overwrite=True)
@@ -203,7 +213,7 @@ def test_nothing_appears_when_the_weights_do_not_come_back(tmp_path, conversion)
     state = states["ema_generator"]
     states["ema_generator"] = {**state, "mapping.w_avg": state["mapping.w_avg"] + 1}
     conversion = dataclasses.replace(conversion, official=dataclasses.replace(conversion.official, states=states))
-    with pytest.raises(RuntimeError, match="'mapping.w_avg' does not come back"):
+    with pytest.raises(RuntimeError, match="'mapping.w_avg' does not convert back"):
         write_conversion(conversion, tmp_path / "out")
     assert not list(tmp_path.iterdir())
 
@@ -222,22 +232,22 @@ def test_command(tmp_path, source, conversion, capsys):
     code, output, errors = run(capsys, *arguments, "--dry-run")
     assert code == 0 and not errors and not (tmp_path / "out").exists()
     parameters = conversion.manifest["parameters"]
-    for text in ("pytorch", file_sha256(source), "Nothing was written", LICENCE, "architecture=resnet"):
+    for text in ("pytorch", file_sha256(source), "Nothing was written", LICENSE, "architecture=resnet"):
         assert text in output
     assert all(f"{count:,} parameters" in output for count in parameters.values())
     code, output, errors = run(capsys, *arguments, "--license", "CC0", "--set", "conv_clamp=256")
     assert code == 0 and not errors and f"tfgan-suite sample {tmp_path / 'out'}" in output
     manifest = find_manifest(tmp_path / "out")
-    assert manifest["licence"] == "CC0" and manifest["architecture"]["generator"]["conv_clamp"] == 256
+    assert manifest["license"] == "CC0" and manifest["architecture"]["generator"]["conv_clamp"] == 256
 
 
 @pytest.mark.parametrize("converted", ["pytorch"], indirect=True)
-def test_exported_model_has_a_card_with_the_licence(tmp_path, converted, capsys):
+def test_exported_model_has_a_card_with_the_license(tmp_path, converted, capsys):
     code, _, errors = run(capsys, "export", converted[1], tmp_path / "faces")
     assert code == 0 and not errors
     card = json.loads((tmp_path / "faces/1/assets.extra/model_card.json").read_text())
-    assert card["licence"] == LICENCE and file_sha256(converted[0]) in card["description"]
-    assert LICENCE in (tmp_path / "faces/1/assets.extra/model_card.md").read_text()
+    assert card["license"] == LICENSE and file_sha256(converted[0]) in card["description"]
+    assert LICENSE in (tmp_path / "faces/1/assets.extra/model_card.md").read_text()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import tfgan_suite as tg
 from tests.checkpoints.nvidia_files import EasyDict, Network, malicious_source, modules
 from tests.untrusted.hostile import dumps, payloads
 from tfgan_suite.checkpoints.conversion import find_manifest, read_conversion, write_conversion
-from tfgan_suite.checkpoints.nvidia_progan import LICENCE
+from tfgan_suite.checkpoints.nvidia_progan import LICENSE
 from tfgan_suite.commands import cli
 from tfgan_suite.foundation.files import file_sha256
 from tfgan_suite.untrusted.restricted_unpickler import UnsafePickleError
@@ -93,7 +93,7 @@ def test_refuses_other_networks(write):
     refused = {"use_pixelnorm": False}, {"tanh_at_end": True}
     for settings in refused:
         (name,) = settings
-        with pytest.raises(tg.UserError, match=f"'G_paper' has settings .* '{name}': {settings[name]}"):
+        with pytest.raises(tg.UserError, match=f"'G_paper' in the file has settings .* '{name}': {settings[name]}"):
             read_conversion(KIND, write(generator_settings=settings))
     harmless = {"use_wscale": True, "pixelnorm_epsilon": 1e-8, "fmap_base": 64}
     for message, settings in (
@@ -107,20 +107,20 @@ def test_refuses_other_networks(write):
 def test_command(write, tmp_path, capsys):
     source = write()
     assert cli.main(["convert", KIND, str(source), str(tmp_path / "out")]) == 0
-    assert "minibatch_stddev_group_size: 4, as the discriminator" in capsys.readouterr().out
+    assert "minibatch_stddev_group_size: 4, the default of the discriminator" in capsys.readouterr().out
     manifest = find_manifest(tmp_path / "out")
-    assert manifest["licence"] == LICENCE and manifest["class"] == "ProGAN"
+    assert manifest["license"] == LICENSE and manifest["class"] == "ProGAN"
     assert manifest["source"]["sha256"] == file_sha256(source)
     assert cli.main(["sample", str(tmp_path / "out"), "--output", str(tmp_path / "x.png")]) == 0
     assert (tmp_path / "x.png").stat().st_size > 0
 
 
 @pytest.mark.slow
-def test_exported_with_its_licence(write, tmp_path):
+def test_exported_with_its_license(write, tmp_path):
     write_conversion(read_conversion(KIND, write()), tmp_path / "out")
     assert cli.main(["export", str(tmp_path / "out"), str(tmp_path / "models" / "faces")]) == 0
     card = json.loads((tmp_path / "models/faces/1/assets.extra/model_card.json").read_text())
-    assert card["licence"] == LICENCE and card["model"]["num_classes"] == 3
+    assert card["license"] == LICENSE and card["model"]["num_classes"] == 3
 
 
 def test_hostile_files(tmp_path):

@@ -37,4 +37,4 @@ def test_sampling_options_that_cannot_be(words, message):
 def test_a_sampling_option_has_a_name_and_a_value(capsys):
     with pytest.raises(SystemExit):
         sampling_of("--sampling", "temperature")
-    assert "Expected name=value" in capsys.readouterr().err
+    assert "must be name=value" in capsys.readouterr().err

@@ -42,8 +42,8 @@ def test_copies_side_by_side(gan, path, tmp_path):
     "options, message",
     [
         (["--size", "9", "--seamless"], "multiples of 2 pixels. Received: 9x9"),
-        (["--label", "3"], "labels from 0 to 2"),
-        (["--output", "texture.jpg"], "Expected an output file NAME.png"),
+        (["--label", "3"], "`labels` must be in [0, 2]"),
+        (["--output", "texture.jpg"], "`--output` must be a file NAME.png"),
     ],
 )
 def test_refuses(path, options, message, capsys):
@@ -54,4 +54,6 @@ def test_refuses(path, options, message, capsys):
 def test_other_models_make_no_textures(tmp_path, capsys):
     DCGAN((8, 8, 1), latent_size=4, base_channels=4).save(tmp_path / "dcgan.keras")
     assert cli.main(["texture", str(tmp_path / "dcgan.keras")]) == 2
-    assert "is a DCGAN; `tfgan-suite sample` draws its pictures" in capsys.readouterr().err
+    assert (
+        "needs a model that can make textures of any size. DCGAN can: generate from latents" in capsys.readouterr().err
+    )

@@ -98,3 +98,19 @@ def test_options_that_a_model_does_not_have_are_refused_by_name():
         gan.generate(1, temperature=0.5)
     with pytest.raises(tg.UserError, match="Did you mean `truncation`"):
         gan.generate(1, truncaton=0.5)
+
+
+def test_a_preset_of_any_subclass_and_a_saved_model_come_from_preset(tmp_path):
+    assert type(tg.GAN.from_preset("dcgan_digits_32", base_channels=2)).__name__ == "DCGAN"
+    gan = tg.DCGAN(image_shape=(8, 8, 1), base_channels=2, latent_size=4)
+    gan.compile()
+    gan.save(tmp_path / "model.keras")
+    for path in (tmp_path, str(tmp_path / "model.keras")):
+        again = tg.GAN.from_preset(path)
+        np.testing.assert_array_equal(again.generate(2, seed=1), gan.generate(2, seed=1))
+    with pytest.raises(tg.UserError, match="holds a DCGAN, which is no StyleGAN2"):
+        tg.StyleGAN2.from_preset(tmp_path)
+    with pytest.raises(tg.UserError, match="takes no arguments. Received: base_channels"):
+        tg.DCGAN.from_preset(tmp_path, base_channels=4)
+    with pytest.raises(tg.UserError, match="Unknown StyleGAN2 preset 'dcgan_digits_32'"):
+        tg.StyleGAN2.from_preset("dcgan_digits_32")

@@ -138,7 +138,7 @@ def test_calibration_shapes_int8_alone(models, tmp_path):
 
 def test_a_file_too_far_from_the_model_is_refused(models, tmp_path):
     require("litert")
-    with pytest.raises(UserError, match=r"PSNR \d\d\.\d+ dB where at least 90 dB is asked for"):
+    with pytest.raises(UserError, match=r"PSNR \d\d\.\d+ dB, below the minimum of 90 dB"):
         export_network(models("DCGAN"), tmp_path / "net", "litert-int8", minimum_psnr=90)
     assert list(tmp_path.iterdir()) == []
 
@@ -146,11 +146,11 @@ def test_a_file_too_far_from_the_model_is_refused(models, tmp_path):
 def test_an_exported_model_gives_its_card_along(models, tmp_path):
     require("onnx")
     model = models("DCGAN")
-    saved = tg.export_saved_model(model, tmp_path / "saved" / "digits", description="Numerals.", licence="CC0-1.0")
+    saved = tg.export_saved_model(model, tmp_path / "saved" / "digits", description="Numerals.", license="CC0-1.0")
     path = export_network(load_generator(saved), tmp_path / "digits.onnx")
     card = json.loads((tmp_path / "digits.onnx.card.json").read_text())
     assert card["model"]["class"] == "DCGAN" and card["model"]["parameters"]["ema_generator"] > 0
-    assert (card["description"], card["licence"], card["name"]) == ("Numerals.", "CC0-1.0", "digits")
+    assert (card["description"], card["license"], card["name"]) == ("Numerals.", "CC0-1.0", "digits")
     assert card["file"]["inputs"]["latents"] == {"dtype": "float32", "shape": [None, 8]}
     assert card["file"]["size_bytes"] == path.stat().st_size
     text = (tmp_path / "digits.onnx.card.md").read_text()
@@ -163,11 +163,22 @@ def test_an_exported_model_gives_its_card_along(models, tmp_path):
 def test_mistakes_are_told(models, tmp_path, monkeypatch):
     with pytest.raises(UserError, match="Did you mean 'litert-int8'"):
         export_network(models("DCGAN"), tmp_path / "net", "litert-int9")
-    with pytest.raises(UserError, match="batch_size and calibration_images >= 1"):
+    with pytest.raises(UserError, match="`batch_size` must be >= 1. Received: batch_size=0"):
         export_network(models("DCGAN"), tmp_path / "net", "litert", batch_size=0)
     monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
     with pytest.raises(MissingExtraError, match=r'pip install "tfgan-suite\[onnx\]"'):
         export_network(models("DCGAN"), tmp_path / "net")
+
+
+def test_the_old_spelling_of_license_is_understood_and_not_shown(capsys):
+    parser = cli.build_parser()
+    for flag in ("--license", "--licence"):
+        assert parser.parse_args(["export", "runs/a", "saved_models/a", flag, "MIT"]).license == "MIT"
+    assert parser.parse_args(["export", "runs/a", "saved_models/a"]).license == ""
+    with pytest.raises(SystemExit):
+        parser.parse_args(["export", "--help"])
+    shown = capsys.readouterr().out
+    assert "--license" in shown and "licence" not in shown
 
 
 def test_command(models, tmp_path, capsys):
@@ -177,4 +188,4 @@ def test_command(models, tmp_path, capsys):
     assert cli.main(command) == 0
     assert "digits-float16.tflite: " in (said := capsys.readouterr().out) and "PSNR" in said
     assert cli.main([*command, "--overwrite", "--minimum-psnr", "150"]) == 2
-    assert "at least 150 dB" in capsys.readouterr().err
+    assert "below the minimum of 150 dB" in capsys.readouterr().err

@@ -31,6 +31,11 @@ def exported(directory):
     return load_generator(directory)
 
 
+def by_signature(exported, height, width, count=1, labels=(), seamless=False, seed=0):
+    inputs = {"height": height, "width": width, "count": count, "labels": labels, "seamless": seamless, "seed": seed}
+    return exported.call_signature("generate_textures", **inputs)["images"]
+
+
 def asked(**changes):
     values = {"seed": 3, "count": 1, "height": 6, "width": 10, "seamless": False, "labels": [0], **changes}
     dtypes = {"seed": tf.int64, "seamless": tf.bool}
@@ -43,9 +48,9 @@ def test_the_same_textures(gan, exported):
         textures = gan.generate_textures(*size, 2, **arguments)
         assert textures.shape == (2, *size, 3) and textures.std() > 3
         np.testing.assert_array_equal(exported.generate_textures(*size, 2, **arguments), textures)
-        np.testing.assert_array_equal(exported.generate_textures_by_signature(*size, 2, **arguments), textures)
+        np.testing.assert_array_equal(by_signature(exported, *size, 2, **arguments), textures)
     drawn = gan.generate_textures(4, 4, 3, seed=7)
-    np.testing.assert_array_equal(exported.generate_textures_by_signature(4, 4, 3, seed=7), drawn)
+    np.testing.assert_array_equal(by_signature(exported, 4, 4, 3, seed=7), drawn)
     np.testing.assert_array_equal(exported.generate(2, seed=1), gan.generate(2, seed=1))
 
 
@@ -62,7 +67,7 @@ def test_as_png_and_with_warm_up_requests_that_it_answers(gan, directory, export
     picture = np.asarray(Image.open(io.BytesIO(png[0])))
     np.testing.assert_array_equal(picture, gan.generate_textures(6, 10, labels=[0], seed=3)[0])
     card = json.loads((directory / "assets.extra" / "model_card.json").read_text("utf-8"))
-    assert card["model"]["cell_size"] == 2 and card["model"]["latent_channels"] == 4
+    assert card["model"]["abilities"]["MakesTextures"] == {"cell_size": 2, "latent_channels": 4}
     assert {"textures", "generate_textures", "generate_textures_png"} <= set(card["serving"]["signatures"])
     pytest.importorskip("tensorflow_serving", reason="Needs the extra [serving].")
     answered = set()
@@ -93,5 +98,5 @@ def test_signatures_refuse(exported, changes, message):
 def test_python_refuses(exported):
     with pytest.raises(UserError, match="multiples of 2 pixels"):
         exported.generate_textures(5, 4, seamless=True)
-    with pytest.raises(UserError, match="labels from 0 to 2"):
+    with pytest.raises(UserError, match=r"`labels` must be in \[0, 2\]"):
         exported.generate_textures(4, 4, labels=7)

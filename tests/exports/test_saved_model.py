@@ -17,6 +17,7 @@ from tfgan_suite.data.dataset_info import DatasetInfo, ShardInfo, SplitInfo
 from tfgan_suite.exports import saved_model
 from tfgan_suite.exports.saved_model import export_saved_model, load_generator, next_version
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.generative.abilities import HasLatents
 from tfgan_suite.generative.generative_model import GenerativeModel
 from tfgan_suite.specs.condition import Condition
 from tfgan_suite.specs.image_spec import ImageSpec
@@ -53,11 +54,11 @@ def seeded(count, labels=(), seed=0, truncation=1.0):
     }
 
 
-class Stripes(GenerativeModel):
+class Stripes(HasLatents, GenerativeModel):
     """A generative model that is no GAN: each image is one shade."""
 
-    image_shape = (4, 4, 5)
-    latent_size = 1
+    spec = ImageSpec((4, 4, 5))
+    latent_shape = (1,)
 
     def __init__(self, noise=0.0):
         super().__init__()
@@ -68,10 +69,10 @@ class Stripes(GenerativeModel):
         self.unused = self.add_weight(name="unused", shape=(1000,))
         self.built = True
 
-    def sample_latents(self, batch_size, seed, truncation=1.0):
-        return truncation * tf.random.stateless_uniform([batch_size, 1], seed, -1.0, 1.0)
+    def sample_latents(self, batch_size, seed):
+        return tf.random.stateless_uniform([batch_size, 1], seed, -1.0, 1.0)
 
-    def call(self, latents, labels=None, training=False, truncation=1.0):
+    def call(self, latents, labels=None, training=False):
         images = tf.tile(latents[:, :, None, None] * self.shade, [1, 4, 4, 5])
         if not self.noise:
             return images
@@ -132,7 +133,7 @@ def test_load_generator_is_a_generative_model_without_limit(digits, exported_dig
     np.testing.assert_array_equal(loaded.generate(100, seed=9), digits.generate(100, seed=9))
     np.testing.assert_array_equal(loaded.sample(20, seed=9), digits.sample(20, seed=9))
     np.testing.assert_array_equal(loaded.generate(3, labels=1), digits.generate(3, labels=1))
-    with pytest.raises(UserError, match="labels from 0 to 2"):
+    with pytest.raises(UserError, match=r"`labels` must be in \[0, 2\]"):
         loaded.generate(1, labels=3)
     assert loaded.card["model"]["class"] == "DCGAN"
 
@@ -175,6 +176,8 @@ def test_models_that_are_no_gans(tmp_path):
     path = export_saved_model(model, tmp_path / "stripes" / "3")
     loaded = tf.saved_model.load(str(path))
     assert set(loaded.signatures) == {"serving_default", "generate"}  # No discriminator; five channels make no PNG.
+    # A model without sampling options has no input for any.
+    assert set(loaded.signatures["generate"].structured_input_signature[1]) == {"seed", "count"}
     np.testing.assert_array_equal(load_generator(path).generate(70, seed=2), model.generate(70, seed=2))
     shapes = [
         shape for name, shape in tf.train.list_variables(f"{path}/variables/variables") if "VARIABLE_VALUE" in name
@@ -352,12 +355,12 @@ def test_model_card_tells_where_it_comes_from(tmp_path):
     gan.examples_seen.assign(1234)
     scores = [Row("frechet_distance_5k", np.float32(41.5), {"extractor": "efficientnet-lite0", "limit": np.inf})]
     path = export_saved_model(
-        gan, tmp_path / "numerals" / "12", dataset_info=info, scores=scores, description="Numerals.", licence="MIT"
+        gan, tmp_path / "numerals" / "12", dataset_info=info, scores=scores, description="Numerals.", license="MIT"
     )
     card = json.loads((path / "assets.extra" / "model_card.json").read_text())
-    assert (card["name"], card["version"], card["licence"], card["description"]) == ("numerals", 12, "MIT", "Numerals.")
-    assert card["training"] == {"images_seen": 1234, "steps": 0, "seed": 4}
-    assert card["data"]["licence"] == "CC0-1.0" and card["data"]["fingerprint"] == info.fingerprint
+    assert (card["name"], card["version"], card["license"], card["description"]) == ("numerals", 12, "MIT", "Numerals.")
+    assert card["training"] == {"examples_seen": 1234, "steps": 0, "seed": 4}
+    assert card["data"]["license"] == "CC0-1.0" and card["data"]["fingerprint"] == info.fingerprint
     assert card["data"]["class_names"] == ["zero", "one", "two"]
     assert card["scores"] == [
         {
@@ -403,7 +406,7 @@ def test_versions_are_counted_and_never_overwritten_unasked(tmp_path):
     assert export_saved_model(model, directory) == directory / "10"
     assert next_version(directory) == 11
     before = (directory / "9" / "saved_model.pb").read_bytes()
-    with pytest.raises(UserError, match=r"stripes/9 exists already\. Expected a new version, such as .*stripes/11"):
+    with pytest.raises(UserError, match=r"stripes/9 exists already\. Choose a new version, such as .*stripes/11"):
         export_saved_model(model, directory / "9")
     assert (directory / "9" / "saved_model.pb").read_bytes() == before
     model.shade.assign(0.5)
@@ -420,14 +423,14 @@ def test_unservable_names_are_refused(tmp_path, path):
 
 
 def test_max_count_is_checked(tmp_path):
-    with pytest.raises(UserError, match="max_count >= 1"):
+    with pytest.raises(UserError, match=r"`max_count` must be >= 1\. Received: max_count=0"):
         export_saved_model(Stripes(), tmp_path / "stripes", max_count=0)
 
 
 def test_a_model_that_is_not_finite_is_refused(tmp_path):
     model = Stripes()
     model.shade.assign(np.nan)
-    with pytest.raises(UserError, match="finite images"):
+    with pytest.raises(UserError, match="must make finite images"):
         export_saved_model(model, tmp_path / "stripes")
     assert os.listdir(tmp_path) == []
 
@@ -472,7 +475,7 @@ from tfgan_suite.exports import saved_model
 from tfgan_suite.models.dcgan.dcgan import DCGAN
 
 # Killed when all is written, but not yet in its place.
-saved_model._check_same_images = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+saved_model._check_same_examples = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 saved_model.export_saved_model(DCGAN(image_shape=(8, 8, 1), latent_size=4, base_channels=2), {str(tmp_path / "digits" / "1")!r})
 """
     run_python(program, returncode=-signal.SIGKILL)

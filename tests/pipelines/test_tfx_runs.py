@@ -46,7 +46,7 @@ def test_the_first_run_pushes(first_run, directory):
     assert pushed == str(directory / "saved_models" / "tiny" / "1")
     assert "frechet_distance_16 is 40, expected at most 50." in "\n".join(lines)
     card = json.loads(Path(pushed, CARD_JSON).read_text())
-    assert (card["version"], card["licence"], card["scores"][0]["value"]) == (1, "CC0", 40.0)
+    assert (card["version"], card["license"], card["scores"][0]["value"]) == (1, "CC0", 40.0)
     assert not list((directory / "root" / "tfx" / "unfinished").iterdir())
     (run_dir,) = (directory / "root" / "tfx" / "artifacts" / "Trainer" / "model_run").iterdir()
     assert list((run_dir / "tensorboard").rglob("events*"))

@@ -62,7 +62,7 @@ def test_the_first_run_pushes(first_run, content):
     lineage = json.loads((result.pushed / "lineage.json").read_text())
     assert lineage["data"]["fingerprint"] == DatasetInfo.load("data").fingerprint
     assert lineage["train"]["run_dir"] == str(result.run_dir) and lineage["scores"][0]["value"] == 40.0
-    assert json.loads((result.pushed / CARD_JSON).read_text())["licence"] == "CC0"
+    assert json.loads((result.pushed / CARD_JSON).read_text())["license"] == "CC0"
 
 
 def test_only_a_better_model_is_pushed(content, scores):
@@ -86,7 +86,7 @@ def test_on_new_images_the_last_model_is_scored_too(content, scores):
     write_images(Path("photos"), count=30)
     scores.values += [20.0, 19.0]
     assert run(content)[0].pushed is None
-    assert scores.scored == ["DCGAN", "ExportedGenerator"]
+    assert scores.scored == ["DCGAN", "ExportedModel"]
 
 
 def test_below_the_threshold(content, capsys):

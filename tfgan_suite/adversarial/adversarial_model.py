@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from tfgan_suite.adversarial import losses, penalties
+from tfgan_suite.adversarial.adversarial_rules import adversarial_charts, adversarial_measurements, adversarial_rules
 from tfgan_suite.engine.adam import Adam
 from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
 from tfgan_suite.engine.trained_model import TrainedModel, call_network, with_total
@@ -148,6 +149,20 @@ class AdversarialModel(HasLatents, Discriminates, TrainedModel):
     def extra_logs(self):
         return ("augmentation/probability",) if hasattr(self.augmentation, "probability") else ()
 
+    # === What it declares about its training ===
+
+    def curves(self):
+        return adversarial_charts()
+
+    def progress_labels(self):
+        return {"G": "loss/generator", "D": "loss/discriminator"}
+
+    def stability_rules(self):
+        return adversarial_rules()
+
+    def stability_measurements(self, logs):
+        return adversarial_measurements(logs)
+
     # === Generation ===
 
     def sample_latents(self, batch_size, seed, truncation=1.0):
@@ -159,6 +174,18 @@ class AdversarialModel(HasLatents, Discriminates, TrainedModel):
         `sample_latents` has truncated already; a model whose generator does it overrides both.
         """
         return tf.cast(call_network(self.ema_generator, latents, labels, training=training), tf.float32)
+
+    # === Styles, of a generator that has them: see `can` ===
+
+    @property
+    def num_ws(self):
+        return self.ema_generator.num_ws if self.can(HasStyles) else None
+
+    def map(self, latents, labels=None):
+        return self.ema_generator.map(latents, labels)
+
+    def synthesize(self, ws, noise="const", seed=None):
+        return self.ema_generator.synthesize(ws, noise=noise, seed=seed)
 
     # === Keras ===
 

@@ -1,4 +1,4 @@
-"""Types of arguments that several commands take."""
+"""Types and groups of arguments that several commands take."""
 
 import argparse
 import json
@@ -43,7 +43,7 @@ def _number(convert, text, accept, expected):
     except ValueError:
         value = math.nan
     if math.isnan(value) or not accept(value):
-        raise argparse.ArgumentTypeError(f"Expected {expected}. Received: {text!r}")
+        raise argparse.ArgumentTypeError(f"must be {expected}. Received: {text!r}")
     return value
 
 
@@ -51,7 +51,7 @@ def assignment(text):
     """`name=value` as a pair. The value is read as JSON (`8`, `0.5`, `true`, `null`, `[64, 64, 3]`), else as text."""
     name, equals, value = text.partition("=")
     if not equals or not name.isidentifier():
-        raise argparse.ArgumentTypeError(f"Expected name=value. Received: {text!r}")
+        raise argparse.ArgumentTypeError(f"must be name=value. Received: {text!r}")
     try:
         return name, json.loads(value)
     except json.JSONDecodeError:
@@ -62,7 +62,7 @@ def share(text):
     """`name=fraction` as a pair, for splits."""
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise argparse.ArgumentTypeError(f"Expected name=fraction, such as train=0.9. Received: {text!r}")
+        raise argparse.ArgumentTypeError(f"must be name=fraction, such as train=0.9. Received: {text!r}")
     return name, fraction(value)
 
 
@@ -73,12 +73,12 @@ def size(text):
         for part in text.split("x")
     ]
     if len(parts) > 2:
-        raise argparse.ArgumentTypeError(f"Expected a size in pixels, such as 64 or 64x48. Received: {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a size in pixels, such as 64 or 64x48. Received: {text!r}")
     return parts[0] if len(parts) == 1 else tuple(parts)
 
 
 def labels(text):
-    """`all`, or whole numbers with commas between, as a tuple."""
+    """`all`, or whole numbers separated by commas, as a tuple."""
     if text == "all":
         return text
     return tuple(natural_int(part) for part in text.split(","))
@@ -93,7 +93,7 @@ def layers(text):
         first, _, last = part.partition("-")
         numbers += range(natural_int(first), natural_int(last or first) + 1)
     if not numbers:
-        raise argparse.ArgumentTypeError(f"Expected styles such as coarse, 0-3 or 0-3,6. Received: {text!r}")
+        raise argparse.ArgumentTypeError(f"must be styles such as coarse, 0-3 or 0-3,6. Received: {text!r}")
     return tuple(numbers)
 
 
@@ -134,7 +134,7 @@ def sampling_of(args):
 
 
 def add_beam(parser):
-    """The arguments that go to Beam."""
+    """The arguments that are passed on to Beam."""
     parser.add_argument("--runner", help="Beam runner, or `dask`; by default a fast one in this process")
     parser.add_argument(
         "--beam-option", dest="pipeline_options", action="append", metavar="--FLAG=VALUE", help="passed on to Beam"

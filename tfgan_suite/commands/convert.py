@@ -19,7 +19,7 @@ def add_parser(subparsers):
         "convert",
         help="turn an official checkpoint into a model",
         description="Reads a checkpoint without running anything in it, and writes OUT/model.keras, which holds no pickle, "
-        "and OUT/conversion.json, which tells where it comes from and its licence.",
+        "and OUT/conversion.json, which says where it comes from and its license.",
         epilog=arguments.examples(
             "tfgan-suite convert nvidia-stylegan2 ffhq.pkl converted/ffhq --dry-run",
             "tfgan-suite convert nvidia-stylegan2 ffhq.pkl converted/ffhq",
@@ -48,11 +48,10 @@ def add_parser(subparsers):
     )
     parser.add_argument(
         "--license",
-        "--licence",
-        dest="licence",
         metavar="TEXT",
-        help="of the weights; by default what is known of the files that were published",
+        help="license of the weights; by default what is known of the published files",
     )
+    parser.add_argument("--licence", dest="license", help=argparse.SUPPRESS)  # The spelling of version 0.1.
     parser.add_argument(
         "--set",
         dest="settings",
@@ -76,7 +75,7 @@ def run(args):
         conversion.check_output(Path(args.output_dir), args.overwrite)
     flags = {name: getattr(args, name) for name in ("discriminator", "trained_generator", "truncation")}
     settings = {name: value for name, value in flags.items() if value is not None} | dict(args.settings)
-    read = conversion.read_conversion(args.kind, args.file, licence=args.licence, **settings)
+    read = conversion.read_conversion(args.kind, args.file, license=args.license, **settings)
     print(describe(read.manifest))
     if args.dry_run:
         print("Nothing was written.")
@@ -91,7 +90,7 @@ def describe(manifest):
     rows = [
         ("source", f"{source['file']}, {source['size_bytes']:,} bytes, {source['format']}"),
         ("SHA-256", source["sha256"]),
-        ("licence", f"{manifest['licence']} (from {manifest['licence_from']})"),
+        ("license", f"{manifest['license']} (from {manifest['license_from']})"),
     ]
     for name, config in manifest["architecture"].items():
         settings = ", ".join(f"{key}={value}" for key, value in config.items() if value is not None)

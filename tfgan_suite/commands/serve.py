@@ -9,35 +9,44 @@ def add_parser(subparsers):
     parser = subparsers.add_parser(
         "serve",
         help="serve exported models over REST and gRPC",
-        description="A development server that speaks TensorFlow Serving's protocols.",
+        description="Start a development server that speaks TensorFlow Serving's protocols.",
         epilog=arguments.examples(
             "tfgan-suite serve saved_models/digits",
             "tfgan-suite serve saved_models --rest-port 9001 --grpc-port 9000",
         ),
     )
     parser.add_argument("directory", help="saved_models/NAME, or a directory of such directories")
-    parser.add_argument("--rest-port", type=arguments.natural_int, default=8501, help="0: any free one (default 8501)")
-    parser.add_argument("--grpc-port", type=arguments.natural_int, default=8500, help="0: any free one (default 8500)")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on; by default this machine alone")
-    parser.add_argument("--model-name", help="name to serve a single model by, or which of several")
+    parser.add_argument(
+        "--rest-port", type=arguments.natural_int, default=8501, help="0 for any free port (default 8501)"
+    )
+    parser.add_argument(
+        "--grpc-port", type=arguments.natural_int, default=8500, help="0 for any free port (default 8500)"
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1, this machine only)"
+    )
+    parser.add_argument("--model-name", help="name under which to serve a single model, or which of several to serve")
     parser.add_argument(
         "--poll-seconds",
         type=arguments.natural_float,
         default=1.0,
-        help="how often to look for new versions; 0: never (default 1)",
+        help="seconds between looks for new versions; 0 for never (default 1)",
     )
     batching = parser.add_argument_group("batching", "requests that wait at the same time share one call of the model")
     batching.add_argument(
-        "--batching", action=argparse.BooleanOptionalAction, default=True, help="on unless told otherwise"
+        "--batching", action=argparse.BooleanOptionalAction, default=True, help="whether to batch requests (default on)"
     )
     batching.add_argument(
-        "--max-batch-images", type=arguments.positive_int, default=32, help="most images of a call (default 32)"
+        "--max-batch-images",
+        type=arguments.positive_int,
+        default=32,
+        help="maximum number of examples in a call (default 32)",
     )
     batching.add_argument(
         "--max-delay-seconds",
         type=arguments.natural_float,
         default=0.0,
-        help="how long a call waits for more requests before it begins (default 0)",
+        help="how long a call waits for more requests before it starts (default 0)",
     )
     return parser
 

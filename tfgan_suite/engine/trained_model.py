@@ -8,9 +8,11 @@ import keras
 import tensorflow as tf
 
 from tfgan_suite.engine.adam import Adam
+from tfgan_suite.engine.chart import Chart
 from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
 from tfgan_suite.engine.loss_scaling import LossScaling, computes_in_float16, scales_loss
 from tfgan_suite.engine.schedule import bind_schedules
+from tfgan_suite.engine.stability_rules import gradient_explodes, gradient_vanishes, updates_left_out
 from tfgan_suite.engine.step import Step
 from tfgan_suite.generative.generative_model import GenerativeModel
 
@@ -111,6 +113,10 @@ class TrainedModel(GenerativeModel):
     def optimizers(self):
         return types.MappingProxyType({name: getattr(self, f"{name}_optimizer") for name in self._optimizer_names})
 
+    @property
+    def weights_kind(self):
+        return "ema" if self.averages else "raw"
+
     # === What a subclass states ===
 
     def updates(self):
@@ -145,6 +151,40 @@ class TrainedModel(GenerativeModel):
     def extra_logs(self):
         """Names of what a subclass logs by `track_value` beside its updates, a tuple."""
         return ()
+
+    # === What it declares about its training, for monitors, the progress line and the report ===
+
+    def curves(self):
+        """What the report draws of the logs, a list of `Chart`; by default all that the updates log."""
+        series = {}
+        for name in dict.fromkeys(name for update in self.updates() for name in update.logs):
+            prefix, _, label = name.partition("/")
+            series.setdefault(prefix, {})[label or name] = name
+        norms = {update.name: f"gradient_norm/{update.name}" for update in self.updates() if update.interval == 1}
+        titles = {"loss": "Losses"}
+        charts = [Chart(titles.get(prefix, prefix.capitalize()), one, prefix) for prefix, one in series.items()]
+        return [*charts, Chart("Length of the gradients", norms, "norm")]
+
+    def progress_labels(self):
+        """What the progress line shows of the logs, a dict of short label to name; by default all losses."""
+        losses = [name for update in self.updates() for name in update.logs if name.split("/")[0] == "loss"]
+        if len(losses) == 1:
+            return {"loss": losses[0]}
+        return {name.removeprefix("loss/"): name for name in losses}
+
+    def stability_rules(self):
+        """What the `StabilityMonitor` judges a tick by, a list of `Rule`; by default the gradients of each update."""
+        names = [update.name for update in self.updates() if update.interval == 1]
+        rules = [rule(name) for name in names for rule in (gradient_explodes, gradient_vanishes)]
+        return [*rules, updates_left_out()]
+
+    def stability_measurements(self, logs):
+        """What these rules measure besides the logs of a tick, a dict of name to float; it is logged as well."""
+        return {}
+
+    def halvings(self):
+        """How many times the size of the examples is halved at present, for a model that grows; 0 for all others."""
+        return 0
 
     @property
     def num_shares(self):

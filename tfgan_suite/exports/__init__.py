@@ -1,1 +1,1 @@
-"""Exports for other engines than TensorFlow: ONNX and LiteRT files, each compared with the model it was made of."""
+"""Exports: SavedModels with signatures for servers, ONNX and LiteRT files, each compared with the model it was made of."""

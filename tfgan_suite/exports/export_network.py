@@ -1,4 +1,4 @@
-"""`export_network`: a generator becomes a file for another engine, unless it makes other images there."""
+"""`export_network`: a generator becomes a file for another engine, unless it makes other examples there."""
 
 import dataclasses
 import functools
@@ -8,20 +8,22 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
+from tfgan_suite.exports.exported_model import ExportedModel
 from tfgan_suite.exports.litert_file import LiteRTGenerator, to_litert
 from tfgan_suite.exports.model_card import build_model_card, card_markdown, plain
 from tfgan_suite.exports.onnx_file import OnnxGenerator, to_onnx
 from tfgan_suite.exports.parity import measure_parity
-from tfgan_suite.exports.saved_model import check_dataset
+from tfgan_suite.exports.training_data import check_dataset
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.foundation.files import write_atomically
+from tfgan_suite.generative.abilities import HasLatents, require
 
 
 @dataclasses.dataclass(frozen=True)
 class _Format:
-    """How a format is written and run, and what its images must come up to.
+    """How a format is written and run, and how near its examples must be to the model's.
 
-    `convert` takes the model and, where the format has a fixed batch, `batch_size`; and `calibration_images` for int8.
+    `convert` takes the model and, where the format has a fixed batch, `batch_size`; and `calibration_examples` for int8.
     """
 
     suffix: str
@@ -34,8 +36,8 @@ class _Format:
 
 
 _LITERT = ("tensorflow", "ai-edge-litert")
-# The minima: 80 dB is 1/5000 of the range, less than a step of 255; 45 dB a step and a half; 30 dB is seen when the
-# pictures lie side by side.
+# The minima: 80 dB is 1/5000 of the range, less than a step of 255; 45 dB is a step and a half; 30 dB shows when two images
+# are side by side.
 _FORMATS = {
     "onnx": _Format(".onnx", to_onnx, OnnxGenerator, 80.0, ("tf2onnx", "onnx", "onnxruntime"), has_fixed_batch=False),
     "litert": _Format(".tflite", to_litert, LiteRTGenerator, 80.0, _LITERT),
@@ -65,40 +67,41 @@ def export_network(
     dataset_info=None,
     scores=None,
     description="",
-    licence="",
+    license="",
     overwrite=False,
 ) -> Path:
-    """Writes the generator, from latents and labels to images, as a file for ONNX Runtime or LiteRT.
+    """Writes the generator, from latents and labels to examples, as a file for ONNX Runtime or LiteRT.
 
-    The file is run and compared with the model on 16 images before it gets its name. Two model cards lie beside it:
-    `FILE.card.json` and `FILE.card.md`, with the comparison.
+    The file is run and compared with the model on 16 examples before it gets its name. Two model cards are written next to
+    it, `FILE.card.json` and `FILE.card.md`, with the comparison.
 
-    | format | file | inputs and images | batch | least PSNR |
+    | format | file | inputs and outputs | batch | minimum PSNR |
     |---|---|---|---|---|
     | `"onnx"` | `NAME.onnx` | float32 | any | 80 dB |
     | `"litert"` | `NAME.tflite` | float32 | fixed | 80 dB |
     | `"litert-float16"` | `NAME-float16.tflite` | float32, weights float16 | fixed | 45 dB |
-    | `"litert-int8"` | `NAME-int8.tflite` | float32, all between int8 | fixed | 30 dB |
+    | `"litert-int8"` | `NAME-int8.tflite` | float32, int8 in between | fixed | 30 dB |
 
     Args:
-        model: A `GenerativeModel`, one from `load_generator` too.
-        path: Of the file; the suffix is added unless it is there.
-        format: One of the above.
-        batch_size: Images at a time, for LiteRT.
-        calibration_images: Images drawn to find the ranges of int8 activations, >= 1.
-        minimum_psnr: Another least PSNR in decibels, such as 25 to accept coarser int8 images. (Peak 2, since images
-            are in [-1, 1].)
-        dataset_info: `DatasetInfo` of the data that it was trained on, for the model card.
-        scores: Of the model, for the model card.
-        description: A sentence or more for the model card.
-        licence: Of the weights, for the model card.
-        overwrite: Whether an existing file may be replaced.
+        model: A `GenerativeModel` that generates from latents, also one from `load_generator`.
+        path: Path of the file. The suffix is added unless it is there.
+        format: String. One of the above.
+        batch_size: Integer >= 1. The examples at a time, for LiteRT.
+        calibration_images: Integer >= 1. The examples to draw to find the ranges of int8 activations.
+        minimum_psnr: Float. Another minimum PSNR in decibels, such as 25 to accept coarser int8 images. The peak is 2 for
+            images, which are in [-1, 1]; for examples without bounds it is their own range.
+        dataset_info: The `DatasetInfo` of the data that it was trained on, for the model card.
+        scores: Scores of the model, for the model card.
+        description: String. A sentence or more for the model card.
+        license: String. The license of the weights, for the model card.
+        overwrite: Boolean. Whether an existing file may be replaced.
 
     Returns:
         The path of the file.
 
     Raises:
-        UserError: No such format, the file exists, or its images are too far from the model's.
+        UserError: There is no such format, the model has no latents, the file exists, or its examples are too far from the
+            model's.
         MissingExtraError: The packages of the format are not installed.
 
     Example:
@@ -108,10 +111,10 @@ def export_network(
     """
     if format not in _FORMATS:
         raise unknown_name("format", format, _FORMATS)
-    if batch_size < 1 or calibration_images < 1:
-        raise UserError(
-            f"Expected batch_size and calibration_images >= 1. Received: {batch_size} and {calibration_images}"
-        )
+    for name, value in (("batch_size", batch_size), ("calibration_images", calibration_images)):
+        if value < 1:
+            raise UserError(f"`{name}` must be >= 1. Received: {name}={value}")
+    require(model, HasLatents, f"A file in the format {format}")
     check_dataset(model, dataset_info)
     chosen = _FORMATS[format]
     path = Path(path)
@@ -121,23 +124,23 @@ def export_network(
         raise UserError(f"{path} exists already. Choose another name, or pass overwrite=True.")
     minimum_psnr = chosen.minimum_psnr_decibels if minimum_psnr is None else float(minimum_psnr)
     settings = {"batch_size": batch_size} if chosen.has_fixed_batch else {}
-    settings |= {"calibration_images": calibration_images} if chosen.is_calibrated else {}
+    settings |= {"calibration_examples": calibration_images} if chosen.is_calibrated else {}
     content = bytes(chosen.convert(model, **settings))
     parity = measure_parity(model, chosen.run(content), count=-(-16 // batch_size) * batch_size)
     if not parity.psnr_decibels >= minimum_psnr:
         raise UserError(
-            f"The images of the {format} file differ too much from the model's, so nothing was written: PSNR "
-            f"{parity.psnr_decibels} dB where at least {minimum_psnr:g} dB is asked for, largest difference "
-            f"{parity.max_difference:.3g} of 2. Choose a more exact format, or accept less with minimum_psnr."
+            f"The {model.spec.unit[1]} of the {format} file differ too much from the model's, so nothing was written: PSNR "
+            f"{parity.psnr_decibels} dB, below the minimum of {minimum_psnr:g} dB; largest difference "
+            f"{parity.max_difference:.3g} of {parity.peak:g}. Choose a more exact format, or a lower `minimum_psnr`."
         )
-    card = _card(model, name, dataset_info, scores, description, licence)
+    card = _card(model, name, dataset_info, scores, description, license)
     card["file"] = {
         "name": path.name,
         "format": format,
         "size_bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
         **_tensors(model, settings.get("batch_size")),
-        "calibration_images": settings.get("calibration_images"),
+        "calibration_examples": settings.get("calibration_examples"),
         "parity": {**plain(parity), "minimum_psnr_decibels": minimum_psnr},
         "versions": {package: version(package) for package in chosen.packages if package != "tensorflow"},
     }
@@ -149,7 +152,11 @@ def export_network(
 
 
 def read_card(path) -> dict:
-    """The model card of a file that `export_network` wrote."""
+    """Reads the model card of a file that `export_network` wrote.
+
+    Args:
+        path: Path of the file.
+    """
     return json.loads(_card_path(Path(path), "json").read_text("utf-8"))
 
 
@@ -157,7 +164,7 @@ def _card_path(path: Path, suffix: str) -> Path:
     return path.with_name(f"{path.name}.card.{suffix}")
 
 
-def _card(model, name, dataset_info, scores, description, licence) -> dict:
+def _card(model, name, dataset_info, scores, description, license) -> dict:
     card = build_model_card(
         model,
         name=name,
@@ -165,21 +172,20 @@ def _card(model, name, dataset_info, scores, description, licence) -> dict:
         dataset_info=dataset_info,
         scores=scores,
         description=description,
-        licence=licence,
+        license=license,
     )
+    if not isinstance(model, ExportedModel):
+        return card
     # A model that was exported before knows more of its origin than its graph does.
-    known = getattr(model, "card", {})
-    card |= {key: known[key] for key in ("model", "training") if key in known}
-    card |= {key: known[key] for key in ("data", "scores") if key in known and not card[key]}
-    if known:
-        card["description"] = description or known.get("description", "")
-        card["licence"] = licence or known.get("licence", card["licence"])
-    return card
+    known = model.card
+    card |= {key: known[key] for key in ("model", "training")}
+    card |= {key: known[key] for key in ("data", "scores") if not card[key]}
+    return card | {"description": description or known["description"], "license": license or known["license"]}
 
 
 def _tensors(model, batch_size) -> dict:
-    inputs = {"latents": {"dtype": "float32", "shape": [batch_size, model.latent_size]}}
+    inputs = {"latents": {"dtype": "float32", "shape": [batch_size, *model.latent_shape]}}
     if model.num_classes is not None:
         inputs["labels"] = {"dtype": "int32", "shape": [batch_size]}
-    images = {"dtype": "float32", "shape": [batch_size, *model.image_shape]}
-    return {"inputs": inputs, "outputs": {"images": images}}
+    examples = {"dtype": "float32", "shape": [batch_size, *model.spec.shape]}
+    return {"inputs": inputs, "outputs": {model.spec.unit[1]: examples}}

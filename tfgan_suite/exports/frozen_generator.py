@@ -1,25 +1,25 @@
-"""A generator as one graph of constants, which is what the converters to other formats take without accidents.
+"""A generator as one graph of constants, which the converters to other formats take without accidents.
 
-Handed a Keras 3 model, TensorFlow's converter to LiteRT leaves its variables as variables and writes files that give NaN.
+Given a Keras 3 model, TensorFlow's converter to LiteRT leaves its variables as variables and writes files that give NaN.
 Here the variables become constants first, and a branch that they decide (ProGAN's level of detail) becomes the one chosen.
 """
 
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from tfgan_suite.exports.signatures.signature_parts import signature
+from tfgan_suite.exports.signatures.named_function import label_specs, named_function
 
 
 def freeze_generator(model, batch_size=None):
-    """The model from latents to images, for inference, without variables and without branches.
+    """The model from latents to examples, for inference, without variables and without branches.
 
     Args:
-        model: A built `GenerativeModel`.
-        batch_size: Images at a time, or `None` for any number.
+        model: A built `GenerativeModel` that `HasLatents`.
+        batch_size: Integer >= 1, the examples at a time, or `None` for any number.
 
     Returns:
-        A `tf.function` of `latents` float32 `[batch_size, latent_size]` and, with classes, `labels` int32
-        `[batch_size]`, to a dict of `images` float32 `[batch_size, height, width, channels]`.
+        A `tf.function` of `latents` float32 `[batch_size, *latent_shape]` and, with classes, `labels` int32
+        `[batch_size]`, to a dict with the examples as they are inside of models, under the spec's name for them.
 
     Example:
 
@@ -27,29 +27,20 @@ def freeze_generator(model, batch_size=None):
     >>> freeze_generator(model)(tf.zeros([2, 4]))["images"].shape
     TensorShape([2, 8, 8, 1])
     """
+    latents_spec = tf.TensorSpec([batch_size, *model.latent_shape], tf.float32)
+    specs = {"latents": latents_spec, **label_specs(model, [batch_size])}
 
-    def images_of(latents, labels=None):
+    def examples_of(latents, labels=None):
         return model(latents, labels, training=False)
 
-    live = _function_of(model, images_of, batch_size).get_concrete_function()
+    live = named_function(examples_of, specs).get_concrete_function()
     frozen = _choose_branches(convert_variables_to_constants_v2(live))
 
-    def frozen_images_of(latents, labels=None):
-        (images,) = frozen(latents) if labels is None else frozen(latents, labels)
-        return {"images": tf.ensure_shape(images, [batch_size, *model.image_shape])}
+    def frozen_examples_of(**inputs):
+        (examples,) = frozen(*inputs.values())
+        return {model.spec.unit[1]: tf.ensure_shape(examples, [batch_size, *model.spec.shape])}
 
-    return _function_of(model, frozen_images_of, batch_size)
-
-
-def _function_of(model, labelled, batch_size):
-    def unlabelled(latents):
-        return labelled(latents)
-
-    def with_labels(latents, labels):
-        return labelled(latents, labels)
-
-    latents_spec = tf.TensorSpec([batch_size, model.latent_size], tf.float32)
-    return signature(model, with_labels, unlabelled, [latents_spec], label_shape=[batch_size])
+    return named_function(frozen_examples_of, specs)
 
 
 def _choose_branches(frozen):

@@ -11,38 +11,38 @@ from tfgan_suite.foundation.errors import import_extra
 from tfgan_suite.foundation.randomness import fold
 
 SIGNATURE = "serving_default"
-# Of the latents by which the ranges of activations are found; none of theirs are compared.
+# For the latents that find the ranges of activations. The comparison uses other latents.
 _CALIBRATION_SEED = 20_260_101
 
 
-def to_litert(model, precision="float32", batch_size=1, calibration_images=64) -> bytes:
-    """Converts a generator. The number of images at a time is fixed: some operations are not converted otherwise.
+def to_litert(model, precision="float32", batch_size=1, calibration_examples=64) -> bytes:
+    """Converts a generator. The batch size is fixed, since some operations cannot be converted otherwise.
 
     Args:
-        model: A built `GenerativeModel`.
-        precision: `"float32"`; `"float16"`: weights of half the size, computed with as the device likes; `"int8"`:
-            weights and activations are 8-bit integers, inputs and images stay float32.
-        batch_size: Images at a time, >= 1.
-        calibration_images: For `"int8"`: how many images are drawn to find the range of every activation.
+        model: A built `GenerativeModel` that `HasLatents`.
+        precision: String. `"float32"`; `"float16"`, for weights of half the size, computed with as the device likes; or
+            `"int8"`, for weights and activations of 8-bit integers between inputs and outputs of float32.
+        batch_size: Integer >= 1. The examples at a time.
+        calibration_examples: Integer >= 1. For `"int8"`: the examples to draw to find the range of every activation.
 
     Returns:
-        The content of a `.tflite` file with the signature `serving_default`: inputs `latents` and, with classes,
-        `labels`, output `images`.
+        Bytes. The content of a `.tflite` file with the signature `serving_default`: inputs `latents` and, with classes,
+        `labels`, output `images`, or what the spec calls its examples.
     """
     with tempfile.TemporaryDirectory() as directory:
         module = tf.Module()
-        module.images_of = freeze_generator(model, batch_size)
+        module.examples_of = freeze_generator(model, batch_size)
         # Through a SavedModel, since only its signatures reach the file.
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
         with only_errors():
-            tf.saved_model.save(module, directory, signatures={SIGNATURE: module.images_of}, options=options)
+            tf.saved_model.save(module, directory, signatures={SIGNATURE: module.examples_of}, options=options)
             converter = tf.lite.TFLiteConverter.from_saved_model(directory)
             if precision != "float32":
                 converter.optimizations = [tf.lite.Optimize.DEFAULT]
             if precision == "float16":
                 converter.target_spec.supported_types = [tf.float16]
             if precision == "int8":
-                converter.representative_dataset = lambda: _calibration(model, batch_size, calibration_images)
+                converter.representative_dataset = lambda: _calibration(model, batch_size, calibration_examples)
             return converter.convert()
 
 
@@ -57,11 +57,14 @@ def _calibration(model, batch_size, count):
 
 
 class LiteRTGenerator:
-    """A `.tflite` file in the LiteRT interpreter, on the CPU. It makes as many images at a time as it was written for.
+    """A `.tflite` file in the LiteRT interpreter, on the CPU.
 
     Args:
-        content: Of the file.
-        num_threads: Threads of one call.
+        content: Bytes. The content of the file.
+        num_threads: Integer >= 1. The threads of one call.
+
+    Attributes:
+        batch_size: Integer. The examples that one call makes.
     """
 
     def __init__(self, content: bytes, num_threads: int = 1):
@@ -71,12 +74,13 @@ class LiteRTGenerator:
         self.batch_size = int(self._run.get_input_details()["latents"]["shape"][0])
 
     def __call__(self, latents: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
-        """float32 `[count, latent_size]` and int32 `[count]` to float32 `[count, height, width, channels]`."""
+        """Makes examples `[count, *spec.shape]` of latents float32 `[count, *latent_shape]` and labels int32 `[count]`."""
         if len(latents) % self.batch_size:
-            raise ValueError(f"Expected a multiple of {self.batch_size} latents. Received: {len(latents)}")
+            raise ValueError(f"`latents` must be a multiple of {self.batch_size}. Received: {len(latents)} latents")
         batches = []
         for start in range(0, len(latents), self.batch_size):
             rows = slice(start, start + self.batch_size)
             feeds = {"latents": latents[rows]} | ({} if labels is None else {"labels": labels[rows]})
-            batches.append(self._run(**feeds)["images"])
+            (examples,) = self._run(**feeds).values()
+            batches.append(examples)
         return np.concatenate(batches)

@@ -11,13 +11,14 @@ _PURPOSE = "Export to ONNX"
 
 
 def to_onnx(model) -> bytes:
-    """Converts a generator, for any number of images at a time.
+    """Converts a generator, for any batch size.
 
     Args:
-        model: A built `GenerativeModel`.
+        model: A built `GenerativeModel` that `HasLatents`.
 
     Returns:
-        The content of an `.onnx` file with the inputs `latents` and, with classes, `labels`, and the output `images`.
+        Bytes. The content of an `.onnx` file with the inputs `latents` and, with classes, `labels`, and the output `images`,
+        or what the spec calls its examples.
 
     Raises:
         MissingExtraError: tf2onnx, onnx or onnxruntime is not installed.
@@ -43,8 +44,8 @@ class OnnxGenerator:
     """An `.onnx` file in ONNX Runtime, on the CPU.
 
     Args:
-        content: Of the file.
-        num_threads: Threads of one call.
+        content: Bytes. The content of the file.
+        num_threads: Integer >= 1. The threads of one call.
     """
 
     def __init__(self, content: bytes, num_threads: int = 1):
@@ -56,6 +57,7 @@ class OnnxGenerator:
         self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
     def __call__(self, latents: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
-        """float32 `[count, latent_size]` and int32 `[count]` to float32 `[count, height, width, channels]`."""
+        """Makes examples `[count, *spec.shape]` of latents float32 `[count, *latent_shape]` and labels int32 `[count]`."""
         feeds = {"latents": latents} if labels is None else {"latents": latents, "labels": labels}
-        return self._session.run(["images"], feeds)[0]
+        (examples,) = self._session.run(None, feeds)
+        return examples

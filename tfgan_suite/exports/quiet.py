@@ -1,4 +1,4 @@
-"""Converters tell of themselves, of deprecations that they use and of gradients that no export has."""
+"""Converters log their own progress, deprecations that they use, and gradients that no export has."""
 
 import contextlib
 import logging
@@ -7,7 +7,7 @@ import warnings
 
 @contextlib.contextmanager
 def only_errors():
-    """Within the block the converters and TensorFlow log errors alone, and no warning is shown."""
+    """Within the block, the converters and TensorFlow log only errors, and no warning is shown."""
     loggers = [logging.getLogger(name) for name in ("tf2onnx", "tensorflow", "absl")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

@@ -1,4 +1,4 @@
-"""Requests that TensorFlow Serving plays to a model before it sends it traffic, so that the first client does not wait.
+"""Requests that TensorFlow Serving plays to a model before it takes traffic, so that the first client does not wait.
 
 The file is a TFRecord of `PredictionLog` messages. Their few fields are written here by hand, so that an export does not
 need the package `tensorflow-serving-api`; the tests read them back with it.
@@ -8,7 +8,6 @@ Reference: TensorFlow Serving, "SavedModel Warmup".
 
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 
 from tfgan_suite.foundation.errors import import_extra
@@ -28,46 +27,27 @@ _MAP_KEY = 1
 _MAP_VALUE = 2
 
 
-def warmup_inputs(model, max_count: int, signature_names) -> list:
-    """Representative inputs of each signature: one image, and as many as are allowed in one request (at most 8).
+def warmup_inputs(signatures, max_count: int) -> list:
+    """Representative inputs of each signature: for one example, and for as many as a request may ask for (at most 8).
 
-    All are rows, as many as images come out: what TensorFlow Serving takes with batching as well, where a request with a
-    single number is refused, and with it the version whose warm-up sends it.
+    Args:
+        signatures: List of `Signature`s.
+        max_count: Integer >= 1. The most examples in one request.
 
     Returns:
-        List of `(signature name, {input name: numpy array})`.
+        List of `(signature name, {input name: NumPy array})`.
     """
-    requests = []
-    for count in sorted({1, min(8, max_count)}):
-        labels = {} if model.num_classes is None else {"labels": np.zeros([count], np.int32)}
-        row_labels = {name: values[:, np.newaxis] for name, values in labels.items()}
-        each = {"seed": np.arange(count, dtype=np.int64), "count": np.ones([count], np.int32)}
-        seeded = {**each, "truncation": np.ones([count], np.float32), **row_labels}
-        # One request each: a call makes textures of one size.
-        one = {name: values[:1] for name, values in (each | row_labels).items()}
-        sizes = {name: np.array([size], np.int32) for name, size in zip(("height", "width"), model.image_shape)}
-        textures = {**one, **sizes, "seamless": np.array([True])}
-        channels = getattr(model, "latent_channels", None)
-        inputs = {
-            "serving_default": {"latents": np.zeros([count, model.latent_size], np.float32), **labels},
-            "generate": seeded,
-            "generate_png": seeded,
-            "discriminate": {"images": np.zeros([count, *model.image_shape], np.uint8), **labels},
-            "textures": {"latent_maps": np.zeros([count, 2, 2, channels or 0], np.float32), **labels},
-            "generate_textures": textures,
-            "generate_textures_png": textures,
-        }
-        requests += [(name, inputs[name]) for name in signature_names]
-    return requests
+    counts = sorted({1, min(8, max_count)})
+    return [(signature.name, signature.warmup_inputs(count)) for count in counts for signature in signatures]
 
 
 def write_warmup_requests(version_directory, model_name: str, requests) -> Path:
     """Writes `assets.extra/tf_serving_warmup_requests`.
 
     Args:
-        version_directory: Directory of a SavedModel.
-        model_name: The name by which it will be served.
-        requests: List of `(signature name, {input name: numpy array})`, as from `warmup_inputs`.
+        version_directory: Path. The directory of a SavedModel.
+        model_name: String. The name by which it will be served.
+        requests: List of `(signature name, {input name: NumPy array})`, as from `warmup_inputs`.
     """
     path = Path(version_directory, WARMUP_FILE)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -88,7 +68,7 @@ def _prediction_log(model_name, signature_name, inputs) -> bytes:
 
 
 def read_warmup_requests(version_directory) -> list:
-    """The enclosed requests as `(signature name, {input name: numpy array})`; none where there is no file.
+    """The enclosed requests, a list of `(signature name, {input name: NumPy array})`; empty where there is no file.
 
     Raises:
         MissingExtraError: There is a file, but the package `tensorflow-serving-api` is not installed.

@@ -12,9 +12,11 @@ class Ability:
 
     Attributes:
         verb: String. What a model with it can do, for error messages.
+        attributes: Tuple of strings. The attributes that describe it, all of JSON values; an export keeps them.
     """
 
     verb = ""
+    attributes = ()
 
 
 class HasLatents(Ability):
@@ -24,6 +26,7 @@ class HasLatents(Ability):
     """
 
     verb = "generate from latents"
+    attributes = ("latent_shape",)
     latent_shape = None
 
     @property
@@ -64,6 +67,7 @@ class HasLikelihood(Ability):
     """
 
     verb = "compute likelihoods"
+    attributes = ("likelihood",)
     likelihood = "exact"
 
     def log_prob(self, examples, labels=None, samples=1, seed=0):
@@ -111,9 +115,10 @@ class HasStyles(Ability):
 
 
 class MakesTextures(Ability):
-    """Makes images of any size."""
+    """Makes images of any size. See `TextureModel`."""
 
     verb = "make textures of any size"
+    attributes = ("cell_size", "latent_channels")
 
 
 ABILITIES = (

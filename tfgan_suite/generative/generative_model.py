@@ -1,6 +1,8 @@
 """GenerativeModel: what every model of the suite can do, trained here or not: make examples from a seed."""
 
 import copy
+import os
+import types
 
 import keras
 import numpy as np
@@ -8,6 +10,7 @@ import tensorflow as tf
 
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.foundation.randomness import categorical, fold
+from tfgan_suite.generative.abilities import HasLatents
 from tfgan_suite.generative.sampling_options import resolve_sampling
 from tfgan_suite.specs.condition import Condition
 
@@ -23,6 +26,11 @@ class GenerativeModel(keras.Model):
         num_classes: Integer, the number of classes, or `None` for an unconditional model.
         label_weights: List of floats, the relative frequency of each class in generated labels, or `None` for all alike.
         sampling_options: Tuple of `SamplingOption`. The arguments of `generate` that the model has.
+        networks: Mapping of name to network, `averages`: mapping of name to the average of that network. Empty for a model
+            that does not say.
+        examples_seen: Integer or integer variable. Examples that it was trained on; `None` if that is not known.
+        steps: Integer or integer variable. Steps that it was trained for; `None` likewise.
+        seed: Integer. The base seed of its training; `None` likewise.
         presets: Dict of preset name to a dict with
             `description`, `reference`, `expected`: texts;
             `config`: constructor arguments;
@@ -35,6 +43,11 @@ class GenerativeModel(keras.Model):
     num_classes = None
     label_weights = None
     sampling_options = ()
+    networks = types.MappingProxyType({})
+    averages = types.MappingProxyType({})
+    examples_seen = None
+    steps = None
+    seed = None
     presets = {}
     _preset = None
 
@@ -56,6 +69,11 @@ class GenerativeModel(keras.Model):
             kind = "nothing yet" if self.spec is None else self.spec.unit[1]
             raise AttributeError(f"{type(self).__name__} makes {kind}: it has `spec.shape`, no `image_shape`.")
         return self.spec.shape
+
+    @property
+    def weights_kind(self):
+        """Which weights make the examples: `"ema"` for averaged ones, else `"raw"`."""
+        return "raw"
 
     def can(self, ability):
         """Whether the model has an ability, one of the classes in `generative/abilities.py`."""
@@ -120,10 +138,12 @@ class GenerativeModel(keras.Model):
             raise UserError(f"`count` must be >= 1. Received: count={count}")
         sampling = resolve_sampling(self, sampling)
         labels = self._checked_labels(labels, count)
+        scalars = {name: tf.constant(value, tf.float32) for name, value in sampling.items()}
+        if not self.can(HasLatents):
+            return self.sample(count, seed, labels, **scalars).numpy()
         latents = self.sample_latents(count, fold(seed, "generate", "latents"), **sampling)
         if labels is None:
             labels = self.sample_labels(count, fold(seed, "generate", "labels"))
-        scalars = {name: tf.constant(value, tf.float32) for name, value in sampling.items()}
         batches = [
             self._generate_batch(
                 latents[i : i + batch_size], None if labels is None else labels[i : i + batch_size], scalars
@@ -193,24 +213,46 @@ class GenerativeModel(keras.Model):
 
     @classmethod
     def from_preset(cls, preset, **overrides):
-        """Makes an untrained model with a preset's architecture, whose `compile()` takes the preset's choices.
+        """Makes a model from a preset, or loads one that was trained.
 
         Args:
-            preset: A name out of `cls.presets`.
-            **overrides: Constructor arguments that replace the preset's, such as `image_shape`.
+            preset: String. The name of a preset of this class or of a subclass: the model has the preset's architecture, is
+                untrained, and its `compile()` takes the preset's choices. Or the path of a finished run or of a `.keras`
+                file: the model is the one that is saved there.
+            **overrides: Constructor arguments that replace the preset's, such as `image_shape`. A saved model takes none.
 
         Raises:
-            UserError: There is no such preset; the error suggests the nearest name.
+            UserError: There is no such preset or file, or it holds a model of another class; the error suggests the nearest
+                name.
 
         Example:
 
         >>> gan = DCGAN.from_preset("dcgan_digits_32", num_classes=None)
+        >>> type(GAN.from_preset("dcgan_digits_32")).__name__
+        'DCGAN'
         """
         if preset not in cls.presets:
-            raise unknown_name(f"{cls.__name__} preset", preset, cls.presets)
+            return cls._from_elsewhere(preset, overrides)
         model = cls(**{**copy.deepcopy(cls.presets[preset]["config"]), **overrides})
         model._preset = preset
         return model
+
+    @classmethod
+    def _from_elsewhere(cls, preset, overrides):
+        """A saved model, or a preset of a subclass."""
+        import tfgan_suite  # The front door, which knows all models; this room knows none.
+
+        if os.path.exists(preset):
+            if overrides:
+                raise UserError(f"A saved model takes no arguments. Received: {', '.join(overrides)} with {preset!r}.")
+            model = tfgan_suite.load_model(preset)
+            if not isinstance(model, cls):
+                raise UserError(f"{str(preset)!r} holds a {type(model).__name__}, which is no {cls.__name__}.")
+            return model
+        found = {name: owner for name, owner in tfgan_suite.all_presets().items() if issubclass(owner, cls)}
+        if preset not in found:
+            raise unknown_name(f"{cls.__name__} preset", str(preset), {*cls.presets, *found})
+        return found[preset].from_preset(preset, **overrides)
 
     def preset_training(self):
         """The `compile` arguments of the preset that the model was made from; none for another model."""

@@ -5,7 +5,8 @@ import numpy as np
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.metrics.inception_score import log_softmax
 from tfgan_suite.metrics.numerics.feature_checks import check_features, check_labels
-from tfgan_suite.metrics.protocol.metric import Activations, Metric
+from tfgan_suite.metrics.protocol.activations import Activations
+from tfgan_suite.metrics.protocol.metric import Metric
 
 
 def confident_share(logits: object, threshold: float = 0.95) -> float:
@@ -66,7 +67,7 @@ class ConfidentShare(Metric):
     name = "confident_share"
     direction = "higher"
     needs_real = False
-    needs_logits = True
+    inputs = frozenset({"logits"})
 
     def __init__(self, threshold: float = 0.95):
         self.threshold = threshold
@@ -97,8 +98,7 @@ class ClassAgreement(Metric):
     name = "class_agreement"
     direction = "higher"
     needs_real = False
-    needs_logits = True
-    needs_labels = True
+    inputs = frozenset({"logits", "labels"})
 
     def __init__(self):
         self._logits: list[np.ndarray] = []

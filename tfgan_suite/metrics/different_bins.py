@@ -8,7 +8,8 @@ import numpy as np
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.metrics.numerics.clustering import move_centres, nearest_centres, spread_centres
 from tfgan_suite.metrics.numerics.feature_checks import check_count, check_feature_pair, check_features
-from tfgan_suite.metrics.protocol.metric import Activations, FeatureSetMetric
+from tfgan_suite.metrics.protocol.activations import Activations
+from tfgan_suite.metrics.protocol.feature_set_metric import FeatureSetMetric
 
 _MAX_ITERATIONS = 100
 

@@ -8,7 +8,8 @@ from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.metrics.numerics.blas_threads import one_blas_thread
 from tfgan_suite.metrics.numerics.feature_checks import check_feature_pair
 from tfgan_suite.metrics.numerics.feature_statistics import FeatureStatistics
-from tfgan_suite.metrics.protocol.metric import Activations, Metric
+from tfgan_suite.metrics.protocol.activations import Activations
+from tfgan_suite.metrics.protocol.metric import Metric
 
 
 def frechet_distance(real: object, fake: object) -> float:

@@ -3,7 +3,8 @@
 import numpy as np
 
 from tfgan_suite.metrics.numerics.feature_checks import check_count, check_features
-from tfgan_suite.metrics.protocol.metric import Activations, Metric
+from tfgan_suite.metrics.protocol.activations import Activations
+from tfgan_suite.metrics.protocol.metric import Metric
 
 
 def inception_score(logits: object, splits: int = 10) -> tuple[float, float]:
@@ -67,7 +68,7 @@ class InceptionScore(Metric):
     name = "inception_score"
     direction = "higher"
     needs_real = False
-    needs_logits = True
+    inputs = frozenset({"logits"})
     std_over = "splits"
 
     def __init__(self, splits: int = 10):

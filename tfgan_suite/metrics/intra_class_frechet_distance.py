@@ -7,7 +7,8 @@ import numpy as np
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.metrics.frechet_distance import distance_of_rows
 from tfgan_suite.metrics.numerics.feature_checks import check_feature_pair, check_features, check_labels
-from tfgan_suite.metrics.protocol.metric import Activations, FeatureSetMetric
+from tfgan_suite.metrics.protocol.activations import Activations
+from tfgan_suite.metrics.protocol.feature_set_metric import FeatureSetMetric
 
 _MIN_IMAGES = 2
 
@@ -97,7 +98,7 @@ class IntraClassFrechetDistance(FeatureSetMetric):
     """
 
     name = "intra_class_frechet_distance"
-    needs_labels = True
+    inputs = frozenset({"features", "labels"})
     min_images_per_class = _MIN_IMAGES
     std_over = "classes"
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tfgan_suite.metrics.numerics.feature_checks import check_count, check_feature_pair, check_features
-from tfgan_suite.metrics.protocol.metric import FeatureSetMetric
+from tfgan_suite.metrics.protocol.feature_set_metric import FeatureSetMetric
 
 # A tile of the kernel matrix, 8 MB, stays in the processor's cache.
 _TILE_ROWS = 1024

@@ -59,7 +59,7 @@ class LPIPSDiversity(ImagePairMetric):
     Example:
 
     >>> metric = LPIPSDiversity(num_pairs=2)
-    >>> metric.update_fake(tg.metrics.Activations(np.zeros([2, 64, 64, 3], "uint8")))
+    >>> metric.update_fake(tg.metrics.Activations(examples=np.zeros([2, 64, 64, 3], "uint8")))
     >>> metric.result()
     (0.0, 0.0)
     """

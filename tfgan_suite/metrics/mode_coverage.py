@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from tfgan_suite.metrics.numerics.feature_checks import check_count, check_features, check_labels
-from tfgan_suite.metrics.protocol.metric import Activations, Metric
+from tfgan_suite.metrics.protocol.activations import Activations
+from tfgan_suite.metrics.protocol.metric import Metric
 
 
 def mode_coverage(labels: object, num_modes: int, real_labels: object = None) -> tuple[int, float]:
@@ -64,7 +65,7 @@ class ModeCoverage(Metric):
 
     name = "mode_coverage"
     directions = {"modes": "higher", "modes_kl": "lower", "modes_kl_uniform": "lower"}
-    needs_logits = True
+    inputs = frozenset({"logits"})
 
     def __init__(self):
         self._real_counts = np.zeros(0, np.int64)

@@ -105,7 +105,7 @@ class MultiScaleSimilarity(ImagePairMetric):
     Example:
 
     >>> metric = MultiScaleSimilarity(num_pairs=4)
-    >>> metric.update_fake(tg.metrics.Activations(np.zeros([3, 16, 16, 1], "uint8")))
+    >>> metric.update_fake(tg.metrics.Activations(examples=np.zeros([3, 16, 16, 1], "uint8")))
     >>> metric.result()
     (1.0, 0.0)
     """

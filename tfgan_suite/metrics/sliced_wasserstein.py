@@ -6,7 +6,8 @@ import numpy as np
 
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.metrics.numerics.feature_checks import check_count, check_images
-from tfgan_suite.metrics.protocol.metric import Activations, Metric
+from tfgan_suite.metrics.protocol.activations import Activations
+from tfgan_suite.metrics.protocol.metric import Metric
 from tfgan_suite.specs.image_range import to_float
 
 _PATCH_SIZE = 7
@@ -189,13 +190,14 @@ class SlicedWassersteinDistance(Metric):
 
     >>> metric = SlicedWassersteinDistance()
     >>> images = np.random.default_rng(0).integers(0, 256, (10, 16, 16, 1), np.uint8)
-    >>> metric.update_real(Activations(images))
-    >>> metric.update_fake(Activations(images))
+    >>> metric.update_real(Activations(examples=images))
+    >>> metric.update_fake(Activations(examples=images))
     >>> value, _ = metric.result()
     """
 
     name = "sliced_wasserstein_distance"
-    needs_images = True
+    inputs = frozenset({"examples"})
+    kinds = ("image",)
 
     def __init__(self, patches_per_image: int = 16, num_directions: int = 512):
         self.patches_per_image = patches_per_image
@@ -207,10 +209,10 @@ class SlicedWassersteinDistance(Metric):
         return {"patches_per_image": self.patches_per_image, "num_directions": self.num_directions}
 
     def update_real(self, activations: Activations) -> None:
-        self._real.add(check_images(activations.features, "real images", minimum_size=_SMALLEST_LEVEL))
+        self._real.add(check_images(activations.examples, "real images", minimum_size=_SMALLEST_LEVEL))
 
     def update_fake(self, activations: Activations) -> None:
-        self._fake.add(check_images(activations.features, "fake images", minimum_size=_SMALLEST_LEVEL))
+        self._fake.add(check_images(activations.examples, "fake images", minimum_size=_SMALLEST_LEVEL))
 
     def result(self) -> tuple[float, None]:
         return float(np.mean(list(_distances(self._real, self._fake, self.num_directions, seed=0).values()))), None

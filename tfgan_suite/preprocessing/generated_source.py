@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tfgan_suite.data.sources.source import SourceItem, SourceListing, SourceReader
-from tfgan_suite.exports.saved_model import ExportedGenerator, find_version, load_generator
+from tfgan_suite.exports.exported_model import ExportedModel
+from tfgan_suite.exports.saved_model import find_version, load_generator
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.files import file_sha256
 from tfgan_suite.generative.sampling_options import resolve_sampling
@@ -73,7 +74,7 @@ class GeneratedSource(BeamSource):
             raise UserError(f"`num_examples` must be >= 1. Received: num_examples={num_examples}")
         self.sampling = resolve_sampling(exported, sampling)
         self.name = card["name"]
-        self.license = card["licence"]
+        self.license = card["license"]
         self.generated_spec = exported.spec
         if exported.spec.kind != "image":  # Images may be stored in one way or another: that is for the user to choose.
             self.spec = exported.spec
@@ -165,16 +166,16 @@ class _ExportedModelHandler(ModelHandler):
         self._directory = str(directory)
         self._part_examples = part_examples
 
-    def load_model(self) -> ExportedGenerator:
+    def load_model(self) -> ExportedModel:
         return load_generator(self._directory)
 
     def run_inference(
-        self, batch: Sequence[GenerationRequest], model: ExportedGenerator, inference_args=None
+        self, batch: Sequence[GenerationRequest], model: ExportedModel, inference_args=None
     ) -> Iterator[PredictionResult]:
         for request in batch:
             yield PredictionResult(request, self._generate(request, model))
 
-    def _generate(self, request: GenerationRequest, model: ExportedGenerator) -> np.ndarray:
+    def _generate(self, request: GenerationRequest, model: ExportedModel) -> np.ndarray:
         """`[examples, *shape]` of the spec's `edge_dtype`."""
         parts = [np.empty([0, *model.spec.shape], model.spec.edge_dtype)]
         for start in range(0, len(request.seeds), self._part_examples):
@@ -213,7 +214,7 @@ class _CallHandler(beam.DoFn):
         yield from self._handler.run_inference([request], model)
 
 
-_LOADED: dict[str, tuple[str, ExportedGenerator]] = {}
+_LOADED: dict[str, tuple[str, ExportedModel]] = {}
 
 
 class _StoreBlock(PrepareBlock):

@@ -23,7 +23,7 @@ class PipelineConfig:
         evaluate: Dict. Arguments of `tfgan_suite.evaluate` that are plain values.
         gate: Dict with `thresholds`, which maps names of scores to the values they must reach, and `compare`, the score
             in which a new model must be better than the last one pushed (by default, the first one in `thresholds`).
-        push: Dict with `directory` (by default `saved_models`), and `description` and `licence` for the model card.
+        push: Dict with `directory` (by default `saved_models`), and `description` and `license` for the model card.
 
     Example:
 
@@ -96,7 +96,8 @@ class PipelineConfig:
         evaluate_names = _argument_names(evaluate, ("model", "data", "metrics", "output_dir", "progress"))
         _check_section("evaluate", content.get("evaluate", {}), evaluate_names)
         _check_section("gate", content["gate"], ("thresholds", "compare"), ("thresholds",))
-        _check_section("push", content.get("push", {}), ("directory", "description", "licence"))
+        content = {**content, "push": _with_license(content.get("push", {}))}
+        _check_section("push", content["push"], ("directory", "description", "license"))
         thresholds = content["gate"]["thresholds"]
         if not isinstance(thresholds, dict) or not thresholds:
             raise UserError(f"`gate.thresholds` must map scores to numbers. Received: gate.thresholds={thresholds!r}")
@@ -127,6 +128,13 @@ class PipelineConfig:
 
 def _argument_names(function, without):
     return [name for name in inspect.signature(function).parameters if name not in without]
+
+
+def _with_license(push):
+    """Version 0.1 spelled it `licence`."""
+    if not isinstance(push, dict):
+        return push
+    return {"license" if name == "licence" else name: value for name, value in push.items()}
 
 
 def _check_section(title, section, known, needed=()):

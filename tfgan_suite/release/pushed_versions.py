@@ -5,7 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
-from tfgan_suite.exports.model_card import CARD_JSON, write_model_card
+from tfgan_suite.exports.model_card import read_model_card, write_model_card
 from tfgan_suite.exports.saved_model import load_generator, next_version
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.files import write_atomically
@@ -80,8 +80,7 @@ def push_version(candidate, directory, lineage, card=None):
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         shutil.copytree(candidate, temporary)
-        described = json.loads((temporary / CARD_JSON).read_text(encoding="utf-8"))
-        write_model_card(temporary, {**described, **(card or {}), "version": version})
+        write_model_card(temporary, {**read_model_card(temporary), **(card or {}), "version": version})
         write_atomically(temporary / LINEAGE_FILE, json.dumps(lineage, indent=2) + "\n")
         os.rename(temporary, directory / str(version))
     finally:

@@ -155,7 +155,7 @@ class _PipelineRun:
 
     def push(self, key, run_dir, info, scores, blessing):
         """Exports the model, validates the export in a separate process, and only then pushes it to be served."""
-        card = {name: self.config.push[name] for name in ("description", "licence") if name in self.config.push}
+        card = {name: self.config.push[name] for name in ("description", "license") if name in self.config.push}
         candidate = self.root / "candidate" / self.config.name / "1"
         run_files.export_run(run_dir, candidate, overwrite=True, **card)
         validation = validate_infrastructure(candidate)

@@ -3,27 +3,30 @@
 import numpy as np
 import tensorflow as tf
 
-# Inputs of the signatures that sample from seeds, all of which accept any shape.
+# Inputs of `generate` in exports of version 0.1, whose cards do not say how requests are joined.
 _SEEDED = {"seed": tf.int64, "count": tf.int32, "truncation": tf.float32}
 _DRAWN_LABELS = {"labels": tf.int32}
 
 
-def joining_of(signature):
-    """Selects how to join requests to a signature.
+def joining_of(signature, declared=None):
+    """The way to join requests to a signature.
 
     Args:
-        signature: The `SignatureDef` of the signature.
+        signature: Its `SignatureDef`.
+        declared: String. What the model card says: `"rows"`, `"seeded"` or `"none"`; `None` where it says nothing.
 
     Returns:
         A `RowJoining` or `SeedJoining`, or `None` if its requests cannot be joined.
     """
     dtypes = {name: tf.as_dtype(info.dtype) for name, info in signature.inputs.items()}
     free = all(info.tensor_shape.unknown_rank for info in signature.inputs.values())
+    if declared is None:
+        declared = "seeded" if dtypes in (_SEEDED, _SEEDED | _DRAWN_LABELS) else "rows"
     if not all(_sizes(info)[:1] == [-1] for info in signature.outputs.values()):
         return None
-    if free and dtypes in (_SEEDED, _SEEDED | _DRAWN_LABELS):
-        return SeedJoining()
-    if signature.inputs and all(_has_fixed_rows(info) for info in signature.inputs.values()):
+    if declared == "seeded" and free:
+        return SeedJoining([name for name in signature.inputs if name not in _DRAWN_LABELS])
+    if declared == "rows" and signature.inputs and all(_has_fixed_rows(info) for info in signature.inputs.values()):
         return RowJoining()
     return None
 
@@ -32,15 +35,7 @@ class RowJoining:
     """Joins requests to signatures whose inputs and outputs all have one row per example, such as `serving_default`."""
 
     def measure(self, inputs: dict):
-        """Measures a request.
-
-        Args:
-            inputs: Dict `{name: NumPy array}`.
-
-        Returns:
-            Tuple `(num_images, kind)`, where only requests of the same kind can be joined, or `None` if the request
-            must run alone.
-        """
+        """Number of examples, and what must be equal for requests to be joined; `None` for those that must run alone."""
         sizes = {len(array) for array in inputs.values()}
         return (sizes.pop(), "rows") if len(sizes) == 1 else None
 
@@ -50,21 +45,27 @@ class RowJoining:
 
 
 class SeedJoining:
-    """Joins requests to `generate` and `generate_png`, which accept one seed, count, and truncation per request."""
+    """For `generate` and `generate_png`, which take one seed, count and so on for each of several requests.
+
+    Args:
+        numbers: List of strings. The inputs that are one number for each request: seed, count and sampling options.
+    """
+
+    def __init__(self, numbers=tuple(_SEEDED)):
+        self._numbers = tuple(numbers)
 
     def measure(self, inputs: dict):
         """See `RowJoining.measure`."""
-        sizes = {np.size(inputs[name]) for name in _SEEDED}
+        sizes = {np.size(inputs[name]) for name in self._numbers}
         counts = np.atleast_1d(inputs["count"])
         if len(sizes) != 1 or np.min(counts, initial=1) < 1:
             return None
-        num_images = int(np.sum(counts, dtype=np.int64))
-        # A call samples the labels of all its images or of none, and the surplus labels of one request must not make up
-        # for those missing in another.
+        num_examples = int(np.sum(counts, dtype=np.int64))
+        # A call draws the labels of all its examples, or of none; and one request's may not make up for another's.
         num_labels = np.size(inputs.get("labels", ()))
-        if num_labels not in (0, num_images):
+        if num_labels not in (0, num_examples):
             return None
-        return num_images, "labels given" if num_labels else "labels drawn"
+        return num_examples, "labels given" if num_labels else "labels drawn"
 
     def join(self, requests: list) -> dict:
         """See `RowJoining.join`."""
@@ -72,14 +73,7 @@ class SeedJoining:
 
 
 def part(outputs: dict, sizes: list) -> list:
-    """Splits the outputs of one call into those of the requests joined in it.
-
-    Args:
-        outputs: Dict `{name: NumPy array}`.
-        sizes: List of integers. Number of images of each request.
-
-    Returns:
-        List of dicts `{name: NumPy array}`, one per request.
+    """The outputs of one call for each of the requests joined in it, which have these numbers of examples.
 
     Raises:
         ValueError: If the outputs do not have as many rows as all requests together.

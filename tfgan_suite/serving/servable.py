@@ -1,6 +1,5 @@
 """One version of a model, loaded and ready to run."""
 
-import json
 import logging
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import error_codes_pb2, saved_model_pb2
 
-from tfgan_suite.exports.model_card import CARD_JSON
+from tfgan_suite.exports.model_card import read_model_card
 from tfgan_suite.exports.warmup_requests import read_warmup_requests
 from tfgan_suite.foundation.errors import MissingExtraError
 from tfgan_suite.serving.request_joining import joining_of
@@ -26,9 +25,10 @@ class Servable:
         path: A `pathlib.Path`. Directory of the SavedModel.
 
     Attributes:
-        signature_defs: Dict `{name: SignatureDef}`, as stored in `saved_model.pb`.
-        joinings: Dict `{name: joining}`. How to join requests to each signature, see `joining_of`.
-        max_count: Integer or `None`. Maximum number of images per call according to the model card. `None` without one.
+        signature_defs: `{name: SignatureDef}`, as they stand in `saved_model.pb`.
+        joinings: `{name: how requests to this signature are joined}`, see `joining_of`.
+        max_count: The most examples of a call, as the model card says; `None` without one.
+        sampling_defaults: `{name: value}` of the model's sampling options, as the model card says.
 
     Raises:
         Exception: If the files are damaged. The type of the exception depends on the damage.
@@ -39,10 +39,18 @@ class Servable:
         self.version = version
         self.path = path
         self.signature_defs = _read_signature_defs(path)
-        self.max_count = _read_max_count(path)
+        card = _read_card(path)
+        serving = card.get("serving", {})
+        self.max_count = serving.get("max_count")
+        options = card.get("model", {}).get("sampling_options", ())
+        self.sampling_defaults = {option["name"]: option["default"] for option in options}
         self._loaded = tf.saved_model.load(str(path), tags=["serve"])  # Keeps the variables alive.
         self._functions = self._loaded.signatures
-        self.joinings = {name: joining_of(self.signature_defs[name]) for name in self._functions}
+        described = serving.get("signatures", {})
+        self.joinings = {
+            name: joining_of(self.signature_defs[name], described.get(name, {}).get("joining"))
+            for name in self._functions
+        }
         self._inputs = {
             key: {name: _Input(name, info) for name, info in self.signature_defs[key].inputs.items()}
             for key in self._functions
@@ -114,11 +122,12 @@ def _read_signature_defs(path: Path) -> dict:
     raise ValueError("Could not find meta graph def matching supplied tags: { serve }")
 
 
-def _read_max_count(path: Path) -> int | None:
+def _read_card(path: Path) -> dict:
+    """The model card; empty for somebody else's SavedModel, which has no such card."""
     try:
-        return int(json.loads((path / CARD_JSON).read_text("utf-8"))["serving"]["max_count"])
-    except (OSError, ValueError, KeyError, TypeError):  # A SavedModel from elsewhere, without such a card.
-        return None
+        return read_model_card(path)
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 class _Input:

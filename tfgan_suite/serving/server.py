@@ -130,11 +130,12 @@ class Server:
         """Yields a command ready to paste for each version that can generate images."""
         for name in self.repository.model_names:
             for status in self.repository.status(name):
-                signature = status.servable and status.servable.signature_defs.get("generate_png")
-                if signature:
-                    values = {"seed": 1, "count": 1, "truncation": 1.0, "labels": []}
-                    inputs = {key: value for key, value in values.items() if key in signature.inputs}
-                    request = json.dumps({"signature_name": "generate_png", "inputs": inputs})
+                signatures = status.servable.signature_defs if status.servable else {}
+                chosen = next((key for key in ("generate_png", "generate") if key in signatures), None)
+                if chosen:
+                    values = {"seed": 1, "count": 1, **status.servable.sampling_defaults, "labels": []}
+                    inputs = {key: value for key, value in values.items() if key in signatures[chosen].inputs}
+                    request = json.dumps({"signature_name": chosen, "inputs": inputs})
                     yield f"curl -s -d '{request}' {self.rest_url}/v1/models/{name}:predict"
 
 

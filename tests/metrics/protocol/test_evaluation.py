@@ -8,6 +8,8 @@ from keras import layers
 
 from tests.prepared_set import write_prepared_set
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.generative.generative_model import GenerativeModel
+from tfgan_suite.generative.sampling_options import TRUNCATION
 from tfgan_suite.metrics import (
     ClassAgreement,
     Evaluation,
@@ -20,22 +22,25 @@ from tfgan_suite.metrics import (
 )
 from tfgan_suite.metrics.protocol import scoring_jobs
 from tfgan_suite.metrics.protocol.evaluation import compare, evaluate, evaluate_real
+from tfgan_suite.specs.image_spec import ImageSpec
 
 SHAPE = (8, 8, 3)
 
 
-class FakeModel:
+class FakeModel(GenerativeModel):
     """Noise whose brightness is its class: a model as far as evaluation is concerned."""
 
-    image_shape = SHAPE
+    spec = ImageSpec(SHAPE)
+    sampling_options = (TRUNCATION,)
+    examples_seen = 1234
 
     def __init__(self, num_classes=None, brightness=0):
+        super().__init__()
         self.num_classes = num_classes
         self.brightness = brightness
-        self.images_seen = 1234
         self.calls = []
 
-    def generate(self, count, labels=None, truncation=1.0, seed=0, batch_size=64):
+    def generate(self, count, labels=None, *, seed=0, batch_size=64, truncation=1.0):
         self.calls.append((count, None if labels is None else np.array(labels), truncation, seed))
         # Image i depends on (seed, i, its label) alone.
         noise = np.stack([np.random.default_rng([seed, i]).integers(0, 100, SHAPE) for i in range(count)])
@@ -298,9 +303,9 @@ def test_a_metric_with_several_scores_gives_a_row_of_each(directory):
 @pytest.mark.parametrize(
     "model, arguments, message",
     [
-        (FakeModel(), {"num_images": 1}, "num_images >= 2"),
-        (FakeModel(), {"truncation": 1.5}, "truncation in"),
-        (FakeModel(), {"repeats": 0}, "repeats >= 1"),
+        (FakeModel(), {"num_images": 1}, "`num_images` must be >= 2"),
+        (FakeModel(), {"truncation": 1.5}, "`truncation` must be in"),
+        (FakeModel(), {"repeats": 0}, "`repeats` must be >= 1"),
         (FakeModel(), {"split": "tran"}, "Did you mean 'train'"),
         (FakeModel(), {"extractor": "inseption"}, "Unknown extractor 'inseption'"),
         (FakeModel(), {"extractor": "inception"}, "needs a file with its weights"),

@@ -1,0 +1,102 @@
+"""A model's own functions as an export holds them for `load_generator`: without limits, and with values as inside models."""
+
+import tensorflow as tf
+
+from tfgan_suite.exports.signatures.named_function import label_specs, named_function
+from tfgan_suite.generative.abilities import (
+    Discriminates,
+    Encodes,
+    HasLatents,
+    HasLikelihood,
+    MakesTextures,
+    Reconstructs,
+    ScoresAnomalies,
+)
+
+_COUNT = tf.TensorSpec([], tf.int32)
+_SEED = tf.TensorSpec([2], tf.int32)
+
+
+def exported_abilities(model) -> list:
+    """The abilities of a model that its export has as well, a list of classes."""
+    return [ability for ability in _FUNCTIONS if model.can(ability)]
+
+
+def model_functions(model) -> dict:
+    """The functions, a dict of name to `tf.function`.
+
+    Args:
+        model: A built `GenerativeModel`.
+    """
+    functions = {} if model.can(HasLatents) else _sampling(model)
+    if model.num_classes is not None:
+        functions["sample_labels"] = _positional(model.sample_labels, {"batch_size": _COUNT, "seed": _SEED})
+    for ability in exported_abilities(model):
+        functions |= _FUNCTIONS[ability](model)
+    return functions
+
+
+def _positional(function, specs, by_name=()):
+    """`named_function` of a method that gets its arguments by position: its own names for them may be others."""
+
+    def call(**inputs):
+        named = {name: inputs.pop(name) for name in by_name}
+        return function(*inputs.values(), **named)
+
+    return named_function(call, specs)
+
+
+def _option_specs(model, shape):
+    return {option.name: tf.TensorSpec(shape, tf.float32) for option in model.sampling_options}
+
+
+def _sampling(model):
+    options = _option_specs(model, [])
+    specs = {"count": _COUNT, "seed": tf.TensorSpec([], tf.int64), **label_specs(model, [None]), **options}
+    return {"sample": _positional(model.sample, specs, by_name=options)}
+
+
+def _of_latents(model):
+    def synthesize(latents, labels=None, **sampling):
+        return tf.ensure_shape(model(latents, labels, training=False, **sampling), [None, *model.spec.shape])
+
+    latents = tf.TensorSpec([None, *model.latent_shape], tf.float32)
+    # A number for all examples, or one for each.
+    specs = {"latents": latents, **_option_specs(model, None), **label_specs(model, [None])}
+    options = _option_specs(model, [])
+    draws = {"batch_size": _COUNT, "seed": _SEED, **options}
+    return {
+        "synthesize": named_function(synthesize, specs),
+        "sample_latents": _positional(model.sample_latents, draws, by_name=options),
+    }
+
+
+def _of_textures(model):
+    maps = tf.TensorSpec([None, None, None, model.latent_channels], tf.float32)
+    specs = {"latent_maps": maps, **label_specs(model, [None])}
+    return {"synthesize_textures": _positional(model.synthesize_textures, specs)}
+
+
+def _of_examples(name, takes_labels=True, takes_seed=False):
+    """Makes the function of that name, which has examples as they are inside of models among its inputs."""
+
+    def make(model):
+        batch = model.spec.to_model(tf.zeros([1, *model.spec.shape], tf.as_dtype(model.spec.edge_dtype)))
+        specs = {"examples": tf.TensorSpec([None, *batch.shape[1:]], batch.dtype)}
+        specs |= label_specs(model, [None]) if takes_labels else {}
+        seed = {"seed": tf.TensorSpec([], tf.int64)} if takes_seed else {}
+        # The bare names are those of the signatures.
+        return {f"model_{name}": _positional(getattr(model, name), {**specs, **seed}, by_name=seed)}
+
+    return make
+
+
+_FUNCTIONS = {
+    HasLatents: _of_latents,
+    Encodes: _of_examples("encode"),
+    Reconstructs: _of_examples("reconstruct"),
+    HasLikelihood: _of_examples("log_prob", takes_seed=True),
+    Discriminates: _of_examples("discriminate"),
+    ScoresAnomalies: _of_examples("anomaly_score", takes_labels=False),
+    MakesTextures: _of_textures,
+}
