@@ -14,10 +14,12 @@ import tensorflow as tf
 from PIL import Image
 
 from tfgan_suite.data.dataset_info import DatasetInfo
+from tfgan_suite.data.images import ImageFormat
 from tfgan_suite.data.records import parse_records
 from tfgan_suite.data.sources.array_source import ArraySource
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.preprocessing.prepare_dataset import prepare_dataset
+from tfgan_suite.specs.image_spec import ImageSpec
 
 RNG = np.random.default_rng(0)
 NOISE = RNG.integers(0, 256, [600, 8, 8, 3], np.uint8)
@@ -360,6 +362,38 @@ def test_doubled_records_are_noticed(tmp_path, monkeypatch):
 def test_wrong_settings_are_user_errors(tmp_path, image_folder, settings, message):
     with pytest.raises(UserError, match=message):
         prepare(image_folder(1), tmp_path / "out", **{"image_size": 8, **settings})
+
+
+def test_options_stand_in_their_group_or_by_themselves(tmp_path, image_folder):
+    root = image_folder(per_class=4)
+    by_themselves = {"crop": "pad", "encoding": "webp", "channels": 1, "runner": "BundleBasedDirectRunner"}
+    info = prepare(root, tmp_path / "alone", image_size=8, **by_themselves)
+    assert info.spec == ImageSpec((8, 8, 1), "webp") and info.settings["crop"] == "pad"
+    grouped = {"format": {"crop": "pad", "encoding": "webp", "channels": 1}, "beam": {"runner": None}}
+    prepare(root, tmp_path / "grouped", image_size=8, **grouped)
+    image_format = ImageFormat(8, 8, channels=1, crop="pad", encoding="webp")
+    prepare(root, tmp_path / "object", format=image_format)
+    contents = [content_of(tmp_path / name) for name in ("alone", "grouped", "object")]
+    assert contents[0] == contents[1] == contents[2]
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"encodin": "webp"}, "Unknown argument of prepare_dataset 'encodin'. Did you mean 'encoding'"),
+        ({"lables": False}, "Unknown argument of prepare_dataset 'lables'. Did you mean 'labels'"),
+        ({"format": {"chanels": 3}}, "Unknown entry of `format` 'chanels'. Did you mean 'channels'"),
+        ({"beam": {"runer": None}}, "Unknown entry of `beam` 'runer'. Did you mean 'runner'"),
+        ({"format": {"crop": "pad"}, "crop": "pad"}, "`crop` must be passed once"),
+        ({"beam": {"runner": None}, "runner": None}, "`runner` must be passed once"),
+        ({"format": ImageFormat(8, 8)}, "`image_size` must be left out, or be a part of `format`"),
+        ({"format": "webp"}, "`format` must be a dict of arguments of ImageFormat, or an ExampleFormat"),
+    ],
+)
+def test_options_that_do_not_fit_are_user_errors(tmp_path, image_folder, settings, message):
+    with pytest.raises(UserError, match=message):
+        prepare(image_folder(1), tmp_path / "out", image_size=8, **settings)
+    assert not (tmp_path / "out").exists()
 
 
 def test_wrong_places_are_user_errors(tmp_path, image_folder):

@@ -28,7 +28,7 @@ def test_a_set_fits_its_own_schema_but_for_blank_images(directory):
     schema = DataSchema.infer(DatasetInfo.load(directory))
     assert schema.min_examples == 10 and schema.min_examples_per_class == 5
     (anomaly,) = schema.find_anomalies(directory)
-    assert anomaly == "Suspicious images: 3 of 20 (3 blank); at most 0.10% may be."
+    assert anomaly == "Suspicious images: 3 of 20 (3 blank); expected at most 0.10%."
     assert dataclasses.replace(schema, max_suspicious_fraction=0.15).find_anomalies(directory) == []
 
 
@@ -38,7 +38,7 @@ def test_a_set_fits_its_own_schema_but_for_blank_images(directory):
         ({"spec": ImageSpec((8, 8, 1))}, "Wrong shape: images are (8, 8, 3), expected (8, 8, 1)"),
         ({"class_names": ("class 0", "class 1", "x")}, "Missing class: 'x'"),
         ({"class_names": ("class 0",)}, "New class: 'class 1'"),
-        ({"class_names": ("class 1", "class 0")}, "another order"),
+        ({"class_names": ("class 1", "class 0")}, "a different order"),
         ({"class_names": ()}, "Unexpected labels: 2"),
         ({"min_examples": 21}, "Too few images: 20"),
         ({"min_examples_per_class": 11}, "Too few images of 'class 0': 10"),
@@ -53,7 +53,7 @@ def test_missing_labels(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, [4, 8, 8, 1]).astype(np.uint8)
     plain = write_prepared_set(tmp_path / "plain", images, None)
     schema = DataSchema(ImageSpec((8, 8, 1)), class_names=("a", "b"), min_examples=1)
-    assert schema.find_anomalies(plain) == ["Missing labels: expected 2 classes, there are none."]
+    assert schema.find_anomalies(plain) == ["Missing labels: no classes, expected 2."]
 
 
 def test_json(directory):
@@ -62,7 +62,7 @@ def test_json(directory):
     with pytest.raises(UserError, match="'min_example'.*Did you mean 'min_examples'"):
         DataSchema.from_json('{"min_example": 1}')
     for text in ("{", "[]", "{}"):
-        with pytest.raises(UserError, match="data schema must be JSON"):
+        with pytest.raises(UserError, match="must be a data schema in JSON"):
             DataSchema.from_json(text)
 
 

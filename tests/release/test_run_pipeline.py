@@ -118,7 +118,7 @@ def test_anomalies_stop_it(content):
     write_images(Path("photos"), count=36, classes=("a", "b", "c"), seed=3)
     write_blank_images(Path("photos/a"), 3)
     for _ in range(2):  # And it goes on stopping it.
-        with pytest.raises(DataAnomalyError, match="New class: 'c'.*Blank images: 3 of") as error:
+        with pytest.raises(DataAnomalyError, match="New class: 'c'.*Suspicious images: 3 of") as error:
             run(content)
         assert len(error.value.anomalies) == 2
 

@@ -1,8 +1,10 @@
 """Examples of a kind that the package does not know are prepared, described, loaded and trained on like images."""
 
+import io
 import json
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -15,7 +17,9 @@ from tfgan_suite.data.loader import load_dataset, read_split
 from tfgan_suite.data.prepared_set import PreparedSet
 from tfgan_suite.data.sources.array_source import ArraySource
 from tfgan_suite.data.sources.open_source import register_source
+from tfgan_suite.exports.saved_model import export_saved_model
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.preprocessing.generate_dataset import generate_dataset
 from tfgan_suite.preprocessing.prepare_dataset import prepare_dataset
 from tfgan_suite.release.data_schema import DataSchema, count_suspicious
 
@@ -97,8 +101,8 @@ def test_suspicious_ones_are_reported(directory):
     schema = DataSchema.infer(DatasetInfo.load(directory))
     assert DataSchema.from_json(schema.to_json()) == schema
     unusable, suspicious = schema.find_anomalies(PreparedSet.open(directory))
-    assert unusable == "Unusable inputs: 1 of 41 were set aside (1 empty_text); at most 1.00% may be."
-    assert suspicious == "Suspicious waves: 1 of 40 (1 silent); at most 0.10% may be."
+    assert unusable == "Unusable inputs: 1 of 41 were set aside (1 empty_text); expected at most 1.00%."
+    assert suspicious == "Suspicious waves: 1 of 40 (1 silent); expected at most 0.10%."
 
 
 def test_bytes_do_not_depend_on_the_runner_and_the_same_call_does_nothing(directory, tmp_path, capfd):
@@ -171,3 +175,21 @@ def test_a_model_of_it_trains(directory):
     assert not np.array_equal(model.mean.get_weights()[0], before[0])
     waves = model.sample(3, seed=0)
     assert waves.shape == (3, 16) and waves.dtype == tf.int16
+
+
+def test_sets_and_zips_are_generated_from_an_exported_model(directory, tmp_path):
+    model = WaveModel()
+    model.mean.set_weights([np.linspace(-1, 1, 16)[np.newaxis], np.zeros(16)])
+    exported = export_saved_model(model, tmp_path / "saved_models" / "waves", max_count=8)
+    info = generate_dataset(exported, tmp_path / "set", 5, progress=False)
+    assert info.spec == SPEC and info.num_examples == 5 and info.source["kind"] == "generated"
+    ((waves, _, _),) = read_split(tmp_path / "set")
+    np.testing.assert_array_equal(waves, model.sample(5, seed=0))
+    generate_dataset(exported, tmp_path / "waves.zip", 2, progress=False)
+    with zipfile.ZipFile(tmp_path / "waves.zip") as file:
+        assert sorted(file.namelist()) == ["00000000.npy", "00000001.npy"]
+        np.testing.assert_array_equal(np.load(io.BytesIO(file.read("00000001.npy"))), waves[0])
+    with pytest.raises(UserError, match="has no sampling option `truncation`"):
+        generate_dataset(exported, tmp_path / "other", 2, truncation=0.5)
+    with pytest.raises(UserError, match="`encoding` is for images, and 'waves' holds waves"):
+        generate_dataset(exported, tmp_path / "other", 2, encoding="png")

@@ -27,7 +27,7 @@ RESIZE_FILTERS = {
 }
 CROPS = ("center", "pad", "border", "none")
 DECODINGS = ("exact", "scaled")
-# Of what is needed on a side, how much a scaled decoding leaves at least: the resize filter then smooths what is left.
+# Pixels that a scaled decoding leaves for each one needed on a side, at least: the resize filter then smooths the rest.
 _SCALED_MARGIN = 2
 _EXTENT = "extent of the image in pixels"
 EXIF_ORIENTATION = 0x0112
@@ -122,7 +122,7 @@ class ImageFormat(ExampleFormat):
 
     @property
     def scaled_side(self) -> int | None:
-        """Pixels that the decoder has to leave on each side; None where it has to give the whole picture."""
+        """Pixels that the decoder has to leave on each side; `None` where it has to decode the whole image."""
         if self.decoding == "exact" or self.crop == "border":  # Which never scales.
             return None
         return _SCALED_MARGIN * max(self.height, self.width)

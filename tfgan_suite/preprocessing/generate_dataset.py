@@ -15,7 +15,7 @@ from tfgan_suite.preprocessing.generated_source import GeneratedSource
 from tfgan_suite.preprocessing.preparation import names_dask
 from tfgan_suite.preprocessing.prepare_dataset import BEAM_OPTIONS, prepare_dataset
 
-_DATE = (1980, 1, 1, 0, 0, 0)  # Of each file in a zip, so that equal examples give equal zips.
+_DATE = (1980, 1, 1, 0, 0, 0)  # The date of each file in a zip, so that equal examples give equal zips.
 
 
 def generate_dataset(

@@ -1,4 +1,4 @@
-"""What a prepared data set must be like, and the check of one against it."""
+"""The schema of a prepared dataset, and the check of a dataset against it."""
 
 import dataclasses
 import json
@@ -20,29 +20,36 @@ _FORMER_NAMES = {
 
 
 class DataAnomalyError(UserError):
-    """A data set is not what the schema says. `anomalies` are sentences, one for each."""
+    """Raised if a dataset does not match its schema.
+
+    Args:
+        directory: String or path of the dataset.
+        anomalies: List of sentences, one for each anomaly.
+        schema_path: String or path of the schema's file.
+    """
 
     def __init__(self, directory, anomalies, schema_path):
         super().__init__(
-            f"The data in {directory} are not what {schema_path} says: {' '.join(anomalies)} "
-            "Fix the source data, or update the schema if the data are correct."
+            f"The data in {directory} does not match {schema_path}: {' '.join(anomalies)} "
+            "Fix the source data, or update the schema if the data is correct."
         )
         self.anomalies = tuple(anomalies)
 
 
 @dataclasses.dataclass(frozen=True)
 class DataSchema:
-    """What may be expected of a data set. Kept as JSON that people read and change.
+    """The expected properties of a dataset. Stored as JSON for people to read and edit.
 
     Args:
-        spec: `ExampleSpec`. What one example is; how it is stored does not matter.
-        class_names: Tuple of strings, in the order of the labels; empty for a set without labels.
-        min_examples: Integer. Fewer than this in `split` are an anomaly.
-        min_examples_per_class: Integer. The same for each class.
-        max_suspicious_fraction: Float in [0, 1]. Maximum fraction of examples that look like mistakes, as `spec.suspicion`
-            says: for images, blank ones.
-        max_refused_fraction: Float in [0, 1]. Maximum fraction of inputs that could not be used.
-        split: String. The split that is looked at.
+        spec: `ExampleSpec`. What one example is. How it is stored does not matter.
+        class_names: Tuple of strings. Names of the classes in the order of the labels. Empty for a dataset without
+            labels.
+        min_examples: Integer. Minimum number of examples in `split`.
+        min_examples_per_class: Integer. Minimum number of examples of each class in `split`.
+        max_suspicious_fraction: Float in [0, 1]. Maximum fraction of examples that look like mistakes, according to
+            `spec.suspicion`. For images: single-color ones.
+        max_refused_fraction: Float in [0, 1]. Maximum fraction of unusable inputs.
+        split: String. Name of the split to check.
 
     Example:
 
@@ -62,11 +69,11 @@ class DataSchema:
 
     @classmethod
     def infer(cls, info, split="train"):
-        """The schema of a set that is known to be good: its examples and classes, and at least half as many.
+        """Infers the schema of a dataset that is known to be good: its examples and classes, and at least half as many.
 
         Args:
-            info: `DatasetInfo`. The description of the set.
-            split: String. The split that is looked at.
+            info: `DatasetInfo`. The description of the dataset.
+            split: String. Name of the split to check.
         """
         counts = info.split(split).class_counts
         return cls(
@@ -84,10 +91,10 @@ class DataSchema:
 
     @classmethod
     def from_json(cls, text):
-        """Reads what `to_json` wrote, or a person changed; what version 0.1 wrote, too.
+        """Reads the output of `to_json`, edited or not, or that of version 0.1.
 
         Raises:
-            UserError: It is no JSON, or has an entry that is unknown or missing.
+            UserError: It is not JSON, or has an entry that is unknown or missing.
         """
         known = ["example", *(field.name for field in dataclasses.fields(cls) if field.name != "spec")]
         try:
@@ -102,7 +109,7 @@ class DataSchema:
                 content["spec"] = spec_from_config(content.pop("example"))
             return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in content.items()})
         except (ValueError, TypeError, AttributeError) as error:
-            raise UserError(f"A data schema must be JSON with the entries of DataSchema. Received: {error}") from error
+            raise UserError(f"The schema must be a data schema in JSON. Received: {error}") from error
 
     def save(self, path):
         write_atomically(path, self.to_json())
@@ -112,16 +119,16 @@ class DataSchema:
         return cls.from_json(Path(path).read_text(encoding="utf-8"))
 
     def find_anomalies(self, directory):
-        """Looks at the description of a prepared set and at all its examples.
+        """Checks the description of a prepared dataset, and all its examples.
 
         Args:
-            directory: String or path, what `prepare_dataset` wrote; or a `PreparedSet`.
+            directory: String or path of the output of `prepare_dataset`, or a `PreparedSet`.
 
         Returns:
-            List of sentences; empty if all is as it should be.
+            List of sentences, one for each anomaly. Empty if there is none.
 
         Raises:
-            UserError: The directory holds no data set, or lacks the split.
+            UserError: The directory holds no dataset, or lacks the split.
         """
         opened = PreparedSet.open(directory)
         split = opened.info.split(self.split)
@@ -131,8 +138,8 @@ class DataSchema:
             if suspicious.total() > self.max_suspicious_fraction * split.num_examples:
                 reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(suspicious.items()))
                 anomalies.append(
-                    f"Suspicious {self.spec.unit[1]}: {suspicious.total():,} of {split.num_examples:,} ({reasons}); at most "
-                    f"{self.max_suspicious_fraction:.2%} may be."
+                    f"Suspicious {self.spec.unit[1]}: {suspicious.total():,} of {split.num_examples:,} ({reasons}); expected "
+                    f"at most {self.max_suspicious_fraction:.2%}."
                 )
         return anomalies
 
@@ -144,7 +151,7 @@ class DataSchema:
         elif not info.spec.matches(self.spec):
             anomalies.append(f"Wrong shape: {units} are {info.spec.shape}, expected {self.spec.shape}.")
         if self.class_names and not info.class_names:
-            anomalies.append(f"Missing labels: expected {len(self.class_names)} classes, there are none.")
+            anomalies.append(f"Missing labels: no classes, expected {len(self.class_names)}.")
         elif info.class_names and not self.class_names:
             anomalies.append(f"Unexpected labels: {len(info.class_names)} classes, expected none.")
         else:
@@ -152,31 +159,33 @@ class DataSchema:
             gone = [name for name in self.class_names if name not in info.class_names]
             anomalies += [f"New class: {name!r}." for name in new] + [f"Missing class: {name!r}." for name in gone]
             if not new and not gone and tuple(info.class_names) != self.class_names:
-                anomalies.append(f"Classes in another order: {', '.join(info.class_names)}.")
+                anomalies.append(f"Classes in a different order: {', '.join(info.class_names)}.")
         if split.num_examples < self.min_examples:
             anomalies.append(f"Too few {units}: {split.num_examples:,}, expected at least {self.min_examples:,}.")
         for name, count in zip(info.class_names, split.class_counts):
             if count < self.min_examples_per_class and name in self.class_names:
-                anomalies.append(f"Too few {units} of {name!r}: {count:,}, expected {self.min_examples_per_class:,}.")
+                anomalies.append(
+                    f"Too few {units} of {name!r}: {count:,}, expected at least {self.min_examples_per_class:,}."
+                )
         read = info.num_examples + info.duplicates + info.refused.count
         if info.refused.count > self.max_refused_fraction * read:
             reasons = ", ".join(f"{count:,} {reason}" for reason, count in info.refused.reasons.items())
             anomalies.append(
-                f"Unusable inputs: {info.refused.count:,} of {read:,} were set aside ({reasons}); at most "
-                f"{self.max_refused_fraction:.2%} may be."
+                f"Unusable inputs: {info.refused.count:,} of {read:,} were set aside ({reasons}); expected at most "
+                f"{self.max_refused_fraction:.2%}."
             )
         return anomalies
 
 
 def count_suspicious(directory, split="train"):
-    """How many examples of a split look like mistakes in the data.
+    """Counts the examples of a split that look like mistakes in the data.
 
     Args:
-        directory: String or path, what `prepare_dataset` wrote; or a `PreparedSet`.
+        directory: String or path of the output of `prepare_dataset`, or a `PreparedSet`.
         split: String. Name of the split.
 
     Returns:
-        `collections.Counter` of the words that the spec's `suspicion` has for them, such as `"blank"`.
+        `collections.Counter` of what the spec's `suspicion` calls them, such as `"blank"`.
     """
     opened = PreparedSet.open(directory)
     suspicions = Counter()

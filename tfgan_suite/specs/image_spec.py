@@ -61,8 +61,8 @@ class ImageSpec(ExampleSpec):
     def check_batch(self, examples, shape=None):
         if not examples.dtype.is_floating:
             raise ValueError(
-                f"Expected float images in [-1, 1]. Received: dtype={examples.dtype.name}. "
-                "tfgan_suite.load_dataset yields such images; for your own uint8 use tfgan_suite.to_float(images)."
+                f"Batches must be float images in [-1, 1]. Received: dtype={examples.dtype.name}. "
+                "tfgan_suite.load_dataset yields such images; for your own uint8 images use tfgan_suite.to_float(images)."
             )
         super().check_batch(examples, shape)
 

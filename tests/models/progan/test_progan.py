@@ -129,7 +129,7 @@ def test_real_images_fade_too():
     gan.begin_phase(make_phase(0, 8))
     np.testing.assert_array_equal(gan.unpack(images)[0], images)
     gan.begin_phase(make_phase(1, 4))
-    with pytest.raises(ValueError, match=r"Expected images of shape \(4, 4, 3\)"):
+    with pytest.raises(ValueError, match=r"images of shape \(4, 4, 3\)"):
         gan.unpack(images)
 
 
