@@ -20,7 +20,7 @@ from tfgan_suite.preprocessing.prepare_dataset import prepare_dataset
 def exported(tmp_path_factory):
     """Three classes, at most 8 images a request."""
     gan = lively_gan(image_shape=(16, 16, 1), num_classes=3, seed=1)
-    return export_saved_model(gan, tmp_path_factory.mktemp("saved_models") / "digits", max_count=8, licence="CC0-1.0")
+    return export_saved_model(gan, tmp_path_factory.mktemp("saved_models") / "digits", max_count=8, license="CC0-1.0")
 
 
 def generate(exported, output, count=150, **settings):
