@@ -342,7 +342,7 @@ def test_exported_model_samples_the_same(tiny_run, tmp_path, capsys):
         assert run(capsys, "sample", model, "--seed", 9, "--output", tmp_path / f"{name}.png")[0] == 0
     np.testing.assert_array_equal(read_png(tmp_path / "run.png"), read_png(tmp_path / "exported.png"))
     card = json.loads((tmp_path / "saved_models/tiny/1/assets.extra/model_card.json").read_text())
-    assert card["data"]["name"] == "tiny" and card["training"]["images_seen"] == 64
+    assert card["data"]["name"] == "tiny" and card["training"]["examples_seen"] == 64
     code, _, errors = run(capsys, "export", tiny_run, tmp_path / "saved_models" / "tiny" / "1")
     assert code == 2 and "exists already" in errors[0]
 

@@ -17,7 +17,7 @@ from tfgan_suite.data.dataset_info import DatasetInfo, ShardInfo, SplitInfo
 from tfgan_suite.exports import saved_model
 from tfgan_suite.exports.saved_model import export_saved_model, load_generator, next_version
 from tfgan_suite.foundation.errors import UserError
-from tfgan_suite.generative.abilities import HasLatents
+from tfgan_suite.generative.abilities import Discriminates, Encodes, HasLatents
 from tfgan_suite.generative.generative_model import GenerativeModel
 from tfgan_suite.specs.condition import Condition
 from tfgan_suite.specs.image_spec import ImageSpec
@@ -112,7 +112,7 @@ def test_several_requests_in_one_are_each_their_own(digits, signatures):
     np.testing.assert_array_equal(images, np.concatenate(expected))
 
 
-def test_latents_to_images_and_images_to_logits(digits, signatures):
+def test_latents_to_images_and_images_to_logits(digits, exported_digits, signatures):
     latents = tf.random.stateless_uniform([5, 8], [1, 2], -1.0, 1.0)
     labels = tf.constant([0, 1, 2, 1, 0])
     images = signatures["serving_default"](latents=latents, labels=labels)["images"]
@@ -125,6 +125,11 @@ def test_latents_to_images_and_images_to_logits(digits, signatures):
     assert logits.shape == [5]
     expected = digits.discriminate(tf.cast(pixels, tf.float32) / 127.5 - 1.0, labels)
     np.testing.assert_allclose(logits, expected, atol=1e-5)
+    loaded = load_generator(exported_digits)
+    assert loaded.can(Discriminates) and not loaded.can(Encodes)
+    np.testing.assert_allclose(
+        loaded.discriminate(tf.cast(pixels, tf.float32) / 127.5 - 1.0, labels), expected, atol=1e-5
+    )
 
 
 def test_load_generator_is_a_generative_model_without_limit(digits, exported_digits):

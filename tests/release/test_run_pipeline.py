@@ -162,3 +162,8 @@ def test_files_that_are_no_configuration(tmp_path):
     path.write_text("name: tiny\nroot: root")
     with pytest.raises(UserError, match="must contain data, train, gate"):
         PipelineConfig.load(path)
+
+
+def test_the_old_spelling_of_license_is_understood(tmp_path):
+    content = {**CONTENT, "root": str(tmp_path), "push": {"licence": "MIT", "directory": "saved_models"}}
+    assert PipelineConfig.from_dict(content).push == {"license": "MIT", "directory": "saved_models"}

@@ -169,11 +169,11 @@ def find_version(path) -> Path:
     """
     path = Path(path)
     if not path.is_dir():
-        raise UserError(f"There is no directory {str(path)!r}. Expected one that export_saved_model has written.")
+        raise UserError(f"There is no directory {str(path)!r}. Pass one that export_saved_model has written.")
     if not (path / "saved_model.pb").is_file():
         versions = [version for version in _versions(path) if (path / str(version) / "saved_model.pb").is_file()]
         if not versions:
-            raise UserError(f"{str(path)!r} holds no exported model. Expected saved_models/NAME or .../NAME/VERSION.")
+            raise UserError(f"{str(path)!r} holds no exported model. Pass saved_models/NAME or .../NAME/VERSION.")
         path = path / str(max(versions))
     return path
 
@@ -186,14 +186,16 @@ def _split_path(path: Path) -> tuple[Path, int]:
     if re.fullmatch(r"0|[1-9][0-9]{0,17}", path.name):
         directory, version = path.parent, int(path.name)
     elif path.name.isdigit():
-        raise UserError(f"Expected a version number without leading zeros and below 10^18. Received: {path.name!r}")
+        raise UserError(
+            f"The version in `path` must have no leading zeros and be below 10^18. Received: path={str(path)!r}"
+        )
     else:
         directory, version = path, next_version(path)
     name = directory.name
     if not name or name.startswith(".") or re.search(r"[:\s]", name):
         raise UserError(
-            "Expected a path saved_models/NAME/VERSION, where NAME has no blank, no colon and no leading dot. "
-            f"Received: {str(path)!r}"
+            "`path` must be saved_models/NAME/VERSION, where NAME has no blank, no colon and no leading dot. "
+            f"Received: path={str(path)!r}"
         )
     return directory, version
 
@@ -306,7 +308,7 @@ def _require_finite(examples, units):
 
 
 def _require_same(expected, received, units):
-    """Up to one step of whole numbers, or the rounding of floats: what another order of summation may do on an accelerator."""
+    """Accepts one step of integers, and the rounding of floats: another order of summation, as on an accelerator, gives these."""
     expected, received, is_float = expected.astype(np.float64), received.astype(np.float64), expected.dtype.kind == "f"
     difference = np.abs(expected - received).max()
     if difference > (1e-4 * max(1.0, np.abs(expected).max()) if is_float else 1):

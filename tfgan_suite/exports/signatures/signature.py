@@ -3,8 +3,6 @@
 import numpy as np
 import tensorflow as tf
 
-JOININGS = ("rows", "seeded", "none")
-
 
 class Signature:
     """Base of all signatures: whether a model has it, how it is computed, and what a server has to know of it.
