@@ -1,5 +1,7 @@
 """PretrainedGenerator: a model of a generator alone."""
 
+import types
+
 import keras
 import tensorflow as tf
 
@@ -49,8 +51,8 @@ class PretrainedGenerator(HasLatents, GenerativeModel):
         return super().can(ability) or (ability is HasStyles and isinstance(self.ema_generator, HasStyles))
 
     @property
-    def weights_kind(self):
-        return "ema"
+    def averages(self):
+        return types.MappingProxyType({"generator": self.ema_generator})
 
     @property
     def num_ws(self):

@@ -193,7 +193,8 @@ class ExportedGenerator(HasLatents, GenerativeModel):
 
     @property
     def weights_kind(self):
-        return "ema" if "ema_generator" in self.card["model"]["parameters"] else "raw"
+        # A card counts the parameters of an averaged network under `ema_<name>`.
+        return "ema" if any(name.startswith("ema_") for name in self.card["model"]["parameters"]) else "raw"
 
     def sample_latents(self, batch_size, seed, truncation=1.0):
         return self._loaded.sample_latents(tf.cast(batch_size, tf.int32), seed, tf.cast(truncation, tf.float32))

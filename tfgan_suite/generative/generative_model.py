@@ -1,6 +1,7 @@
 """GenerativeModel: what every model of the suite can do, trained here or not: make examples from a seed."""
 
 import copy
+import types
 
 import keras
 import numpy as np
@@ -23,7 +24,8 @@ class GenerativeModel(keras.Model):
         num_classes: Integer, the number of classes, or `None` for an unconditional model.
         label_weights: List of floats, the relative frequency of each class in generated labels, or `None` for all alike.
         sampling_options: Tuple of `SamplingOption`. The arguments of `generate` that the model has.
-        examples_seen: Integer or variable, the examples that it was trained on; `None` if that is not known.
+        averages: Mapping of name to the average of that network; empty for a model without.
+        examples_seen: Integer or integer variable. Examples that it was trained on; `None` if that is not known.
         presets: Dict of preset name to a dict with
             `description`, `reference`, `expected`: texts;
             `config`: constructor arguments;
@@ -36,6 +38,7 @@ class GenerativeModel(keras.Model):
     num_classes = None
     label_weights = None
     sampling_options = ()
+    averages = types.MappingProxyType({})
     examples_seen = None
     presets = {}
     _preset = None
@@ -62,7 +65,7 @@ class GenerativeModel(keras.Model):
     @property
     def weights_kind(self):
         """Which weights make the examples: `"ema"` for averaged ones, else `"raw"`."""
-        return "raw"
+        return "ema" if self.averages else "raw"
 
     def can(self, ability):
         """Whether the model has an ability, one of the classes in `generative/abilities.py`."""

@@ -10,8 +10,8 @@ from PIL import Image
 from tfgan_suite.data.images import ImageFormat, ImageRefused, decode_image, transform_image
 from tfgan_suite.data.sources.open_source import open_source
 from tfgan_suite.foundation.errors import UserError
-from tfgan_suite.metrics.protocol.generated_images import origin_of
-from tfgan_suite.metrics.protocol.real_images import RealImages
+from tfgan_suite.metrics.protocol.generated_examples import origin_of
+from tfgan_suite.metrics.protocol.real_examples import RealExamples
 from tfgan_suite.runs import run_files
 
 
@@ -68,8 +68,8 @@ def _of_model(path, count, seed, truncation, image_size):
 
 
 def _of_prepared_set(path, count, split, seed, image_size):
-    real = RealImages(path, split, batch_size=256)
-    wanted = _choose(real.num_images, count, path, seed)
+    real = RealExamples(path, split, batch_size=256)
+    wanted = _choose(real.num_examples, count, path, seed)
     found, first = {}, 0
     for images, labels in real.batches():
         for row in set(range(first, first + len(images))) & set(wanted):

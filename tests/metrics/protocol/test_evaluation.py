@@ -350,3 +350,9 @@ def test_progress_is_shown(directory, capsys):
     score(FakeModel(), directory, num_images=20, progress=True)
     shown = capsys.readouterr().err
     assert "real images: 60 of 60" in shown and "generated images: 20 of 20" in shown and "images/s" in shown
+
+
+def test_an_exported_model_says_what_it_was_made_of():
+    model = load_generator("saved_models/digits/1")  # Written by version 0.1.
+    generated = GeneratedExamples(model, RealExamples(tf.data.Dataset.from_tensors(tf.zeros([2, 32, 32, 1])), "", 2), 2)
+    assert generated.protocol()["weights"] == "ema" and generated.run()["images_seen"] == 500_000
