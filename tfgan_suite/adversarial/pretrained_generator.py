@@ -55,8 +55,8 @@ class PretrainedGenerator(HasLatents, GenerativeModel):
         return super().can(ability) or (ability is HasStyles and isinstance(self.ema_generator, HasStyles))
 
     @property
-    def weights_kind(self):
-        return "ema"
+    def averages(self):
+        return types.MappingProxyType({"generator": self.ema_generator})
 
     @property
     def num_ws(self):

@@ -113,10 +113,6 @@ class TrainedModel(GenerativeModel):
     def optimizers(self):
         return types.MappingProxyType({name: getattr(self, f"{name}_optimizer") for name in self._optimizer_names})
 
-    @property
-    def weights_kind(self):
-        return "ema" if self.averages else "raw"
-
     # === What a subclass states ===
 
     def updates(self):

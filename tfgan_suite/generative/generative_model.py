@@ -73,7 +73,7 @@ class GenerativeModel(keras.Model):
     @property
     def weights_kind(self):
         """Which weights make the examples: `"ema"` for averaged ones, else `"raw"`."""
-        return "raw"
+        return "ema" if self.averages else "raw"
 
     def can(self, ability):
         """Whether the model has an ability, one of the classes in `generative/abilities.py`."""

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -7,6 +8,7 @@ import tensorflow as tf
 from keras import layers
 
 from tests.prepared_set import write_prepared_set
+from tfgan_suite import load_generator
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.generative.generative_model import GenerativeModel
 from tfgan_suite.generative.sampling_options import TRUNCATION
@@ -22,6 +24,8 @@ from tfgan_suite.metrics import (
 )
 from tfgan_suite.metrics.protocol import scoring_jobs
 from tfgan_suite.metrics.protocol.evaluation import compare, evaluate, evaluate_real
+from tfgan_suite.metrics.protocol.generated_examples import GeneratedExamples
+from tfgan_suite.metrics.protocol.real_examples import RealExamples
 from tfgan_suite.specs.image_spec import ImageSpec
 
 SHAPE = (8, 8, 3)
@@ -350,3 +354,9 @@ def test_progress_is_shown(directory, capsys):
     score(FakeModel(), directory, num_images=20, progress=True)
     shown = capsys.readouterr().err
     assert "real images: 60 of 60" in shown and "generated images: 20 of 20" in shown and "images/s" in shown
+
+
+def test_an_exported_model_says_what_it_was_made_of():
+    model = load_generator(Path(__file__).parents[3] / "saved_models" / "digits")  # Written by version 0.1.
+    generated = GeneratedExamples(model, RealExamples(tf.data.Dataset.from_tensors(tf.zeros([2, 32, 32, 1])), "", 2), 2)
+    assert generated.protocol()["weights"] == "ema" and generated.run()["images_seen"] == 254_592
