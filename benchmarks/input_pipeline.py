@@ -68,7 +68,7 @@ def print_facts(info: DatasetInfo, arguments: argparse.Namespace) -> None:
     )
     print(f"TensorFlow {tf.__version__}, Python {platform.python_version()}")
     print(
-        f"{info.name}: {split.num_images:,} images {info.image_shape}, {info.encoding} {info.compression}, batch {arguments.batch_size}\n"
+        f"{info.name}: {split.num_examples:,} images {info.image_shape}, {info.spec.encoding} {info.compression}, batch {arguments.batch_size}\n"
     )
 
 

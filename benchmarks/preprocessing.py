@@ -105,7 +105,7 @@ def make_example(image, encoding, name):
 
 def prepare(photographs, target, **settings):
     info = prepare_dataset(photographs, target, image_size=SIZE, progress=False, **settings)
-    assert info.num_images == len(os.listdir(photographs))
+    assert info.num_examples == len(os.listdir(photographs))
     shutil.rmtree(target)
 
 

@@ -17,6 +17,7 @@ PUBLIC = [
     "__version__",
     # Data
     "DatasetInfo",
+    "PreparedSet",
     "generate_dataset",
     "load_dataset",
     "prepare_dataset",
@@ -34,13 +35,22 @@ PUBLIC = [
     "load_model",
     # Training
     "Adam",
+    "CosineSchedule",
     "ExponentialMovingAverage",
     "GradientGuard",
+    "LinearSchedule",
     "TrainConfig",
     "default_callbacks",
     "fit_progressively",
     "resume",
     "train",
+    # Models of your own
+    "ExampleSpec",
+    "ImageSpec",
+    "Objective",
+    "TrainedModel",
+    "Update",
+    "register_example_spec",
     # Scores, export
     "Evaluation",
     "compare",
@@ -53,6 +63,7 @@ PUBLIC = [
     "MissingExtraError",
     "UserError",
     # Modules
+    "abilities",
     "augment",
     "checkpoints",
     "latent_tools",
@@ -65,6 +76,7 @@ PUBLIC = [
     "serving",
 ]
 MODULES = [
+    "abilities",
     "augment",
     "callbacks",
     "checkpoints",

@@ -173,7 +173,7 @@ def test_what_is_no_such_file(tmp_path, files):
 
     whole = (files / "G_ema.pth").read_bytes()
     refused(b"\n<!DOCTYPE html><html>Sign in</html>", "is a web page")
-    refused(whole[: len(whole) // 2], "cut off: the download did not finish")
+    refused(whole[: len(whole) // 2], "truncated zip archive: the download did not finish")
     refused((files / "G.pth").read_bytes()[:-100], "truncated or damaged")
     refused(b"", "empty")
     refused(b"\x89HDF\r\n\x1a\n....", "HDF5")

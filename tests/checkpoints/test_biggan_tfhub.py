@@ -208,13 +208,13 @@ def test_what_is_no_module(tmp_path):
         with pytest.raises(UserError, match=message):
             read_tensorflow_variables(path)
 
-    refused(tmp_path / "nothing", "is not there")
+    refused(tmp_path / "nothing", "is missing")
     (tmp_path / "empty").mkdir()
     refused(tmp_path / "empty", "has neither")
     for name, content, message in (
         ("page.npz", b"<!doctype html>", "is a web page"),
         ("x.tar.gz", b"\x1f\x8b\x08rest", "gzip archive. Unpack it first"),
-        ("objects.npz", b"PK\x03\x04", "cut off"),
+        ("objects.npz", b"PK\x03\x04", "truncated"),
     ):
         (tmp_path / name).write_bytes(content)
         refused(tmp_path / name, message)

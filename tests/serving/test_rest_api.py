@@ -229,7 +229,7 @@ def test_hostile_requests_are_refused_with_a_reason(rest, case):
         ("GET", "/v1/models", 400, "Missing model name in request."),
         ("GET", "/v1/foo", 400, "Malformed request: GET /v1/foo"),
         ("GET", "/v1/models/digits:predict", 400, "Malformed request: GET /v1/models/digits:predict"),
-        ("GET", "/", 404, "Expected a path /v1/models/NAME. Received: /"),
+        ("GET", "/", 404, "The path must be /v1/models/NAME. Received: /"),
         ("DELETE", "/v1/models/digits", 400, "Malformed request: DELETE /v1/models/digits"),
         ("POST", "/v1/models/cats:predict", 404, "Servable not found for request: Latest(cats)"),
         ("POST", "/v1/models/digits/versions/9:predict", 404, "Servable not found for request: Specific(digits, 9)"),

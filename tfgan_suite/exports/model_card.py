@@ -121,11 +121,11 @@ def _describe_data(info):
     return {
         "name": info.name,
         "source": plain(info.source),
-        "licence": info.licence or NOT_STATED,
+        "licence": info.license or NOT_STATED,
         "fingerprint": info.fingerprint,
         "class_names": list(info.class_names),
         "image_shape": list(info.image_shape),
-        "num_images": {name: split.num_images for name, split in info.splits.items()},
+        "num_images": {name: split.num_examples for name, split in info.splits.items()},
     }
 
 

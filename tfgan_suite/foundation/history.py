@@ -1,4 +1,4 @@
-"""The history of a run: one JSON line a tick."""
+"""The history of a run: one JSON line per tick."""
 
 import json
 from pathlib import Path

@@ -169,6 +169,13 @@ class GenerativeModel(keras.Model):
             )
         return tf.constant(labels, tf.int32)
 
+    def predict_step(self, data):
+        """What Keras's `predict` calls: examples of latents, or of `(latents, labels)` for a conditional model."""
+        inputs, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        if isinstance(inputs, dict):
+            return self(**inputs, training=False)
+        return self(*inputs, training=False) if isinstance(inputs, list | tuple) else self(inputs, training=False)
+
     # === Training in phases ===
 
     def training_phases(self, total_images=None, batch_size=None):

@@ -1,6 +1,6 @@
-"""Run as a script: loads the SavedModel of the one argument and asks its signature `generate` for two pictures.
+"""Run as a script: loads the SavedModel given as the only argument, and requests two images from `generate`.
 
-Imports TensorFlow and nothing of this package, as a server would have it. Prints one line of JSON.
+Like a server, it imports TensorFlow, but nothing from this package. Prints one line of JSON.
 """
 
 import json
@@ -10,7 +10,7 @@ import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import tensorflow as tf  # noqa: E402  (The log level counts from the import on.)
+import tensorflow as tf  # noqa: E402  (The log level must be set before the import.)
 
 _COUNT = 2
 
@@ -25,9 +25,11 @@ def main(directory):
         inputs["labels"] = tf.constant([], tf.int32)
     images = signature(**inputs)["images"].numpy()
     if images.dtype != "uint8" or images.ndim != 4 or len(images) != _COUNT:
-        raise SystemExit(f"Expected {_COUNT} uint8 pictures. Received: shape={images.shape}, dtype={images.dtype}")
+        raise SystemExit(
+            f"`images` must be {_COUNT} uint8 images. Received: shape={images.shape}, dtype={images.dtype}"
+        )
     if (images == images[:, :1, :1]).all():
-        raise SystemExit("Expected pictures. Received: one colour.")
+        raise SystemExit("`images` must not be blank. Received: images of a single color")
     answered = time.perf_counter()
     print(
         json.dumps(

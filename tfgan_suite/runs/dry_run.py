@@ -7,8 +7,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from tfgan_suite.data.dataset_info import DatasetInfo
 from tfgan_suite.data.loader import CACHE_LIMIT_BYTES, load_dataset
+from tfgan_suite.data.prepared_set import PreparedSet
 from tfgan_suite.foundation.durations import format_duration
 from tfgan_suite.runs.compile_arguments import compile_names
 from tfgan_suite.runs.peak_memory import estimate_memory
@@ -80,7 +80,8 @@ def estimate_training(config):
     >>> print(estimate_training(TrainConfig("data/digits", "runs/digits", preset="dcgan_digits_32")))
     """
     process_bytes = _memory_bytes("/proc/self/status", "VmRSS") or 0
-    info = DatasetInfo.load(config.data_dir)
+    opened = PreparedSet.open(config.data_dir)
+    info = opened.info
     model, recipe, ticks = make_model(config, info)
     sizes = list(dict.fromkeys(tick.phase.size for tick in ticks if tick.phase.size))
     parameters = {
@@ -89,7 +90,7 @@ def estimate_training(config):
     }
     unit = model.spec.unit[1]
     settings = {
-        "data": f"{config.data_dir} ({info.name}, {info.splits['train'].num_images:,} {unit} of {model.spec.describe()})",
+        "data": f"{config.data_dir} ({info.name}, {info.splits['train'].num_examples:,} {unit} of {model.spec.describe()})",
         "run": config.run_dir,
         "model": type(model).__name__,
         "preset": recipe.preset or "none: the paper's settings",
@@ -107,7 +108,7 @@ def estimate_training(config):
     }
     settings.pop("label_weights", None)
     example_bytes = int(np.prod(model.spec.shape)) * np.dtype(model.spec.edge_dtype).itemsize
-    data_bytes = info.splits["train"].num_images * example_bytes
+    data_bytes = info.splits["train"].num_examples * example_bytes
     batch_size = ticks[-1].phase.batch_size
     memory_bytes = {
         **estimate_memory(model, batch_size),
@@ -117,7 +118,7 @@ def estimate_training(config):
     available_bytes = _memory_bytes("/proc/meminfo", "MemAvailable")
     images_per_second = None
     if available_bytes is None or sum(memory_bytes.values()) - process_bytes <= available_bytes:
-        _, dataset = load_dataset(config.data_dir, "train", batch_size, seed=config.seed)
+        _, dataset = load_dataset(opened, "train", batch_size, seed=config.seed)
         images_per_second = _measure_images_per_second(model, dataset, batch_size)
     return TrainingEstimate(settings, parameters, memory_bytes, images_per_second, ticks[-1].end_image, unit)
 

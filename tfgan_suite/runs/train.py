@@ -186,7 +186,7 @@ def _collapse_probe(config, info, model):
     others = [name for name in info.splits if name != "train"]
     probe = {"perceptual_distance": LPIPS() if of_images and config.diversity == "lpips" else None}
     for kind, split in [("real", "train")] + [("held_out", name) for name in others[:1]]:
-        if info.splits[split].num_images < 64:
+        if info.splits[split].num_examples < 64:
             continue
         _, dataset = load_dataset(
             config.data_dir, split, 64, seed=config.seed, repeat=False, drop_remainder=False, cache=False

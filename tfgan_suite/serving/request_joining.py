@@ -1,21 +1,21 @@
-"""How the inputs of several requests become those of one call, and its outputs become their answers."""
+"""Joins the inputs of several requests into those of one call, and splits its outputs into their answers."""
 
 import numpy as np
 import tensorflow as tf
 
-# Inputs of the signatures that draw from seeds, and of which kind their shapes are: any.
+# Inputs of the signatures that sample from seeds, all of which accept any shape.
 _SEEDED = {"seed": tf.int64, "count": tf.int32, "truncation": tf.float32}
 _DRAWN_LABELS = {"labels": tf.int32}
 
 
 def joining_of(signature):
-    """The way to join requests to a signature.
+    """Selects how to join requests to a signature.
 
     Args:
-        signature: Its `SignatureDef`.
+        signature: The `SignatureDef` of the signature.
 
     Returns:
-        `RowJoining`, `SeedJoining`, or `None` where requests cannot be joined.
+        A `RowJoining` or `SeedJoining`, or `None` if its requests cannot be joined.
     """
     dtypes = {name: tf.as_dtype(info.dtype) for name, info in signature.inputs.items()}
     free = all(info.tensor_shape.unknown_rank for info in signature.inputs.values())
@@ -29,20 +29,28 @@ def joining_of(signature):
 
 
 class RowJoining:
-    """For signatures whose inputs and outputs all have one row for each example, such as `serving_default`."""
+    """Joins requests to signatures whose inputs and outputs all have one row per example, such as `serving_default`."""
 
     def measure(self, inputs: dict):
-        """Number of images, and what must be equal for requests to be joined; `None` for those that must run alone."""
+        """Measures a request.
+
+        Args:
+            inputs: Dict `{name: NumPy array}`.
+
+        Returns:
+            Tuple `(num_images, kind)`, where only requests of the same kind can be joined, or `None` if the request
+            must run alone.
+        """
         sizes = {len(array) for array in inputs.values()}
         return (sizes.pop(), "rows") if len(sizes) == 1 else None
 
     def join(self, requests: list) -> dict:
-        """The inputs of one call, of a list of inputs."""
+        """Joins a list of inputs into the inputs of one call."""
         return {name: np.concatenate([inputs[name] for inputs in requests]) for name in requests[0]}
 
 
 class SeedJoining:
-    """For `generate` and `generate_png`, which take one seed, count and truncation for each of several requests."""
+    """Joins requests to `generate` and `generate_png`, which accept one seed, count, and truncation per request."""
 
     def measure(self, inputs: dict):
         """See `RowJoining.measure`."""
@@ -51,7 +59,8 @@ class SeedJoining:
         if len(sizes) != 1 or np.min(counts, initial=1) < 1:
             return None
         num_images = int(np.sum(counts, dtype=np.int64))
-        # A call draws the labels of all its images, or of none; and one request's may not make up for another's.
+        # A call samples the labels of all its images or of none, and the surplus labels of one request must not make up
+        # for those missing in another.
         num_labels = np.size(inputs.get("labels", ()))
         if num_labels not in (0, num_images):
             return None
@@ -63,14 +72,23 @@ class SeedJoining:
 
 
 def part(outputs: dict, sizes: list) -> list:
-    """The outputs of one call for each of the requests joined in it, which have these numbers of images.
+    """Splits the outputs of one call into those of the requests joined in it.
+
+    Args:
+        outputs: Dict `{name: NumPy array}`.
+        sizes: List of integers. Number of images of each request.
+
+    Returns:
+        List of dicts `{name: NumPy array}`, one per request.
 
     Raises:
-        ValueError: The outputs do not have as many rows as the requests together.
+        ValueError: If the outputs do not have as many rows as all requests together.
     """
     for name, array in outputs.items():
         if len(array) != sum(sizes):
-            raise ValueError(f"Output {name} has {len(array)} rows for {sum(sizes)} of the inputs")
+            raise ValueError(
+                f"Output {name} must have {sum(sizes)} rows, one per input row. Received: {len(array)} rows"
+            )
     ends = np.cumsum(sizes)
     return [
         {name: array[end - size : end] for name, array in outputs.items()}
@@ -83,6 +101,6 @@ def _sizes(tensor_info) -> list:
 
 
 def _has_fixed_rows(tensor_info) -> bool:
-    """Whether any number of rows is taken, all of one shape."""
+    """Whether a tensor accepts any number of rows, all of the same shape."""
     sizes = _sizes(tensor_info)
     return sizes[:1] == [-1] and -1 not in sizes[1:]

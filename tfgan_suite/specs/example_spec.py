@@ -1,6 +1,7 @@
 """ExampleSpec: what one example is. It is said here once, and every room asks it: images are one kind among others."""
 
 import importlib
+import math
 
 from tfgan_suite.foundation.errors import UserError, unknown_name
 
@@ -25,6 +26,7 @@ class ExampleSpec:
         unit: Tuple of two strings, the words for one example and for several: `("image", "images")`.
         edge_dtype: String. The NumPy dtype of examples outside of models.
         file_suffix: String. The suffix of a file that holds one example, such as `".png"`.
+        is_compressed: Boolean. Whether what `encode` returns is compressed already, so that GZIP gains little on it.
         shape: Tuple of integers. The shape of one example, without the batch.
 
     Example: a kind for points in the plane.
@@ -44,9 +46,17 @@ class ExampleSpec:
     unit = ("example", "examples")
     edge_dtype = "float32"
     file_suffix = ".npy"
+    is_compressed = False
 
     def __init__(self, shape):
         self.shape = tuple(int(size) for size in shape)
+
+    @property
+    def num_bytes(self):
+        """Integer. The bytes of one example of `edge_dtype`, not encoded."""
+        import numpy as np
+
+        return math.prod(self.shape) * np.dtype(self.edge_dtype).itemsize
 
     # === Inside and at the edge ===
 
@@ -84,11 +94,15 @@ class ExampleSpec:
             example: NumPy array of `edge_dtype` and `shape`.
 
         Returns:
-            Dict of feature name, without the kind in front, to bytes or an integer >= 0.
+            Dict of feature name, without the kind in front, to bytes or an integer >= 0. The name `"source"` is taken.
         """
         import numpy as np
 
         return {"values": np.ascontiguousarray(example, self._stored_dtype()).tobytes()}
+
+    def constants(self):
+        """The features that `encode` makes the same for every example, a dict of name to bytes or an integer >= 0."""
+        return {}
 
     def features(self):
         """The features of a record to parse, a dict of name (as in `encode`) to `tf.io.FixedLenFeature`."""
@@ -152,6 +166,10 @@ class ExampleSpec:
         return None
 
     # === Described ===
+
+    def matches(self, other):
+        """Whether models cannot tell examples of this spec from those of `other`, however either is stored."""
+        return (self.kind, self.shape, self.edge_dtype) == (other.kind, other.shape, other.edge_dtype)
 
     def describe(self):
         """The size of an example in words, such as `"32 x 32, gray"`."""

@@ -59,16 +59,16 @@ class DatasetClassifier(FeatureExtractor):
         info = DatasetInfo.load(directory)
         if info.num_classes is None:
             raise UserError(f"A classifier of the data needs a set with classes. {str(directory)!r} has none.")
-        if info.split(split).num_images < 20:
+        if info.split(split).num_examples < 20:
             raise UserError(
-                f"A classifier needs at least 20 images. Received: {info.split(split).num_images} in {split!r}."
+                f"A classifier needs at least 20 images. Received: {info.split(split).num_examples} in {split!r}."
             )
         model = small_classifier.build_classifier(info.image_shape[-1], info.num_classes, seed)
         found = small_classifier.train_or_recall(
             model,
             ArrayCache("dataset-classifier", cache_dir),
             {"data": info.fingerprint, "split": split},
-            lambda: _read_images(directory, split, info.split(split).num_images),
+            lambda: _read_images(directory, split, info.split(split).num_examples),
             seed,
             "training the classifier of the data",
             progress,

@@ -52,7 +52,7 @@ class RealImages:
         else:
             info = DatasetInfo.load(data)
             self.name, self.split, self.fingerprint, self.cacheable = info.name, split, info.fingerprint, True
-            self.num_images, self.image_shape = info.split(split).num_images, tuple(info.image_shape)
+            self.num_images, self.image_shape = info.split(split).num_examples, tuple(info.image_shape)
             self.class_counts = info.split(split).class_counts if info.num_classes is not None else None
             self.class_names = info.class_names if info.num_classes is not None else None
         if self.num_images < 2:
