@@ -154,7 +154,10 @@ def test_compile_arguments_reach_the_model(config):
         ({"compile": {"los": "Hinge"}}, "Unknown argument of DCGAN.compile: 'los'. Did you mean 'loss'"),
         ({"compile": {"loss": {"class_name": "Hing"}}}, "`loss` must name a class that is registered"),
         ({"compile": {"loss": {"class_name": "Hinge", "config": {"x": 1}}}}, "Hinge cannot be made of {'x': 1}"),
-        ({"compile": {"discriminator_steps": 0}}, "DCGAN cannot be compiled: `discriminator_steps` must be >= 1"),
+        (
+            {"compile": {"discriminator_steps": 0}},
+            "DCGAN cannot be compiled: `discriminator_steps` must be an integer >= 1",
+        ),
         ({"compile": {"augmentation": "DiffAugment"}, "augmentation": "none"}, "`augmentation` must be given once"),
         ({"batch_size": 8, "compile": {"discriminator_steps": 3}}, "share evenly"),
     ],

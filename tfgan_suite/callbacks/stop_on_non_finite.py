@@ -66,12 +66,15 @@ class StopOnNonFinite(keras.callbacks.Callback):
         for tracker in self.model.metrics:
             if tracker.name in broken:
                 tracker.reset_state()
-                del logs[tracker.name]
+        for name in broken:  # Some, such as the total loss, are worked out of others and have no tracker.
+            del logs[name]
 
     def on_epoch_end(self, epoch, logs=None):
         for tracker in self.model.metrics:
             if tracker.name in self._taken_out and float(np.asarray(tracker.count)) == 0.0:
-                del logs[tracker.name]  # The tick ended with steps that were left out: there is no mean.
+                # The tick ended with steps that were left out: there is no mean, and no total of them.
+                logs.pop(tracker.name, None)
+                logs.pop("loss", None)
         logs.update({f"skipped_updates/{name}": float(count) for name, count in skipped_updates(self.model).items()})
 
     def _fail(self, name):

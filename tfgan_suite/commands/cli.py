@@ -98,7 +98,7 @@ def main(argv=None):
         if unexpected:
             raise UserError(f"Unexpected arguments: {' '.join(unexpected)} (see `tfgan-suite {args.command} --help`)")
         import_tensorflow_quietly()
-        _import_own(args.imports)
+        _import_own(vars(args).pop("imports"))  # Commands pass on the rest of their arguments.
         args.run(args)
         sys.stdout.flush()
         return 0

@@ -7,8 +7,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from tfgan_suite.data.dataset_info import DatasetInfo
 from tfgan_suite.data.loader import CACHE_LIMIT_BYTES, load_dataset
+from tfgan_suite.data.prepared_set import PreparedSet
 from tfgan_suite.foundation.durations import format_duration
 from tfgan_suite.runs.compile_arguments import compile_names
 from tfgan_suite.runs.peak_memory import estimate_memory
@@ -80,7 +80,8 @@ def estimate_training(config):
     >>> print(estimate_training(TrainConfig("data/digits", "runs/digits", preset="dcgan_digits_32")))
     """
     process_bytes = _memory_bytes("/proc/self/status", "VmRSS") or 0
-    info = DatasetInfo.load(config.data_dir)
+    opened = PreparedSet.open(config.data_dir)
+    info = opened.info
     model, recipe, ticks = make_model(config, info)
     sizes = list(dict.fromkeys(tick.phase.size for tick in ticks if tick.phase.size))
     parameters = {
@@ -117,7 +118,7 @@ def estimate_training(config):
     available_bytes = _memory_bytes("/proc/meminfo", "MemAvailable")
     images_per_second = None
     if available_bytes is None or sum(memory_bytes.values()) - process_bytes <= available_bytes:
-        _, dataset = load_dataset(config.data_dir, "train", batch_size, seed=config.seed)
+        _, dataset = load_dataset(opened, "train", batch_size, seed=config.seed)
         images_per_second = _measure_images_per_second(model, dataset, batch_size)
     return TrainingEstimate(settings, parameters, memory_bytes, images_per_second, ticks[-1].end_image, unit)
 

@@ -14,7 +14,6 @@ from tfgan_suite.engine.training_phase import TrainingPhase, plan_ticks
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.models.catalogue import all_presets, model_class, model_names
 from tfgan_suite.runs.compile_arguments import compile_argument, compile_names
-from tfgan_suite.specs.image_spec import ImageSpec
 
 # What a bare model name means, where its preset does not say.
 _DEFAULT_TRAINING = {"batch_size": 64, "total_images": 300_000}
@@ -122,9 +121,11 @@ def resolve(config, info):
     conditional = config.conditional
     if conditional is None:
         conditional = training.get("conditional", True) and bool(info.num_classes) and "num_classes" in known
+    if "image_shape" in known and info.spec.kind != "image":
+        raise UserError(f"{cls.__name__} makes images. The data set {info.name!r} holds {info.spec.unit[1]}.")
     from_data = {
-        "image_shape": info.image_shape,
-        "spec": example_spec(info),
+        "image_shape": info.spec.shape,
+        "spec": info.spec,
         "num_classes": info.num_classes if conditional else None,
         "seed": config.seed,
     }
@@ -141,11 +142,6 @@ def resolve(config, info):
     images_per_tick = config.images_per_tick or max(batch_size, total_images // 50)
     steps_per_tick = min(total_steps, max(1, round(images_per_tick / batch_size)))
     return Recipe(cls, model_config, preset, batch_size, steps_per_tick, math.ceil(total_steps / steps_per_tick))
-
-
-def example_spec(info):
-    """The `ExampleSpec` of a data set's examples as a model makes them."""
-    return ImageSpec(info.image_shape)
 
 
 def plan_run(model, config, recipe):

@@ -12,6 +12,7 @@ from tfgan_suite.callbacks.checkpointing import Checkpointing
 from tfgan_suite.callbacks.default_callbacks import default_callbacks
 from tfgan_suite.data.dataset_info import DatasetInfo
 from tfgan_suite.data.loader import load_dataset
+from tfgan_suite.data.prepared_set import PreparedSet
 from tfgan_suite.engine.distribution import AnyWorker, is_chief, make_strategy, num_workers, worker_loss_explained
 from tfgan_suite.engine.training_phase import fit_calls
 from tfgan_suite.foundation.errors import UserError
@@ -97,7 +98,8 @@ def train(config, progress=True, strategy=None):
     """
     import_own((read_recipe(config.run_dir) or {}).get("imports", ()))
     strategy = make_strategy(strategy or config.strategy)
-    info = DatasetInfo.load(config.data_dir)
+    opened = PreparedSet.open(config.data_dir)  # Once: it is passed along to all that reads from it.
+    info = opened.info
     if num_workers(strategy) > 1 and "roll_back" in (config.on_instability, config.on_collapse):
         raise UserError(
             "`on_instability` and `on_collapse` must not be 'roll_back' with several workers, since only one of them keeps "
@@ -106,26 +108,26 @@ def train(config, progress=True, strategy=None):
     # Before anything is written: each of these may refuse the config.
     with strategy.scope():
         model, recipe, ticks = make_model(config, info)
-    probe = None if config.on_collapse == "off" else _collapse_probe(config, info, model)
+    probe = None if config.on_collapse == "off" else _collapse_probe(config, opened, model)
     description = describe_run(config, info, model, recipe, ticks)
     _claim(Path(config.run_dir), config, info, description, is_chief(strategy), print if progress else _say_nothing)
     examples_seen = resume(model, config.run_dir)
     if is_chief(strategy):
-        return _train(model, config, recipe, ticks, probe, examples_seen, Path(config.run_dir), progress)
+        return _train(model, config, opened, recipe, ticks, probe, examples_seen, Path(config.run_dir), progress)
     with tempfile.TemporaryDirectory(prefix="tfgan-suite-worker-") as own_dir:
         if examples_seen:
             shutil.copytree(Path(config.run_dir) / "checkpoints", Path(own_dir) / "checkpoints")
         silent = dataclasses.replace(config, score_every_ticks=-1)
-        return _train(model, silent, recipe, ticks, probe, examples_seen, Path(own_dir), progress=False)
+        return _train(model, silent, opened, recipe, ticks, probe, examples_seen, Path(own_dir), progress=False)
 
 
-def _train(model, config, recipe, ticks, probe, examples_seen, run_dir, progress):
+def _train(model, config, opened, recipe, ticks, probe, examples_seen, run_dir, progress):
     """Trains to the end, writing into `run_dir`, and scores."""
     callbacks = default_callbacks(
         run_dir,
         model=model,
         total_images=ticks[-1].end_image if progress else None,
-        score=_score_function(config) if config.score_every_ticks > 0 else None,
+        score=_score_function(config, opened) if config.score_every_ticks > 0 else None,
         score_every_ticks=config.score_every_ticks,
         keep_checkpoints=config.keep_checkpoints,
         hyperparameters={**dataclasses.asdict(config), "batch_size": recipe.batch_size},
@@ -138,20 +140,20 @@ def _train(model, config, recipe, ticks, probe, examples_seen, run_dir, progress
     )
     with worker_loss_explained(model.distribute_strategy, config.run_dir):
         while examples_seen is not None:
-            examples_seen = _fit(model, config, fit_calls(ticks, examples_seen), callbacks, progress)
+            examples_seen = _fit(model, config, opened, fit_calls(ticks, examples_seen), callbacks, progress)
     model.save(run_dir / "model.keras")
-    scores = _evaluate(model, config, progress) if config.score_every_ticks >= 0 else None
+    scores = _evaluate(model, config, opened, progress) if config.score_every_ticks >= 0 else None
     if scores is not None:
         write_scalars(scores, run_dir / "tensorboard")
     return TrainResult(model, read_history(run_dir / "history.jsonl"), scores, run_dir)
 
 
-def _fit(model, config, calls, callbacks, progress):
+def _fit(model, config, opened, calls, callbacks, progress):
     """Trains; returns `None` at the end, or the examples to continue from when the run was rolled back."""
     for call in calls:
         model.begin_phase(call.phase)
         _, dataset = load_dataset(
-            config.data_dir,
+            opened,
             "train",
             call.phase.batch_size,
             image_size=call.phase.size,
@@ -176,21 +178,19 @@ def _fit(model, config, calls, callbacks, progress):
     return None
 
 
-def _collapse_probe(config, info, model):
+def _collapse_probe(config, opened, model):
     """What monitors compare samples with: real examples, and some that are not trained on, if there is another split."""
     of_images = model.spec.kind == "image"
     if not of_images and not model.can(Discriminates):
         return None
     size = int(np.prod(model.spec.shape)) * np.dtype(model.spec.edge_dtype).itemsize
     most = int(np.clip(_PROBE_LIMIT_BYTES // size, 64, _PROBE_EXAMPLES))
-    others = [name for name in info.splits if name != "train"]
+    others = [name for name in opened.info.splits if name != "train"]
     probe = {"perceptual_distance": LPIPS() if of_images and config.diversity == "lpips" else None}
     for kind, split in [("real", "train")] + [("held_out", name) for name in others[:1]]:
-        if info.splits[split].num_examples < 64:
+        if opened.info.splits[split].num_examples < 64:
             continue
-        _, dataset = load_dataset(
-            config.data_dir, split, 64, seed=config.seed, repeat=False, drop_remainder=False, cache=False
-        )
+        _, dataset = load_dataset(opened, split, 64, seed=config.seed, repeat=False, drop_remainder=False, cache=False)
         batches = [
             (model.spec.to_edge(examples).numpy(), labels.numpy()) for examples, labels in dataset.take(-(-most // 64))
         ]
@@ -235,10 +235,10 @@ def _say_nothing(text):
     """Takes the place of `print` where nothing is to be printed."""
 
 
-def _evaluate(model, config, progress):
+def _evaluate(model, config, opened, progress):
     return evaluation.evaluate(
         model,
-        config.data_dir,
+        opened,
         num_images=config.score_images,
         seed=config.seed,
         output_dir=config.run_dir,
@@ -246,8 +246,8 @@ def _evaluate(model, config, progress):
     )
 
 
-def _score_function(config):
+def _score_function(config, opened):
     def score(model):
-        return {row.name: row.value for row in _evaluate(model, config, progress=False).rows}
+        return {row.name: row.value for row in _evaluate(model, config, opened, progress=False).rows}
 
     return score

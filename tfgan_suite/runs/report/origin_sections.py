@@ -18,6 +18,7 @@ _PACKAGES = ("tfgan-suite", "tensorflow", "keras", "apache-beam", "numpy", "pill
 
 def data_card(info, spec):
     reasons = ", ".join(f"{reason}: {count:,}" for reason, count in info.refused.reasons.items())
+    stored = info.spec.get_config().get("encoding", info.spec.edge_dtype)
     entries = [
         ("name", info.name),
         (spec.unit[1], ", ".join(f"{name} {split.num_examples:,}" for name, split in info.splits.items())),
@@ -26,8 +27,8 @@ def data_card(info, spec):
         ("license", info.license),
         ("set aside", f"{info.refused.count:,}" + (f" ({reasons})" if reasons else "")),
         ("exact copies left out", f"{info.duplicates:,}"),
-        ("resized with", ", ".join(f"{name} {value}" for name, value in info.processing.items())),
-        ("stored as", f"{info.spec.encoding} in TFRecord {info.compression}".strip()),
+        ("processed with", ", ".join(f"{name} {value}" for name, value in info.processing.items())),
+        ("stored as", f"{stored} in TFRecord {info.compression}".strip()),
         ("fingerprint", info.fingerprint),
     ]
     for name, split in info.splits.items():
