@@ -27,7 +27,7 @@ class StyleMixing:
         Args:
             generator: A generator with `map(latents, labels)` and `latent_size`.
             ws: A float32 tensor of shape `[batch, num_ws, w_size]`.
-            labels: Labels for both latents, or `None`.
+            labels: A tensor of labels for both latents, or `None`.
             seed: An int32 tensor of shape `[2]`.
 
         Returns:

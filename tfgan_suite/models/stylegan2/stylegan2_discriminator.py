@@ -50,7 +50,7 @@ class StyleGAN2Discriminator(keras.Model):
 
     Call arguments:
         images: A float32 tensor of shape `[batch, height, width, channels]`, in [-1, 1].
-        labels: Labels, see above, or `None`.
+        labels: A tensor of labels, see above, or `None`.
 
     Output shape:
         `[batch]`, float32 logits.

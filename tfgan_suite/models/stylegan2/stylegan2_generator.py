@@ -46,7 +46,7 @@ class StyleGAN2Generator(keras.Model):
 
     Call arguments:
         latents: A float32 tensor of shape `[batch, latent_size]`.
-        labels: Labels, see above, or `None`.
+        labels: A tensor of labels, see above, or `None`.
         truncation: See `map`.
         truncation_cutoff: See `map`.
         noise: See `synthesize`. Defaults to `"random"` in training, and to `"const"` otherwise.
@@ -69,8 +69,7 @@ class StyleGAN2Generator(keras.Model):
     TensorShape([1, 32, 32, 3])
 
     Reference: Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020); classes and mixed
-        precision:
-    "Training Generative Adversarial Networks with Limited Data" (2020), appendix D.1.
+    precision: "Training Generative Adversarial Networks with Limited Data" (2020), appendix D.1.
     """
 
     def __init__(
@@ -160,7 +159,7 @@ class StyleGAN2Generator(keras.Model):
 
         Args:
             latents: A float32 tensor of shape `[batch, latent_size]`.
-            labels: Labels for the constructor's `num_classes` or `label_size`, or `None`.
+            labels: A tensor of labels for the constructor's `num_classes` or `label_size`, or `None`.
             truncation: Float in [0, 1], a float32 scalar, or one number per example. 1 samples the full distribution, 0
                 returns the average style.
             truncation_cutoff: Integer, or `None`. Number of styles to truncate, coarsest first; `None` for all.

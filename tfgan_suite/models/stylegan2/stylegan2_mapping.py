@@ -166,7 +166,7 @@ class StyleGAN2Mapping(keras.layers.Layer):
         self.w_average.assign(average + (mean / tf.cast(count, tf.float32) - decayed) * (1.0 - self.average_decay))
 
     def truncation_centre(self, labels=None):
-        """Returns the center, float32 `[1, w_size]`, or, if class averages are set, the labels' own, `[batch, w_size]`."""
+        """Returns the center, float32 `[1, w_size]`, or one per label, `[batch, w_size]`, if class averages are set."""
         average = tf.convert_to_tensor(self.w_average)[None]
         if labels is None or not self._has_classes:
             return average
