@@ -37,7 +37,17 @@ ALLOWED = {
     "judging": {"foundation", "drawing", "data", "metrics", "serving", "runs"},
     "compile_check": {"foundation", "specs", "data", "runs"},
     "commands": {
-        *("foundation", "drawing", "generative", "models", "checkpoints", "metrics", "latent_tools", "exports", "serving"),
+        *(
+            "foundation",
+            "drawing",
+            "generative",
+            "models",
+            "checkpoints",
+            "metrics",
+            "latent_tools",
+            "exports",
+            "serving",
+        ),
         *("preprocessing", "runs", "release", "judging", "compile_check"),
     },
 }

@@ -107,7 +107,7 @@ def _split_overrides(overrides):
         takers = [prefix for prefix in accepted if name in accepted[prefix]]
         if not takers:
             known = sorted(accepted["generator"] | accepted["discriminator"])
-            raise ValueError(f"Overrides must be among {known}. Received: {name}={value!r}")
+            raise ValueError(f"`overrides` must be among {known}. Received: {name}={value!r}")
         for prefix in takers:
             split[prefix].setdefault(name, value)
     for config in split.values():

@@ -34,8 +34,7 @@ class ConditionalBatchNormalization(StandingBatchNormalization):
     TensorShape([2, 4, 4, 3])
 
     Reference: Brock et al., "Large Scale GAN Training for High Fidelity Natural Image Synthesis" (2019), section 3.1
-        and
-    appendix B; de Vries et al., "Modulating early visual processing by language" (2017), section 3.2.
+    and appendix B; de Vries et al., "Modulating early visual processing by language" (2017), section 3.2.
     """
 
     def __init__(

@@ -13,9 +13,10 @@ RESAMPLINGS = (None, "up", "down")
 
 @keras.saving.register_keras_serializable("tfgan_suite")
 class EqualizedConvolution(keras.layers.Layer):
-    """`clamp(activation(activation_gain * (convolution(inputs, scale * kernel) + bias)))`, with `scale` at run time.
+    """A convolution with an equalized learning rate, followed by bias, activation, and clamp.
 
-    The learning rate is equalized: `scale = gain / sqrt(fan_in)`, and the kernel is initialized from N(0, 1).
+    It computes `clamp(activation(activation_gain * (convolution(inputs, scale * kernel) + bias)))`, where
+    `scale = gain / sqrt(fan_in)`, and the kernel is initialized from N(0, 1).
 
     Args:
         filters: Integer >= 1. Number of output channels.

@@ -8,8 +8,9 @@ from tfgan_suite.layers.activation import activate, check_activation
 
 @keras.saving.register_keras_serializable("tfgan_suite")
 class EqualizedDense(keras.layers.Layer):
-    """`activation(activation_gain * (inputs @ (scale * kernel) + learning_rate_multiplier * bias))`.
+    """A dense layer with an equalized learning rate, followed by bias and activation.
 
+    It computes `activation(activation_gain * (inputs @ (scale * kernel) + learning_rate_multiplier * bias))`, where
     `scale = gain * learning_rate_multiplier / sqrt(fan_in)`, and the kernel is initialized from N(0, 1) divided by the
     multiplier. All layers therefore start with He initialization, and an optimizer that normalizes its steps updates
     all of them at the same relative rate, scaled by the multiplier.

@@ -55,8 +55,7 @@ class ModulatedConvolution(keras.layers.Layer):
     TensorShape([2, 16, 16, 5])
 
     Reference: Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020), equations 1 and 3;
-        float16:
-    "Training Generative Adversarial Networks with Limited Data" (2020), appendix D.1.
+    float16: "Training Generative Adversarial Networks with Limited Data" (2020), appendix D.1.
     """
 
     def __init__(

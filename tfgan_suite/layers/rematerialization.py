@@ -5,7 +5,7 @@ import tensorflow as tf
 
 
 def rematerialize(layer, *inputs, **arguments):
-    """Calls a layer without keeping its activations in memory, which trades about a third more time for memory.
+    """Calls a layer without keeping its activations in memory, at the cost of about a third more time.
 
     Outputs, gradients of any order, and state are those of `layer(*inputs, **arguments)`. State is updated once: the
     second computation starts from the state before the first, and its own updates are discarded. Under XLA the result

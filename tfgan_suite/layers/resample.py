@@ -1,8 +1,8 @@
 """Resampling with a short filter: up, down, or in place, in a single call.
 
-The same sums take one of two forms. A depthwise convolution is faster in float32 and on a GPU. Under XLA on a CPU, it
-is ninety times slower, and bfloat16 does not speed it up; in these cases, each axis is multiplied by a banded matrix
-instead. The gradient of a resampling is again a resampling, in its own faster form, to any order.
+The same sums are computed in one of two forms. A depthwise convolution is faster in float32 and on a GPU. Under XLA on
+a CPU, it is ninety times slower, and bfloat16 does not speed it up; in these cases, each axis is multiplied by a banded
+matrix instead. The gradient of a resampling is again a resampling, in its own faster form, to any order.
 """
 
 import dataclasses

@@ -27,9 +27,7 @@ def expand_transforms(transforms):
     chosen = set()
     for name in [transforms] if isinstance(transforms, str) else transforms:
         if name not in SETS and name not in TRANSFORMS:
-            raise ValueError(
-                f"`transforms` must be transforms or sets from: {', '.join([*SETS, *TRANSFORMS])}. Received: {name!r}"
-            )
+            raise ValueError(f"`transforms` must be names from: {', '.join([*SETS, *TRANSFORMS])}. Received: {name!r}")
         chosen.update(SETS.get(name, [name]))
     return tuple(name for name in TRANSFORMS if name in chosen)
 

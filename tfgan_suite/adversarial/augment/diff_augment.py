@@ -43,7 +43,7 @@ class DiffAugment(keras.Layer):
         self.policies = [policies] if isinstance(policies, str) else list(policies)
         for name in self.policies:
             if name not in _POLICIES:
-                raise ValueError(f"`policies` must be among: {', '.join(_POLICIES)}. Received: {name!r}")
+                raise ValueError(f"`policies` must be names from: {', '.join(_POLICIES)}. Received: {name!r}")
         self.built = True
 
     def call(self, images, seed):

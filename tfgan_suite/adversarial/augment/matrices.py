@@ -47,9 +47,9 @@ def gray_axis(along, across, turned):
     """Linear maps that commute with rotation about the gray axis v = (1, 1, 1) / sqrt(3).
 
     Args:
-        along: Factor of the component along v.
-        across: Factor of the component perpendicular to v.
-        turned: Factor of the perpendicular component, rotated by 90 degrees about v.
+        along: Number or `[batch]` tensor. Factor of the component along v.
+        across: Number or `[batch]` tensor. Factor of the component perpendicular to v.
+        turned: Number or `[batch]` tensor. Factor of the perpendicular component, rotated by 90 degrees about v.
     """
     diagonal = along / 3.0 + across * (2.0 / 3.0)
     beside = (along - across) / 3.0

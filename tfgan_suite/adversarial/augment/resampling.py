@@ -78,9 +78,9 @@ class _AxisFilter:
     """A linear map along the height: each block of outputs is one matrix times a range of inputs.
 
     Args:
-        positions: Input indices of each block, `[blocks, stretch]`.
-        matrix: The matrix that all blocks share, `[outputs per block, stretch]`.
-        length: Number of outputs. The rest of the last block is dropped.
+        positions: Integer array of shape `[blocks, stretch]`. Input indices of each block.
+        matrix: Float array of shape `[outputs per block, stretch]`. The matrix that all blocks share.
+        length: Integer. Number of outputs. The rest of the last block is dropped.
     """
 
     def __init__(self, positions, matrix, length):

@@ -33,7 +33,7 @@ def octave_bands(scaling_filter, num_bands=4):
     L(z) L(-z^2), L(z) L(z^2) L(-z^4), and so on, and the lowest is the remainder.
 
     Args:
-        scaling_filter: Coefficients of H, `[taps]`.
+        scaling_filter: Float array of shape `[taps]`. Coefficients of H.
         num_bands: Integer >= 2. Number of octaves. The lowest band is [0, pi / 2^(num_bands - 1)].
 
     Returns:

@@ -148,7 +148,7 @@ class ProGANGenerator(keras.Model):
 
         Args:
             latents: A float32 tensor of shape `[batch, latent_size]`.
-            labels: Labels, as in the call.
+            labels: A tensor of labels as in the call, or `None`.
             level: Integer, from 0 for the full size to `coarsest_level` for 4x4.
             fade: Float in [0, 1], or a scalar tensor. Share of the next coarser level's images. The float 0 runs no
                 convolution for them.

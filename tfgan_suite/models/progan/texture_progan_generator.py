@@ -52,8 +52,7 @@ class TextureProGANGenerator(ProGANGenerator):
     TensorShape([2, 24, 72, 3])
 
     Reference: Jetchev et al., "Texture Synthesis with Spatial Generative Adversarial Networks" (2016), section 3;
-        Bergmann
-    et al., "Learning Texture Manifolds with the Periodic Spatial GAN" (2017). Levels: see `ProGANGenerator`.
+    Bergmann et al., "Learning Texture Manifolds with the Periodic Spatial GAN" (2017). Levels: see `ProGANGenerator`.
     """
 
     def __init__(
@@ -102,7 +101,7 @@ class TextureProGANGenerator(ProGANGenerator):
 
         Args:
             latents: A float32 tensor of shape `[batch, latent_map_size^2 * latent_channels]`.
-            labels: Labels, as in the call.
+            labels: A tensor of labels as in the call, or `None`.
             level: Integer. See `ProGANGenerator.synthesize_at`.
             fade: Float or scalar tensor. See `ProGANGenerator.synthesize_at`.
             offsets: An int32 tensor of shape `[batch, 2]`, >= 0. The row and column of the texture where each window
@@ -122,7 +121,7 @@ class TextureProGANGenerator(ProGANGenerator):
         Args:
             latent_maps: A float32 tensor of shape `[batch, rows, columns, latent_channels]`, with at least one row and
                 column. Rows and columns may be unknown until the graph runs.
-            labels: Labels, as in the call.
+            labels: A tensor of labels as in the call, or `None`.
             level_of_detail: Float, or a scalar tensor or variable, as in the call.
 
         Returns:
