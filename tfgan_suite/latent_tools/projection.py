@@ -18,8 +18,8 @@ SPACES = ("w", "w+")
 _NUM_STATISTICS = 10_000
 _MAX_DISTANCE_SIZE = 256
 _NOISE_SCALE = 0.05
-# Fractions of the steps: the styles are perturbed during the first 3/4, and the learning rate falls during the last 1/4
-# and rises during the first 1/20.
+# Fractions of the steps during which the styles are perturbed (at the start), the learning rate falls (at the end), and
+# the learning rate rises (at the start).
 _SHAKEN_SHARE = 0.75
 _FALL_SHARE = 0.25
 _RISE_SHARE = 0.05
