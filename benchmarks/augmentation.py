@@ -5,7 +5,7 @@
     python benchmarks/augmentation.py --data data/digits --generated data/generated_digits
     python benchmarks/augmentation.py --data data/digits --train dcgan_digits_32
 
-Each repeat selects different real images for training, and tests on the rest of the dataset. The classifier, its
+Each repeat selects different real images for training and tests on the rest of the dataset. The classifier, its
 training steps, and its distortions of the images are those of `classification_accuracy`, regardless of the number of
 images.
 

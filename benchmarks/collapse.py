@@ -46,7 +46,7 @@ def read_images(directory):
 
 
 def run(name, images, total_images, change_at):
-    """Trains a model, and returns the measured diversity as a list of `(images seen, value)`."""
+    """Trains a model and returns the measured diversity as a list of `(images seen, value)`."""
     training, held_out = images[:-500], images[-500:]
     gan = tg.DCGAN(image_shape=images.shape[1:], base_channels=8, kernel_size=4, seed=0)
     gan.compile(steps_per_execution=10)

@@ -22,7 +22,7 @@ PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 def make_model(name, size, width, precision):
-    """Creates a model with the training setup of its paper, and networks `width` times as wide as in the paper."""
+    """Creates a model with the training setup of its paper and networks `width` times as wide as in the paper."""
     import tfgan_suite as tg
 
     image_shape = (size, size, 3)

@@ -28,7 +28,7 @@ def seconds_an_image(gan, phase, image_channels, steps):
     """Returns the mean over `steps` steps, because steps with a lazy penalty cost more than others."""
     gan.begin_phase(phase)
     step = turns.fit_step(gan, phase.batch_size, (phase.size, phase.size, image_channels), gan.num_classes)
-    for _ in range(5):  # Builds the graph, and runs each kind of step once.
+    for _ in range(5):  # Builds the graph and runs each kind of step once.
         step()
     begin = time.process_time()
     for _ in range(steps):

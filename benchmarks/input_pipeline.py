@@ -1,6 +1,6 @@
 """Does the training step ever wait for images?
 
-Reads a prepared dataset with `load_dataset`, and measures two things: how many images per second it delivers when
+Reads a prepared dataset with `load_dataset` and measures two things: how many images per second it delivers when
 nothing else is running, and the fraction of its time that a step of a given duration spends waiting. The step computes
 matrix products on the same cores, as a training step on a CPU would, and is first timed on its own.
 

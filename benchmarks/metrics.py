@@ -1,7 +1,7 @@
 """Processor seconds of the scores of 10,000 images, compared to those of the network that extracts the features.
 
 Features are random. The network is timed on some images, and its time is scaled to all. Processor time includes all
-threads, and is hardly affected by other load on the machine. NumPy uses one thread, because several threads wait for
+threads and is hardly affected by other load on the machine. NumPy uses one thread, because several threads wait for
 each other by spinning.
 
     python benchmarks/metrics.py

@@ -47,7 +47,7 @@ def main():
 
 
 def score(arguments, precision, seed):
-    """Trains in a temporary directory, and returns the Frechet distance."""
+    """Trains in a temporary directory and returns the Frechet distance."""
     with tempfile.TemporaryDirectory() as directory:
         config = TrainConfig(
             data_dir=arguments.data,

@@ -8,7 +8,7 @@ resize it with the same filter, encode it, create a `tf.train.Example`, and writ
 compression. It does not validate, count, deduplicate, or shuffle images, and cannot be resumed. The preparation does
 all of that. The decoder is the fastest one installed: simplejpeg, otherwise Pillow. "Scaled" loops allow it to skip
 detail, down to two pixels for each one needed, like `decoding="scaled"`. As a baseline, there is also a loop that
-decodes to 64 pixels or more, and discards the result.
+decodes to 64 pixels or more and discards the result.
 
 Loops and preparations take turns, so that all run under the same conditions. Times are processor seconds of this
 process with all its threads, because wall time is meaningless on a busy machine. With `--workers`, times are wall times

@@ -5,7 +5,7 @@
     python benchmarks/serving.py --hot-swap             # a new version and a damaged one appear during the test
     python benchmarks/serving.py --url 127.0.0.1:8500   # a server that is already running, such as TensorFlow Serving
 
-Each client has its own connection, and sends its next request as soon as it has received the previous answer. The
+Each client has its own connection and sends its next request as soon as it has received the previous answer. The
 clients share one process on the server's machine, and do as little work as possible, because clients of a real server
 run elsewhere. The first seconds are excluded. "processor" is the server's processor time per request, which is more
 meaningful than wall time on a busy machine. With --hot-swap, the exit status is 1 if a request failed, or a version is
@@ -39,7 +39,7 @@ ROW = "| {:34} | {:>10} | {:>8} | {:>8} | {:>13} | {:>6} |"
 
 @contextlib.asynccontextmanager
 async def grpc_client(address, model, count, conditional):
-    """Yields a function that sends a request with a given seed, and returns the version that answered."""
+    """Yields a function that sends a request with a given seed and returns the version that answered."""
     import grpc
     from tensorflow_serving.apis import predict_pb2
 

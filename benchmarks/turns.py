@@ -63,7 +63,7 @@ def compare(make_steps, arguments, steps, warm_up, title):
 
 
 def _serve(library, make_step, connection, arguments, warm_up):
-    """Runs in a worker process: runs the requested numbers of steps, and sends the time and the peak memory.
+    """Runs in a worker process: runs the requested numbers of steps and sends the time and the peak memory.
 
     The peak memory is that after the library's import, and that so far.
     """

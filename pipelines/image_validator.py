@@ -51,7 +51,7 @@ class ImageExampleValidatorSpec(standard_component_specs.ExampleValidatorSpec):
 
 
 class ImageExampleValidator(ExampleValidator):
-    """Component: TFX's ExampleValidator, which also checks the images, and fails on any anomaly.
+    """Component: TFX's ExampleValidator, which also checks the images and fails on any anomaly.
 
     Args:
         statistics: A channel of StatisticsGen.

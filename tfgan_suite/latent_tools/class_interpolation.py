@@ -35,7 +35,7 @@ def interpolate_classes(
         closed: Boolean. Whether to return to the first class. The path then ends one image before it.
         truncation: Float in [0, 1]. 1 samples the full distribution; smaller values trade variety for quality.
         seed: Integer. Seed for the latents.
-        batch_size: Integer. Number of images to generate at a time. Bounds memory, and affects nothing else.
+        batch_size: Integer. Number of images to generate at a time. Bounds memory and affects nothing else.
 
     Returns:
         uint8 array `[rows, count, height, width, channels]` with `count = (len(labels) - 1) * (steps - 1) + 1`, or

@@ -67,7 +67,7 @@ def project(
     strength falls to zero over the first three quarters of the steps. Images larger than 256 pixels are compared at a
     half, a third, ... of their size, such that at most 256 pixels remain.
 
-    In W, all layers share one style: the result resembles the generator's own images, and can be edited well. In W+,
+    In W, all layers share one style: the result resembles the generator's own images and can be edited well. In W+,
     each layer has its own style: the result is closer to the target, but further from what the generator has learned.
 
     Args:

@@ -1,4 +1,4 @@
-"""Run as a script: loads the SavedModel given as the only argument, and requests two images from `generate`.
+"""Run as a script: loads the SavedModel given as the only argument and requests two images from `generate`.
 
 Like a server, it imports TensorFlow, but nothing from this package. Prints one line of JSON.
 """

@@ -87,7 +87,7 @@ class DataSchema:
 
     @classmethod
     def from_json(cls, text):
-        """Reads a schema that was written by `to_json`, and possibly edited.
+        """Reads a schema that was written by `to_json` and possibly edited.
 
         Args:
             text: String. The JSON document.

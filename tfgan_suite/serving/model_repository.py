@@ -50,7 +50,7 @@ class ModelRepository:
     """All versions of the models in a directory. Thread-safe.
 
     Every version is served, as in TensorFlow Serving with `model_version_policy { all {} }`. A version that cannot be
-    loaded is reported by `status()`, and does not affect the others.
+    loaded is reported by `status()` and does not affect the others.
 
     Args:
         directory: String or path of `saved_models/NAME`, of a directory of such directories, or of a single version.
