@@ -1,4 +1,4 @@
-"""EvaluateGenerator: scores an exported generator on real images, and decides whether it may be pushed."""
+"""EvaluateGenerator: scores an exported generator on real images and decides whether it may be pushed."""
 
 import json
 from pathlib import Path

@@ -58,7 +58,7 @@ def constrain(schema, data_schema):
 
 
 class Executor(schema_gen.Executor):
-    """Infers a schema as SchemaGen does, and adds the constraints of `schema.json`."""
+    """Infers a schema as SchemaGen does and adds the constraints of `schema.json`."""
 
     def Do(self, input_dict, output_dict, exec_properties):
         super().Do(input_dict, output_dict, exec_properties)

@@ -19,7 +19,7 @@ def InfraValidate(  # noqa: N802  (It is the name of the component.)
     model: InputArtifact[standard_artifacts.Model],
     blessing: OutputArtifact[standard_artifacts.InfraBlessing],
 ):
-    """Requests images from the model in a separate process, and writes the result to `blessing`."""
+    """Requests images from the model in a separate process and writes the result to `blessing`."""
     try:
         content = validate_infrastructure(path_utils.serving_model_path(model.uri))
         blessed = True

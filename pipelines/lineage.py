@@ -15,7 +15,7 @@ from pipelines.metadata_reader import MetadataReader, text_of  # noqa: E402
 from tfgan_suite.foundation.errors import UserError  # noqa: E402
 from tfgan_suite.release.pushed_versions import LINEAGE_FILE  # noqa: E402
 
-_TOLD = ("fingerprint", "num_images", "reasons", "pushed_destination", "input_fingerprint")
+_SHOWN = ("fingerprint", "num_images", "reasons", "pushed_destination", "input_fingerprint")
 
 
 def print_lineage(version_dir, metadata_path=None, say=print):
@@ -32,22 +32,22 @@ def print_lineage(version_dir, metadata_path=None, say=print):
     """
     reader = MetadataReader(metadata_path or _store_of(version_dir))
     waiting = [reader.producer(reader.find_pushed(version_dir))]
-    told = set()
+    visited = set()
     while waiting:
         execution = max(waiting, key=lambda one: one.id)
         waiting = [one for one in waiting if one.id != execution.id]
-        told.add(execution.id)
+        visited.add(execution.id)
         begun = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(execution.create_time_since_epoch / 1000))
         say(f"{reader.node_of(execution)}  (execution {execution.id}, {begun})")
         for artifact in reader.inputs(execution):
             producer = reader.producer(artifact)
             origin = f", of {reader.node_of(producer)}" if producer is not None else ""
             say(f"    from  {_describe(artifact)}{origin}")
-            if producer is not None and producer.id not in told:
+            if producer is not None and producer.id not in visited:
                 waiting.append(producer)
         for artifact in reader.step(execution).outputs:
             say(f"    to    {_describe(artifact)}")
-            for name in _TOLD:
+            for name in _SHOWN:
                 if text_of(artifact, name):
                     say(f"              {name}: {text_of(artifact, name)}")
             for checker in [one for one in reader.readers(artifact) if reader.node_of(one) == "ExampleValidator"]:

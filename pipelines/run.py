@@ -20,7 +20,7 @@ from tfgan_suite.release.pipeline_config import PipelineConfig  # noqa: E402
 
 
 def run_locally(config, enable_cache=True, say=print):
-    """Runs the pipeline on this machine, and reports each step. The cache and the lineage are in ML Metadata.
+    """Runs the pipeline on this machine and reports each step. The cache and the lineage are in ML Metadata.
 
     Args:
         config: A `PipelineConfig`.

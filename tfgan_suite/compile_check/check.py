@@ -97,7 +97,7 @@ def training_step(model, batch_size):
 
 
 class _Clock:
-    """Reports the start of each stage, and records how long it took."""
+    """Reports the start of each stage and records how long it took."""
 
     def __init__(self, tell):
         self.tell = tell

@@ -10,7 +10,7 @@ from tfgan_suite.engine.schedule import Schedule, number_from_config, number_to_
 class ExponentialMovingAverage:
     """Moves an averaged network toward the trained one after each step.
 
-    The decay follows either from a half-life in images, which is independent of the batch size, or is fixed:
+    The decay either follows from a half-life in images, which is independent of the batch size, or is fixed:
 
     * With a half-life, `decay = 0.5 ** (batch_size / half_life)`. With a ramp-up, the half-life is capped at
       `rampup_ratio * images_seen`, so that early in training the average quickly forgets its random initial weights.

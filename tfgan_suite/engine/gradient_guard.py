@@ -1,4 +1,4 @@
-"""GradientGuard: wraps an optimizer, and skips and counts updates with non-finite or exploding gradients."""
+"""GradientGuard: wraps an optimizer to skip and count updates with non-finite or exploding gradients."""
 
 import keras
 import tensorflow as tf
@@ -100,7 +100,7 @@ class GradientGuard(keras.optimizers.Optimizer):
             variable.assign(tf.where(taken, tf.convert_to_tensor(variable), old))
 
     def _judge(self, norm):
-        """Decides whether to apply an update with gradients of this norm, and counts it. Returns a boolean scalar."""
+        """Decides whether to apply an update with gradients of this norm and counts it. Returns a boolean scalar."""
         mean, measured = tf.convert_to_tensor(self._mean_log_norm), tf.convert_to_tensor(self._measured_updates)
         finite = tf.math.is_finite(norm)
         # All-zero gradients, as in a dead network, do not enter the mean: they have no logarithm.

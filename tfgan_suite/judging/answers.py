@@ -50,7 +50,7 @@ class AnswerStore:
 
     >>> store = AnswerStore(":memory:")
     >>> store.add(Answer("Ada", 0, 7, "real", 812.0, None))
-    >>> store.add(Answer("Ada", 0, 7, "fake", 90.0, None)).choice  # The first answer stands, and is returned.
+    >>> store.add(Answer("Ada", 0, 7, "fake", 90.0, None)).choice  # The first answer stands and is returned.
     'real'
     """
 

@@ -69,7 +69,7 @@ def _of_model(path, count, seed, truncation, image_size):
         labels = np.random.default_rng(seed).permutation(np.arange(count) % model.num_classes)
     images = model.generate(count, labels, truncation=truncation, seed=seed)
     origin = {**origin_of(model), "truncation": truncation}
-    return PictureSet([_in_colour(_picture_of(image), image_size) for image in images], labels, origin)
+    return PictureSet([_in_color(_picture_of(image), image_size) for image in images], labels, origin)
 
 
 def _of_prepared_set(path, count, split, seed, image_size):
@@ -79,7 +79,7 @@ def _of_prepared_set(path, count, split, seed, image_size):
     for images, labels in real.batches():
         for row in set(range(first, first + len(images))) & set(wanted):
             label = 0 if labels is None else int(labels[row - first])
-            found[row] = (_in_colour(_picture_of(images[row - first]), image_size), label)
+            found[row] = (_in_color(_picture_of(images[row - first]), image_size), label)
         first += len(images)
     images, labels = zip(*(found[row] for row in wanted))
     origin = {"dataset": real.name, "dataset_fingerprint": real.fingerprint, "split": split}
@@ -101,7 +101,7 @@ def _of_source(path, count, seed, image_size):
                 raise UserError(
                     f"The image {item.name!r} in {path!r} cannot be judged: {error} Remove the image."
                 ) from error
-            images.append(_in_colour(picture, image_size))
+            images.append(_in_color(picture, image_size))
     return PictureSet(images, None, {"source": source.kind, "fingerprint": source.fingerprint()})
 
 
@@ -118,7 +118,7 @@ def _picture_of(image) -> Image.Image:
     return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
 
 
-def _in_colour(picture: Image.Image, image_size: int | None) -> np.ndarray:
+def _in_color(picture: Image.Image, image_size: int | None) -> np.ndarray:
     """Converts to uint8 `[height, width, 3]`, on white if transparent. The file type must not reveal the source."""
     if image_size is None:
         return transform_image(picture, ImageFormat(picture.height, picture.width, channels=3, crop="none"))

@@ -1,4 +1,4 @@
-"""The session behind the web page, independently of HTTP: returns each rater's next trial, and accepts answers."""
+"""The session behind the web page, independently of HTTP: returns each rater's next trial and accepts answers."""
 
 import math
 import unicodedata
@@ -64,7 +64,7 @@ class Session:
         }
 
     def answer(self, content) -> dict:
-        """Accepts an answer, and returns the next trial.
+        """Accepts an answer and returns the next trial.
 
         Sending the same answer again, for example because the reply was lost, has no effect and is not an error.
 

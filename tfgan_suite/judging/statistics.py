@@ -4,7 +4,7 @@ import numpy as np
 
 
 def bootstrap_interval(values: np.ndarray, *, confidence: float = 0.95, draws: int = 10_000, seed: int = 0):
-    """Computes the mean of judgments, and its percentile bootstrap interval over raters and items.
+    """Computes the mean of judgments and its percentile bootstrap interval over raters and items.
 
     Raters and items are both resampled with replacement, so the interval generalizes to other people and other images.
     It is conservative (Owen 2007). If all values are equal, the bootstrap distribution has no spread; in this case, the

@@ -255,7 +255,7 @@ def _load_all(settings) -> dict[str, PictureSet]:
 
 
 class _Items:
-    """Makes the items of a study, and writes their images under names that reveal nothing."""
+    """Makes the items of a study and writes their images under names that reveal nothing."""
 
     def __init__(self, settings, pictures: dict[str, PictureSet], directory: Path):
         self._settings = settings

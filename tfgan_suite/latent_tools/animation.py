@@ -140,7 +140,7 @@ def _path_among_latents(model, pictures, num_points, steps_per_point, labels, sa
 def write_animation(frames, path, frames_per_second=30):
     """Writes frames as an endlessly looping GIF, or as an MP4 (H.264, which requires the extra `[video]`).
 
-    A GIF has 256 colors for the whole animation, and stores frame durations in hundredths of a second, so 30 frames per
+    A GIF has 256 colors for the whole animation and stores frame durations in hundredths of a second, so 30 frames per
     second become 33. Grayscale images are stored losslessly. Transparent images are placed on a white background.
 
     Args:

@@ -111,7 +111,7 @@ def write_directions(
     save_path=None,
     seed=0,
 ):
-    """Finds directions, and writes their effects as PNG. See `find_directions` and `direction_grid`.
+    """Finds directions and writes their effects as PNG. See `find_directions` and `direction_grid`.
 
     Args:
         model: A `GenerativeModel`. Exported models are not supported, because the directions are computed from weights.

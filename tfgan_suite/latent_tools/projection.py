@@ -18,8 +18,8 @@ SPACES = ("w", "w+")
 _NUM_STATISTICS = 10_000
 _MAX_DISTANCE_SIZE = 256
 _NOISE_SCALE = 0.05
-# Fractions of the steps: the styles are perturbed during the first 3/4, and the learning rate falls during the last 1/4
-# and rises during the first 1/20.
+# Fractions of the steps during which the styles are perturbed (at the start), the learning rate falls (at the end), and
+# the learning rate rises (at the start).
 _SHAKEN_SHARE = 0.75
 _FALL_SHARE = 0.25
 _RISE_SHARE = 0.05
@@ -67,7 +67,7 @@ def project(
     strength falls to zero over the first three quarters of the steps. Images larger than 256 pixels are compared at a
     half, a third, ... of their size, such that at most 256 pixels remain.
 
-    In W, all layers share one style: the result resembles the generator's own images, and can be edited well. In W+,
+    In W, all layers share one style: the result resembles the generator's own images and can be edited well. In W+,
     each layer has its own style: the result is closer to the target, but further from what the generator has learned.
 
     Args:

@@ -1,4 +1,4 @@
-"""A generator's W space: maps latents to styles, and styles to images, in batches and compiled."""
+"""A generator's W space: maps latents to styles and styles to images, in batches and compiled."""
 
 import numpy as np
 import tensorflow as tf
@@ -54,7 +54,7 @@ class StyleSpace:
     Args:
         model: A model whose generator has `map` and `synthesize` (StyleGAN2), or such a generator. For a model, its
             averaged generator is used.
-        batch_size: Integer. Number of images to generate at a time. Bounds memory, and affects nothing else.
+        batch_size: Integer. Number of images to generate at a time. Bounds memory and affects nothing else.
 
     Attributes:
         generator: The generator.

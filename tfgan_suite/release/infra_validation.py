@@ -11,7 +11,7 @@ _SCRIPT = Path(__file__).with_name("answer_request.py")
 
 
 def validate_infrastructure(version_dir, timeout_seconds=300.0):
-    """Loads a SavedModel in a new process that cannot import this package, and requests images from it.
+    """Loads a SavedModel in a new process that cannot import this package and requests images from it.
 
     Args:
         version_dir: String or path of a directory `.../NAME/VERSION` written by `export_saved_model`.

@@ -38,7 +38,7 @@ def bless_against_pushed(scores, config, score, say=print):
     Args:
         scores: An `Evaluation` of the new model.
         config: A `PipelineConfig`.
-        score: Callable that takes a model, and returns its `Evaluation` on the current data.
+        score: Callable that takes a model and returns its `Evaluation` on the current data.
         say: Callable. Called with a line of text if the newest version is scored again.
 
     Returns:

@@ -93,7 +93,7 @@ class GrpcServer:
         _run(self._loop, self._server.start())
 
     def stop(self, grace_seconds: float = 5.0) -> None:
-        """Stops the server: accepts no more requests, and gives running ones time to finish.
+        """Stops the server: accepts no more requests and gives running ones time to finish.
 
         Args:
             grace_seconds: Float. How long running requests may take to finish.

@@ -181,7 +181,7 @@ def _shape_of(value) -> list[int]:
             break
         value = value[0]
     if len(shape) > _MAX_RANK:
-        raise invalid_argument(f"JSON lists are nested {len(shape)} deep. Expected tensors of at most {_MAX_RANK} axes")
+        raise invalid_argument(f"JSON lists must be nested at most {_MAX_RANK} deep. Received: {len(shape)} levels")
     return shape
 
 

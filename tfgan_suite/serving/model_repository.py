@@ -50,7 +50,7 @@ class ModelRepository:
     """All versions of the models in a directory. Thread-safe.
 
     Every version is served, as in TensorFlow Serving with `model_version_policy { all {} }`. A version that cannot be
-    loaded is reported by `status()`, and does not affect the others.
+    loaded is reported by `status()` and does not affect the others.
 
     Args:
         directory: String or path of `saved_models/NAME`, of a directory of such directories, or of a single version.
@@ -168,7 +168,7 @@ class ModelRepository:
         Raises:
             ServingError: If the request is refused or fails.
         """
-        with _failures_told(servable, signature_name):
+        with _failures_reported(servable, signature_name):
             return self._submit(servable, servable.check(signature_name, inputs), inputs).result()
 
     async def predict_async(
@@ -195,7 +195,7 @@ class ModelRepository:
         Raises:
             ServingError: If the request is refused or fails.
         """
-        with _failures_told(servable, signature_name):
+        with _failures_reported(servable, signature_name):
             signature_name = servable.check(signature_name, inputs, output_filter)
             outputs = await wait(self._submit(servable, signature_name, inputs))
         return {name: outputs[name] for name in output_filter or outputs}
@@ -207,7 +207,7 @@ class ModelRepository:
 
 
 @contextlib.contextmanager
-def _failures_told(servable, signature_name):
+def _failures_reported(servable, signature_name):
     """Turns any error into the failure of this one request, so that it does not end the server."""
     try:
         yield

@@ -1,4 +1,4 @@
-"""Joins the inputs of several requests into those of one call, and splits its outputs into their answers."""
+"""Joins the inputs of several requests into those of one call and splits its outputs into their answers."""
 
 import numpy as np
 import tensorflow as tf

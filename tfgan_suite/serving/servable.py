@@ -57,7 +57,7 @@ class Servable:
         }
 
     def warm_up(self) -> int:
-        """Runs the warm-up requests stored with the model, and returns their number. 0 without the extra `serving`."""
+        """Runs the warm-up requests stored with the model and returns their number. 0 without the extra `serving`."""
         try:
             requests = read_warmup_requests(self.path)
         except MissingExtraError as error:

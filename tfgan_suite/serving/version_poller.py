@@ -34,5 +34,5 @@ class VersionPoller:
         while not self._stopping.wait(self._poll_seconds):
             try:
                 self._repository.refresh()
-            except OSError as error:  # For example, a directory deleted while it was listed. The next check will tell.
+            except OSError as error:  # For example, a directory deleted while it was listed. The next check settles it.
                 logger.warning("Could not look for new versions: %s", error)

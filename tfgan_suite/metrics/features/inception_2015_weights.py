@@ -1,4 +1,4 @@
-"""Reads the weights of the Inception of December 2015 from files, which are checked by hash, and never run."""
+"""Reads the weights of the Inception of December 2015 from files, which are checked by hash and never run."""
 
 import hashlib
 import http.client
@@ -117,7 +117,7 @@ def download_inception_2015(directory: str | Path | None = None) -> Path:
             content = response.read(_PORT_SIZE_BYTES + 1)
     except (OSError, http.client.HTTPException) as error:
         raise UserError(
-            f"Could not download {PORT_URL}: {error}. Download it by other means, and pass its path instead."
+            f"Could not download {PORT_URL}: {error}. Download it by other means and pass its path instead."
         ) from error
     found = hashlib.sha256(content).hexdigest()
     if found not in PUBLISHED_SHA256:

@@ -55,6 +55,6 @@ def read_checked_weights(path: str | Path, sha256: str | None) -> tuple[Mapping[
     if sha256 is not None and found != sha256:
         raise UserError(
             f"{str(path)!r} must have the SHA-256 {sha256}. Received: {found}. Reinstall the package, or pass "
-            "`weights_path` to use other weights deliberately (scores then include their hash, and cannot be compared)."
+            "`weights_path` to use other weights deliberately (scores then include their hash and cannot be compared)."
         )
     return read_pytorch_weights(path), found

@@ -51,7 +51,7 @@ def load_shift_tolerant_lpips(weights_path: str | Path | None = None) -> tuple[k
 def build_shift_tolerant_lpips(weights: Mapping[str, np.ndarray]) -> keras.Model:
     """Builds the network.
 
-    Each output map has unit length across channels at every position (LPIPS, equation 1), and is scaled by the square
+    Each output map has unit length across channels at every position (LPIPS, equation 1) and is scaled by the square
     root of the learned channel weights. The distance between two images is the squared difference of their maps,
     averaged over positions, and summed over channels and maps.
 

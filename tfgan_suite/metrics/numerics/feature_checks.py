@@ -6,7 +6,7 @@ from tfgan_suite.foundation.errors import UserError
 
 
 def check_features(features: object, name: str, minimum_rows: int = 2) -> np.ndarray:
-    """Checks features, and converts them to a float64 array [rows, dimensions].
+    """Checks features and converts them to a float64 array [rows, dimensions].
 
     Args:
         features: Array or tensor of floating-point numbers [rows, dimensions].
@@ -98,7 +98,7 @@ def check_count(count: object, name: str, highest: int | None, lowest: int = 1) 
 
 
 def check_labels(labels: object, name: str, num_classes: int | None = None, rows: int | None = None) -> np.ndarray:
-    """Checks labels, and converts them to an int64 array [rows].
+    """Checks labels and converts them to an int64 array [rows].
 
     Args:
         labels: Integer array [rows] with at least one entry.
@@ -126,7 +126,7 @@ def check_labels(labels: object, name: str, num_classes: int | None = None, rows
 
 
 def check_images(images: object, name: str, minimum_images: int = 1, minimum_size: int = 1) -> np.ndarray:
-    """Checks images, and converts them to a uint8 or float32 array [count, height, width, 1 or 3].
+    """Checks images and converts them to a uint8 or float32 array [count, height, width, 1 or 3].
 
     Args:
         images: Array or tensor, uint8 in [0, 255] or floating-point in [-1, 1].
