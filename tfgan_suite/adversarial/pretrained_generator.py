@@ -55,10 +55,6 @@ class PretrainedGenerator(HasLatents, GenerativeModel):
         return super().can(ability) or (ability is HasStyles and isinstance(self.ema_generator, HasStyles))
 
     @property
-    def averages(self):
-        return types.MappingProxyType({"generator": self.ema_generator})
-
-    @property
     def num_ws(self):
         return self.ema_generator.num_ws if self.can(HasStyles) else None
 
