@@ -212,3 +212,20 @@ def test_a_checkpoint_of_one_monitor_for_both_is_divided():
         restored = monitor.get_state()
         assert restored["rules"][rule] == rules[rule] and len(restored["pending"]) == pending
         assert restored["looked_images"] == 64 and sum(map(bool, restored["rules"].values())) == 1
+
+
+def test_the_sign_of_a_logit_is_taken_from_the_losss_zero():
+    """A constant added to the logits changes no measurement of a relativistic pair; with a zero it changes `r_t`."""
+
+    def measure(loss, shift):
+        gan = make_gan(loss=loss)
+        bias = gan.discriminator.layers[-1].bias
+        bias.assign(bias + shift)
+        monitor = DiscriminatorMonitor(**PROBE)
+        monitor.set_model(gan)
+        monitor.on_train_begin()
+        return {name: value for name, value in monitor.look().items() if name.startswith("overfitting/")}
+
+    assert measure(tg.losses.Relativistic(), 5.0) == pytest.approx(measure(tg.losses.Relativistic(), 0.0), abs=1e-3)
+    assert measure(tg.losses.NonSaturating(), 50.0)["overfitting/r_t"] == 1.0
+    assert measure(tg.losses.NonSaturating(), -50.0)["overfitting/r_t"] == -1.0

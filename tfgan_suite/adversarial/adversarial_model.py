@@ -50,6 +50,10 @@ class AdversarialModel(HasLatents, Discriminates, TrainedModel):
     def can(self, ability):
         return super().can(ability) or (ability is HasStyles and isinstance(self.ema_generator, HasStyles))
 
+    @property
+    def logit_zero(self):
+        return self.adversarial_loss.zero if self.compiled else 0.0
+
     # === Training choices ===
 
     def default_training(self):

@@ -87,7 +87,7 @@ class DiscriminatorMonitor(SampleMonitor):
     def look(self):
         logits = {kind: self._logits(examples, self.labels[kind]) for kind, examples in self.examples.items()}
         logits["fake"] = self._logits(self.samples(), self.sample_labels())
-        return _logit_measurements(logits)
+        return _logit_measurements(logits, self.model.logit_zero)
 
     def _logits(self, examples, labels):
         """Float64 `[count]`, of at most as many examples as there are samples."""
@@ -100,13 +100,15 @@ class DiscriminatorMonitor(SampleMonitor):
         return np.concatenate([np.asarray(batch, np.float64) for batch in batches])
 
 
-def _logit_measurements(logits):
+def _logit_measurements(logits, zero):
     values = {}
     for kind, scores in logits.items():
         values[f"probe/{kind}"] = float(scores.mean())
         values[f"probe/{kind}_spread"] = float(scores.std())
     real, fake = logits["real"], logits["fake"]
-    values["overfitting/r_t"] = float(np.sign(real).mean())
+    # Where only differences count, the middle between both sides stands for the zero.
+    middle = (real.mean() + fake.mean()) / 2 if zero is None else zero
+    values["overfitting/r_t"] = float(np.sign(real - middle).mean())
     values["overfitting/real_above_fake"] = _probability_above(real, fake)
     if "held_out" in logits:
         held_out = logits["held_out"]
