@@ -53,7 +53,7 @@ MISTAKES = [
     (["train", "--data", "nowhere", "--run", "r"], ["no directory 'nowhere'", "tfgan-suite prepare"]),
     (["prepare", "photos", "data/p", "--crop", "centre"], ["'centre'", "Did you mean 'center'?"]),
     (["prepare", "digit", "data/p"], ["'digit'", "Did you mean 'digits'?"]),
-    (["prepare", "photos/holiday", "data/p"], ["There is no 'photos/holiday'"]),
+    (["prepare", "photos/holiday", "data/p"], ["'photos/holiday', which does not exist"]),
     (["prepare", "digits", "data/p", "--split", "train"], ["train=0.9"]),
     (["prepare", "digits", "data/p", "--image-size", "64x64x3"], ["64x48"]),
     (["demo", "--data", "avatar"], ["'avatar'", "Did you mean 'avatars'?"]),
