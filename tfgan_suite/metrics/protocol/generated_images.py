@@ -93,7 +93,8 @@ class GeneratedImages:
 
 def origin_of(model) -> dict:
     """Name of a model's class, and the images that it was trained on (`None`: not known)."""
-    images_seen = model.examples_seen
+    card = getattr(model, "card", None)  # An exported model: what it was made of stands in its card.
+    images_seen = card["training"]["examples_seen"] if card else getattr(model, "images_seen", None)
     return {
         "model": type(model).__name__,
         "images_seen": None if images_seen is None else int(np.asarray(images_seen)),
