@@ -1,15 +1,16 @@
-"""Do generated images help a classifier that has few real ones? Accuracy with and without them, with error bars.
+"""Do generated images help a classifier with few real images? Accuracy with and without them, with error bars.
 
     tfgan-suite prepare digits data/digits
     tfgan-suite generate saved_models/digits data/generated_digits --count 5000
     python benchmarks/augmentation.py --data data/digits --generated data/generated_digits
     python benchmarks/augmentation.py --data data/digits --train dcgan_digits_32
 
-In each repeat, other real images are chosen to train on, and all the rest of the set is the test. The classifier, its steps and
-its distortions of the images are those of `classification_accuracy`, the same however many images there are.
+Each repeat selects different real images for training and tests on the rest of the dataset. The classifier, its
+training steps, and its distortions of the images are those of `classification_accuracy`, regardless of the number of
+images.
 
-With --generated, the pictures are of a model that may have seen the test. With --train, each repeat trains one with DiffAugment
-on the chosen images alone, which are all that a user with so few has.
+With --generated, the images come from a model that may have been trained on test images. With --train, each repeat
+trains a model with DiffAugment on the selected images only, which is all that a user with so few images has.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from tfgan_suite.runs.recipe import all_presets
 
 
 def read_images(directory):
-    """uint8 `[count, height, width, channels]` and int32 `[count]` of a prepared set."""
+    """Reads uint8 images `[count, height, width, channels]` and int32 labels `[count]` from a prepared dataset."""
     _, dataset = tg.load_dataset(
         directory, batch_size=256, shuffle=False, repeat=False, drop_remainder=False, cache=False
     )
@@ -33,13 +34,13 @@ def read_images(directory):
 
 
 def choose(labels, per_class, seed):
-    """Row numbers of `per_class` images of each class."""
+    """Returns the indices of `per_class` images of each class."""
     order = np.random.default_rng(seed).permutation(len(labels))
     return np.concatenate([order[labels[order] == label][:per_class] for label in np.unique(labels)])
 
 
 def train_and_generate(preset, images, labels, per_class, seed, total_images):
-    """Pictures of a model that has seen these images only, and their labels."""
+    """Generates images with a model trained on these images only. Returns the images and their labels."""
     model_class = all_presets()[preset]
     gan, batch_size = model_class.from_preset(preset, seed=seed), model_class.presets[preset]["training"]["batch_size"]
     gan.compile(augmentation=tg.augment.DiffAugment())
@@ -54,11 +55,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True)
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--generated", help="a prepared set")
+    source.add_argument("--generated", help="prepared dataset of generated images")
     source.add_argument(
-        "--train", metavar="PRESET", choices=sorted(all_presets()), help="what to train on the chosen images"
+        "--train", metavar="PRESET", choices=sorted(all_presets()), help="preset to train on the selected images"
     )
-    parser.add_argument("--images", type=int, default=250_000, help="to train on, with --train")
+    parser.add_argument("--images", type=int, default=250_000, help="number of training images, with --train")
     parser.add_argument("--real-per-class", type=int, default=100)
     parser.add_argument("--generated-per-class", type=int, default=500)
     parser.add_argument("--repeats", type=int, default=3)
@@ -94,7 +95,7 @@ def main():
         print(f"{kind}: {statistics.mean(values):.2%} +- {error:.2%} (standard error of {len(values)})")
     gains = [after - before for before, after in zip(accuracies["real"], accuracies["real and generated"])]
     error = statistics.stdev(gains) / math.sqrt(len(gains)) if len(gains) > 1 else math.nan
-    print(f"gain by generated images, seed by seed: {100 * statistics.mean(gains):+.2f} +- {100 * error:.2f} points")
+    print(f"gain from generated images, by seed: {100 * statistics.mean(gains):+.2f} +- {100 * error:.2f} points")
 
 
 if __name__ == "__main__":

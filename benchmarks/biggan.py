@@ -1,9 +1,9 @@
-"""Images per second of BigGAN's whole training step against PyTorch.
+"""Images per second of BigGAN's full training step, compared to PyTorch.
 
-PyTorch runs the formulation of the authors' PyTorch code on a CPU, written here from the paper: PyTorch's own spectral
-normalisation, pixels repeated and averaged beside the convolutions, real and generated images in one pass of the
-discriminator, k discriminator updates, a generator update with orthogonal regularisation, EMA. Both train the same
-architecture on random images, each in a process of its own, in turns of 4 steps.
+PyTorch runs the formulation of the authors' PyTorch code on a CPU, implemented here from the paper: PyTorch's own
+spectral normalization, separate upsampling and averaging next to the convolutions, real and generated images in one
+pass of the discriminator, k discriminator updates, a generator update with orthogonal regularization, EMA. Both train
+the same architecture on random images, each in a separate process, taking turns of 4 steps.
 
     pip install torch
     python benchmarks/biggan.py --size 64 --batch-size 64 --base-channels 16
@@ -14,7 +14,7 @@ import argparse
 
 import turns
 
-# Channels at the ends of the stages, in multiples of the base, and the stages after which attention stands.
+# Channels at the ends of the stages, in multiples of the base channels, and the stages followed by attention.
 GENERATOR_CHANNELS = {32: (4, 4, 4, 4), 64: (16, 16, 8, 4, 2)}
 DISCRIMINATOR_CHANNELS = {32: (4, 4, 4, 4), 64: (1, 2, 4, 8, 16)}
 HALVINGS = {32: 2, 64: 4}
@@ -91,7 +91,7 @@ def make_pytorch_step(arguments):
 
 
 def make_pytorch_networks(arguments):
-    """BigGAN's generator and discriminator, as plainly as the paper tells them."""
+    """Builds BigGAN's generator and discriminator, following the paper as directly as possible."""
     import torch
     from torch import nn
     from torch.nn import functional
@@ -182,7 +182,7 @@ def make_pytorch_networks(arguments):
             hidden = self.second(functional.relu(self.first(hidden)))
             if self.halves:
                 hidden = functional.avg_pool2d(hidden, 2)
-                # At the smaller size, which is the cheaper order of two linear maps.
+                # The shortcut runs at the smaller size, which is the cheaper order of the two linear maps.
                 features = functional.avg_pool2d(features, 2)
             return hidden + (features if self.shortcut is None else self.shortcut(features))
 
@@ -214,11 +214,11 @@ def make_pytorch_networks(arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, default=64, choices=GENERATOR_CHANNELS, help="image size in pixels")
-    parser.add_argument("--batch-size", type=int, default=64, help="real images of a step, over all its updates")
+    parser.add_argument("--batch-size", type=int, default=64, help="real images per step, over all its updates")
     parser.add_argument("--discriminator-steps", type=int, default=2)
     parser.add_argument("--base-channels", type=int, default=16)
     parser.add_argument("--classes", type=int, default=10)
-    parser.add_argument("--precision", default="float32", help="ours; PyTorch's is float32")
+    parser.add_argument("--precision", default="float32", help="precision of tfgan-suite; PyTorch uses float32")
     turns.add_arguments(parser)
     arguments = parser.parse_args()
     turns.compare(

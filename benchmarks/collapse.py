@@ -1,10 +1,10 @@
-"""What the collapse monitor says of a run that goes well and of two that do not.
+"""What the collapse monitor reports for a healthy run, and for two runs that collapse.
 
     tfgan-suite prepare digits data/digits
     python benchmarks/collapse.py data/digits --chart docs/images/collapse.svg
 
-Small DCGANs on digits of 16 x 16. `healthy` is trained as the paper says. In `collapses` the generator learns 250 times
-as fast as the discriminator, from the start; in `collapses later` from half of the images on.
+Small DCGANs on digits of 16 x 16 pixels. `healthy` is trained as in the paper. In `collapses`, the learning rate of the
+generator is 250 times that of the discriminator from the start; in `collapses later`, from the middle of the run.
 """
 
 import argparse
@@ -24,7 +24,7 @@ COLLAPSING_RATES = {"generator": 5e-3, "discriminator": 2e-5}
 
 
 class ChangeRates(keras.callbacks.Callback):
-    """Sets the learning rates anew when so many images have been seen."""
+    """Changes the learning rates after a given number of images."""
 
     def __init__(self, from_images, rates):
         super().__init__()
@@ -38,7 +38,7 @@ class ChangeRates(keras.callbacks.Callback):
 
 
 def read_images(directory):
-    """All images, uint8 `[count, 16, 16, 1]`, in a random order."""
+    """Reads all images, uint8 `[count, 16, 16, 1]`, in random order."""
     _, dataset = tg.load_dataset(directory, batch_size=256, repeat=False, drop_remainder=False)
     images = tf.concat([tf.nn.avg_pool2d(images, images.shape[1] // 16, images.shape[1] // 16, "VALID")
                         for images, _ in dataset], axis=0)  # fmt: skip
@@ -46,7 +46,7 @@ def read_images(directory):
 
 
 def run(name, images, total_images, change_at):
-    """Trains, and returns the measured diversity as a list of `(images seen, value)`."""
+    """Trains a model and returns the measured diversity as a list of `(images seen, value)`."""
     training, held_out = images[:-500], images[-500:]
     gan = tg.DCGAN(image_shape=images.shape[1:], base_channels=8, kernel_size=4, seed=0)
     gan.compile(steps_per_execution=10)
@@ -66,15 +66,15 @@ def run(name, images, total_images, change_at):
         values = ", ".join(f"{row[tick]:.2f}" for row in rows)
         print(f"  {(tick + 1) * TICK_IMAGES:>7,} images: diversity, modes, nearest training, real above fake: {values}")
     if not monitor.alerts:
-        print("  no alert")
+        print("  no alerts")
     return [((tick + 1) * TICK_IMAGES, value) for tick, value in enumerate(rows[0])]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", help="a prepared set of grey images, 16 x 16 or a multiple")
-    parser.add_argument("--images", type=int, default=102_400, help="of each run")
-    parser.add_argument("--chart", help="where to write the curves, NAME.svg")
+    parser.add_argument("data", help="prepared dataset of grayscale images of 16 x 16 pixels or a multiple")
+    parser.add_argument("--images", type=int, default=102_400, help="number of training images per run")
+    parser.add_argument("--chart", help="file for a chart of the curves, NAME.svg")
     arguments = parser.parse_args()
     images = read_images(arguments.data)
     changes = {"healthy": np.inf, "collapses": 0, "collapses later": arguments.images // 2}

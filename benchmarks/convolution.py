@@ -1,6 +1,6 @@
-"""Milliseconds of small convolutions: TensorFlow's operations against the products of matrices in `layers/convolve.py`.
+"""Time of small convolutions: TensorFlow's operations, compared to the matrix products in `layers/convolve.py`.
 
-For each shape the convolution, its transpose and its kernel's gradient, in turns, medians.
+For each shape, the convolution, its transpose, and the gradient of its kernel are timed in turns. Prints medians.
 
     python benchmarks/convolution.py --threads 1
 """
@@ -53,9 +53,9 @@ def main():
 
 
 def pairs_of(geometry):
-    """(TensorFlow's, ours) for the convolution, its transpose and its kernel's gradient.
+    """Returns pairs (TensorFlow's, ours) of functions for the convolution, its transpose, and its kernel's gradient.
 
-    All take images, images of the smaller size, and a kernel.
+    All functions take images, images of the smaller size, and a kernel.
     """
     import tensorflow as tf
 

@@ -1,12 +1,12 @@
-"""Size, latency and likeness of a generator's exports: a row for each format, and the SavedModel's own call beside them.
+"""Size, latency, and fidelity of a generator's exports: a row for each format, and one for the SavedModel itself.
 
-    python benchmarks/exports.py                                    # the shipped digits
-    python benchmarks/exports.py --model runs/faces                 # any run, .keras file or exported model
-    python benchmarks/exports.py --untrained stylegan2              # stylegan2, biggan or progan, 32 pixels
+    python benchmarks/exports.py                                    # the bundled digits model
+    python benchmarks/exports.py --model runs/faces                 # any run, .keras file, or exported model
+    python benchmarks/exports.py --untrained stylegan2              # stylegan2, biggan, or progan, 32 pixels
 
-Latency is the median of repeated calls on one thread, in wall time and in processor time: on a busy machine only the
-latter says something. Images a second of a batch are processor time as well. Untrained weights have the sizes and times of
-trained ones; their likeness after rounding is another, mostly worse.
+Latency is the median of repeated calls on one thread, in wall time and in processor time; on a busy machine, only the
+latter is meaningful. Images per second of a batch are also measured in processor time. Untrained weights have the sizes
+and latencies of trained ones, but a different, usually lower fidelity after rounding.
 """
 
 import argparse
@@ -34,7 +34,7 @@ UNTRAINED = {
 
 
 def measure(call, repeats):
-    """Median milliseconds of a call, wall and processor time, after two calls that are not counted."""
+    """Returns the median milliseconds of a call in wall and processor time, after two warm-up calls."""
     wall, processor = [], []
     for number in range(repeats + 2):
         started, started_processor = time.perf_counter(), time.process_time()
@@ -46,7 +46,7 @@ def measure(call, repeats):
 
 
 def row(name, size_bytes, parity, generator, model, repeats, batch_generator=None):
-    """One line of the table; `batch_generator` takes 16 images at a time."""
+    """Prints a row of the table. `batch_generator` generates 16 images at a time."""
     one, sixteen = draw_inputs(model, 1), draw_inputs(model, 16)
     wall, processor = measure(lambda: generator(*one), repeats)
     _, of_batch = measure(lambda: (batch_generator or generator)(*sixteen), max(3, repeats // 4))
@@ -66,7 +66,7 @@ def main():
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     model = UNTRAINED[args.untrained]() if args.untrained else run_files.load_model(args.model)
-    print("| format | size | ms, wall | ms, processor | images/s in 16s | PSNR | largest difference |")
+    print("| format | size | ms, wall | ms, processor | images/s, batch 16 | PSNR | maximum difference |")
     print("|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as directory:
         saved = tg.export_saved_model(model, Path(directory, "saved"))
@@ -78,7 +78,7 @@ def main():
             return serve(**inputs)["images"].numpy()
 
         variables = sum(path.stat().st_size for path in Path(saved, "variables").iterdir())
-        row("SavedModel, variables alone", variables, None, saved_model, model, args.repeats)
+        row("SavedModel, variables only", variables, None, saved_model, model, args.repeats)
         for format in FORMATS:
             path = export_network(model, Path(directory, "net"), format, minimum_psnr=0)
             generator, batch_generator = OnnxGenerator(path.read_bytes()) if format == "onnx" else None, None

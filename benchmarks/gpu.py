@@ -1,7 +1,7 @@
-"""Images per second and peak memory of every model's training step in each precision, on the accelerator of a machine.
+"""Images per second and peak memory of every model's training step in each precision, on the machine's accelerator.
 
-Each case runs in a process of its own, a few steps to warm up and then `--seconds` of steps, on random images. Peak memory is
-what TensorFlow's allocator had in use on the device; on a CPU there is no such number.
+Each case runs in a separate process on random images: a few warm-up steps, then steps for `--seconds`. Peak memory is
+the memory in use by TensorFlow's allocator on the device, which is not available on a CPU.
 
     python benchmarks/gpu.py                                  # StyleGAN2, BigGAN, ProGAN and DCGAN at 64 pixels
     python benchmarks/gpu.py --size 128 --batch-size 32 --models stylegan2 biggan
@@ -22,7 +22,7 @@ PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 def make_model(name, size, width, precision):
-    """A model in its paper's training, `width` times as wide as its paper's."""
+    """Creates a model with the training setup of its paper and networks `width` times as wide as in the paper."""
     import tfgan_suite as tg
 
     image_shape = (size, size, 3)
@@ -39,13 +39,13 @@ def make_model(name, size, width, precision):
 
 
 def measure(arguments):
-    """One case, in this process: prints a JSON line."""
+    """Measures one case in this process. Prints a JSON line."""
     import tensorflow as tf
 
     model = make_model(arguments.models[0], arguments.size, arguments.width, arguments.precisions[0])
     model.compile(jit_compile=arguments.jit_compile)
     step = turns.fit_step(model, arguments.batch_size, model.image_shape, model.num_classes)
-    for _ in range(17):  # Every kind of step at least once: lazy penalties are due every 4th and 16th.
+    for _ in range(17):  # Runs every kind of step at least once: lazy penalties are due every 4th and 16th step.
         step()
     gpus = tf.config.list_logical_devices("GPU")
     if gpus:
@@ -68,10 +68,10 @@ def main():
     parser.add_argument("--precisions", nargs="+", default=PRECISIONS, choices=PRECISIONS)
     parser.add_argument("--size", type=int, default=64, help="image size in pixels")
     parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--width", type=float, default=1.0, help="of the networks, relative to the papers'")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of each case, after warming up")
+    parser.add_argument("--width", type=float, default=1.0, help="width of the networks, relative to the papers")
+    parser.add_argument("--seconds", type=float, default=20.0, help="duration of each case, after the warm-up")
     parser.add_argument("--jit-compile", action="store_true", help="compile the step with XLA")
-    parser.add_argument("--one", action="store_true", help="the one model and precision, in this process")
+    parser.add_argument("--one", action="store_true", help="measure a single model and precision, in this process")
     arguments = parser.parse_args()
     if arguments.one:
         measure(arguments)
@@ -94,7 +94,7 @@ def main():
                 xla = ", XLA" if arguments.jit_compile else ""
                 print(f"{row['device']}, {arguments.size}x{arguments.size}, batch {arguments.batch_size}{xla}\n")
                 print("| model | precision | images/s | peak memory |\n| --- | --- | --- | --- |")
-            peak = "not told" if row["peak_bytes"] is None else f"{row['peak_bytes'] / 2**20:,.0f} MB"
+            peak = "not available" if row["peak_bytes"] is None else f"{row['peak_bytes'] / 2**20:,.0f} MB"
             print(f"| {model} | {precision} | {row['images_per_second']:,.1f} | {peak} |", flush=True)
 
 

@@ -1,11 +1,14 @@
-"""What the images of each phase of a growing ProGAN cost, and whether growing pays: scores of a run that grew and of one at
-full size from the start, over processor time.
+"""The cost of an image in each phase of a growing ProGAN, and whether growing pays off.
+
+Compares the scores of a run that grew with those of a run at full size from the start, over processor time.
 
     python benchmarks/growing.py --preset progan_avatars_64
-    python benchmarks/growing.py --preset progan_avatars_64 --grown runs/grown --full-size runs/full_size --chart growing.svg
+    python benchmarks/growing.py --preset progan_avatars_64 --grown runs/grown --full-size runs/full_size --chart
+    growing.svg
 
-Times are processor seconds of the step alone, on random images and one thread, so that a busy machine counts little; scores
-and pictures are not included. The runs have been scored while they trained (`--score-every-ticks`).
+Times are processor seconds of the training step only, on random images and one thread, so that other load on the
+machine has little effect. Scoring and sample images are not included. The runs must have been scored during training
+(`--score-every-ticks`).
 """
 
 import argparse
@@ -22,10 +25,10 @@ from tfgan_suite.runs.recipe import all_presets
 
 
 def seconds_an_image(gan, phase, image_channels, steps):
-    """The mean over `steps` steps: those with a lazy penalty are dearer than others."""
+    """Returns the mean over `steps` steps, because steps with a lazy penalty cost more than others."""
     gan.begin_phase(phase)
     step = turns.fit_step(gan, phase.batch_size, (phase.size, phase.size, image_channels), gan.num_classes)
-    for _ in range(5):  # The first ones build the graph, and each kind of step runs once.
+    for _ in range(5):  # Builds the graph and runs each kind of step once.
         step()
     begin = time.process_time()
     for _ in range(steps):
@@ -34,9 +37,9 @@ def seconds_an_image(gan, phase, image_channels, steps):
 
 
 def scores_over_minutes(run_dir, images, minutes):
-    """`(core minutes, score)` of each scoring of a run whose first `images[i]` images take `minutes[i]`."""
+    """Returns `(core minutes, score)` for each score of a run whose first `images[i]` images take `minutes[i]`."""
     return [
-        (float(np.interp(row["images_seen"], images, minutes)), value)
+        (float(np.interp(row["examples_seen"], images, minutes)), value)
         for row in read_history(Path(run_dir) / "history.jsonl")
         for name, value in row.items()
         if name.startswith("frechet_distance")
@@ -47,18 +50,21 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--preset", default="progan_avatars_64")
     parser.add_argument(
-        "--steps", type=int, default=48, help="timed in each phase; a multiple of the penalties' intervals"
+        "--steps",
+        type=int,
+        default=48,
+        help="number of steps to time in each phase, a multiple of the penalties' intervals",
     )
-    parser.add_argument("--grown", metavar="RUN", help="of that preset")
-    parser.add_argument("--full-size", metavar="RUN", help="its schedule's first_size is the full size")
-    parser.add_argument("--chart", metavar="FILE", help="an .svg to write")
+    parser.add_argument("--grown", metavar="RUN", help="run with this preset")
+    parser.add_argument("--full-size", metavar="RUN", help="run whose schedule starts at the full size (first_size)")
+    parser.add_argument("--chart", metavar="FILE", help=".svg file to write")
     args = parser.parse_args()
     tf.config.threading.set_intra_op_parallelism_threads(1)
     gan = all_presets()[args.preset].from_preset(args.preset)
     gan.compile()
     *size, channels = gan.image_shape
     images, minutes = [0], [0.0]
-    print("| images from | to | size | ms an image | core minutes | in all |")
+    print("| images from | to | size | ms per image | core minutes | in total |")
     print("| --- | --- | --- | --- | --- | --- |")
     for phase in gan.schedule.phases(size[0]):
         seconds = seconds_an_image(gan, phase, channels, args.steps)
@@ -70,7 +76,7 @@ def main():
             flush=True,
         )
     same_time = minutes[-1] * 60 / seconds
-    print(f"At full size from the start the same time is enough for {same_time:,.0f} images.")
+    print(f"At full size from the start, the same time suffices for {same_time:,.0f} images.")
     if args.grown and args.full_size:
         series = {
             "grown": scores_over_minutes(args.grown, images, minutes),

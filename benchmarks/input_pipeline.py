@@ -1,11 +1,11 @@
-"""Is the training step ever kept waiting for images?
+"""Does the training step ever wait for images?
 
-Reads a prepared set through `load_dataset` and answers twice: how many images a second it delivers when nothing else
-runs, and which share of its time a step of a stated length spends waiting. The step computes (a matrix product on the
-same cores, as a CPU training step would) and is timed on its own first.
+Reads a prepared dataset with `load_dataset` and measures two things: how many images per second it delivers when
+nothing else is running, and the fraction of its time that a step of a given duration spends waiting. The step computes
+matrix products on the same cores, as a training step on a CPU would, and is first timed on its own.
 
-    python benchmarks/input_pipeline.py                                  # 5,000 noise images at 64x64, made for the purpose
-    python benchmarks/input_pipeline.py --directory data/digits --batch-size 64 --step-ms 50 100 400
+    python benchmarks/input_pipeline.py                                  # 5,000 temporary noise images of 64 x 64
+    pixels python benchmarks/input_pipeline.py --directory data/digits --batch-size 64 --step-ms 50 100 400
 """
 
 import argparse
@@ -38,15 +38,15 @@ def main() -> None:
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--directory", help="a prepared set; by default noise is prepared in a temporary directory")
+    parser.add_argument("--directory", help="prepared dataset (default: noise images in a temporary directory)")
     parser.add_argument("--split", default="train")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument(
-        "--step-ms", type=float, nargs="+", default=[50.0, 100.0, 300.0], help="lengths of a step to try"
+        "--step-ms", type=float, nargs="+", default=[50.0, 100.0, 300.0], help="durations of a step to try"
     )
     parser.add_argument("--seconds", type=float, default=5.0, help="duration of each measurement")
-    parser.add_argument("--image-size", type=int, default=64, help="of the noise images")
-    parser.add_argument("--encoding", default="png", help="of the noise images")
+    parser.add_argument("--image-size", type=int, default=64, help="size of the noise images")
+    parser.add_argument("--encoding", default="png", help="encoding of the noise images")
     return parser.parse_args()
 
 
@@ -55,7 +55,7 @@ def make_noise(directory: str, arguments: argparse.Namespace) -> str:
 
     rng = np.random.default_rng(0)
     size = arguments.image_size
-    images = rng.integers(0, 256, [5000, size, size, 3], np.uint8)  # Incompressible: the worst case for decoding.
+    images = rng.integers(0, 256, [5000, size, size, 3], np.uint8)  # Incompressible, the worst case for decoding.
     prepare_dataset(images, directory, encoding=arguments.encoding, progress=False)
     return directory
 
@@ -68,7 +68,7 @@ def print_facts(info: DatasetInfo, arguments: argparse.Namespace) -> None:
     )
     print(f"TensorFlow {tf.__version__}, Python {platform.python_version()}")
     print(
-        f"{info.name}: {split.num_images:,} images {info.image_shape}, {info.encoding} {info.compression}, batch {arguments.batch_size}\n"
+        f"{info.name}: {split.num_examples:,} images {info.image_shape}, {info.spec.encoding} {info.compression}, batch {arguments.batch_size}\n"
     )
 
 
@@ -93,7 +93,7 @@ def read_alone(iterator, arguments: argparse.Namespace) -> tuple[float, float]:
 
 
 def share_of_waiting(iterator, step_seconds: float, seconds: float) -> float:
-    """The share of the whole time that is spent in `next`."""
+    """Returns the fraction of the total time that is spent in `next`."""
     compute = make_step(step_seconds)
     waits, started = [], time.perf_counter()
     while time.perf_counter() - started < seconds or len(waits) < 5:
@@ -105,7 +105,7 @@ def share_of_waiting(iterator, step_seconds: float, seconds: float) -> float:
 
 
 def make_step(step_seconds: float):
-    """A function that keeps the cores busy for about so long."""
+    """Returns a function that keeps the cores busy for about the given time."""
     matrix = tf.random.stateless_normal([512, 512], [0, 0])
 
     @tf.function

@@ -1,11 +1,12 @@
-"""Peak memory of training, predicted and measured; with time, what microbatches and rematerialisation cost.
+"""Peak memory of training, predicted and measured, and the time cost of microbatches and rematerialization.
 
-Each case runs in a process of its own. Measured is the kernel's high-water mark of resident memory (VmHWM) after a few
-steps of `fit`, less what the process held once TensorFlow and the library were imported; the allocator is as it comes.
+Each case runs in a separate process. The measured value is the kernel's high-water mark of resident memory (VmHWM)
+after a few steps of `fit()`, minus the memory of the process after importing TensorFlow and the library, with the
+default allocator.
 
-    python benchmarks/memory.py                         # all cases
-    python benchmarks/memory.py biggan_64               # those of which this is a part of the name
-    python benchmarks/memory.py --measure biggan_64_batch_32 --json  # one, in this process
+    python benchmarks/memory.py                             # all cases
+    python benchmarks/memory.py biggan_64                   # cases whose name contains this
+    python benchmarks/memory.py --measure biggan_64_batch_32  # a single case, in this process
 """
 
 import argparse
@@ -32,7 +33,7 @@ _MODELS = {
     "dcgan_64": ("DCGAN", {"image_shape": (64, 64, 3), "base_channels": 64}),
 }
 _ONE_STEP = {"discriminator_steps": 1}
-# Name of the case: model, batch size, constructor arguments, arguments of `compile`.
+# From names of cases to: model, batch size, constructor arguments, arguments of `compile()`.
 CASES = {
     **{f"{name}_batch_{size}": (name, size, {}, {}) for name in _MODELS for size in (8, 32, 64)},
     **{
@@ -72,14 +73,14 @@ def build(case):
 
 
 def measure(case, steps):
-    """Peak and seconds of a step, of this process."""
+    """Measures the peak memory of this process, and the seconds per step."""
     import numpy as np
     import tensorflow as tf
 
     import tfgan_suite as tg
 
     for name, _ in _MODELS.values():
-        getattr(tg, name)  # Imported when used.
+        getattr(tg, name)  # Modules are imported on first use.
     tf.function(tf.reduce_sum)(tf.ones([2]))
     baseline = status_bytes("VmRSS")
     model, batch_size = build(case)
@@ -91,7 +92,7 @@ def measure(case, steps):
         begin = time.perf_counter()
         model.fit(dataset, steps_per_epoch=1, verbose=0, shuffle=False)
         seconds.append(time.perf_counter() - begin)
-    # The first step is the one with lazy penalties, and is traced in its time.
+    # The first step is excluded: it includes lazy penalties, and the time for tracing.
     return {"measured": status_bytes("VmHWM") - baseline, "seconds": statistics.median(seconds[1:])}
 
 
@@ -104,9 +105,9 @@ def predict(case):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("cases", nargs="*", help="parts of the names of cases")
-    parser.add_argument("--measure", metavar="CASE", help="one case, in this process")
-    parser.add_argument("--predict", metavar="CASE", help="likewise, without a step")
+    parser.add_argument("cases", nargs="*", help="parts of the names of the cases to run")
+    parser.add_argument("--measure", metavar="CASE", help="measure a single case, in this process")
+    parser.add_argument("--predict", metavar="CASE", help="predict a single case, without running a step")
     parser.add_argument("--steps", type=int, default=4)
     arguments = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -1,7 +1,8 @@
-"""Seconds of processor time of the scores of 10,000 images, against those of the network that they look through.
+"""Processor seconds of the scores of 10,000 images, compared to those of the network that extracts the features.
 
-Features are random; the network looks at some images, and its time is scaled to all. Processor time counts all threads and
-hardly depends on what else the machine does; NumPy is kept on one thread, because two wait for each other by spinning.
+Features are random. The network is timed on some images, and its time is scaled to all. Processor time includes all
+threads and is hardly affected by other load on the machine. NumPy uses one thread, because several threads wait for
+each other by spinning.
 
     python benchmarks/metrics.py
     python benchmarks/metrics.py --rows 50000 --only inception
@@ -20,21 +21,21 @@ import numpy as np
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=10_000, help="real images, and as many fakes")
-    parser.add_argument("--images", type=int, default=64, help="images that the network is timed on")
-    parser.add_argument("--only", choices=["efficientnet-lite0", "inception"], help="one of the two networks")
+    parser.add_argument("--rows", type=int, default=10_000, help="number of real images, and of generated images")
+    parser.add_argument("--images", type=int, default=64, help="number of images to time the network on")
+    parser.add_argument("--only", choices=["efficientnet-lite0", "inception"], help="measure only one of the networks")
     arguments = parser.parse_args()
     print(f"{platform.machine()}, {os.cpu_count()} processors, {arguments.rows} x 2 images; processor seconds")
     for name, make_extractor in (("efficientnet-lite0", efficientnet), ("inception", inception)):
         if arguments.only in (None, name):
             report(name, make_extractor(), arguments.rows, arguments.images)
-    print(f"largest memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.1f} GB")
+    print(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.1f} GB")
 
 
 def report(name, extractor, rows, num_images):
     of_fakes = extractor_seconds(extractor, num_images) * rows
     print(f"\n{name}: {extractor.num_features} features, {of_fakes:.0f} s for {rows} images")
-    print(f"{'score':44}{'seconds':>10}{'share of the network':>24}")
+    print(f"{'score':44}{'seconds':>10}{'relative to network':>24}")
     generator = np.random.default_rng(0)
     real, fake = (generator.normal(size=(rows, extractor.num_features)).astype(np.float32) for _ in range(2))
     logits = generator.normal(size=(rows, 1000)).astype(np.float32)
@@ -44,7 +45,9 @@ def report(name, extractor, rows, num_images):
         print(f"{score:44}{seconds:10.1f}{100 * seconds / of_fakes:23.1f}%", flush=True)
         if metric.name in ("frechet_distance", "kernel_distance", "inception_score"):
             default += seconds
-    print(f"{'the three of evaluate, with the network':44}{of_fakes + default:10.1f}{1 + default / of_fakes:23.3f}x")
+    print(
+        f"{'the three scores of evaluate, and the network':46}{of_fakes + default:8.1f}{1 + default / of_fakes:23.3f}x"
+    )
 
 
 def scores():
@@ -59,7 +62,7 @@ def scores():
 
 
 def metric_seconds(metric, real, fake, logits):
-    """What a score costs for each evaluation: the real images' statistics are kept from the first one on."""
+    """Returns the cost of a score per evaluation, excluding the statistics of the real images, which are cached."""
     from tfgan_suite.metrics import Activations
     from tfgan_suite.metrics.numerics.blas_threads import one_blas_thread
 
@@ -79,7 +82,7 @@ def metric_seconds(metric, real, fake, logits):
 
 
 def extractor_seconds(extractor, num_images):
-    """For one image of 64 x 64 pixels in colour, resize included."""
+    """Returns the seconds per color image of 64 x 64 pixels, including the resize."""
     images = np.random.default_rng(0).integers(0, 256, (32, 64, 64, 3), np.uint8)
     extractor(images)
     start = time.process_time()
@@ -96,7 +99,7 @@ def efficientnet():
 
 
 def inception():
-    """A network of Inception's size with random weights: the time does not depend on them."""
+    """Returns a network of Inception's size with random weights, which do not affect the time."""
     import keras
 
     from tfgan_suite.metrics import FeatureExtractor

@@ -1,6 +1,6 @@
-"""Whether lower precision costs quality: the same small runs in float32, bfloat16 and float16, by their Frechet distances.
+"""Does lower precision reduce quality? Frechet distances of the same small runs in float32, bfloat16, and float16.
 
-Fails if the mean of one of the others is more than a quarter worse than float32's.
+Fails if the mean in bfloat16 or float16 is more than a quarter worse than in float32.
 
     tfgan-suite prepare digits data/digits
     python benchmarks/precision.py data/digits
@@ -23,18 +23,18 @@ LARGEST_RATIO = 1.25
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", help="a prepared set")
+    parser.add_argument("data", help="prepared dataset")
     parser.add_argument("--preset", default="dcgan_digits_32")
     parser.add_argument("--set", dest="model", type=assignment, action="append", default=[], metavar="NAME=VALUE")
-    parser.add_argument("--images", type=positive_int, default=100_000, help="to train on")
+    parser.add_argument("--images", type=positive_int, default=100_000, help="number of training images per run")
     parser.add_argument("--score-images", type=positive_int, default=2_000)
     parser.add_argument(
-        "--seeds", type=positive_int, default=3, help="runs in each precision; small ones differ by much"
+        "--seeds", type=positive_int, default=3, help="number of runs in each precision (small runs vary considerably)"
     )
     arguments = parser.parse_args()
     means = {}
     print(f"{arguments.preset} {dict(arguments.model)}, {arguments.images:,} images\n")
-    print("| precision | Frechet distance, mean | of each seed | seconds |\n| --- | --- | --- | --- |")
+    print("| precision | Frechet distance, mean | by seed | seconds |\n| --- | --- | --- | --- |")
     for precision in PRECISIONS:
         begin = time.perf_counter()
         distances = [score(arguments, precision, seed) for seed in range(arguments.seeds)]
@@ -43,11 +43,11 @@ def main():
         print(f"| {precision} | {means[precision]:.1f} | {each} | {time.perf_counter() - begin:.0f} |", flush=True)
     worst = max(means, key=means.get)
     if means[worst] > LARGEST_RATIO * means["float32"]:
-        raise SystemExit(f"{worst} is more than {LARGEST_RATIO:.2f} times as far from the real images as float32.")
+        raise SystemExit(f"The Frechet distance in {worst} is more than {LARGEST_RATIO:.2f} times that in float32.")
 
 
 def score(arguments, precision, seed):
-    """Trains in a directory that is then removed, and returns the Frechet distance."""
+    """Trains in a temporary directory and returns the Frechet distance."""
     with tempfile.TemporaryDirectory() as directory:
         config = TrainConfig(
             data_dir=arguments.data,

@@ -1,18 +1,19 @@
-"""What a preparation costs: from JPEG files of 256 pixels to shards of 64, against plain loops over the same files.
+"""The cost of preparing images, from JPEG files of 256 pixels to shards of 64, compared to plain loops over the files.
 
     python benchmarks/preprocessing.py --images 2000
-    python benchmarks/preprocessing.py --images 50000 --workers 2     # two processes against one core; takes long
+    python benchmarks/preprocessing.py --images 50000 --workers 2     # two processes and one core; takes a long time
 
-A loop is what one would write by hand, in one thread: read a file, decode it by the fastest decoder, cut the middle out,
-scale it by the same filter, encode it, make a `tf.train.Example`, write it to one TFRecord file of the same compression. It
-checks nothing, counts nothing, finds no copies, mixes nothing and cannot go on after a kill. The preparation does all of that.
-The decoder is the fastest that is installed: simplejpeg, or else Pillow. "Scaled" loops let it skip detail, down to two pixels
-for each one needed, as `decoding="scaled"` does. For the scale of things there is also a loop that decodes to 64 pixels or more
-and keeps nothing.
+A loop is what you would write by hand, in one thread: read a file, decode it with the fastest decoder, center-crop it,
+resize it with the same filter, encode it, create a `tf.train.Example`, and write it to a TFRecord file with the same
+compression. It does not validate, count, deduplicate, or shuffle images, and cannot be resumed. The preparation does
+all of that. The decoder is the fastest one installed: simplejpeg, otherwise Pillow. "Scaled" loops allow it to skip
+detail, down to two pixels for each one needed, like `decoding="scaled"`. As a baseline, there is also a loop that
+decodes to 64 pixels or more and discards the result.
 
-Loops and preparations take turns, so that all see the same machine. Times are processor seconds of this process with all its
-threads: on a machine that does other work besides, wall time says nothing. With `--workers` it is wall time, of one core (this
-process is confined to it) against that many processes on as many cores: that needs a machine with nothing else to do.
+Loops and preparations take turns, so that all run under the same conditions. Times are processor seconds of this
+process with all its threads, because wall time is meaningless on a busy machine. With `--workers`, times are wall times
+of one core (to which this process is restricted), compared to the given number of processes on as many cores, which
+requires an otherwise idle machine.
 """
 
 import argparse
@@ -44,7 +45,7 @@ ENCODINGS = {
 
 
 def write_photographs(directory, count):
-    """JPEG files, about as large as photographs of their size: smooth shapes and some grain."""
+    """Writes JPEG files with smooth shapes and some grain, whose file size is similar to that of photographs."""
     rng = np.random.default_rng(0)
     for index in range(count):
         coarse = Image.fromarray(rng.integers(0, 256, [12, 12, 3], np.uint8)).resize((SOURCE_SIZE,) * 2, 3)
@@ -53,7 +54,7 @@ def write_photographs(directory, count):
 
 
 def decode(content, smallest_side):
-    """A Pillow image of the whole picture, or (with `smallest_side`) of as little as has these sides."""
+    """Decodes to a Pillow image, of the full size or (with `smallest_side`) of the smallest size with such sides."""
     if simplejpeg is not None:
         limits = {"min_height": smallest_side, "min_width": smallest_side, "min_factor": 1} if smallest_side else {}
         return Image.fromarray(simplejpeg.decode_jpeg(content, **limits))
@@ -105,7 +106,7 @@ def make_example(image, encoding, name):
 
 def prepare(photographs, target, **settings):
     info = prepare_dataset(photographs, target, image_size=SIZE, progress=False, **settings)
-    assert info.num_images == len(os.listdir(photographs))
+    assert info.num_examples == len(os.listdir(photographs))
     shutil.rmtree(target)
 
 
@@ -130,10 +131,10 @@ def measure_in_turns(photographs, directory, rounds):
             rates[name].append(len(paths) / (time.process_time() - started))
     alone = statistics.median(rates.pop(("loop", "decoder alone, nothing kept")))
     print(
-        f"Images a processor second, median of {rounds} rounds. Decoder: {simplejpeg and 'simplejpeg' or 'Pillow'}.\n"
+        f"Images per processor second, median of {rounds} rounds. Decoder: {simplejpeg and 'simplejpeg' or 'Pillow'}.\n"
     )
-    print(f"A loop that decodes to {SIZE} pixels or more and keeps nothing: {alone:,.0f}.\n")
-    print("| encoding | decoding | loop | `prepare` | of the loop | of the decoder alone |\n|---|---|---|---|---|---|")
+    print(f"A loop that decodes to {SIZE} pixels or more and discards the result: {alone:,.0f}.\n")
+    print("| encoding | decoding | loop | `prepare` | vs. loop | vs. decoder only |\n|---|---|---|---|---|---|")
     for kind, encoding, decoding in rates:
         if kind == "loop":
             loop, ours = (rates[which, encoding, decoding] for which in ("loop", "prepare"))
@@ -154,7 +155,7 @@ def measure_workers(photographs, target, workers):
         ),
     }
     count, first = len(os.listdir(photographs)), None
-    print("\n| | wall s | images/s | of one core |\n|---|---|---|---|")
+    print("\n| | wall s | images/s | vs. one core |\n|---|---|---|---|")
     for name, (allowed, settings) in ways.items():
         os.sched_setaffinity(0, allowed)
         started = time.perf_counter()
@@ -168,15 +169,17 @@ def measure_workers(photographs, target, workers):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=2000)
-    parser.add_argument("--rounds", type=int, default=3, help="0 leaves the loops out")
-    parser.add_argument("--workers", type=int, help="also that many processes of Beam's DirectRunner, by wall time")
+    parser.add_argument("--rounds", type=int, default=3, help="number of rounds; 0 skips the loops")
+    parser.add_argument(
+        "--workers", type=int, help="also measure this many processes of Beam's DirectRunner, in wall time"
+    )
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         photographs = Path(directory, "photographs")
         photographs.mkdir()
         write_photographs(photographs, args.images)
         size_bytes = statistics.mean(path.stat().st_size for path in photographs.iterdir())
-        print(f"{args.images:,} files of {size_bytes / 1024:.0f} KiB or so")
+        print(f"{args.images:,} files of about {size_bytes / 1024:.0f} KiB")
         if args.rounds:
             measure_in_turns(photographs, Path(directory), args.rounds)
         if args.workers:

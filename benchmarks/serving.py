@@ -1,14 +1,15 @@
-"""Load test of the development server: many clients at once, with and without batching, against calling the SavedModel.
+"""Load test of the development server with many clients, with and without batching, compared to calling the SavedModel.
 
-    python benchmarks/serving.py                        # the shipped digits, 32 clients, 60 seconds for each row
+    python benchmarks/serving.py                        # the bundled digits model, 32 clients, 60 seconds per row
     python benchmarks/serving.py --seconds 20 --rest    # REST as well
-    python benchmarks/serving.py --hot-swap             # in the middle a new version appears, and a damaged one
-    python benchmarks/serving.py --url 127.0.0.1:8500   # a server that runs already, such as TensorFlow Serving
+    python benchmarks/serving.py --hot-swap             # a new version and a damaged one appear during the test
+    python benchmarks/serving.py --url 127.0.0.1:8500   # a server that is already running, such as TensorFlow Serving
 
-Each client has a connection of its own, and sends its next request when it has the answer to the last. They share one
-process on the server's machine, and do as little as they can, as those of a real server are elsewhere. The first seconds
-are not counted. "processor" is the server's time on a processor for one request, which says more than seconds do where the
-machine is busy. With --hot-swap, exit status 1 where a request failed or a version is not in the state that it should be in.
+Each client has its own connection and sends its next request as soon as it has received the previous answer. The
+clients share one process on the server's machine, and do as little work as possible, because clients of a real server
+run elsewhere. The first seconds are excluded. "processor" is the server's processor time per request, which is more
+meaningful than wall time on a busy machine. With --hot-swap, the exit status is 1 if a request failed, or a version is
+not in the expected state.
 """
 
 import argparse
@@ -38,7 +39,7 @@ ROW = "| {:34} | {:>10} | {:>8} | {:>8} | {:>13} | {:>6} |"
 
 @contextlib.asynccontextmanager
 async def grpc_client(address, model, count, conditional):
-    """A function of a seed that sends one request, and returns the version that answered."""
+    """Yields a function that sends a request with a given seed and returns the version that answered."""
     import grpc
     from tensorflow_serving.apis import predict_pb2
 
@@ -52,10 +53,10 @@ async def grpc_client(address, model, count, conditional):
     ]
     for name, dtype, field, values in inputs if conditional else inputs[:3]:
         tensor = request.inputs[name]
-        tensor.dtype = dtype  # Of tensorflow/core/framework/types.proto.
+        tensor.dtype = dtype  # A value from tensorflow/core/framework/types.proto.
         tensor.tensor_shape.dim.add(size=len(values))
         getattr(tensor, field).extend(values)
-    options = [("grpc.use_local_subchannel_pool", 1)]  # Otherwise all would share one connection.
+    options = [("grpc.use_local_subchannel_pool", 1)]  # Otherwise, all clients would share one connection.
     async with grpc.aio.insecure_channel(address, options) as channel:
         predict = channel.unary_unary(
             "/tensorflow.serving.PredictionService/Predict",
@@ -75,7 +76,7 @@ async def grpc_client(address, model, count, conditional):
 
 @contextlib.asynccontextmanager
 async def rest_client(address, model, count, conditional):
-    """The same over REST, where answers do not tell the version."""
+    """Like `grpc_client`, but over REST, where answers do not include the version."""
     host, _, port = address.rpartition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     labels = {"labels": [0] * count} if conditional else {}
@@ -97,9 +98,9 @@ async def rest_client(address, model, count, conditional):
 
 
 class Tally:
-    """What all clients found: latencies in seconds from when `counts` is set, errors, and versions that answered.
+    """Results of all clients: latencies in seconds while `counts` is set, errors, and the versions that answered.
 
-    They send requests while `goes_on`.
+    Clients send requests while `goes_on` is set.
     """
 
     def __init__(self):
@@ -108,27 +109,27 @@ class Tally:
 
 
 async def send_requests(make_client, address, args, number, tally):
-    """One client."""
+    """Runs one client."""
     async with make_client(address, args.model.name, args.count, args.conditional) as ask:
         seed = number << 32
         while tally.goes_on:
             started, counts, seed = time.perf_counter(), tally.counts, seed + 1
             try:
                 tally.versions.add(await ask(seed))
-            except Exception as error:  # Counted, and told of.
+            except Exception as error:  # Counted and reported.
                 tally.errors.append(f"{type(error).__name__}: {error}"[:300])
             if counts:
                 tally.latencies.append(time.perf_counter() - started)
 
 
 def processor_seconds(process):
-    """Of a running process so far, by Linux's own count."""
+    """Returns the processor seconds of a running process so far, as counted by Linux."""
     fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def load(make_client, address, args, name, server=None, meanwhile=None):
-    """Prints a row; returns requests a second, errors and the versions that answered."""
+    """Prints a row. Returns requests per second, the number of errors, and the versions that answered."""
     tally = Tally()
     clients = [
         asyncio.create_task(send_requests(make_client, address, args, number, tally)) for number in range(args.clients)
@@ -156,12 +157,12 @@ def print_row(name, latencies, rate, processor, num_errors):
     print(ROW.format(name, f"{rate:,.0f}", f"{p50:.1f}", f"{p99:.1f}", processor, num_errors), flush=True)
 
 
-# === What they ask ===
+# === Servers ===
 
 
 @contextlib.contextmanager
 def served(directory, *flags):
-    """The command line's server in a process of its own; gives that and the addresses of gRPC and REST."""
+    """Runs the command line's server in a separate process. Yields the process and the addresses of gRPC and REST."""
     command = [
         sys.executable,
         "-m",
@@ -185,12 +186,12 @@ def served(directory, *flags):
 
 
 def newest(model):
-    """The directory of the highest version."""
+    """Returns the directory of the highest version."""
     return max((path for path in model.iterdir() if path.name.isdigit()), key=lambda path: int(path.name))
 
 
 def call_directly(args, connection):
-    """Latencies of the SavedModel's own function, called one after the other in this process."""
+    """Measures the latencies of the SavedModel's own function, called sequentially in this process."""
     import tensorflow as tf
 
     generate = tf.saved_model.load(str(newest(args.model))).signatures["generate"]
@@ -208,7 +209,7 @@ def call_directly(args, connection):
 
 
 def answer_at_once(num_bytes, connection):
-    """A gRPC server without a model: the most that one in Python can do for these clients on this machine."""
+    """Runs a gRPC server without a model, as an upper bound for a Python server with these clients on this machine."""
     import grpc
     from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
@@ -229,7 +230,7 @@ def answer_at_once(num_bytes, connection):
 
 
 def swap(directory, first, rest, expected, seconds):
-    """A third through, a new version appears as an export does it, and one whose weights are cut; waits for their states."""
+    """After a third of the time, adds a new version and one with truncated weights, and waits for their states."""
     time.sleep(seconds / 3)
     for number, damaged in ((first + 1, False), (first + 2, True)):
         hidden = directory / f".export-{number}"
@@ -289,19 +290,19 @@ def hot_swap(args):
             row = load(grpc_client, grpc, args, "gRPC, batching, hot swap", server, drop_versions)
             _, num_errors, versions = asyncio.run(row)
             found = states(rest, args.model.name)
-    print(f"\nVersions that answered: {sorted(versions)}. States afterwards: {found}.")
+    print(f"\nVersions that answered: {sorted(versions)}. States afterward: {found}.")
     return 0 if not num_errors and found == expected and versions == {first, first + 1} else 1
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, default=Path("saved_models/digits"), help="an exported model")
+    parser.add_argument("--model", type=Path, default=Path("saved_models/digits"), help="exported model")
     parser.add_argument("--clients", type=int, default=32)
     parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--count", type=int, default=1, help="images of a request")
+    parser.add_argument("--count", type=int, default=1, help="number of images per request")
     parser.add_argument("--rest", action="store_true")
     parser.add_argument("--hot-swap", action="store_true")
-    parser.add_argument("--url", help="HOST:PORT of gRPC, to load a server that runs already")
+    parser.add_argument("--url", help="HOST:PORT of gRPC, to test a server that is already running")
     args = parser.parse_args()
     from tfgan_suite.exports.model_card import read_model_card  # Here, since the clients' processes need no Keras.
 
@@ -309,7 +310,7 @@ def main():
     model = read_model_card(newest(args.model))["model"]
     args.conditional = model["condition"]["kind"] == "classes"
     args.image_bytes = math.prod(model["example"]["shape"])
-    print(f"{args.clients} clients, {args.seconds:g} s, {args.count} images a request, {os.cpu_count()} processors\n")
+    print(f"{args.clients} clients, {args.seconds:g} s, {args.count} images per request, {os.cpu_count()} processors\n")
     print(ROW.format("", "images/s", "p50, ms", "p99, ms", "processor, ms", "errors"))
     print("|---|---|---|---|---|---|")
     if args.url:

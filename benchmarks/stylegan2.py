@@ -1,9 +1,9 @@
-"""Images per second of StyleGAN2's whole training step, lazy penalties included, against PyTorch.
+"""Images per second of StyleGAN2's full training step, including lazy penalties, compared to PyTorch.
 
-PyTorch runs the formulation of the authors' PyTorch code on a CPU, written here from the papers: activations scaled by the
-styles, demodulation through each example's own weights, filters as grouped convolutions, bias, activation and gain one
-after another; a discriminator and a generator update, R1 every 16th and path length every 4th step, EMA. Both train the
-same architecture on random images, each in a process of its own, in turns of 16 steps.
+PyTorch runs the formulation of the authors' PyTorch code on a CPU, implemented here from the papers: activations scaled
+by the styles; demodulation with separate weights for each example; filters as grouped convolutions; separate bias,
+activation, and gain; a discriminator and a generator update, R1 every 16th step, path length every 4th step, EMA. Both
+train the same architecture on random images, each in a separate process, taking turns of 16 steps.
 
     pip install torch
     python benchmarks/stylegan2.py --size 64 --batch-size 8 --channel-base 2048
@@ -98,7 +98,7 @@ def make_pytorch_step(arguments):
 
 
 def make_pytorch_networks(arguments):
-    """StyleGAN2 (skip generator, resnet discriminator), unconditional, as plainly as the paper tells it."""
+    """Builds an unconditional StyleGAN2 (skip generator, ResNet discriminator), following the paper directly."""
     import torch
     from torch import nn
     from torch.nn import functional
@@ -151,7 +151,7 @@ def make_pytorch_networks(arguments):
             if not self.demodulate:
                 features = functional.conv2d(features * (styles * self.scale)[:, :, None, None], self.weight)
                 return features + self.bias[None, :, None, None]
-            weights = self.weight[None] * styles[:, None, :, None, None]  # Each example's own.
+            weights = self.weight[None] * styles[:, None, :, None, None]  # Separate weights for each example.
             factors = (weights.square().sum([2, 3, 4]) + 1e-8).rsqrt()
             features = features * styles[:, :, None, None]
             if self.up:
@@ -184,7 +184,7 @@ def make_pytorch_networks(arguments):
             features, images = self.constant.repeat(ws.shape[0], 1, 1, 1), None
             for index, convolution in enumerate(self.convolutions):
                 features = convolution(features, ws[:, index])
-                if index % 2 == 0:  # The last of its level.
+                if index % 2 == 0:  # The last convolution of its level.
                     rgb = self.to_rgb[index // 2](features, ws[:, index + 1])
                     images = rgb if images is None else enlarged(images) + rgb
             return images
@@ -245,16 +245,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, default=64, help="image size in pixels")
     parser.add_argument("--batch-size", type=int, default=8)
-    parser.add_argument("--channel-base", type=int, default=2048, help="channels are this divided by the size")
-    parser.add_argument("--w-size", type=int, default=128, help="length of latents and styles")
-    parser.add_argument("--precision", default="float32", help="ours; PyTorch's is float32")
+    parser.add_argument("--channel-base", type=int, default=2048, help="number of channels, multiplied by the size")
+    parser.add_argument("--w-size", type=int, default=128, help="size of latents and styles")
+    parser.add_argument("--precision", default="float32", help="precision of tfgan-suite; PyTorch uses float32")
     turns.add_arguments(parser)
     arguments = parser.parse_args()
     turns.compare(
         {"tfgan-suite": ("tensorflow", make_tfgan_suite_step), "PyTorch": ("torch", make_pytorch_step)},
         arguments,
         steps=16,
-        warm_up=17,  # Every kind of step at least once.
+        warm_up=17,  # Runs every kind of step at least once.
         title=f"{arguments.size}x{arguments.size}, batch {arguments.batch_size}, channel base "
         f"{arguments.channel_base}, {arguments.precision}",
     )

@@ -1,8 +1,8 @@
-"""Images per second of the full training step, against a plain PyTorch DCGAN of the same architecture.
+"""Images per second of the full training step, compared to a plain PyTorch DCGAN of the same architecture.
 
-Both train the common tutorial network (4x4 kernels, batch normalisation, no biases, latents 100, Adam 2e-4) on the
-same random images, float32, each in a process of its own. The processes take turns, so that both see the same
-machine. PyTorch runs at its best: channels-last memory and the fused Adam.
+Both train the common tutorial network (4x4 kernels, batch normalization, no biases, latents of size 100, Adam 2e-4) on
+random images in float32, each in a separate process. The processes take turns, so that both run under the same
+conditions. PyTorch runs in its fastest configuration: channels-last memory and the fused Adam.
 
     pip install torch
     python benchmarks/training.py --size 64 --batch-size 32 --base-channels 64
@@ -88,8 +88,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, default=64, help="image size in pixels")
     parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--base-channels", type=int, default=64, help="channels at half the image's size")
-    parser.add_argument("--steps", type=int, default=5, help="steps of one round")
+    parser.add_argument("--base-channels", type=int, default=64, help="number of channels at half the image size")
+    parser.add_argument("--steps", type=int, default=5, help="number of steps per round")
     turns.add_arguments(parser)
     arguments = parser.parse_args()
     turns.compare(

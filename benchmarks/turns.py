@@ -1,4 +1,4 @@
-"""Training steps of several libraries timed in turns, each in a process of its own, so that all see the same machine."""
+"""Times the training steps of two libraries in turns, each in a separate process, so that conditions are the same."""
 
 import importlib
 import multiprocessing
@@ -10,23 +10,23 @@ import time
 
 
 def add_arguments(parser):
-    """The flags of every such benchmark."""
+    """Adds the flags that these benchmarks share."""
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--cpu-time", action="store_true", help="count processor seconds, for a machine that is busy")
+    parser.add_argument("--cpu-time", action="store_true", help="measure processor seconds, for a busy machine")
 
 
 def compare(make_steps, arguments, steps, warm_up, title):
-    """Prints medians and their ratio.
+    """Prints the median times, and their ratio.
 
     Args:
-        make_steps: Dict of name to the library to import and a function of `arguments` that makes a step, a function
-            without arguments. The first is compared with the second. Both are importable, as they run in other
-            processes.
-        arguments: Parsed flags; `batch_size` is the images of a step.
-        steps: Steps of one turn.
-        warm_up: Steps before the first turn.
-        title: What is measured.
+        make_steps: Dict `{name: (library, make_step)}` with two entries, the first of which is compared to the second:
+            the name of the library to import, and a function that takes `arguments` and returns a step, a function
+            without arguments. The functions must be importable, because they run in other processes.
+        arguments: The parsed flags. `batch_size` is the number of images per step.
+        steps: Integer. Number of steps per turn.
+        warm_up: Integer. Number of steps before the first turn.
+        title: String. Description of the measurement.
     """
     context = multiprocessing.get_context("spawn")
     workers = {}
@@ -48,7 +48,7 @@ def compare(make_steps, arguments, steps, warm_up, title):
         process.join()
 
     print(f"{platform.machine()}, {arguments.threads} threads, {title}")
-    print(f"{'':12} {'median ms/step':>15} {'min':>8} {'max':>8} {'images/s':>9} {'peak MB':>9} {'of import':>10}")
+    print(f"{'':12} {'median ms/step':>15} {'min':>8} {'max':>8} {'images/s':>9} {'peak MB':>9} {'import MB':>10}")
     for name, values in seconds.items():
         median = statistics.median(values)
         print(
@@ -63,8 +63,10 @@ def compare(make_steps, arguments, steps, warm_up, title):
 
 
 def _serve(library, make_step, connection, arguments, warm_up):
-    """Runs in a process: as many steps as are asked for, answering with their seconds and the peak memory: of the
-    library's import alone, and so far."""
+    """Runs in a worker process: runs the requested numbers of steps and sends the time and the peak memory.
+
+    The peak memory is that after the library's import, and that so far.
+    """
     importlib.import_module(library)
     import_megabytes = _peak_megabytes()
     clock = time.process_time if arguments.cpu_time else time.perf_counter
@@ -84,8 +86,7 @@ def _peak_megabytes():
 
 
 def fit_step(model, batch_size, image_shape, num_classes=None):
-    """A step of a compiled model of the suite on random images, of random classes if there are any, through the function
-    that `fit` calls."""
+    """Returns a training step of a compiled model on random images (and classes), using the function of `fit()`."""
     import numpy as np
     import tensorflow as tf
 

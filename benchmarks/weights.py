@@ -123,11 +123,13 @@ CASES = {
 
 def train(name, strategies):
     """Trains a case; returns a dict of names to arrays."""
+    import keras
     import tensorflow as tf
 
     import tfgan_suite as tg
 
     model, arguments, choices, replicas, begin = CASES[name]
+    keras.utils.set_random_seed(0)  # Of the layers that a user brings.
     with strategies[replicas].scope():
         gan = own_networks(tg, **arguments) if model == "own" else getattr(tg, model)(**arguments)
         gan.compile(**choices(tg))

@@ -1,18 +1,18 @@
-"""The pipeline of `tfgan_suite.pipeline` on TensorFlow Extended: adapters that call public functions of the package.
+"""The pipeline of `tfgan_suite.release` on TensorFlow Extended (TFX): adapters that call functions of the package.
 
-TensorFlow Transform, which TFX imports, asks TensorFlow for the old Keras if nothing else was asked for before.
+TensorFlow Transform, which TFX imports, requests the legacy Keras from TensorFlow unless told otherwise before.
 """
 
 import os
 import warnings
 
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "0")
-# What Google's clients, which TFX imports, say of the Python versions of next year, once for each of a hundred modules.
+# Google's client libraries, which TFX imports, warn in each of a hundred modules about Python versions of next year.
 warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.")
 
 
 def __getattr__(name):
-    """`pipelines.PreparedImages`, the name by which Kubeflow finds the type of the artifact; TFX is imported then only."""
+    """Imports `PreparedImages`, which Kubeflow looks up under this name, and with it TFX, only on demand."""
     if name == "PreparedImages":
         from pipelines.prepare_images import PreparedImages
 

@@ -18,19 +18,19 @@ BLESSING_FILE = "blessing.json"
 
 
 @component
-def EvaluateGenerator(  # noqa: N802  (The name of the component.)
+def EvaluateGenerator(  # noqa: N802  (It is the name of the component.)
     model: InputArtifact[standard_artifacts.Model],
     images: InputArtifact[PreparedImages],
     evaluation: OutputArtifact[standard_artifacts.ModelEvaluation],
     blessing: OutputArtifact[standard_artifacts.ModelBlessing],
     settings: Parameter[str],
 ):
-    """Writes `metrics.json` to `evaluation`; `blessing` says whether the gate lets the model pass, and why.
+    """Writes the scores to `metrics.json` in `evaluation`, and the gate's decision and its reasons to `blessing`.
 
-    The last model that was blessed and pushed is read from where it is served, not from the metadata: it is no input, so
-    that a push does not make the next run, with nothing changed, compare a model with itself.
+    The last model pushed is read from the directory it is served from, not from the metadata. It is not an input,
+    because a push would then make the next run, with nothing else changed, compare the model with itself.
     """
-    # The other sections are no part of this step, so that a change of theirs does not repeat it.
+    # The other sections do not affect this step, so changes to them must not repeat it.
     config = PipelineConfig(root="", data={}, train={}, **json.loads(settings))
 
     def score(generator, output_dir=None):

@@ -1,4 +1,4 @@
-"""SchemaGen that knows images: what TFDV infers from the statistics, held to the kept `schema.json` of the pipeline."""
+"""A SchemaGen for examples: constrains the schema that TFDV infers by the `schema.json` of the pipeline."""
 
 import json
 from pathlib import Path
@@ -15,14 +15,17 @@ from pipelines.prepare_images import PreparedImages
 from tfgan_suite.data.dataset_info import DatasetInfo
 from tfgan_suite.release.data_schema import DataSchema
 
-# Beside the kept schema: what was inferred, by which a change that a person made is known.
+# Suffix of a copy of the inferred schema, kept next to the schema to detect edits by the user.
 _INFERRED_SUFFIX = ".inferred"
-# Every picture has its own bytes and its own name: statistics of them cost much and tell nothing.
-FEATURES = ("image/format", "image/height", "image/width", "image/channels", "label")
+
+
+def statistics_features(spec):
+    """The features worth statistics. Content and names are different for every example: theirs would be meaningless."""
+    return [*(f"{spec.kind}/{name}" for name in spec.constants()), "label"]
 
 
 def edited_schema(path):
-    """The text of a kept schema that a person wrote or changed; empty if there is none, or as it was inferred."""
+    """Returns the text of a schema that the user wrote or edited; empty if there is none, or it is as inferred."""
     path = Path(path)
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     inferred = path.with_name(path.name + _INFERRED_SUFFIX)
@@ -30,7 +33,7 @@ def edited_schema(path):
 
 
 def keep_schema(path, images_dir, split):
-    """The `DataSchema` at `path`, which is inferred from the images and written there if there is none."""
+    """Loads the `DataSchema` at `path`. If there is none, infers it from the prepared set and writes it."""
     path = Path(path)
     if not path.exists():
         schema = DataSchema.infer(DatasetInfo.load(images_dir), split)
@@ -40,9 +43,9 @@ def keep_schema(path, images_dir, split):
 
 
 def constrain(schema, data_schema):
-    """Holds TFDV's schema to the shape and the classes of a `DataSchema`."""
-    height, width, channels = data_schema.image_shape
-    domains = {"image/height": (height, height), "image/width": (width, width), "image/channels": (channels, channels)}
+    """Constrains TFDV's schema to the sizes of the examples and the classes of a `DataSchema`."""
+    constants = data_schema.spec.constants().items()
+    domains = {f"{data_schema.spec.kind}/{name}": (size, size) for name, size in constants if isinstance(size, int)}
     if data_schema.class_names:
         domains["label"] = (0, len(data_schema.class_names) - 1)
     features = {feature.name: feature for feature in schema.feature}
@@ -55,7 +58,7 @@ def constrain(schema, data_schema):
 
 
 class Executor(schema_gen.Executor):
-    """Infers as SchemaGen does, and adds what the kept schema says."""
+    """Infers a schema as SchemaGen does and adds the constraints of `schema.json`."""
 
     def Do(self, input_dict, output_dict, exec_properties):
         super().Do(input_dict, output_dict, exec_properties)
@@ -69,7 +72,7 @@ class Executor(schema_gen.Executor):
 
 
 class ImageSchemaGenSpec(standard_component_specs.SchemaGenSpec):
-    """SchemaGen's, and the images."""
+    """The specification of SchemaGen, with the prepared set as an additional input."""
 
     PARAMETERS = {
         **standard_component_specs.SchemaGenSpec.PARAMETERS,
@@ -82,13 +85,13 @@ class ImageSchemaGenSpec(standard_component_specs.SchemaGenSpec):
 
 
 class ImageSchemaGen(SchemaGen):
-    """Component: TFX's SchemaGen, held to a schema that is kept from the first run on.
+    """Component: TFX's SchemaGen, constrained by a schema that is kept from the first run onward.
 
     Args:
-        statistics: Channel of StatisticsGen.
-        images: Channel of PrepareImages.
-        schema_path: The kept `schema.json`, which the plain pipeline reads as well.
-        split: Split that is looked at.
+        statistics: A channel of StatisticsGen.
+        images: A channel of PrepareImages.
+        schema_path: String or path of `schema.json`, which the plain pipeline also reads.
+        split: String. Name of the split to check.
     """
 
     SPEC_CLASS = ImageSchemaGenSpec

@@ -1,4 +1,4 @@
-"""ExampleValidator that knows images, names what is wrong, and stops the pipeline."""
+"""An ExampleValidator for examples, which describes the anomalies and stops the pipeline."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from tfgan_suite.release.data_schema import DataAnomalyError, DataSchema
 
 
 def describe_anomalies(directory):
-    """Sentences about the anomalies that ExampleValidator wrote, of all splits."""
+    """Returns sentences describing the anomalies that ExampleValidator found in all splits."""
     sentences = []
     for path in sorted(Path(directory).glob(f"Split-*/{example_validator.DEFAULT_FILE_NAME}")):
         anomalies = anomalies_pb2.Anomalies.FromString(path.read_bytes())
@@ -25,7 +25,7 @@ def describe_anomalies(directory):
 
 
 class Executor(example_validator.Executor):
-    """Validates the statistics as ExampleValidator does, then the images themselves, and raises if anything is wrong."""
+    """Validates the statistics as ExampleValidator does, then the examples themselves. Raises if there is any anomaly."""
 
     def Do(self, input_dict, output_dict, exec_properties):
         output = super().Do(input_dict, output_dict, exec_properties)
@@ -38,7 +38,7 @@ class Executor(example_validator.Executor):
 
 
 class ImageExampleValidatorSpec(standard_component_specs.ExampleValidatorSpec):
-    """ExampleValidator's, and the images."""
+    """The specification of ExampleValidator, with the prepared set as an additional input."""
 
     PARAMETERS = {
         **standard_component_specs.ExampleValidatorSpec.PARAMETERS,
@@ -51,13 +51,13 @@ class ImageExampleValidatorSpec(standard_component_specs.ExampleValidatorSpec):
 
 
 class ImageExampleValidator(ExampleValidator):
-    """Component: TFX's ExampleValidator, which looks at the pictures as well, and lets no anomaly pass.
+    """Component: TFX's ExampleValidator, which also checks the examples, and fails on any anomaly.
 
     Args:
-        statistics: Channel of StatisticsGen.
-        schema: Channel of `ImageSchemaGen`.
-        images: Channel of PrepareImages.
-        schema_path: The kept `schema.json`.
+        statistics: A channel of StatisticsGen.
+        schema: A channel of `ImageSchemaGen`.
+        images: A channel of PrepareImages.
+        schema_path: String or path of `schema.json`.
     """
 
     SPEC_CLASS = ImageExampleValidatorSpec

@@ -1,4 +1,4 @@
-"""InfraValidate: whether an exported generator loads and answers where only TensorFlow is."""
+"""InfraValidate: checks that an exported generator loads and runs with only TensorFlow."""
 
 import json
 from pathlib import Path
@@ -15,11 +15,11 @@ VALIDATION_FILE = "validation.json"
 
 
 @component
-def InfraValidate(  # noqa: N802  (The name of the component.)
+def InfraValidate(  # noqa: N802  (It is the name of the component.)
     model: InputArtifact[standard_artifacts.Model],
     blessing: OutputArtifact[standard_artifacts.InfraBlessing],
 ):
-    """Asks the model for pictures in a process of its own; `blessing` says what came of it."""
+    """Requests images from the model in a separate process and writes the result to `blessing`."""
     try:
         content = validate_infrastructure(path_utils.serving_model_path(model.uri))
         blessed = True
@@ -28,4 +28,4 @@ def InfraValidate(  # noqa: N802  (The name of the component.)
     Path(blessing.uri, VALIDATION_FILE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     Path(blessing.uri, "INFRA_BLESSED" if blessed else "INFRA_NOT_BLESSED").touch()
     blessing.set_int_custom_property("blessed", int(blessed))
-    blessing.set_string_custom_property("reasons", content.get("error", "It answered in a process of its own."))
+    blessing.set_string_custom_property("reasons", content.get("error", "It returned images in a separate process."))

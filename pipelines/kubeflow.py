@@ -1,4 +1,4 @@
-"""`python -m pipelines.kubeflow`: the specification of the pipeline for Kubeflow Pipelines v2 and Vertex AI, as JSON."""
+"""`python -m pipelines.kubeflow`: writes the JSON specification for Kubeflow Pipelines v2 and Vertex AI."""
 
 import argparse
 import sys
@@ -12,25 +12,25 @@ from tfgan_suite.release.pipeline_config import PipelineConfig
 
 
 def compile_for_kubeflow(config, image, pipeline_root, output_path, beam_pipeline_args=()):
-    """Writes the specification; nothing is run, and no cluster is asked.
+    """Writes the specification of the pipeline. Nothing is run, and no cluster is contacted.
 
     Args:
-        config: `PipelineConfig`; `root` and `push.directory` must be paths that all containers see.
-        image: Container image with TFX, tfgan-suite and this folder.
-        pipeline_root: Where the artifacts go, a path that all containers see.
-        output_path: A `.json` file.
-        beam_pipeline_args: For the steps on Beam, such as those of Dataflow.
+        config: A `PipelineConfig`. `root` and `push.directory` must be paths that all containers can access.
+        image: String. Container image with TFX, tfgan-suite, and this folder.
+        pipeline_root: String. Directory for the artifacts, which all containers must be able to access.
+        output_path: String or path of the `.json` file to write.
+        beam_pipeline_args: Sequence of strings. Arguments for the steps that run on Beam, such as those for Dataflow.
 
     Returns:
-        The path.
+        A `pathlib.Path`. The absolute path of the file.
 
     Raises:
-        UserError: The source cannot be used, or `pipeline_root` is no path.
+        UserError: If the source cannot be used, or `pipeline_root` is not a path.
     """
     if "://" in pipeline_root:
         raise UserError(
-            "Expected a pipeline root that is a path, such as that of a volume or a mounted bucket (/gcs/BUCKET). "
-            f"Received: {pipeline_root!r}"
+            "`pipeline_root` must be a path, such as that of a volume or a mounted bucket (/gcs/BUCKET). "
+            f"Received: pipeline_root={pipeline_root!r}"
         )
     output_path = Path(output_path).resolve()
     output_path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,10 +45,10 @@ def compile_for_kubeflow(config, image, pipeline_root, output_path, beam_pipelin
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m pipelines.kubeflow", description=__doc__)
-    parser.add_argument("--config", required=True, metavar="FILE", help="a YAML file, as for tfgan-suite pipeline")
-    parser.add_argument("--image", required=True, help="container image with TFX, tfgan-suite and this folder")
+    parser.add_argument("--config", required=True, metavar="FILE", help="YAML file, as for tfgan-suite pipeline")
+    parser.add_argument("--image", required=True, help="container image with TFX, tfgan-suite, and this folder")
     parser.add_argument(
-        "--pipeline-root", required=True, metavar="DIR", help="where artifacts go, seen by all containers"
+        "--pipeline-root", required=True, metavar="DIR", help="directory for artifacts, accessible to all containers"
     )
     parser.add_argument("--output", required=True, metavar="FILE.json")
     parser.add_argument(

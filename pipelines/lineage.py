@@ -1,4 +1,4 @@
-"""`python -m pipelines.lineage saved_models/NAME/VERSION`: from which steps, images and scores a pushed model came."""
+"""`python -m pipelines.lineage saved_models/NAME/VERSION`: shows the steps, images, and scores of a pushed model."""
 
 import argparse
 import json
@@ -15,42 +15,43 @@ from pipelines.metadata_reader import MetadataReader, text_of  # noqa: E402
 from tfgan_suite.foundation.errors import UserError  # noqa: E402
 from tfgan_suite.release.pushed_versions import LINEAGE_FILE  # noqa: E402
 
-_TOLD = ("fingerprint", "num_images", "reasons", "pushed_destination", "input_fingerprint")
+_SHOWN = ("fingerprint", "num_images", "reasons", "pushed_destination", "input_fingerprint")
 
 
 def print_lineage(version_dir, metadata_path=None, say=print):
-    """Tells of every step that a version came through, the last one first.
+    """Prints every step that a version went through, the last one first.
 
     Args:
-        version_dir: `saved_models/NAME/VERSION`.
-        metadata_path: The metadata store, by default the one that the version's `lineage.json` names.
-        say: Called with each line.
+        version_dir: String or path, such as `"saved_models/NAME/VERSION"`.
+        metadata_path: String, path, or `None`. The metadata store. Defaults to the one named in the version's
+            `lineage.json`.
+        say: Callable. Called with each line.
 
     Raises:
-        UserError: The version was not pushed by a TFX pipeline, or its store is gone.
+        UserError: If the version was not pushed by a TFX pipeline, or its store does not exist any longer.
     """
     reader = MetadataReader(metadata_path or _store_of(version_dir))
     waiting = [reader.producer(reader.find_pushed(version_dir))]
-    told = set()
+    visited = set()
     while waiting:
         execution = max(waiting, key=lambda one: one.id)
         waiting = [one for one in waiting if one.id != execution.id]
-        told.add(execution.id)
+        visited.add(execution.id)
         begun = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(execution.create_time_since_epoch / 1000))
         say(f"{reader.node_of(execution)}  (execution {execution.id}, {begun})")
         for artifact in reader.inputs(execution):
             producer = reader.producer(artifact)
             origin = f", of {reader.node_of(producer)}" if producer is not None else ""
             say(f"    from  {_describe(artifact)}{origin}")
-            if producer is not None and producer.id not in told:
+            if producer is not None and producer.id not in visited:
                 waiting.append(producer)
         for artifact in reader.step(execution).outputs:
             say(f"    to    {_describe(artifact)}")
-            for name in _TOLD:
+            for name in _SHOWN:
                 if text_of(artifact, name):
                     say(f"              {name}: {text_of(artifact, name)}")
             for checker in [one for one in reader.readers(artifact) if reader.node_of(one) == "ExampleValidator"]:
-                say(f"              no anomaly, says ExampleValidator  (execution {checker.id})")
+                say(f"              no anomalies found by ExampleValidator  (execution {checker.id})")
 
 
 def _describe(artifact):
@@ -61,7 +62,10 @@ def _store_of(version_dir):
     path = Path(version_dir, LINEAGE_FILE)
     content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     if "metadata" not in content:
-        raise UserError(f"{str(path)!r} names no metadata store. Expected a version that a TFX pipeline has pushed.")
+        raise UserError(
+            f"`version_dir` must be a version pushed by a TFX pipeline, but {LINEAGE_FILE} names no metadata store. "
+            f"Received: version_dir={str(version_dir)!r}"
+        )
     return content["metadata"]["path"]
 
 
@@ -73,7 +77,7 @@ def main(arguments=None):
     try:
         print_lineage(args.version_dir, args.metadata)
         sys.stdout.flush()
-    except BrokenPipeError:  # The reader of our output, such as `head`, has enough.
+    except BrokenPipeError:  # The reader of our output, such as `head`, has stopped reading.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except UserError as error:
         print(f"tfgan-suite: {error}", file=sys.stderr)

@@ -1,7 +1,8 @@
-"""Makes the environment of the TFX pipeline out of what the machine has, and says which. Needs Python 3.8 or newer alone.
+"""Creates the environment of the TFX pipeline with an interpreter found on the machine. Needs only Python 3.8 or newer.
 
-TFX 1.16 needs Python 3.10 and runs on old systems; TFX 1.21 needs Python 3.11 to 3.13 and glibc 2.39 or newer. Neither
-goes with the versions of the other, nor beside the suite's own environment: TFX brings the TensorFlow that it is made for.
+TFX 1.16 needs Python 3.10 and runs on old systems; TFX 1.21 needs Python 3.11 to 3.13 and glibc 2.39 or newer. Their
+requirements exclude each other, and TFX cannot share the suite's own environment, because it requires a specific
+version of TensorFlow.
 """
 
 import glob
@@ -13,7 +14,7 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 NEW_TFX_GLIBC = (2, 39)
 NEEDED = {"1.16": [(3, 10)], "1.21": [(3, 13), (3, 12), (3, 11)]}
-# What an interpreter is asked: its version, and whether it can make environments and compile extensions.
+# Asks an interpreter for its version, and whether it can create environments and compile extensions.
 _QUESTION = """
 import ensurepip, pathlib, sys, sysconfig, venv
 header = pathlib.Path(sysconfig.get_paths()["include"], "Python.h")
@@ -22,7 +23,7 @@ print(sys.version_info[0], sys.version_info[1], header.is_file())
 
 
 def find_interpreters():
-    """Pairs of version and path of the Pythons of this machine that can hold an environment."""
+    """Returns pairs of version and path of the Python interpreters on this machine that can create an environment."""
     names = [f"python{major}.{minor}" for versions in NEEDED.values() for major, minor in versions]
     paths = [shutil.which(name) for name in [*names, "python3"]]
     paths += sorted(glob.glob(os.path.expanduser("~/.pyenv/versions/3.*/bin/python")), reverse=True)
@@ -37,7 +38,7 @@ def find_interpreters():
 
 
 def glibc_version():
-    """`(2, 36)` or the like; `None` on systems with another C library."""
+    """Returns the version of glibc, such as `(2, 36)`, or `None` on systems with another C library."""
     try:
         return tuple(int(part) for part in os.confstr("CS_GNU_LIBC_VERSION").split()[1].split(".")[:2])
     except (ValueError, OSError, AttributeError, IndexError):
@@ -45,14 +46,14 @@ def glibc_version():
 
 
 def choose(interpreters, glibc):
-    """Which TFX on which Python.
+    """Chooses the version of TFX and the interpreter to use.
 
     Args:
-        interpreters: Pairs of version, such as `(3, 10)`, and path.
-        glibc: Version, or `None`.
+        interpreters: List of pairs of a version, such as `(3, 10)`, and a path.
+        glibc: Tuple or `None`. Version of glibc.
 
     Returns:
-        `(tfx, path)`, such as `("1.16", "/usr/bin/python3.10")`, or `None`.
+        Tuple `(tfx, path)`, such as `("1.16", "/usr/bin/python3.10")`, or `None` if no interpreter is suitable.
     """
     for tfx, versions in NEEDED.items():
         if tfx == "1.21" and (glibc is None or glibc < NEW_TFX_GLIBC):
@@ -65,10 +66,13 @@ def choose(interpreters, glibc):
 
 
 def make(directory):
-    """Makes the environment, and writes `.installed` into it as the last thing.
+    """Creates the environment, and finally writes `.installed` to it to mark it as complete.
+
+    Args:
+        directory: String. Directory of the environment.
 
     Raises:
-        SystemExit: The machine has nothing that TFX runs on, or no C++ compiler.
+        SystemExit: If the machine has no suitable interpreter, or no C++ compiler.
     """
     interpreters, glibc = find_interpreters(), glibc_version()
     chosen = choose(interpreters, glibc)
@@ -76,18 +80,18 @@ def make(directory):
     if chosen is None:
         raise SystemExit(
             "TFX needs Python 3.10 (TFX 1.16), or Python 3.11 to 3.13 on glibc 2.39 or newer (TFX 1.21), with venv and "
-            f"headers. Found: Python {seen}; glibc {'.'.join(map(str, glibc)) if glibc else 'none'}. Install Python 3.10, "
-            "such as by `pyenv install 3.10` or `uv python install 3.10`."
+            f"headers. Found: Python {seen}; glibc {'.'.join(map(str, glibc)) if glibc else 'none'}. Install Python "
+            "3.10, for example with `pyenv install 3.10` or `uv python install 3.10`."
         )
     if not any(map(shutil.which, ("c++", "g++", "clang++"))):
         raise SystemExit(
-            "A part of TFX is compiled when it is installed, and there is no C++ compiler: apt install g++"
+            "Installing TFX needs a C++ compiler, and there is none. Install one, for example with: apt install g++"
         )
     tfx, interpreter = chosen
-    print(f"TFX {tfx} on {interpreter}, into {directory}: 3 GB, three to ten minutes ...", flush=True)
+    print(f"Installing TFX {tfx} on {interpreter} into {directory}: 3 GB, three to ten minutes ...", flush=True)
     subprocess.run([interpreter, "-m", "venv", "--clear", directory], check=True)
     python = os.path.join(directory, "bin", "python")
-    # pip takes an hour to find versions that go together, uv a minute.
+    # pip takes an hour to resolve the versions, uv a minute.
     subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "uv"], check=True)
     install = [python, "-m", "uv", "pip", "install", "--quiet", "--python", python]
     extras = ROOT + "[pipeline,features,test]"

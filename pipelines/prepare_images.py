@@ -1,4 +1,4 @@
-"""PrepareImages: any source becomes shards and a description, by `tfgan_suite.prepare_dataset` on the pipeline's Beam runner."""
+"""PrepareImages: runs `tfgan_suite.prepare_dataset` on the pipeline's Beam runner, for any source."""
 
 import json
 import shutil
@@ -13,41 +13,45 @@ from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.preprocessing.prepare_dataset import prepare_dataset
 from tfgan_suite.release.ledger import fingerprint
 
-# In the process itself. `prepare_dataset` runs it on several threads if it is not asked for by name.
+# Runs in the process itself. Unless it is requested by name, `prepare_dataset` runs it on several threads.
 IN_PROCESS_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 
 
 class PreparedImages(Artifact):
-    """What `prepare_dataset` writes: shards and `dataset_info.json`. Custom properties: `fingerprint`, `num_images`."""
+    """The shards and `dataset_info.json` of `prepare_dataset`. Custom properties: `fingerprint`, `num_images`."""
 
     TYPE_NAME = "pipelines.PreparedImages"  # Kubeflow imports it by this name.
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
-    """Prepares in a directory that the next attempt finds again, and moves the finished set into the artifact's."""
+    """Prepares the images in a directory that a later attempt can resume from, then moves them to the artifact's."""
 
     def Do(self, input_dict, output_dict, exec_properties):
         settings = json.loads(exec_properties["settings"])
         images = artifact_utils.get_single_instance(output_dict["images"])
         elsewhere = f"--runner={IN_PROCESS_RUNNER}" not in self._beam_pipeline_args
-        options = {"pipeline_options": self._beam_pipeline_args if elsewhere else None, **settings["options"]}
+        options = dict(settings["options"])
+        if elsewhere:
+            options.setdefault("pipeline_options", self._beam_pipeline_args)
         unfinished = Path(settings["unfinished_dir"]) / fingerprint([settings, exec_properties["source_fingerprint"]])
         info = prepare_dataset(settings["source"], unfinished, **options, progress=False)
         if info.source["fingerprint"] != exec_properties["source_fingerprint"]:
-            raise UserError(f"{settings['source']!r} has changed since the pipeline was started. Start it again.")
+            raise UserError(
+                f"The source {settings['source']!r} has changed since the pipeline was started. Start it again."
+            )
         for path in unfinished.iterdir():
             shutil.move(path, images.uri)
         unfinished.rmdir()
         images.set_string_custom_property("fingerprint", info.fingerprint)
-        images.set_int_custom_property("num_images", info.num_images)
+        images.set_int_custom_property("num_images", info.num_examples)
         artifact_utils.get_single_instance(output_dict["directory"]).value = images.uri
-        # Trainer hands its module no artifacts but examples and one file of JSON.
+        # Trainer passes its module no artifacts other than the examples and one JSON file.
         training_input = artifact_utils.get_single_uri(output_dict["training_input"])
         Path(training_input, "training_input.json").write_text(json.dumps({"data_dir": images.uri}), encoding="utf-8")
 
 
 class PrepareImagesSpec(component_spec.ComponentSpec):
-    """Inputs and outputs of `PrepareImages`."""
+    """The parameters and outputs of `PrepareImages`."""
 
     PARAMETERS = {
         "settings": component_spec.ExecutionParameter(type=str),
@@ -62,16 +66,17 @@ class PrepareImagesSpec(component_spec.ComponentSpec):
 
 
 class PrepareImages(base_beam_component.BaseBeamComponent):
-    """Component that prepares a source.
+    """Component that prepares the images of a source.
+
+    The outputs are `images` (`PreparedImages`), and its location both as `directory` (a string, as ExampleGen requires)
+    and as `training_input` (JSON, as Trainer requires).
 
     Args:
-        source: As in `prepare_dataset`.
-        options: Other arguments of `prepare_dataset`.
-        source_fingerprint: Of the source's content as it is now; with another one the images are prepared anew.
-        unfinished_dir: Where a set lies until it is whole.
-
-    Outputs: `images` (`PreparedImages`), and its place once as `directory` (a string, as ExampleGen wants it) and once as
-    `training_input` (JSON, as Trainer wants it).
+        source: String. As in `prepare_dataset`.
+        options: Dict. Other arguments of `prepare_dataset`.
+        source_fingerprint: String. Fingerprint of the source's current content. If it changes, the examples are prepared
+            again.
+        unfinished_dir: String or path. Directory for the dataset until it is complete.
     """
 
     SPEC_CLASS = PrepareImagesSpec

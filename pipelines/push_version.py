@@ -1,4 +1,4 @@
-"""Pusher that gives a model the next version number, in one step, with its lineage."""
+"""A Pusher that pushes a model atomically as the next version, with its lineage."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ from tfgan_suite.runs.run_files import RunFiles
 
 
 class Executor(pusher.Executor):
-    """Pushes as the plain pipeline does what Pusher's own check lets pass."""
+    """Pushes a model that passes Pusher's own check, in the same way as the plain pipeline."""
 
     def Do(self, input_dict, output_dict, exec_properties):
         pushed = artifact_utils.get_single_instance(output_dict["pushed_model"])
@@ -55,7 +55,7 @@ def _read(artifacts, name):
 
 
 class PushVersionSpec(standard_component_specs.PusherSpec):
-    """Pusher's, and the run of which the lineage tells."""
+    """The specification of Pusher, with the training run for the lineage as an additional input."""
 
     PARAMETERS = {"settings": component_spec.ExecutionParameter(type=str)}
     INPUTS = {
@@ -65,17 +65,17 @@ class PushVersionSpec(standard_component_specs.PusherSpec):
 
 
 class PushVersion(Pusher):
-    """Component: TFX's Pusher, with versions 1, 2, 3 and an atomic push in place of time stamps and a copy.
+    """Component: TFX's Pusher, with versions 1, 2, 3 and an atomic push instead of timestamps and a copy.
 
     Args:
-        model: Channel of Trainer; only what both blessings speak for is pushed.
-        model_run: Channel of Trainer.
-        model_blessing: Channel of EvaluateGenerator.
-        infra_blessing: Channel of InfraValidate.
-        directory: `saved_models/NAME`.
-        train: Fields of `TrainConfig` of the run, for the lineage.
-        card: `description` and `license` for the model card.
-        metadata_path: Of the ML Metadata store, for the lineage.
+        model: A channel of Trainer. The model is only pushed if both components bless it.
+        model_run: A channel of Trainer.
+        model_blessing: A channel of EvaluateGenerator.
+        infra_blessing: A channel of InfraValidate.
+        directory: String or path, such as `"saved_models/NAME"`.
+        train: Dict. Fields of the run's `TrainConfig`, for the lineage.
+        card: Dict with `description` and `license` for the model card.
+        metadata_path: String or path of the ML Metadata store, for the lineage.
     """
 
     SPEC_CLASS = PushVersionSpec

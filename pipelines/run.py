@@ -1,4 +1,4 @@
-"""`python -m pipelines.run --config FILE.yaml`: the TFX pipeline on this machine, with cache and lineage in ML Metadata."""
+"""`python -m pipelines.run --config FILE.yaml`: runs the TFX pipeline locally, with its cache and lineage."""
 
 import argparse
 import logging
@@ -9,7 +9,7 @@ from absl import logging as absl_logging
 from tfgan_suite.foundation.quiet_tensorflow import import_tensorflow_quietly
 
 import_tensorflow_quietly()
-absl_logging.set_verbosity(absl_logging.ERROR)  # From the imports on.
+absl_logging.set_verbosity(absl_logging.ERROR)  # Before the imports, which already log.
 
 from tfx import v1 as tfx  # noqa: E402
 
@@ -20,19 +20,19 @@ from tfgan_suite.release.pipeline_config import PipelineConfig  # noqa: E402
 
 
 def run_locally(config, enable_cache=True, say=print):
-    """Runs the pipeline, and tells of each step.
+    """Runs the pipeline on this machine and reports each step. The cache and the lineage are in ML Metadata.
 
     Args:
-        config: `PipelineConfig`.
-        enable_cache: Whether steps that are done and unchanged are left out.
-        say: Called with each line.
+        config: A `PipelineConfig`.
+        enable_cache: Boolean. Whether to skip steps that are done and whose inputs have not changed.
+        say: Callable. Called with each line.
 
     Returns:
-        The `Step`s of the run.
+        List of the `Step`s of the run.
 
     Raises:
-        DataAnomalyError: The data are not what `schema.json` says; nothing was trained.
-        UserError: A step cannot be done.
+        DataAnomalyError: If the data does not match `schema.json`. No model is trained in this case.
+        UserError: If a step fails.
     """
     metadata_path(config).parent.mkdir(parents=True, exist_ok=True)
     tfx.orchestration.LocalDagRunner().run(create_pipeline(config, enable_cache=enable_cache))
@@ -49,7 +49,7 @@ def run_locally(config, enable_cache=True, say=print):
 
 
 def pushed_directory(steps):
-    """Where the model of a run is served, from this run on or from the one that is cached; `None` if it was refused."""
+    """Returns the directory that a run's model was pushed to, now or in a cached run; `None` if it was refused."""
     (model,) = next(step for step in steps if step.node == "Pusher").outputs
     return text_of(model, "pushed_destination") or None
 
@@ -57,12 +57,12 @@ def pushed_directory(steps):
 def main(arguments=None):
     parser = argparse.ArgumentParser(
         prog="python -m pipelines.run",
-        description="Runs the TFX pipeline that a file describes. Exit code 1: the model was refused, and not pushed. "
-        "Exit code 2: a mistake, or an anomaly in the data.",
+        description="Runs the TFX pipeline described by a file. Exit code 1: the model was refused and not pushed. "
+        "Exit code 2: a user error, or an anomaly in the data.",
     )
-    parser.add_argument("--config", required=True, metavar="FILE", help="a YAML file, as for tfgan-suite pipeline")
-    parser.add_argument("--no-cache", action="store_true", help="do everything again")
-    parser.add_argument("--verbose", action="store_true", help="what TFX and Beam say as well")
+    parser.add_argument("--config", required=True, metavar="FILE", help="YAML file, as for tfgan-suite pipeline")
+    parser.add_argument("--no-cache", action="store_true", help="repeat all steps")
+    parser.add_argument("--verbose", action="store_true", help="also show the log of TFX and Beam")
     args = parser.parse_args(arguments)
     logging.getLogger().setLevel(logging.INFO if args.verbose else logging.ERROR)
     absl_logging.set_verbosity(absl_logging.INFO if args.verbose else absl_logging.ERROR)

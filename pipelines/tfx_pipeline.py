@@ -1,4 +1,4 @@
-"""The pipeline as TFX knows it, made of the configuration that the plain pipeline reads."""
+"""Builds the TFX pipeline from the configuration of the plain pipeline."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ import tensorflow_data_validation as tfdv
 from tfx import v1 as tfx
 
 from pipelines.evaluate_generator import EvaluateGenerator
-from pipelines.image_schema import FEATURES, ImageSchemaGen
+from pipelines.image_schema import ImageSchemaGen, statistics_features
 from pipelines.image_validator import ImageExampleValidator
 from pipelines.infra_validate import InfraValidate
 from pipelines.metadata_reader import sqlite_store
@@ -15,36 +15,40 @@ from pipelines.prepare_images import IN_PROCESS_RUNNER, PrepareImages
 from pipelines.push_version import PushVersion
 from tfgan_suite.data.sources.open_source import open_source
 from tfgan_suite.foundation import versions
+from tfgan_suite.specs.image_spec import ImageSpec
 
-# In this process: quick to start, and enough for sets of one machine. Beam's own choice would first look for a runner to
-# download. No image is used here; were none named, TFX would build a package of itself for workers elsewhere, each time.
+# Runs in this process, which starts quickly and suffices for datasets that fit on one machine. By default, Beam would
+# first look for a runner to download. The container image is not used, but without the option, TFX would build a
+# package of itself for remote workers each time.
 LOCAL_BEAM_ARGS = (f"--runner={IN_PROCESS_RUNNER}", "--sdk_container_image=none")
 
 
 def tfx_directory(config):
-    """Where the artifacts and the metadata of a pipeline lie, unless told otherwise: within its root, absolute."""
+    """Returns the absolute default directory for the artifacts and the metadata of a pipeline, within its root."""
     return Path(config.root).resolve() / "tfx"
 
 
 def metadata_path(config):
-    """The ML Metadata store (SQLite) of local runs."""
+    """Returns the path of the ML Metadata store (SQLite) of local runs."""
     return tfx_directory(config) / "metadata.sqlite"
 
 
 def create_pipeline(config, pipeline_root=None, beam_pipeline_args=LOCAL_BEAM_ARGS, enable_cache=True):
-    """Builds the pipeline; nothing is run.
+    """Builds the pipeline without running it.
 
     Args:
-        config: `tfgan_suite.pipeline.PipelineConfig`. `data.directory` is not used: each set of images is an artifact.
-        pipeline_root: Where artifacts lie; by default within `config.root`.
-        beam_pipeline_args: For PrepareImages, ImportExampleGen and StatisticsGen, such as those of Dataflow.
-        enable_cache: Whether steps whose inputs and settings are known are not done again.
+        config: A `PipelineConfig`. `data.directory` is not used, because each dataset is an artifact.
+        pipeline_root: String, path, or `None`. Directory for the artifacts. Defaults to a directory within
+            `config.root`.
+        beam_pipeline_args: Sequence of strings. Beam arguments for PrepareImages, ImportExampleGen, and StatisticsGen,
+            such as those for Dataflow.
+        enable_cache: Boolean. Whether to skip steps that were already run with the same inputs and settings.
 
     Returns:
-        A `tfx.dsl.Pipeline`, for any runner of TFX.
+        A `tfx.dsl.Pipeline` for any TFX runner.
 
     Raises:
-        UserError: The source of the images cannot be used.
+        UserError: If the source of the images cannot be used.
 
     Example:
 
@@ -55,10 +59,12 @@ def create_pipeline(config, pipeline_root=None, beam_pipeline_args=LOCAL_BEAM_AR
     schema_path = Path(config.root).resolve() / "schema.json"
     split = config.evaluate.get("split", "train")
     source = _absolute(config.data["source"])
+    opened = open_source(source)
+    spec = opened.spec or ImageSpec((1, 1, 1))  # Images of any size have features of the same names.
     prepare = PrepareImages(
         source=source,
         options={name: value for name, value in config.data.items() if name not in ("source", "directory")},
-        source_fingerprint=open_source(source).fingerprint(),
+        source_fingerprint=opened.fingerprint(),
         unfinished_dir=root / "unfinished",
     )
     images = prepare.outputs["images"]
@@ -66,7 +72,8 @@ def create_pipeline(config, pipeline_root=None, beam_pipeline_args=LOCAL_BEAM_AR
         prepare.outputs["directory"].future()[0].value, **_splits(list(config.data.get("splits") or ["train"]))
     )
     statistics = tfx.components.StatisticsGen(
-        examples=examples.outputs["examples"], stats_options=tfdv.StatsOptions(feature_allowlist=list(FEATURES))
+        examples=examples.outputs["examples"],
+        stats_options=tfdv.StatsOptions(feature_allowlist=statistics_features(spec)),
     )
     schema = ImageSchemaGen(statistics.outputs["statistics"], images, schema_path, split).with_id("SchemaGen")
     validator = ImageExampleValidator(
@@ -122,7 +129,7 @@ def create_pipeline(config, pipeline_root=None, beam_pipeline_args=LOCAL_BEAM_AR
 
 
 def _splits(names):
-    """The splits of PrepareImages as they are: ExampleGen would divide a single one anew."""
+    """Configures ExampleGen to keep the splits of PrepareImages, since it would otherwise divide a single one again."""
     patterns = [tfx.proto.Input.Split(name=name, pattern=f"{name}-*.tfrecord*") for name in names]
     settings = {"input_config": tfx.proto.Input(splits=patterns)}
     if len(names) == 1:
@@ -132,5 +139,5 @@ def _splits(names):
 
 
 def _absolute(source):
-    """A source that is a path, from the root of the file system on; the name of a demo set as it is."""
+    """Makes a source that is a path absolute. The name of a demo dataset is returned unchanged."""
     return str(Path(source).resolve()) if Path(source).exists() else source

@@ -1,4 +1,4 @@
-"""The module of TFX's Trainer: checks that the examples are the prepared images, trains, exports."""
+"""The module for TFX's Trainer: checks that the examples are the prepared images, trains a model, and exports it."""
 
 import hashlib
 import shutil
@@ -15,24 +15,25 @@ from tfgan_suite.runs.train_config import TrainConfig
 
 
 def run_fn(fn_args):
-    """Called by Trainer.
+    """Trains and exports a model. Called by Trainer.
 
-    Trains on the shards of PrepareImages: their order is fixed, that of the examples is not, so that the same
-    configuration makes the same model here and in the plain pipeline. A run that was killed is gone on with.
+    Training reads the shards of PrepareImages, whose order is fixed, unlike that of the examples. The same
+    configuration therefore yields the same model here and in the plain pipeline. An interrupted run is resumed.
 
     Args:
-        fn_args: `train_files`, the examples that were validated; `hyperparameters`, with `data_dir`; `custom_config`,
-            with `name`, `train` (fields of `TrainConfig`), `unfinished_dir` and `versions`.
+        fn_args: A `tfx.v1.components.FnArgs` with `train_files`, the validated examples; `hyperparameters`, with
+            `data_dir`; and `custom_config`, with `name`, `train` (fields of `TrainConfig`), `unfinished_dir`, and
+            `versions`.
 
     Raises:
-        UserError: The examples are other records than the prepared images.
+        UserError: If the examples differ from the prepared images.
     """
     settings = fn_args.custom_config
     data_dir = fn_args.hyperparameters["data_dir"]
     info = DatasetInfo.load(data_dir)
     shards = [str(Path(data_dir, shard.name)) for shard in info.split("train").shards]
     if digest_of_records(fn_args.train_files) != digest_of_records(shards):
-        raise UserError(f"The examples are not the images in {data_dir}. Expected the same records in any order.")
+        raise UserError(f"The examples are not the images in {data_dir}. They must be the same records, in any order.")
     unfinished = Path(
         settings["unfinished_dir"], fingerprint([info.fingerprint, settings["train"], settings["versions"]])
     )
@@ -45,10 +46,16 @@ def run_fn(fn_args):
 
 
 def digest_of_records(patterns):
-    """Count of the Examples in TFRecord files and a sum of their SHA-256, which does not depend on their order.
+    """Computes a digest of TFRecord files that does not depend on the order of the Examples.
 
-    Nor does it depend on the order of an Example's features: ExampleGen parses and writes Examples anew, and newer
-    versions of protobuf write the entries of a map in an order of their own.
+    Nor does it depend on the order of the features in an Example, because ExampleGen parses and rewrites Examples, and
+    newer versions of protobuf write the entries of a map in an order of their own.
+
+    Args:
+        patterns: List of strings. Patterns of file names.
+
+    Returns:
+        Tuple of the number of Examples and the sum of their SHA-256 hashes.
     """
     count, total = 0, 0
     for path in sorted(tf.io.gfile.glob(patterns)):
@@ -61,7 +68,7 @@ def digest_of_records(patterns):
 
 
 def _move(source, target):
-    """Moves the content of a directory into another one."""
+    """Moves the contents of a directory to another one."""
     target.mkdir(parents=True, exist_ok=True)
     for path in source.iterdir():
         shutil.move(path, target)

@@ -1,8 +1,12 @@
-"""What every layer and every GAN of the suite must pass. A new model's test calls these."""
+"""What every layer and every model of the suite must pass. A new model's test calls these."""
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
+
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.generative import abilities
 
 
 def assert_same_weights(first, second, tolerance=0.0):
@@ -33,75 +37,111 @@ def run_layer_test(layer_class, config, inputs, expected_shape):
         assert mixed(tf.cast(inputs, mixed.compute_dtype)).dtype == mixed.compute_dtype
 
 
-def random_batch(gan, batch_size, seed=0):
-    """Images and labels that fit the model, for `fit`."""
+def random_batch(model, batch_size, seed=0):
+    """Examples and labels that fit the model, for `fit`."""
     generator = np.random.default_rng(seed)
-    images = generator.uniform(-1, 1, [batch_size, *gan.image_shape]).astype("float32")
-    if gan.num_classes is None:
-        return images, None
-    return images, generator.integers(0, gan.num_classes, batch_size).astype("int32")
+    examples = generator.uniform(-1, 1, [batch_size, *model.spec.shape]).astype("float32")
+    if model.num_classes is None:
+        return examples, None
+    return examples, generator.integers(0, model.num_classes, batch_size).astype("int32")
 
 
-def fixed_dataset(gan, batch_size, batches, seed=0):
+def fixed_dataset(model, batch_size, batches, seed=0):
     """A finite data set of random batches in a fixed order."""
-    images, labels = random_batch(gan, batch_size * batches, seed)
-    data = images if labels is None else (images, labels)
+    examples, labels = random_batch(model, batch_size * batches, seed)
+    data = examples if labels is None else (examples, labels)
     return tf.data.Dataset.from_tensor_slices(data).batch(batch_size, drop_remainder=True)
 
 
-def run_gan_test(make_gan, tmp_path, batch_size=8):
-    """The contract of a GAN: what moves, what is saved, that going on equals not having stopped.
+def run_model_test(make_model, tmp_path, batch_size=8):
+    """The contract of any model: what moves, what is saved, that a resumed run equals one without a stop, what it can do.
 
     Args:
-        make_gan: Function without arguments to a new compiled model, the same one each time.
+        make_model: Function without arguments to a new compiled model, the same one each time.
         tmp_path: An empty directory.
+        batch_size: Integer. Examples of a step.
+
+    Returns:
+        The model, after four steps and the same four again.
     """
-    gan = make_gan()
-    data = fixed_dataset(gan, batch_size, batches=4)
-    before = {network: [np.asarray(v) for v in getattr(gan, network).trainable_variables] for network in _NETWORKS}
-    before["ema_generator"] = gan.ema_generator.get_weights()
-    gan.fit(data.take(1), verbose=0)
-    for network in _NETWORKS:
-        for variable, old in zip(getattr(gan, network).trainable_variables, before[network]):
-            assert not np.array_equal(np.asarray(variable), old), f"{network}: {variable.path} did not move"
-    assert not all(
-        np.array_equal(new, old) for new, old in zip(gan.ema_generator.get_weights(), before["ema_generator"])
-    )
-    assert not gan.ema_generator.trainable_variables
-    assert int(gan.examples_seen.numpy()) == batch_size and int(gan.steps.numpy()) == 1
+    model = make_model()
+    data = fixed_dataset(model, batch_size, batches=4)
+    networks, averages = dict(model.networks), dict(model.averages)
+    before = {name: [np.asarray(v) for v in network.trainable_variables] for name, network in networks.items()}
+    averages_before = {name: average.get_weights() for name, average in averages.items()}
+    model.fit(data.take(1), verbose=0)
+    for name, network in networks.items():
+        for variable, old in zip(network.trainable_variables, before[name]):
+            assert not np.array_equal(np.asarray(variable), old), f"{name}: {variable.path} did not move"
+    for name, average in averages.items():
+        assert not average.trainable_variables
+        moved = (not np.array_equal(*pair) for pair in zip(average.get_weights(), averages_before[name]))
+        assert any(moved), f"the average of {name} did not move"
+    assert int(model.examples_seen.numpy()) == batch_size and int(model.steps.numpy()) == 1
 
     # Two and two steps, with a file in between, equal four steps.
-    whole = make_gan()
+    whole = make_model()
     whole.fit(data, verbose=0)
-    gan.fit(data.skip(1).take(1), verbose=0)
-    gan.save(tmp_path / "half.keras")
+    model.fit(data.skip(1).take(1), verbose=0)
+    model.save(tmp_path / "half.keras")
     second_half = keras.models.load_model(tmp_path / "half.keras")
     second_half.fit(data.skip(2), verbose=0)
     assert_same_weights(whole, second_half)
-    for optimizer in ("generator_optimizer", "discriminator_optimizer"):
-        for a, b in zip(getattr(whole, optimizer).variables, getattr(second_half, optimizer).variables):
+    for name, optimizer in whole.optimizers.items():
+        for a, b in zip(optimizer.variables, second_half.optimizers[name].variables):
             np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
+    assert type(model).from_config(model.get_config()).get_config() == model.get_config()
 
     # Generation: a function of the seed and the index, and of nothing else.
-    images = whole.generate(6, seed=5, batch_size=4)
-    assert images.shape == (6, *whole.image_shape) and images.dtype == np.uint8
-    np.testing.assert_array_equal(images[:2], whole.generate(2, seed=5))
-    np.testing.assert_array_equal(images, second_half.generate(6, seed=5))
-    np.testing.assert_array_equal(images, whole.sample(6, seed=5))
-    assert not np.array_equal(images, whole.generate(6, seed=6))
+    examples = whole.generate(6, seed=5, batch_size=4)
+    assert examples.shape == (6, *whole.spec.shape) and examples.dtype == whole.spec.edge_dtype
+    np.testing.assert_array_equal(examples[:2], whole.generate(2, seed=5))
+    np.testing.assert_array_equal(examples, second_half.generate(6, seed=5))
+    np.testing.assert_array_equal(examples, whole.sample(6, seed=5))
+    assert not np.array_equal(examples, whole.generate(6, seed=6))
     assert whole._generate_function.experimental_get_tracing_count() == 1  # One graph for all sizes of batches.
+    for option in whole.sampling_options:
+        with pytest.raises(UserError, match=f"`{option.name}` must be"):
+            whole.generate(1, **{option.name: option.maximum + 1.0})
 
-    # A second fit traces nothing new.
-    traces = whole.train_function
-    whole.fit(data, verbose=0)
-    assert whole.train_function is traces
+    # A second fit traces nothing new; what is logged is finite, and there is a loss.
+    traced = whole.train_function
+    history = whole.fit(data, verbose=0).history
+    assert whole.train_function is traced
+    assert "loss" in history and np.isfinite(list(history.values())).all()
+    check_abilities(whole, *random_batch(whole, batch_size, seed=1))
+    return whole
 
-    scores = whole.evaluate(data, verbose=0, return_dict=True)
-    assert set(scores) == {"loss/generator", "loss/discriminator", "logits/real", "logits/fake"}
+
+def check_abilities(model, examples, labels):
+    """Each ability that a model declares answers in the form that it promises."""
+    count, latent_shape = len(examples), getattr(model, "latent_shape", None)
+    answers = {
+        abilities.HasLatents: (
+            lambda: model.sample_latents(count, tf.constant([0, 1])),
+            (count, *(latent_shape or ())),
+        ),
+        abilities.Encodes: (lambda: model.encode(examples, labels), (count, *(latent_shape or ()))),
+        abilities.Reconstructs: (lambda: model.reconstruct(examples, labels), (count, *model.spec.shape)),
+        abilities.HasLikelihood: (lambda: model.log_prob(examples, labels), (count,)),
+        abilities.Discriminates: (lambda: model.discriminate(examples, labels), (count,)),
+        abilities.ScoresAnomalies: (lambda: model.anomaly_score(examples), (count,)),
+    }
+    for ability, (ask, shape) in answers.items():
+        if model.can(ability):
+            answer = np.asarray(ask())
+            assert answer.shape == shape and np.isfinite(answer).all(), ability.__name__
+        else:
+            with pytest.raises(UserError, match=f"{type(model).__name__} can: "):
+                abilities.require(model, ability, "This test")
+
+
+def run_gan_test(make_gan, tmp_path, batch_size=8):
+    """The contract of a GAN: that of any model, and what `evaluate` says of both networks."""
+    gan = run_model_test(make_gan, tmp_path, batch_size)
+    scores = gan.evaluate(fixed_dataset(gan, batch_size, batches=4), verbose=0, return_dict=True)
+    assert set(scores) == {"loss", "loss/generator", "loss/discriminator", "logits/real", "logits/fake"}
     assert np.isfinite(list(scores.values())).all()
-
-
-_NETWORKS = ("generator", "discriminator")
 
 
 def run_replica_test(make_gan, strategy, batch_size=8, steps=3, tolerance=1e-5):
@@ -117,7 +157,7 @@ def run_replica_test(make_gan, strategy, batch_size=8, steps=3, tolerance=1e-5):
         scale = max(1e-3, np.abs(np.asarray(a)).max())
         for local in strategy.experimental_local_results(b.value):
             np.testing.assert_allclose(local.numpy(), np.asarray(a), rtol=0, atol=tolerance * scale, err_msg=a.path)
-    for name in ("loss/generator", "loss/discriminator", "logits/real"):
+    for name in [name for name in single_history.history if name.startswith(("loss", "logits/real"))]:
         np.testing.assert_allclose(
             mirrored_history.history[name], single_history.history[name], rtol=1e-3, err_msg=name
         )

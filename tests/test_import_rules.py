@@ -30,14 +30,24 @@ ALLOWED = {
     "latent_tools": {"foundation", "specs", "drawing", "generative", "metrics"},
     "exports": {"foundation", "specs", "generative", "metrics"},
     "serving": {"foundation", "exports"},
-    "preprocessing": {"foundation", "specs", "data", "exports"},
+    "preprocessing": {"foundation", "specs", "generative", "data", "exports"},
     "runs": PARTS
     | {"adversarial", "models", "checkpoints", "data", "metrics", "callbacks", "latent_tools", "exports", "drawing"},
-    "release": {"foundation", "data", "metrics", "exports", "preprocessing", "runs"},
+    "release": {"foundation", "specs", "data", "metrics", "exports", "preprocessing", "runs"},
     "judging": {"foundation", "drawing", "data", "metrics", "serving", "runs"},
-    "compile_check": {"foundation", "data", "runs"},
+    "compile_check": {"foundation", "specs", "data", "runs"},
     "commands": {
-        *("foundation", "drawing", "generative", "checkpoints", "metrics", "latent_tools", "exports", "serving"),
+        *(
+            "foundation",
+            "drawing",
+            "generative",
+            "models",
+            "checkpoints",
+            "metrics",
+            "latent_tools",
+            "exports",
+            "serving",
+        ),
         *("preprocessing", "runs", "release", "judging", "compile_check"),
     },
 }

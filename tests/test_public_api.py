@@ -17,6 +17,7 @@ PUBLIC = [
     "__version__",
     # Data
     "DatasetInfo",
+    "PreparedSet",
     "generate_dataset",
     "load_dataset",
     "prepare_dataset",
@@ -31,16 +32,27 @@ PUBLIC = [
     "ProGANSchedule",
     "StyleGAN2",
     "TextureProGAN",
+    "all_presets",
     "load_model",
+    "register_model",
     # Training
     "Adam",
+    "CosineSchedule",
     "ExponentialMovingAverage",
     "GradientGuard",
+    "LinearSchedule",
     "TrainConfig",
     "default_callbacks",
     "fit_progressively",
     "resume",
     "train",
+    # Models of your own
+    "ExampleSpec",
+    "ImageSpec",
+    "Objective",
+    "TrainedModel",
+    "Update",
+    "register_example_spec",
     # Scores, export
     "Evaluation",
     "compare",
@@ -53,6 +65,7 @@ PUBLIC = [
     "MissingExtraError",
     "UserError",
     # Modules
+    "abilities",
     "augment",
     "checkpoints",
     "latent_tools",
@@ -65,6 +78,7 @@ PUBLIC = [
     "serving",
 ]
 MODULES = [
+    "abilities",
     "augment",
     "callbacks",
     "checkpoints",

@@ -16,6 +16,7 @@ _PUBLIC = {
     "generate_dataset": "tfgan_suite.preprocessing.generate_dataset",
     "load_dataset": "tfgan_suite.data.loader",
     "DatasetInfo": "tfgan_suite.data.dataset_info",
+    "PreparedSet": "tfgan_suite.data.prepared_set",
     "to_float": "tfgan_suite.specs.image_range",
     "to_uint8": "tfgan_suite.specs.image_range",
     # === Models ===
@@ -28,10 +29,21 @@ _PUBLIC = {
     "TextureProGAN": "tfgan_suite.models.progan.texture_progan",
     "GenerativeModel": "tfgan_suite.generative.generative_model",
     "load_model": "tfgan_suite.models.saving",
+    "all_presets": "tfgan_suite.models.catalogue",
+    "register_model": "tfgan_suite.models.catalogue",
     # === Parts of training, passed to compile() ===
     "Adam": "tfgan_suite.engine.adam",
     "ExponentialMovingAverage": "tfgan_suite.engine.exponential_moving_average",
     "GradientGuard": "tfgan_suite.engine.gradient_guard",
+    "CosineSchedule": "tfgan_suite.engine.schedule",
+    "LinearSchedule": "tfgan_suite.engine.schedule",
+    # === To make models of your own ===
+    "TrainedModel": "tfgan_suite.engine.trained_model",
+    "Update": "tfgan_suite.engine.update",
+    "Objective": "tfgan_suite.engine.update",
+    "ExampleSpec": "tfgan_suite.specs.example_spec",
+    "ImageSpec": "tfgan_suite.specs.image_spec",
+    "register_example_spec": "tfgan_suite.specs.example_spec",
     # === Running ===
     "TrainConfig": "tfgan_suite.runs.train_config",
     "train": "tfgan_suite.runs.train",
@@ -52,6 +64,7 @@ _PUBLIC = {
     "MissingExtraError": "tfgan_suite.foundation.errors",
 }
 _MODULES = {
+    "abilities": "tfgan_suite.generative.abilities",
     "augment": "tfgan_suite.adversarial.augment",
     "callbacks": "tfgan_suite.callbacks",
     "checkpoints": "tfgan_suite.checkpoints",

@@ -120,7 +120,8 @@ def test_lazy_penalties_come_on_schedule_and_count_for_their_interval():
     lazy.fit(data, verbose=0), without.fit(data, verbose=0)
     # Step 0 is due. The penalty has an update of its own, three times its gradient, after the step.
     with tf.GradientTape() as tape:
-        value = tf.reduce_mean(penalty(lambda x: without.discriminate(x), images, images, None, tf.constant([0, 0])))
+        real = tg.penalties.Batch(images)
+        value = tf.reduce_mean(penalty(lambda x, labels: without.discriminate(x), real, None, tf.constant([0, 0])))
     variables = without.discriminator.trainable_variables
     gradients = tape.gradient(value, variables)
     for variable, gradient, ours in zip(variables, gradients, lazy.discriminator.trainable_variables):
@@ -242,3 +243,53 @@ def test_label_weights():
     gan = tg.DCGAN(image_shape=(8, 8, 1), base_channels=2, num_classes=3, label_weights=[0.0, 1.0, 3.0])
     labels = gan.sample_labels(4000, tf.constant([0, 1])).numpy()
     np.testing.assert_allclose(np.bincount(labels, minlength=3) / 4000, [0, 0.25, 0.75], atol=0.02)
+
+
+@pytest.mark.parametrize("shift", [-5.0, 5.0])
+def test_a_constant_added_to_the_logits_of_a_relativistic_pair_changes_nothing(shift):
+    """Not even the augmentation's probability, which is steered by the logits' signs."""
+
+    def train(shift):
+        augmentation = tg.augment.AdaptiveAugmentation("brightness", target=0.0, interval=1, speed_images=100)
+        gan = make_gan(loss=tg.losses.Relativistic(), augmentation=augmentation)
+        bias = gan.discriminator.layers[-1].bias
+        bias.assign(bias + shift)
+        gan.fit(fixed_dataset(gan, 8, batches=8), verbose=0)
+        return float(augmentation.probability), gan.generator.get_weights()
+
+    (plain, plain_weights), (shifted, shifted_weights) = train(0.0), train(shift)
+    assert shifted == plain and 0.0 < plain < 1.0
+    for one, other in zip(plain_weights, shifted_weights):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def test_a_relativistic_pair_is_of_one_class():
+    seen = []
+
+    class Watched(tg.GAN):
+        def compute_discriminator_loss(self, discriminate, real_images, fake_images, real_labels, fake_labels):
+            seen.append((np.asarray(real_labels), np.asarray(fake_labels)))
+            return super().compute_discriminator_loss(discriminate, real_images, fake_images, real_labels, fake_labels)
+
+    gan = make_gan(3)
+    for loss, same in ((tg.losses.Relativistic(), True), (tg.losses.NonSaturating(), False)):
+        watched = Watched(gan.generator, gan.discriminator, num_classes=3, latent_size=6, image_shape=(4, 4, 1))
+        watched.compile(loss=loss, run_eagerly=True)
+        watched.fit(fixed_dataset(watched, 32, batches=1), verbose=0)
+        real_labels, fake_labels = seen.pop()
+        assert np.array_equal(real_labels, fake_labels) == same
+
+
+def test_penalties_see_both_sides_with_their_labels_and_logits():
+    class Watching(tg.penalties.DiscriminatorPenalty):
+        uses_fake_images = uses_real_logits = uses_fake_logits = True
+
+        def __call__(self, discriminate, real, fake, seed):
+            for side in (real, fake):
+                np.testing.assert_allclose(discriminate(side.images, side.labels), side.logits, atol=1e-6)
+            assert not np.array_equal(real.labels, fake.labels)
+            return tf.zeros_like(real.logits)
+
+    for interval in (1, 2):
+        gan = make_gan(3, discriminator_penalties=[Watching(1.0, interval)], run_eagerly=True)
+        gan.fit(fixed_dataset(gan, 32, batches=1), verbose=0)

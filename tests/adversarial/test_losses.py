@@ -30,6 +30,24 @@ def test_closed_form(loss_class):
     np.testing.assert_allclose(np.asarray(loss.generator_loss(FAKE, REAL)), generator, rtol=1e-5)
 
 
+@pytest.mark.parametrize("loss_class", EXPECTED, ids=lambda loss_class: loss_class.__name__)
+def test_a_zero_is_where_real_and_fake_are_equally_likely(loss_class):
+    """There the two halves of the discriminator's loss pull equally; without one, a constant changes nothing at all."""
+    loss = loss_class()
+    if loss.zero is None:
+        for shift in (-5.0, 5.0):
+            shifted = loss.discriminator_loss(REAL + shift, FAKE + shift)
+            np.testing.assert_allclose(shifted, loss.discriminator_loss(REAL, FAKE), atol=1e-5)
+            np.testing.assert_allclose(loss.realness(REAL + shift, FAKE + shift), REAL - FAKE, atol=1e-5)
+    else:
+        step = 1e-3
+        at = lambda real, fake: float(np.asarray(loss.discriminator_loss(np.float64(real), np.float64(fake))))  # noqa: E731
+        pull_up = at(loss.zero + step, 0.0) - at(loss.zero - step, 0.0)
+        pull_down = at(0.0, loss.zero + step) - at(0.0, loss.zero - step)
+        assert pull_up < 0 and pull_up == pytest.approx(-pull_down, rel=1e-3)
+        np.testing.assert_allclose(loss.realness(REAL, FAKE), REAL - loss.zero)
+
+
 def test_label_smoothing_is_cross_entropy_with_a_soft_target():
     loss = losses.NonSaturating(label_smoothing=0.1)
     expected = -0.9 * np.log(sigmoid(REAL)) - 0.1 * np.log(1 - sigmoid(REAL)) - np.log(1 - sigmoid(FAKE))

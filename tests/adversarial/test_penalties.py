@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 from tfgan_suite import penalties
+from tfgan_suite.adversarial.penalties import Batch
 
 GENERATOR = np.random.default_rng(0)
 REAL = tf.constant(GENERATOR.normal(size=[5, 4, 4, 2]), tf.float32)
@@ -12,26 +13,40 @@ DIRECTION = tf.constant(GENERATOR.normal(size=[4, 4, 2]), tf.float32)
 SEED = tf.constant([1, 2])
 
 
-def linear(images):
+def linear(images, labels=None):
     """A discriminator whose gradient is DIRECTION everywhere."""
     return tf.reduce_sum(images * DIRECTION, axis=[1, 2, 3])
 
 
-def quadratic(images):
+def quadratic(images, labels=None):
     """A discriminator whose gradient at x is x."""
     return 0.5 * tf.reduce_sum(tf.square(images), axis=[1, 2, 3])
 
 
 def test_r1():
-    values = penalties.R1(weight=10.0)(linear, REAL, FAKE, None, SEED)
+    values = penalties.R1(weight=10.0)(linear, Batch(REAL), Batch(FAKE), SEED)
     np.testing.assert_allclose(values, np.full(5, 5.0 * np.sum(np.square(DIRECTION))), rtol=1e-5)
-    values = penalties.R1(weight=3.0)(quadratic, REAL, FAKE, None, SEED)
+    values = penalties.R1(weight=3.0)(quadratic, Batch(REAL), Batch(FAKE), SEED)
     np.testing.assert_allclose(values, 1.5 * np.sum(np.square(REAL), axis=(1, 2, 3)), rtol=1e-5)
+
+
+def test_r2_looks_at_the_fakes_each_with_its_own_class():
+    values = penalties.R2(weight=3.0)(quadratic, Batch(REAL), Batch(FAKE), SEED)
+    np.testing.assert_allclose(values, 1.5 * np.sum(np.square(FAKE), axis=(1, 2, 3)), rtol=1e-5)
+
+    def by_class(images, labels):
+        """A discriminator whose gradient at x is x times one more than the class."""
+        return 0.5 * tf.reduce_sum(tf.square(images), axis=[1, 2, 3]) * (1.0 + tf.cast(labels, tf.float32))
+
+    real_labels, fake_labels = tf.constant([4, 4, 4, 4, 4]), tf.constant([0, 1, 2, 0, 1])
+    values = penalties.R2(weight=2.0)(by_class, Batch(REAL, real_labels), Batch(FAKE, fake_labels), SEED)
+    expected = np.sum(np.square(FAKE), axis=(1, 2, 3)) * np.square(1.0 + np.asarray(fake_labels))
+    np.testing.assert_allclose(values, expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("target", [1.0, 750.0])
 def test_gradient_penalty_of_a_linear_discriminator(target):
-    values = penalties.GradientPenalty(weight=10.0, target=target)(linear, REAL, FAKE, None, SEED)
+    values = penalties.GradientPenalty(weight=10.0, target=target)(linear, Batch(REAL), Batch(FAKE), SEED)
     norm = np.linalg.norm(DIRECTION)
     np.testing.assert_allclose(values, np.full(5, 10.0 * (norm - target) ** 2 / target**2), rtol=1e-4)
 
@@ -39,7 +54,7 @@ def test_gradient_penalty_of_a_linear_discriminator(target):
 def test_gradient_penalty_mixes_each_pair():
     """With D = |x|^2 / 2 the gradient's norm is that of the mixed image, which lies between the two."""
     real, fake = tf.ones([64, 2, 2, 1]) * 3.0, tf.ones([64, 2, 2, 1]) * 5.0  # Norms 6 and 10.
-    values = penalties.GradientPenalty(weight=1.0)(quadratic, real, fake, None, SEED)
+    values = penalties.GradientPenalty(weight=1.0)(quadratic, Batch(real), Batch(fake), SEED)
     norms = np.sqrt(values) + 1.0
     assert norms.min() > 6.0 and norms.max() < 10.0 and 0.8 < norms.std() < 1.5  # Uniform on [6, 10]: 1.15.
 
@@ -47,13 +62,15 @@ def test_gradient_penalty_mixes_each_pair():
 def test_gradient_penalty_of_a_dead_discriminator_has_a_gradient():
     weight = tf.Variable(0.0)
     with tf.GradientTape() as tape:
-        value = penalties.GradientPenalty()(lambda images: weight * linear(images), REAL, FAKE, None, SEED)
+        value = penalties.GradientPenalty()(
+            lambda images, labels: weight * linear(images, labels), Batch(REAL), Batch(FAKE), SEED
+        )
     assert np.isfinite(tape.gradient(value, weight))
 
 
 def test_drift():
     logits = tf.constant([1.0, -2.0, 3.0])
-    values = penalties.Drift(weight=0.001)(linear, REAL, FAKE, logits, SEED)
+    values = penalties.Drift(weight=0.001)(linear, Batch(REAL, logits=logits), Batch(FAKE), SEED)
     np.testing.assert_allclose(values, [0.001, 0.004, 0.009], rtol=1e-6)
 
 
@@ -70,7 +87,7 @@ def test_orthogonal():
 
 @pytest.mark.parametrize("arguments", [{"weight": -1.0}, {"interval": 0}, {"interval": 1.5}])
 def test_refuses_nonsense(arguments):
-    with pytest.raises(ValueError, match="Expected"):
+    with pytest.raises(ValueError, match="must be"):
         penalties.R1(**arguments)
 
 
@@ -81,7 +98,7 @@ def test_survives_saving():
 
 
 def test_automatic_r1_follows_size_and_batch():
-    values = penalties.R1(weight="auto")(linear, REAL, FAKE, None, SEED)
+    values = penalties.R1(weight="auto")(linear, Batch(REAL), Batch(FAKE), SEED)
     gamma = 0.0002 * 4 * 4 / 5
     np.testing.assert_allclose(values, np.full(5, gamma / 2 * np.sum(np.square(DIRECTION))), rtol=1e-5)
     assert penalties.R1.from_config(penalties.R1("auto", interval=16).get_config()).weight == "auto"
@@ -133,9 +150,9 @@ def test_path_length_config():
     penalty = penalties.PathLength(weight=1.5, interval=8, decay=0.1, batch_shrink=4)
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(penalty))
     assert again.get_config() == penalty.get_config()
-    with pytest.raises(ValueError, match="decay in"):
+    with pytest.raises(ValueError, match="`decay` must be in"):
         penalties.PathLength(decay=0.0)
-    with pytest.raises(ValueError, match="batch_shrink >= 1"):
+    with pytest.raises(ValueError, match="`batch_shrink` must be >= 1"):
         penalties.PathLength(batch_shrink=0)
 
 

@@ -41,5 +41,5 @@ def test_the_text_says_what_and_where():
 
 @pytest.mark.parametrize("limits", [{}, {"above": 1.0, "below": 0.0}, {"above": 1.0, "patience": 0}])
 def test_wrong_limits_are_refused(limits):
-    with pytest.raises(ValueError, match="Expected"):
+    with pytest.raises(ValueError, match="must be"):
         Rule(name="x", measurement="x", **limits, **WORDS)

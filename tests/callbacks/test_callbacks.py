@@ -7,7 +7,8 @@ import tensorflow as tf
 from PIL import Image
 
 import tfgan_suite as tg
-from tfgan_suite.callbacks import Checkpointing, ImageGrid, Progress, Scores, StopOnNonFinite, make_grid
+from tests.runs.gaussian_points import GaussianPoints, points_dataset
+from tfgan_suite.callbacks import Checkpointing, ImageGrid, LowerRate, Progress, Scores, StopOnNonFinite, make_grid
 from tfgan_suite.drawing.image_grid import class_columns
 from tfgan_suite.foundation.durations import format_duration
 from tfgan_suite.foundation.history import read_history
@@ -63,7 +64,7 @@ def test_progress_says_how_far_and_how_fast(gan):
     assert "24/24 images" in lines[2] and "0:00 left" in lines[2]
 
 
-def test_progress_says_once_that_it_goes_on(gan):
+def test_progress_says_once_that_it_resumes(gan):
     stream = io.StringIO()
     progress = Progress(24, stream)
     for _ in range(2):  # Two phases of one training, and then one that goes on from elsewhere.
@@ -71,7 +72,7 @@ def test_progress_says_once_that_it_goes_on(gan):
     gan.examples_seen.assign(16)
     gan.fit(batches(None), steps_per_epoch=1, callbacks=[progress], verbose=0)
     lines = [line for line in stream.getvalue().splitlines() if not line.startswith("[")]
-    assert lines == ["Building the graph of the training step ...", "Going on from 16 of 24 images."]
+    assert lines == ["Building the graph of the training step ...", "Resuming at 16 of 24 images."]
 
 
 @pytest.mark.parametrize("seconds, text", [(0.4, "0:00"), (59.6, "1:00"), (3599, "59:59"), (7384, "2:03:04")])
@@ -115,15 +116,45 @@ def test_a_full_disk_leaves_the_last_checkpoint(gan, tmp_path, monkeypatch):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["000000000000.json", first.name]
 
 
-def test_stop_names_what_is_not_finite():
+def test_stop_names_what_is_not_finite(gan):
     callback = StopOnNonFinite()
-    callback.set_model(types.SimpleNamespace(images_seen=np.int64(7)))
+    gan.examples_seen.assign(7)
+    callback.set_model(gan)
     callback.on_train_batch_end(0, {"loss/generator": 1.0})
     with pytest.raises(tg.UserError, match="loss/generator is not finite after 7 images"):
         callback.on_train_batch_end(1, {"loss/generator": float("inf")})
 
 
 def test_history_passes_over_a_cut_line(tmp_path):
-    (tmp_path / "history.jsonl").write_text('{"images_seen": 1}\n{"images_s')
-    assert read_history(tmp_path / "history.jsonl") == [{"images_seen": 1}]
+    (tmp_path / "history.jsonl").write_text('{"images_seen": 1, "images_per_second": 2}\n{"examples_seen": 3}\n{"exam')
+    rows = read_history(tmp_path / "history.jsonl")  # The first line is one of version 0.1.
+    assert rows == [{"examples_seen": 1, "examples_per_second": 2}, {"examples_seen": 3}]
     assert read_history(tmp_path / "missing.jsonl") == []
+
+
+def test_a_model_of_a_made_up_kind_has_every_callback(tmp_path, capsys):
+    """One optimizer, one average, no latents, no discriminator."""
+    model = GaussianPoints()
+    model.compile(optimizer=tg.GradientGuard(tg.Adam(1e-2)))
+    callbacks = tg.default_callbacks(tmp_path, model=model, total_images=32, on_instability="lower_rate")
+    model.fit(points_dataset(), steps_per_epoch=2, epochs=2, callbacks=callbacks, verbose=0)
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert "32/32 points" in line and "points/s" in line and "  loss " in line
+    rows = read_history(tmp_path / "history.jsonl")
+    assert [row["examples_seen"] for row in rows] == [16, 32] and rows[0]["skipped_updates/density"] == 0.0
+    picture = np.asarray(Image.open(tmp_path / "images" / "000000000032.png"))
+    drawn = np.stack([model.spec.draw(one) for one in model.generate(64, seed=0)])
+    np.testing.assert_array_equal(picture, make_grid(drawn, 8))
+    LowerRate().lower(model)
+    assert float(model.optimizer.learning_rate) == pytest.approx(5e-3)
+    fresh = GaussianPoints()
+    fresh.compile(optimizer=tg.GradientGuard(tg.Adam(1e-2)))
+    assert tg.resume(fresh, tmp_path) == 32
+
+
+def test_a_state_of_lower_rate_of_version_0_1_is_read(gan):
+    action = LowerRate(0.5)
+    lowered = {"generator_optimizer": 1e-4, "discriminator_optimizer": 1e-4}
+    action.set_state({"total_factor": 0.5, "lowered_to": lowered})
+    action.begin(gan)
+    assert float(gan.generator_optimizer.learning_rate) == pytest.approx(1e-4)

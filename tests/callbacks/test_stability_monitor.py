@@ -33,13 +33,15 @@ CALM = {"gradient_norm/generator": 5.0, "gradient_norm/discriminator": 2.0, "log
 def alerts_of(rows):
     """Rules that speak when the ticks of a run look like this."""
     monitor = StabilityMonitor()
-    monitor.set_model(types.SimpleNamespace(images_seen=np.int64(0), steps=np.int64(0)))
+    gan = make_gan(width=2)
+    monitor.set_model(gan)
     monitor.on_train_begin()
     for tick, row in enumerate(rows):
-        monitor.model.steps = monitor.model.examples_seen = np.int64(tick + 1)
+        gan.steps.assign(tick + 1)
+        gan.examples_seen.assign(tick + 1)
         monitor.on_epoch_begin(tick)
         monitor.on_epoch_end(tick, {**CALM, **row})
-    return [(alert.rule, alert.images_seen) for alert in monitor.alerts]
+    return [(alert.rule, alert.examples_seen) for alert in monitor.alerts]
 
 
 @pytest.mark.parametrize(
@@ -134,9 +136,9 @@ def fit_run(gan, run_dir, ticks, **options):
     for callback in callbacks:
         if isinstance(callback, StabilityMonitor) and "rules" in options:
             callback.rules = options["rules"]
-    images_seen = int(gan.examples_seen.numpy())
-    tick = images_seen // (2 * BATCH_SIZE)
-    gan.fit(spots_dataset(start_image=images_seen), steps_per_epoch=2, initial_epoch=tick, epochs=ticks,
+    examples_seen = int(gan.examples_seen.numpy())
+    tick = examples_seen // (2 * BATCH_SIZE)
+    gan.fit(spots_dataset(start_image=examples_seen), steps_per_epoch=2, initial_epoch=tick, epochs=ticks,
             callbacks=callbacks, verbose=0)  # fmt: skip
     return callbacks
 
@@ -189,14 +191,14 @@ def test_rolled_back_a_few_times_then_stopped(tmp_path):
         callbacks = tg.default_callbacks(tmp_path, on_instability="roll_back")
         monitor = callbacks[1]
         monitor.rules, monitor._rule_states = [ALWAYS], {"always": {}}
-        images_seen = int(gan.examples_seen.numpy())
+        examples_seen = int(gan.examples_seen.numpy())
         try:
-            gan.fit(spots_dataset(start_image=images_seen), steps_per_epoch=2, epochs=9,
-                    initial_epoch=images_seen // 128, callbacks=callbacks, verbose=0)  # fmt: skip
+            gan.fit(spots_dataset(start_image=examples_seen), steps_per_epoch=2, epochs=9,
+                    initial_epoch=examples_seen // 128, callbacks=callbacks, verbose=0)  # fmt: skip
         except RolledBack:
             times += 1
         except StoppedByAlert as error:
-            assert "Rolled back 3 times" in str(error)
+            assert "still unstable after 3 rollbacks" in str(error)
             break
     assert times == 3
 

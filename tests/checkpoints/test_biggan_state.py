@@ -129,11 +129,11 @@ def change(state, remove=(), **add):
         (lambda state: {"mapping.fc0.weight": np.zeros(3)}, "names of BigGAN-PyTorch.*Received: mapping.fc0.weight"),
         (lambda state: {}, "Received: no names"),
         (lambda state: change(state, **{"linear.bias": np.zeros(4)}), r"linear.bias \(256,\), received \(4,\)"),
-        (lambda state: change(state, **{"shared.weight": np.zeros([5, 9])}), "Expected 13 inputs"),
-        (lambda state: change(state, **{"linear.weight": np.zeros([5])}), "Expected 2 dimensions of linear.weight"),
+        (lambda state: change(state, **{"shared.weight": np.zeros([5, 9])}), "must have 13 inputs"),
+        (lambda state: change(state, **{"linear.weight": np.zeros([5])}), "linear.weight must have 2 dimensions"),
         (
             lambda state: change(state, **{"blocks.2.0.conv1.weight": np.zeros([7, 16, 3, 3])}),
-            "Received blocks of 16->16, 16->16, 16->7",
+            "Received: blocks of 16->16, 16->16, 16->7",
         ),
     ],
 )

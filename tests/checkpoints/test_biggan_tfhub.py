@@ -113,7 +113,7 @@ def test_statistics_between_two_truncations(deep_module):
     np.testing.assert_allclose(received[name], 5.0 * DEEP_STATE[name], rtol=1e-6)
     assert assumed["truncation"].startswith("1.0") and "5 truncations" in assumed["truncation"]
     del read.stacks[5 * 6 + 3]
-    with pytest.raises(UserError, match="constants stack_33 in the module's graph, the statistics of blocks.1.0.bn3"):
+    with pytest.raises(UserError, match="must contain the constants stack_33, the statistics of blocks.1.0.bn3"):
         read_moments(module, read.stacks, {})
 
 
@@ -172,11 +172,11 @@ def test_accumulators_as_sums_or_means():
 def test_settings_that_are_refused(npz, deep_module):
     for message, source, settings in (
         ("16 channels fit after the stages of 8, 16, 32 pixels", npz, EPSILONS),
-        ("attention_resolution among 8, 16, 32", npz, {**SETTINGS, "attention_resolution": 64}),
+        ("`attention_resolution` must be one of 8, 16, 32", npz, {**SETTINGS, "attention_resolution": 64}),
         ("one set of standing statistics", npz, {**SETTINGS, "truncation": 0.5}),
-        ("number from 0 to 1. Received: 'half'", deep_module, {**SETTINGS, "truncation": "half"}),
-        ("accumulators=sums or accumulators=means", npz, {**SETTINGS, "accumulators": "both"}),
-        ("number above 0 as image_channels", npz, {**SETTINGS, "image_channels": 0}),
+        ("number from 0 to 1. Received: truncation='half'", deep_module, {**SETTINGS, "truncation": "half"}),
+        ("`accumulators` must be 'sums' or 'means'", npz, {**SETTINGS, "accumulators": "both"}),
+        ("`image_channels` must be a number > 0", npz, {**SETTINGS, "image_channels": 0}),
         ("Did you mean 'truncation'", npz, {"trunkation": 0.5}),
     ):
         with pytest.raises(UserError, match=message):
@@ -195,11 +195,11 @@ def test_variables_that_do_not_fit(tmp_path):
     refused("Missing: blocks.2.0.conv2.bias", lost="Generator/GBlock_2/conv1/b")
     refused("no counterpart of blocks.2.0.conv2.weight", lost="Generator/GBlock_2/conv1/w")
     refused("standing statistics of blocks.1.0.bn2", lost="Generator/GBlock_1/CrossReplicaBN_1/acc")
-    refused("'Generator/surprise' belongs to no BigGAN module", **{"Generator/surprise": np.zeros(3, np.float32)})
-    refused("two averages", **{"linear/w/ema_0.9": variables["linear/w"]})
-    refused("finite .* 'linear/w'", **{"linear/w": np.full([5, 8], np.inf)})
+    refused("'Generator/surprise' belongs to no known BigGAN module", **{"Generator/surprise": np.zeros(3, np.float32)})
+    refused("It has two of 'linear/w'", **{"linear/w/ema_0.9": variables["linear/w"]})
+    refused("'linear/w' must contain finite", **{"linear/w": np.full([5, 8], np.inf)})
     refused("unexpected shape", **{"Generator/attention/gamma/ema_b999900": np.zeros(2, np.float32)})
-    with pytest.raises(UserError, match="those of BigGAN-deep in the graph: give the module's directory"):
+    with pytest.raises(UserError, match="BigGAN-deep's modules in the graph: pass the module's directory"):
         read_conversion(KIND, save_npz(tmp_path / "x.npz", module_variables(DEEP_STATE, moments=False)), **SETTINGS)
 
 
@@ -208,13 +208,13 @@ def test_what_is_no_module(tmp_path):
         with pytest.raises(UserError, match=message):
             read_tensorflow_variables(path)
 
-    refused(tmp_path / "nothing", "is not there")
+    refused(tmp_path / "nothing", "is missing")
     (tmp_path / "empty").mkdir()
     refused(tmp_path / "empty", "has neither")
     for name, content, message in (
         ("page.npz", b"<!doctype html>", "is a web page"),
         ("x.tar.gz", b"\x1f\x8b\x08rest", "gzip archive. Unpack it first"),
-        ("objects.npz", b"PK\x03\x04", "cut off"),
+        ("objects.npz", b"PK\x03\x04", "truncated"),
     ):
         (tmp_path / name).write_bytes(content)
         refused(tmp_path / name, message)

@@ -201,7 +201,7 @@ def test_existing_directories(tmp_path, conversion):
         with pytest.raises(UserError, match="not written by a conversion"):
             write_conversion(conversion, tmp_path / "mine", overwrite)
     out = write_conversion(conversion, tmp_path / "deep" / "out")
-    with pytest.raises(UserError, match="exists already"):
+    with pytest.raises(UserError, match="already exists"):
         write_conversion(conversion, out)
     (out / "old").touch()
     write_conversion(conversion, out, overwrite=True)
@@ -213,7 +213,7 @@ def test_nothing_appears_when_the_weights_do_not_come_back(tmp_path, conversion)
     state = states["ema_generator"]
     states["ema_generator"] = {**state, "mapping.w_avg": state["mapping.w_avg"] + 1}
     conversion = dataclasses.replace(conversion, official=dataclasses.replace(conversion.official, states=states))
-    with pytest.raises(RuntimeError, match="'mapping.w_avg' does not come back"):
+    with pytest.raises(RuntimeError, match="'mapping.w_avg' does not convert back"):
         write_conversion(conversion, tmp_path / "out")
     assert not list(tmp_path.iterdir())
 

@@ -93,7 +93,7 @@ def test_refuses_other_networks(write):
     refused = {"use_pixelnorm": False}, {"tanh_at_end": True}
     for settings in refused:
         (name,) = settings
-        with pytest.raises(tg.UserError, match=f"'G_paper' has settings .* '{name}': {settings[name]}"):
+        with pytest.raises(tg.UserError, match=f"'G_paper' in the file has settings .* '{name}': {settings[name]}"):
             read_conversion(KIND, write(generator_settings=settings))
     harmless = {"use_wscale": True, "pixelnorm_epsilon": 1e-8, "fmap_base": 64}
     for message, settings in (
@@ -107,7 +107,7 @@ def test_refuses_other_networks(write):
 def test_command(write, tmp_path, capsys):
     source = write()
     assert cli.main(["convert", KIND, str(source), str(tmp_path / "out")]) == 0
-    assert "minibatch_stddev_group_size: 4, as the discriminator" in capsys.readouterr().out
+    assert "minibatch_stddev_group_size: 4, the default of the discriminator" in capsys.readouterr().out
     manifest = find_manifest(tmp_path / "out")
     assert manifest["license"] == LICENSE and manifest["class"] == "ProGAN"
     assert manifest["source"]["sha256"] == file_sha256(source)

@@ -138,12 +138,12 @@ def test_conditional_discriminators_of_both_spellings(dense):
 @pytest.mark.parametrize(
     "name, expected",
     [
-        ("synthesis/4x4/Conv/StyleMod/weight", "first StyleGAN"),
-        ("mapping/LabelConcat/weight", "concatenated"),
-        ("synthesis/4x8/Conv1/weight", "no StyleGAN2 network"),
-        ("synthesis/4x4/Conv/weights", "no StyleGAN2 network"),
-        ("16x16/PixelNorm", "no StyleGAN2 network"),
-        ("x" * 10_000, "no StyleGAN2 network"),
+        ("synthesis/4x4/Conv/StyleMod/weight", "original StyleGAN"),
+        ("mapping/LabelConcat/weight", "concatenate labels"),
+        ("synthesis/4x8/Conv1/weight", "no known StyleGAN2 network"),
+        ("synthesis/4x4/Conv/weights", "no known StyleGAN2 network"),
+        ("16x16/PixelNorm", "no known StyleGAN2 network"),
+        ("x" * 10_000, "no known StyleGAN2 network"),
     ],
 )
 def test_unknown_variables(name, expected):
@@ -156,7 +156,7 @@ def test_unknown_variables(name, expected):
 def test_unexpected_shapes():
     with pytest.raises(UserError, match=r"'4x4/Conv/weight' has the unexpected shape \(3, 3\)"):
         official_names({"4x4/Conv/weight": np.zeros([3, 3], "f4")})
-    with pytest.raises(UserError, match="two variables that mean 'mapping.fc0.bias'"):
+    with pytest.raises(UserError, match="two variables for 'mapping.fc0.bias'"):
         official_names({"Mapping0/bias": np.zeros(1, "f4"), "mapping/Dense0/bias": np.zeros(1, "f4")})
 
 
@@ -179,7 +179,7 @@ def test_tensorflow_settings(tmp_path):
         "mapping_learning_rate_multiplier": 0.01,
         "minibatch_stddev_group_size": 4,
     }
-    assert official.assumed == {"minibatch_stddev_group_size": "4, as 'D_stylegan2' does by itself"}
+    assert official.assumed == {"minibatch_stddev_group_size": "4, the default of 'D_stylegan2'"}
     assert_same(official.generator_state, GENERATOR)
     assert_same(official.trained_generator_state, GENERATOR)
     assert_same(official.discriminator_state, DISCRIMINATOR)
@@ -208,7 +208,7 @@ def test_tensorflow_settings(tmp_path):
     [({"nonlinearity": "relu"}, {}), ({}, {"nonlinearity": "elu"}), ({"use_noise": False}, {}), ({"normalize_latents": False}, {})],
 )  # fmt: skip
 def test_settings_that_are_not_supported(tmp_path, generator, discriminator):
-    with pytest.raises(UserError, match="not supported"):
+    with pytest.raises(UserError, match="Only networks with .* are supported"):
         read_tensorflow(tmp_path, generator, discriminator)
 
 
@@ -227,7 +227,7 @@ def test_settings_that_are_not_supported(tmp_path, generator, discriminator):
     ],
 )
 def test_settings_that_make_no_sense(tmp_path, settings):
-    with pytest.raises(UserError, match="Expected .* as the file's"):
+    with pytest.raises(UserError, match="The file's `.*` must be"):
         read_tensorflow(tmp_path, settings, settings)
 
 
@@ -268,7 +268,7 @@ def test_pytorch_networks_that_differ(tmp_path):
     official = read_pytorch(tmp_path, change, conv_clamp=256)
     assert official.settings["generator_conv_clamp"] == 256 and official.settings["discriminator_conv_clamp"] == 100
     assert "conv_clamp" not in official.settings
-    assert "4, as the PyTorch version" in official.assumed["minibatch_stddev_group_size"]
+    assert "4, the default of the PyTorch version" in official.assumed["minibatch_stddev_group_size"]
 
 
 def test_pytorch_networks_that_are_not_supported(tmp_path):
@@ -278,7 +278,7 @@ def test_pytorch_networks_that_are_not_supported(tmp_path):
 
         return change
 
-    with pytest.raises(UserError, match="one value of conv_clamp"):
+    with pytest.raises(UserError, match="`conv_clamp` must have the same value"):
         read_pytorch(tmp_path, set_attribute("conv_clamp", 3), conv_clamp=256)
     with pytest.raises(UserError, match="activation='lrelu'.*'relu'"):
         read_pytorch(tmp_path, set_attribute("activation", "relu"))
@@ -300,7 +300,7 @@ def test_weights_that_are_not_numbers(tmp_path):
     for wrong in (np.full([48], np.nan, "f4"), np.arange(48)):
         state = {**GENERATOR, "mapping.w_avg": wrong}
         write_tensorflow_pickle(tmp_path / "x.pkl", state, DISCRIMINATOR, tmp_path / "marker")
-        with pytest.raises(UserError, match="finite floating-point numbers in 'dlatent_avg'"):
+        with pytest.raises(UserError, match="'dlatent_avg' must contain finite floating-point numbers"):
             read_nvidia_stylegan2(tmp_path / "x.pkl")
 
 

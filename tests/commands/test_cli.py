@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import types
 from xml.etree import ElementTree
 
 import keras
@@ -13,6 +14,7 @@ import tensorflow as tf
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+import tfgan_suite as tg
 from tfgan_suite.callbacks.checkpointing import TrainingInterrupted
 from tfgan_suite.commands import cli
 from tfgan_suite.commands.train import config_of
@@ -42,7 +44,7 @@ def run(capsys, *argv):
 # === Mistakes: one line, exit code 2, the nearest right name ===
 
 MISTAKES = [
-    ([], ["Expected a command", "prepare, train"]),
+    ([], ["Give a command", "prepare, train"]),
     (["trian"], ["'trian'", "Did you mean 'train'?"]),
     (["--hlep"], ["'--hlep'", "Did you mean '--help'?"]),
     (["train", "--dat", "data/digits"], ["'--dat'", "Did you mean '--data'?"]),
@@ -53,7 +55,7 @@ MISTAKES = [
     (["train", "--data", "nowhere", "--run", "r"], ["no directory 'nowhere'", "tfgan-suite prepare"]),
     (["prepare", "photos", "data/p", "--crop", "centre"], ["'centre'", "Did you mean 'center'?"]),
     (["prepare", "digit", "data/p"], ["'digit'", "Did you mean 'digits'?"]),
-    (["prepare", "photos/holiday", "data/p"], ["There is no 'photos/holiday'"]),
+    (["prepare", "photos/holiday", "data/p"], ["'photos/holiday', which does not exist"]),
     (["prepare", "digits", "data/p", "--split", "train"], ["train=0.9"]),
     (["prepare", "digits", "data/p", "--image-size", "64x64x3"], ["64x48"]),
     (["demo", "--data", "avatar"], ["'avatar'", "Did you mean 'avatars'?"]),
@@ -67,7 +69,8 @@ MISTAKES = [
     (["report", "runs/nothing"], ["holds no run"]),
     (["evaluate", "runs/nothing"], ["--data"]),
     (["evaluate", "runs/nothing", "--watch"], ["holds no run"]),
-    (["evaluate", "runs/nothing", "--watch", "--output", "scores"], ["Expected no --output"]),
+    (["evaluate", "runs/nothing", "--watch", "--output", "scores"], ["`--output` must not be given with --watch"]),
+    (["--import", "no_such_module", "sample", "x"], ["no module 'no_such_module'", "--import my_model"]),
     (["compare", "runs/nothing", "runs/other"], ["'runs/nothing'", "does not exist"]),
     (["export", "runs/nothing", "saved_models/x"], ["There is no 'runs/nothing'"]),
 ]
@@ -152,7 +155,7 @@ def test_damaged_keras_file(tmp_path, capsys):
     path = tmp_path / "broken.keras"
     path.write_bytes(b"not a zip")
     code, _, errors = run(capsys, "sample", path)
-    assert code == 2 and len(errors) == 1 and "Expected a model saved by this suite" in errors[0]
+    assert code == 2 and len(errors) == 1 and "must hold a model saved by this suite" in errors[0]
 
 
 def test_keras_file_of_something_else(tmp_path, capsys):
@@ -201,7 +204,7 @@ def test_every_field_of_the_config_has_a_flag():
         "train --data d --run r --preset p --set a=1 --batch-size 2 --images 3,000 --images-per-tick 4 --seed 5 "
         "--no-conditional --horizontal-flip --augmentation adaptive --precision mixed_bfloat16 --score-every-ticks 6 --score-images 7 --keep-checkpoints 8 "
         "--steps-per-execution 9 --jit-compile --microbatch-size 10 --on-instability stop --on-collapse stop "
-        "--guard-gradients --strategy mirrored --diversity lpips"
+        "--guard-gradients --strategy mirrored --diversity lpips --compile reuse_fakes=false"
     )
     config = config_of(cli.build_parser().parse_args(argv.split()))
     expected = TrainConfig(
@@ -214,6 +217,7 @@ def test_every_field_of_the_config_has_a_flag():
         guard_gradients=True,
         strategy="mirrored",
         diversity="lpips",
+        compile={"reuse_fakes": False},
     )
     assert config == expected
     defaults = TrainConfig("d", "r")
@@ -235,6 +239,7 @@ def test_dry_run(tiny_config, tmp_path, capsys):
     for network in (model.generator, model.discriminator):
         count = sum(int(np.prod(variable.shape)) for variable in network.trainable_variables)
         assert f"{count:,}" in output
+    assert "32 x 32" not in output and "48 images of 8 x 8, gray" in output
     for text in ("8,000", "images/s", "estimate", "optimizers", "activations", "Nothing was written."):
         assert text in output
 
@@ -252,8 +257,8 @@ def test_memory_of_the_estimate(tiny_config):
     memory = estimate.memory_bytes
     # Adam has two slots for each trained weight, a rate and a count; running moments are weights, but not trained.
     assert 8 * (generator + discriminator) < memory["optimizers"] < 8 * (generator + discriminator) + 64
-    assert 4 * generator < memory["averaged generator"] < 4 * generator + 400
-    assert memory["weights"] == memory["averaged generator"] + 4 * discriminator  # Whose one stage has no moments.
+    assert 4 * generator < memory["averaged weights"] < 4 * generator + 400
+    assert memory["weights"] == memory["averaged weights"] + 4 * discriminator  # Whose one stage has no moments.
     assert memory["this process"] > 1e8
     assert memory["images"] == 48 * 8 * 8
     assert estimate.total_seconds == pytest.approx(estimate.total_images / estimate.images_per_second)
@@ -326,7 +331,7 @@ def test_sample_through_classes(tiny_run, tmp_path, capsys):
 
 
 def test_sample_refuses(tiny_run, tmp_path, capsys):
-    assert "0 to 2" in run(capsys, "sample", tiny_run, "--labels", "3", "--output", tmp_path / "a.png")[2][0]
+    assert "in [0, 2]" in run(capsys, "sample", tiny_run, "--labels", "3", "--output", tmp_path / "a.png")[2][0]
     assert "NAME.png" in run(capsys, "sample", tiny_run, "--output", tmp_path / "a.jpeg")[2][0]
 
 
@@ -347,7 +352,7 @@ def test_unfinished_run_gives_its_newest_checkpoint(tiny_run, tiny_config, tmp_p
     (unfinished / "checkpoints").mkdir(parents=True)
     for file in (tiny_run / "checkpoints").iterdir():
         (unfinished / "checkpoints" / file.name).write_bytes(file.read_bytes())
-    for name in ("config.json", "dataset_info.json"):
+    for name in ("config.json", "dataset_info.json", "recipe.json"):
         (unfinished / name).write_bytes((tiny_run / name).read_bytes())
     np.testing.assert_array_equal(load_model(unfinished).generate(4, seed=3), load_model(tiny_run).generate(4, seed=3))
 
@@ -389,8 +394,8 @@ def test_chart_of_scores(tiny_run, tmp_path, capsys):
     runs = []
     for name, values in (("plain", (40.0, 30.0)), ("adaptive", (40.0, 20.0))):
         runs.append(shutil.copytree(tiny_run, tmp_path / name))
-        rows = [{"images_seen": 100 * (i + 1), "frechet_distance_1k": value} for i, value in enumerate(values)]
-        rows.insert(1, {"images_seen": 150, "loss/generator": 1.0})
+        rows = [{"examples_seen": 100 * (i + 1), "frechet_distance_1k": value} for i, value in enumerate(values)]
+        rows.insert(1, {"examples_seen": 150, "loss/generator": 1.0})
         (runs[-1] / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     path = tmp_path / "scores.svg"
     code, output, _ = run(capsys, "compare", *runs, "--chart", path)
@@ -469,29 +474,38 @@ def test_evaluate_classification_accuracy(tiny_run, tmp_path, capsys, monkeypatc
     assert code == 2 and "'test'" in errors[-1]  # The set has no such split.
     asked = {}
 
-    def evaluate_classification_accuracy(model, data_dir, **options):
-        asked.update(options)
+    def evaluate(model, data_dir, metrics, **options):
+        asked.update(options, metrics=metrics)
         return Evaluation.load(write_scores(tmp_path, 0.5, name="classification_accuracy_48"))
 
-    name = "tfgan_suite.metrics.evaluate_classification_accuracy"
-    monkeypatch.setattr(name, evaluate_classification_accuracy)
+    monkeypatch.setattr("tfgan_suite.runs.evaluate_model.evaluate", evaluate)
     arguments = ["--metrics", "classification_accuracy", "--held-out", "rest", "--repeats", 5, "--output", tmp_path]
-    code, output, _ = run(capsys, "evaluate", tiny_run, *arguments)
+    code, output, _ = run(capsys, "evaluate", tiny_run, *arguments, "--sampling", "truncation=0.5")
     assert code == 0 and "classification_accuracy_48" in output
-    assert (asked["held_out_split"], asked["repeats"], asked["split"]) == ("rest", 5, "train")
+    assert (asked["repeats"], asked["split"], asked["truncation"]) == (5, "train", 0.5)
+    with pytest.raises(tg.UserError, match="Received: split='rest', held_out_split='rest'"):
+        asked["metrics"][0].check(types.SimpleNamespace(real=types.SimpleNamespace(split="rest")))
 
 
-def test_evaluate_path_length_beside_another_score(tiny_run, tmp_path, capsys, monkeypatch):
-    asked = {}
+def test_evaluate_path_length_beside_another_score(tiny_run, tmp_path, capsys, monkeypatch, small_network):
+    class Squares:
+        name, weights_sha256 = "squares", "00"
 
-    def evaluate_perceptual_path_length(model, data_dir, **options):
-        asked.update(options)
-        return Evaluation.load(write_scores(tmp_path / "rows", 0.5, name="perceptual_path_length_z_full_8"))
+        def __call__(self, images, others):
+            return 1e6 * tf.reduce_sum(tf.square(images - others), axis=[1, 2, 3])
 
-    monkeypatch.setattr("tfgan_suite.metrics.evaluate_perceptual_path_length", evaluate_perceptual_path_length)
-    arguments = ["--metrics", "perceptual_path_length", "--images", "8", "--output", tmp_path]
+    # The package has a function of the module's name.
+    monkeypatch.setattr(sys.modules["tfgan_suite.metrics.perceptual_path_length"], "shared_lpips", Squares)
+    arguments = ["--metrics", "perceptual_path_length,precision_recall", "--images", 24, "--output", tmp_path]
     code, output, _ = run(capsys, "evaluate", tiny_run, *arguments)
-    assert code == 0 and output.startswith("perceptual_path_length_z_full_8 ") and asked["num_images"] == 8
+    rows = Evaluation.load(tmp_path)
+    assert code == 0 and output.count("\n") == 3
+    assert [row.name for row in rows] == ["precision_24", "recall_24", "perceptual_path_length_z_full_24"]
+    assert rows[2].protocol["extractor"] == "squares" and rows[2].value > 0
+    code, _, errors = run(capsys, "evaluate", tiny_run, *arguments, "--truncation", 0.5)
+    assert code == 2 and "`truncation` must be 1 for perceptual_path_length" in errors[-1]
+    code, _, errors = run(capsys, "evaluate", tiny_run, "--sampling", "temperature=0.5")
+    assert code == 2 and "no sampling option `temperature`" in errors[-1]
 
 
 def test_evaluate_watches_a_run_to_its_end(tiny_run, tmp_path, capsys, small_network):

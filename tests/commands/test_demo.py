@@ -94,7 +94,7 @@ def test_demo_stopped_and_run_again_goes_on(digits, tmp_path, capsys, monkeypatc
         with pytest.raises(OSError, match="no space"):
             Demo(plan, tmp_path).run()
     output = capsys.readouterr().out
-    assert "Going on from" in output and "[1/6] Prepare digits: done before" in output
+    assert "Resuming at" in output and "[1/6] Prepare digits: done before" in output
     scores = Evaluation.load(tmp_path / "digits-tiny")
 
     report = Demo(plan, tmp_path).run()

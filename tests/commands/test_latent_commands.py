@@ -177,11 +177,17 @@ def test_reading_a_picture(tmp_path):
 # === Mistakes: one line, exit code 2, and nothing is written ===
 
 MISTAKES = [
-    (["mix", "{dcgan}"], ["DCGAN has no W space", "StyleGAN2"]),
-    (["project", "{dcgan}", "{picture}"], ["DCGAN has no W space"]),
-    (["directions", "{dcgan}", "--layers", "coarse"], ["DCGAN has no W space", "Leave layers out"]),
-    (["sample", "{dcgan}", "--interpolate", "3", "--in-w"], ["DCGAN has no W space"]),
-    (["sample", "{dcgan}", "--class-truncation"], ["DCGAN has no W space"]),
+    (["mix", "{dcgan}"], ["Mixing styles needs a model that can work with styles", "DCGAN can: generate from latents"]),
+    (["project", "{dcgan}", "{picture}"], ["A projection needs a model that can work with styles"]),
+    (["directions", "{dcgan}", "--layers", "coarse"], ["DCGAN has no W space", "`layers` must be `None`"]),
+    (
+        ["sample", "{dcgan}", "--interpolate", "3", "--in-w"],
+        ["An interpolation in W needs a model that can work with styles"],
+    ),
+    (
+        ["sample", "{dcgan}", "--class-truncation"],
+        ["Truncation towards classes needs a model that can work with styles"],
+    ),
     (["sample", "{dcgan}", "--truncation-sweep", "1"], ["at least 2 steps"]),
     (["mix", "{model}", "--layers", "corse"], ["'corse'", "Did you mean 'coarse'?"]),
     (["mix", "{model}", "--layers", "0-9"], ["from 0 to 5"]),
@@ -191,12 +197,12 @@ MISTAKES = [
     (["mix", "{model}", "--output", "mix.jpg"], ["NAME.png", "'mix.jpg'"]),
     (["mix", "runs/nothing"], ["There is no 'runs/nothing'"]),
     (["animate", "{model}", "--output", "loop.webm"], ["NAME.gif or NAME.mp4"]),
-    (["animate", "{model}", "--frames-per-second", "60"], ["1 to 50 frames"]),
+    (["animate", "{model}", "--frames-per-second", "60"], ["must be in [1, 50]"]),
     (["animate", "{dcgan}", "--points", "1"], ["at least 2 points"]),
     (["directions", "{model}", "--count", "9"], ["from 1 to 8"]),
     (["directions", "{model}", "--reach", "0"], ["a number > 0"]),
-    (["project", "{model}", "nothing.png"], ["no picture 'nothing.png'"]),
-    (["project", "{model}", "{model}"], ["Expected a picture"]),
+    (["project", "{model}", "nothing.png"], ["no such file", "'nothing.png'"]),
+    (["project", "{model}", "{model}"], ["cannot be read as an image"]),
     (["project", "{model}", "{picture}", "--space", "z"], ["'z'", "w, w+"]),
     (["project", "{model}", "{picture}", "--label", "3"], ["from 0 to 2"]),
     (["projekt", "x"], ["Did you mean 'project'?"]),

@@ -121,7 +121,7 @@ def test_report():
 def test_a_compiler_that_breaks_down_is_no_verdict(monkeypatch):
     step = lower(tf.function(lambda x: x + 1.0, jit_compile=True), [tf.TensorSpec([4])])
     monkeypatch.setattr("tfgan_suite.compile_check.tpu_compiler.sys.executable", "/bin/false")
-    with pytest.raises(UserError, match="ended with 1 and without an answer"):
+    with pytest.raises(UserError, match="exited with code 1 and without a result"):
         compile_for_tpu(step, "tpu-v5e", {})
 
 

@@ -1,12 +1,11 @@
-import io
-
 import numpy as np
 import pytest
-from PIL import Image
 
 from tfgan_suite.data.dataset_info import DatasetInfo, ShardInfo, SplitInfo
-from tfgan_suite.data.records import ImageRecord, encode_example, write_tfrecords
+from tfgan_suite.data.records import encode_record, write_tfrecords
 from tfgan_suite.foundation.files import file_sha256
+from tfgan_suite.specs.condition import Condition
+from tfgan_suite.specs.image_spec import ImageSpec
 
 
 @pytest.fixture
@@ -19,36 +18,25 @@ def make_dataset(tmp_path):
         images[:, :, 0] = np.arange(count)[:, np.newaxis, np.newaxis] // 256
         directory = tmp_path / f"set {count} {num_shards} {encoding} {labelled} {channels}"
         directory.mkdir(exist_ok=True)
+        spec = ImageSpec((4, 6, channels), encoding, jpeg_quality=100)
         shards = []
         for shard in range(num_shards):
             rows = range(shard, count, num_shards)
             path = directory / f"train-{shard:05d}-of-{num_shards:05d}.tfrecord"
             with open(path, "wb") as file:
-                write_tfrecords(file, (encode_example(record(images[row], row, encoding, labelled)) for row in rows))
+                write_tfrecords(
+                    file, (encode_record(spec, images[row], str(row), row % 3 if labelled else None) for row in rows)
+                )
             shards.append(ShardInfo(path.name, len(rows), path.stat().st_size, file_sha256(path)))
         names = ("a", "b", "c") if labelled else ()
         counts = tuple(len(range(label, count, 3)) for label in range(3)) if labelled else ()
         info = DatasetInfo(
             name="numbers",
-            image_shape=(4, 6, channels),
-            class_names=names,
+            spec=spec,
             splits={"train": SplitInfo(count, counts, tuple(shards)), "empty": SplitInfo(0, (0,) * len(names), ())},
-            encoding=encoding,
+            condition=Condition.of_classes(len(names), names),
         )
         info.save(directory)
         return directory
 
     return make
-
-
-def record(pixels: np.ndarray, row: int, encoding: str, labelled: bool) -> ImageRecord:
-    if encoding == "raw":
-        data = pixels.tobytes()
-    else:
-        buffer = io.BytesIO()
-        options = {"quality": 100, "subsampling": 0} if encoding == "jpeg" else {"lossless": True}
-        Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(
-            buffer, encoding.upper(), **(options if encoding in ("jpeg", "webp") else {})
-        )
-        data = buffer.getvalue()
-    return ImageRecord(data, encoding, *pixels.shape, source=str(row), label=row % 3 if labelled else None)

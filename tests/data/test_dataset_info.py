@@ -3,9 +3,11 @@ import json
 
 import pytest
 
-from tfgan_suite.data.dataset_info import DatasetInfo, RefusedImage, RefusedInfo, ShardInfo, SplitInfo
+from tfgan_suite.data.dataset_info import DatasetInfo, RefusedExample, RefusedInfo, ShardInfo, SplitInfo
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.files import file_sha256
+from tfgan_suite.specs.condition import Condition
+from tfgan_suite.specs.image_spec import ImageSpec
 
 
 @pytest.fixture
@@ -14,17 +16,16 @@ def info(tmp_path) -> DatasetInfo:
     shard = ShardInfo("train-0", 3, 7, file_sha256(tmp_path / "train-0"))
     return DatasetInfo(
         name="größe",
-        image_shape=(8, 9, 3),
-        class_names=("猫", "dog"),
+        spec=ImageSpec((8, 9, 3), "webp", 90),
         splits={"train": SplitInfo(3, (1, 2), (shard,)), "test": SplitInfo(0, (0, 0), ())},
-        encoding="png",
+        condition=Condition.of_classes(2, ("猫", "dog")),
         compression="",
-        resize={"filter": "lanczos", "library": "Pillow 12"},
+        processing={"filter": "lanczos", "library": "Pillow 12"},
         settings={"seed": 0, "splits": {"train": 1.0}},
         versions={"pillow": "12"},
-        licence="CC0",
+        license="CC0",
         source={"kind": "folder", "name": "x", "fingerprint": "ab"},
-        refused=RefusedInfo(1, {"corrupt": 1}, (RefusedImage("a\udcff.png", "corrupt", "no"),)),
+        refused=RefusedInfo(1, {"corrupt": 1}, (RefusedExample("a\udcff.png", "corrupt", "no"),)),
         duplicates=4,
     )
 
@@ -40,12 +41,12 @@ def test_equal_sets_give_equal_files(info, tmp_path):
     assert reordered.to_json() == info.to_json()
     content = json.loads(info.to_json())
     assert list(content) == sorted(content)
-    assert content["num_classes"] == 2 and content["fingerprint"] == info.fingerprint
+    assert content["num_examples"] == 3 and content["fingerprint"] == info.fingerprint
 
 
 def test_no_labels_means_none(info):
     assert info.num_classes == 2
-    assert dataclasses.replace(info, class_names=()).num_classes is None
+    assert dataclasses.replace(info, condition=Condition()).num_classes is None
 
 
 def test_fingerprint_follows_content_only(info):

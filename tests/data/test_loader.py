@@ -83,7 +83,7 @@ def test_without_shuffle_the_order_is_that_on_disk(make_dataset, cache):
 @pytest.mark.parametrize("shuffle", [True, False])
 def test_a_restart_anywhere_continues_the_stream_exactly(make_dataset, cache, shuffle, monkeypatch):
     # Small windows, so that the set spans several, and batches that do not divide an epoch.
-    monkeypatch.setattr("tfgan_suite.data.loader.WINDOW_LIMIT_IMAGES", 16)
+    monkeypatch.setattr("tfgan_suite.data.loader.WINDOW_LIMIT_EXAMPLES", 16)
     directory = make_dataset(50, 5)
     options = {"cache": cache, "shuffle": shuffle, "horizontal_flip": True, "seed": 5}
     images, labels = read(directory, 30, batch_size=7, **options)  # 4.2 epochs.
@@ -219,13 +219,13 @@ def test_keras_fit_reads_it(make_dataset):
         ({"split": "tain"}, "Did you mean 'train'"),
         ({"split": "empty"}, "has 0 images"),
         ({"batch_size": 51}, "too few for a batch of 51"),
-        ({"batch_size": 0}, "batch_size should be"),
-        ({"batch_size": 2.0}, "batch_size should be"),
-        ({"seed": -1}, "seed should be"),
-        ({"seed": 0.5}, r"Received: 0.5 \(float\)"),
-        ({"seed": "0"}, "seed should be"),
-        ({"start_image": -5}, "start_image should be"),
-        ({"cache": "yes"}, "cache should be"),
+        ({"batch_size": 0}, "`batch_size` must be"),
+        ({"batch_size": 2.0}, "`batch_size` must be"),
+        ({"seed": -1}, "`seed` must be"),
+        ({"seed": 0.5}, r"Received: seed=0.5 \(float\)"),
+        ({"seed": "0"}, "`seed` must be"),
+        ({"start_image": -5}, "`start_image` must be"),
+        ({"cache": "yes"}, "`cache` must be"),
     ],
 )
 def test_wrong_arguments_are_user_errors(make_dataset, options, message):

@@ -4,27 +4,33 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfgan_suite.data.records import ImageRecord, crc32c, encode_example, parse_examples, write_tfrecords
+from tfgan_suite.data.records import crc32c, encode_record, parse_records, write_tfrecords
+from tfgan_suite.specs.example_spec import ExampleSpec
+from tfgan_suite.specs.image_spec import ImageSpec
 
-RECORD = ImageRecord(
-    encoded=bytes(range(256)) * 3, encoding="png", height=32, width=200, channels=3, source="ä/猫.png", label=300
-)
+SPEC = ImageSpec((3, 200, 3), "raw")
+PIXELS = np.arange(1800).astype(np.uint8).reshape(SPEC.shape)
 
 
-def example_of(record: ImageRecord) -> tf.train.Example:
+class NumberSpec(ExampleSpec):
+    """Features whose names sort after `label`, or before `source`; never registered."""
+
+    kind = "number"
+
+    def __init__(self, features):
+        super().__init__(())
+        self._features = features
+
+    def encode(self, example):
+        return self._features
+
+
+def protobuf_of(features: dict) -> tf.train.Example:
     def feature(value):
         if isinstance(value, bytes):
             return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
         return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
 
-    features = {
-        "image/encoded": record.encoded,
-        "image/format": record.encoding.encode(),
-        "image/height": record.height,
-        "image/width": record.width,
-        "image/channels": record.channels,
-        "image/source": record.source.encode(),
-    } | ({} if record.label is None else {"label": record.label})
     return tf.train.Example(
         features=tf.train.Features(feature={name: feature(value) for name, value in features.items()})
     )
@@ -32,25 +38,46 @@ def example_of(record: ImageRecord) -> tf.train.Example:
 
 @pytest.mark.parametrize("label", [None, 0, 1, 127, 128, 16384, 2**40])
 def test_bytes_are_those_of_protobuf(label):
-    record = RECORD._replace(label=label)
-    expected = example_of(record)
-    assert tf.train.Example.FromString(encode_example(record)) == expected
+    expected = protobuf_of(
+        {
+            "image/encoded": PIXELS.tobytes(),
+            "image/format": b"raw",
+            "image/height": 3,
+            "image/width": 200,
+            "image/channels": 3,
+            "image/source": "ä/猫.png".encode(),
+        }
+        | ({} if label is None else {"label": label})
+    )
+    record = encode_record(SPEC, PIXELS, "ä/猫.png", label)
+    assert tf.train.Example.FromString(record) == expected
     # Protobuf's deterministic form sorts the map by key, as ours does: the very same bytes.
-    assert encode_example(record) == expected.SerializeToString(deterministic=True)
+    assert record == expected.SerializeToString(deterministic=True)
 
 
-def test_negative_number_is_refused():
-    with pytest.raises(ValueError, match="not negative"):
-        encode_example(RECORD._replace(label=-1))
+def test_features_of_any_kind_are_sorted_with_source_and_label():
+    features = {"z": 3, "a": b"short", "b": bytes(1000)}
+    record = encode_record(NumberSpec(features), None, "here", 5)
+    expected = protobuf_of(
+        {**{f"number/{name}": value for name, value in features.items()}, "number/source": b"here", "label": 5}
+    )
+    assert record == expected.SerializeToString(deterministic=True)
+
+
+@pytest.mark.parametrize("features, message", [({"a": -1}, "not be negative"), ({"source": b""}, "named 'source'")])
+def test_features_that_cannot_be_written(features, message):
+    with pytest.raises(ValueError, match=message):
+        encode_record(NumberSpec(features), None, "here")
 
 
 def test_parse_gives_back_what_was_encoded_and_label_zero_for_none():
-    unlabelled = RECORD._replace(label=None, encoded=b"", source="")
-    features = parse_examples(tf.constant([encode_example(RECORD), encode_example(unlabelled)]))
-    assert features["image/encoded"].numpy().tolist() == [RECORD.encoded, b""]
-    assert features["label"].numpy().tolist() == [300, 0]
-    assert features["image/source"].numpy()[0].decode() == "ä/猫.png"
-    assert features["image/width"].numpy().tolist() == [200, 200]
+    records = [encode_record(SPEC, PIXELS, "ä/猫.png", 300), encode_record(SPEC, PIXELS, "", None)]
+    features, sources, labels = parse_records(SPEC, tf.constant(records))
+    assert features["encoded"].numpy().tolist() == [PIXELS.tobytes()] * 2
+    assert labels.numpy().tolist() == [300, 0]
+    assert sources.numpy()[0].decode() == "ä/猫.png"
+    assert features["width"].numpy().tolist() == [200, 200]
+    assert set(features) == set(SPEC.encode(PIXELS))
 
 
 @pytest.mark.parametrize("size", [0, 1, 3, 4, 5, 1023, 1024, 1025, 5000])
@@ -69,7 +96,7 @@ def test_checksum_of_the_standard_check_value():
 
 
 def test_files_equal_those_of_tensorflow(tmp_path):
-    examples = [encode_example(RECORD._replace(encoded=bytes([1]) * size)) for size in (0, 1, 2000, 70_000)]
+    examples = [encode_record(NumberSpec({"bytes": bytes([1]) * size}), None, "name") for size in (0, 1, 2000, 70_000)]
     with open(tmp_path / "ours", "wb") as file:
         assert write_tfrecords(file, examples) == 4
     with tf.io.TFRecordWriter(str(tmp_path / "theirs")) as writer:

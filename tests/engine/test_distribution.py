@@ -67,9 +67,9 @@ def test_a_strategy_of_ones_own(two_replicas):
     "name, tf_config, message",
     [
         ("miror", "", "Did you mean 'mirrored'"),
-        ("multi_worker", "", "TF_CONFIG to name the workers"),
-        ("auto", "{worker}", "Expected JSON with a cluster"),
-        ("auto", "[1]", "Expected JSON with a cluster"),
+        ("multi_worker", "", "must name the workers"),
+        ("auto", "{worker}", "must be JSON with a cluster"),
+        ("auto", "[1]", "must be JSON with a cluster"),
     ],
 )
 def test_what_cannot_be(name, tf_config, message, monkeypatch):
@@ -80,7 +80,7 @@ def test_what_cannot_be(name, tf_config, message, monkeypatch):
 
 def test_no_tpu(monkeypatch):
     monkeypatch.delenv("TPU_NAME", raising=False)
-    with pytest.raises(UserError, match='Expected a TPU for strategy="tpu"'):
+    with pytest.raises(UserError, match='`strategy="tpu"` needs a TPU'):
         make_strategy("tpu")
 
 
@@ -202,7 +202,7 @@ def test_a_worker_is_stopped_and_all_go_on(config, number, whom, tmp_path):
         assert "The state is saved" in outputs[0]
     else:
         assert codes[whom] == -number and codes[1 - whom] == 2, outputs
-        assert "Start all workers again" in outputs[1 - whom], outputs[1 - whom][-3000:]
+        assert "Restart all workers" in outputs[1 - whom], outputs[1 - whom][-3000:]
     codes, outputs = wait_for(start_training(config))
     assert codes == [0, 0], outputs
     assert "Going on from" in outputs[0]

@@ -42,7 +42,7 @@ def test_update(average_buffers):
 
 @pytest.mark.parametrize("arguments", [{"decay": 1.0}, {"half_life_images": 0}, {"rampup_ratio": 0.0}])
 def test_refuses_nonsense(arguments):
-    with pytest.raises(ValueError, match="Expected"):
+    with pytest.raises(ValueError, match="must be"):
         ExponentialMovingAverage(**arguments)
 
 

@@ -69,7 +69,7 @@ def test_a_tpu_that_does_not_answer(tpu, monkeypatch, error):
         raise error
 
     monkeypatch.setattr(tf.tpu.experimental, "initialize_tpu_system", fail)
-    with pytest.raises(UserError, match="does not answer: .*no such TPU.*TPU_NAME"):
+    with pytest.raises(UserError, match="does not respond: .*no such TPU.*TPU_NAME"):
         make_strategy("tpu")
 
 

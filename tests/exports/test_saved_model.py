@@ -19,6 +19,7 @@ from tfgan_suite.exports.saved_model import export_saved_model, load_generator, 
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.generative.abilities import Discriminates, Encodes, HasLatents
 from tfgan_suite.generative.generative_model import GenerativeModel
+from tfgan_suite.specs.condition import Condition
 from tfgan_suite.specs.image_spec import ImageSpec
 
 MAX_COUNT = 8
@@ -339,14 +340,13 @@ def test_warmup_requests_are_what_tensorflow_serving_reads(exported_digits, sign
 
 
 def test_model_card_tells_where_it_comes_from(tmp_path):
-    shard = ShardInfo(name="train-0", num_images=5, size_bytes=10, sha256="ab" * 32)
+    shard = ShardInfo(name="train-0", num_examples=5, size_bytes=10, sha256="ab" * 32)
     info = DatasetInfo(
         name="numerals",
-        image_shape=(16, 16, 1),
-        class_names=("zero", "one", "two"),
-        splits={"train": SplitInfo(num_images=5, class_counts=(2, 2, 1), shards=(shard,))},
-        encoding="png",
-        licence="CC0-1.0",
+        spec=ImageSpec((16, 16, 1)),
+        condition=Condition.of_classes(3, ("zero", "one", "two")),
+        splits={"train": SplitInfo(num_examples=5, class_counts=(2, 2, 1), shards=(shard,))},
+        license="CC0-1.0",
         source={"kind": "folder", "name": "numerals"},
     )
 

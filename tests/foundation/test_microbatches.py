@@ -271,12 +271,12 @@ def test_draws_are_those_of_the_batch():
 
 
 def test_refuses_what_does_not_divide_the_batch():
-    with pytest.raises(ValueError, match="microbatches of 3 images, a batch of 8"):
+    with pytest.raises(ValueError, match="microbatch_size=3, batch_size=8"):
         make_gan(microbatch_size=3).fit(fixed_dataset(make_gan(), 8, batches=1), verbose=0)
-    with pytest.raises(ValueError, match="microbatches of 8 images, a batch of 4"):
+    with pytest.raises(ValueError, match="microbatch_size=8, batch_size=4"):
         count_microbatches(4, 8)
     unknown = tf.data.Dataset.from_tensor_slices(np.zeros([6, 4, 4, 1], "float32")).batch(6)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="Expected microbatches that divide"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="`microbatch_size` must divide"):
         make_gan(microbatch_size=4).fit(unknown, verbose=0)
 
 

@@ -39,7 +39,7 @@ def test_real_or_fake_by_keyboard_over_a_restart_of_the_server(make, serve, brow
     server.stop(grace_seconds=0.5)
     browser.press("r")
     browser.wait_for(shown("trouble"))
-    assert "does not answer" in browser.evaluate("document.getElementById('what').textContent")
+    assert "does not respond" in browser.evaluate("document.getElementById('what').textContent")
     begin(browser, serve(study), "Ada")  # On another port; the answers are those of the study.
     for trial in trials[3:]:
         browser.wait_for(f"{COUNT} === '{trial.number + 1} of 6'")

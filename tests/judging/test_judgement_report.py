@@ -38,7 +38,7 @@ def test_one_is_always_right_another_always_says_real(make):
     report = make_report(study)
     rows = rows_of(report)
     assert rows["errors"]["rate"] == 0.25 and rows["errors"]["answers"] == 24
-    assert rows["fakes judged real"]["rate"] == 0.5 and rows["real ones judged fake"]["rate"] == 0.0
+    assert rows["fake images judged real"]["rate"] == 0.5 and rows["real images judged fake"]["rate"] == 0.0
     outcomes = np.array([[0.0] * 12, [0.0, 1.0] * 6])
     assert [rows["errors"][key] for key in ("rate", "low", "high")] == pytest.approx(bootstrap_interval(outcomes))
     categories = np.array([[0.0, 1.0] * 6, [0.0] * 12])
@@ -64,7 +64,7 @@ def test_without_a_rater_who_counts(make):
     judge(study, "Bob", lambda trial: other(trial.item))
     report = make_report(study)
     assert report["results"] == [] and report["agreement"]["krippendorff_alpha"] is None
-    assert "There is no rater yet who counts." in to_markdown(report)
+    assert "No rater is included yet." in to_markdown(report)
 
 
 def test_only_first_answers_count_and_repeats_show_who_wavers(make):
@@ -129,8 +129,8 @@ def test_command_makes_goes_on_and_reports(folders, tmp_path, capsys, monkeypatc
 
     judge(Study(directory), "Ada", rightly)
     code, output, _ = run(capsys, "judge", directory, "--report")
-    assert code == 0 and "| errors, of all pictures | 0.0% | 0.0% to 26.5% | 12 |" in output
+    assert code == 0 and "| errors, all images | 0.0% | 0.0% to 26.5% | 12 |" in output
     assert json.loads((directory / "report.json").read_text())["results"][0]["rate"] == 0.0
     assert (directory / "report.md").read_text() in output
     code, _, errors = run(capsys, "judge", tmp_path / "nothing", "--report")
-    assert code == 2 and "holds no study" in errors[0]
+    assert code == 2 and "must contain a study" in errors[0]

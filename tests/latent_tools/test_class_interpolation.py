@@ -112,7 +112,7 @@ def test_loop_through_classes(dcgan, tmp_path):
 
 @pytest.mark.parametrize(
     "labels, steps, message",
-    [([1], 3, "at least 2 classes"), ([0, 1], 1, "2 steps"), ([0, 3], 3, "from 0 to 2"), ([-1, 2], 3, "-1 to 2")],
+    [([1], 3, "at least 2 classes"), ([0, 1], 1, "steps=1"), ([0, 3], 3, "from 0 to 2"), ([-1, 2], 3, "-1 to 2")],
 )
 def test_arguments_that_do_not_fit(labels, steps, message, dcgan):
     with pytest.raises(UserError, match=message):
@@ -125,5 +125,5 @@ def test_models_that_have_nothing_between_classes(gan, dcgan, monkeypatch):
     with pytest.raises(UserError, match="has no classes"):
         samples_per_class(gan, 2)
     monkeypatch.setattr(DCGANGenerator, "takes_class_vectors", False)
-    with pytest.raises(UserError, match="DCGAN takes whole classes only"):
+    with pytest.raises(UserError, match="DCGAN only accepts integer classes"):
         interpolate_classes(dcgan, [0, 1], 3)

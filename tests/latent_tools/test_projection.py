@@ -107,7 +107,7 @@ def test_shows_how_far_it_is(space, distance, capsys):
         (np.zeros([16, 16, 1], "uint8"), {}, r"\(16, 16, 3\)"),
         (np.zeros([16, 16, 3], "float32"), {}, "float32"),
         (np.zeros([16, 16, 3], "uint8"), {"in_space": "z"}, "Unknown space 'z'"),
-        (np.zeros([16, 16, 3], "uint8"), {"steps": 0}, "steps >= 1"),
+        (np.zeros([16, 16, 3], "uint8"), {"steps": 0}, "`steps` must be >= 1"),
     ],
 )
 def test_refuses(space, image, options, message):

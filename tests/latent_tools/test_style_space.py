@@ -59,7 +59,7 @@ def test_names_of_layers(space):
 
 
 def test_refuses(dcgan, space, conditional_gan):
-    with pytest.raises(UserError, match="DCGAN has no W space: expected a StyleGAN2"):
+    with pytest.raises(UserError, match="DCGAN has no W space. Use a StyleGAN2"):
         StyleSpace(dcgan)
     with pytest.raises(UserError, match="no classes"):
         space.sample(2, labels=[0, 1])

@@ -38,7 +38,7 @@ def test_transposed_convolution_is_kerass(size, use_bias):
 
 
 def test_what_they_lack_is_refused():
-    with pytest.raises(ValueError, match="no dilation.*dilation_rate=\\(2, 2\\)"):
+    with pytest.raises(ValueError, match="`dilation_rate` must be 1.*dilation_rate=\\(2, 2\\)"):
         Convolution(4, 3, dilation_rate=2)(random_images([1, 8, 8, 3]))
-    with pytest.raises(ValueError, match="padding='same'.*Received: padding='valid'"):
+    with pytest.raises(ValueError, match="`padding` must be 'same'.*Received: padding='valid'"):
         TransposedConvolution(4, 3, padding="valid")

@@ -112,5 +112,5 @@ def test_larger_sizes_and_unknown_ones_take_tensorflows_operation(size):
 
 
 def test_a_size_that_does_not_come_back_is_refused():
-    with pytest.raises(ValueError, match=r"Expected inputs of size \(5, 5\).*Received: \(4, 4\)"):
+    with pytest.raises(ValueError, match=r"`inputs` must have size \(5, 5\).*Received: inputs of size \(4, 4\)"):
         convolve_transpose(random([1, 4, 4, 2], 0), random([3, 3, 2, 2], 1), (9, 9), strides=2)

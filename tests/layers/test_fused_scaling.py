@@ -105,7 +105,7 @@ def test_kernels_are_summed_in_float32(case):
 
 
 def test_refuses_what_it_cannot_do():
-    with pytest.raises(ValueError, match="odd kernel_size.*kernel_size=4"):
+    with pytest.raises(ValueError, match="`kernel_size` must be an odd.*kernel_size=4"):
         FusedUpscaleConvolution(3, kernel_size=4)
     with pytest.raises(ValueError, match=r"even height and width.*\(5, 5\)"):
         FusedDownscaleConvolution(3)(images_of(5, 2))

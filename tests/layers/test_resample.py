@@ -102,7 +102,7 @@ def test_narrow_types(dtype):
 
 def test_bad_arguments():
     images = np.zeros([1, 8, 8, 1], "float32")
-    with pytest.raises(ValueError, match="Expected up and down to be 1 or 2"):
+    with pytest.raises(ValueError, match="`up` and `down` must be 1 or 2"):
         resample(images, up=3)
-    with pytest.raises(ValueError, match="Expected up=1 or down=1 in the depthwise form"):
+    with pytest.raises(ValueError, match="`up` or `down` must be 1 with form=.depthwise."):
         resample(images, up=2, down=2, form="depthwise")

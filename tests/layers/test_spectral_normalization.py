@@ -112,9 +112,9 @@ def test_two_replicas_hold_the_same_u(layer_class, config, inputs, two_replicas)
 
 
 def test_refuses():
-    with pytest.raises(ValueError, match="odd kernel_size"):
+    with pytest.raises(ValueError, match="`kernel_size` must be an odd"):
         SpectralConvolution(3, kernel_size=2)
-    with pytest.raises(ValueError, match='"up" or "down"'):
+    with pytest.raises(ValueError, match="'up', or 'down'"):
         SpectralConvolution(3, resample="left")
     with pytest.raises(ValueError, match="even height and width"):
         SpectralConvolution(3, resample="down")(np.zeros([1, 5, 4, 2], "float32"))

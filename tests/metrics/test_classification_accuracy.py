@@ -8,8 +8,11 @@ from tests.metrics.features.test_dataset_classifier import stripes
 from tests.prepared_set import write_prepared_set
 from tfgan_suite.data.dataset_info import DatasetInfo
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.generative.generative_model import GenerativeModel
+from tfgan_suite.generative.sampling_options import TRUNCATION
 from tfgan_suite.metrics import Evaluation, classification_accuracy, compare, evaluate_classification_accuracy
 from tfgan_suite.metrics.features import small_classifier
+from tfgan_suite.specs.image_spec import ImageSpec
 
 
 @pytest.fixture(autouse=True)
@@ -18,12 +21,12 @@ def short_training(monkeypatch):
     monkeypatch.setattr(small_classifier, "BATCH_SIZE", 16)
 
 
-class StripesModel:
+class StripesModel(GenerativeModel):
     """Makes the images of `stripes`, of the classes that it is asked for."""
 
-    image_shape, num_classes = (16, 16, 1), 3
+    spec, num_classes, sampling_options = ImageSpec((16, 16, 1)), 3, (TRUNCATION,)
 
-    def generate(self, count, labels, truncation, seed, batch_size):
+    def generate(self, count, labels=None, *, seed=0, batch_size=64, truncation=1.0):
         images, drawn = stripes(20 * count)
         order = np.random.default_rng(seed).permutation(len(images))
         pools = [iter(images[order][drawn[order] == label]) for label in range(3)]
@@ -113,8 +116,8 @@ def test_repeats_have_seeds_of_their_own_and_as_many_real_images(directory, monk
     [
         ({"held_out_split": "train"}, "not trained on"),
         ({"held_out_split": "tset"}, "Did you mean 'test'"),
-        ({"repeats": 0}, "repeats and batch_size >= 1"),
-        ({"num_images": 1}, "num_images >= 2"),
+        ({"repeats": 0}, "`repeats` must be >= 1"),
+        ({"num_images": 1}, "`num_images` must be >= 2"),
     ],
 )
 def test_arguments_that_do_not_fit(arguments, message, directory):

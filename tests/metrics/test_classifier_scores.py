@@ -32,11 +32,11 @@ def test_streamed_in_batches():
 @pytest.mark.parametrize(
     "call, message",
     [
-        (lambda: confident_share(LOGITS, 1.0), "threshold between 0 and 1"),
+        (lambda: confident_share(LOGITS, 1.0), "`threshold` must be in"),
         (lambda: confident_share(LOGITS * np.nan), "NaN"),
-        (lambda: class_agreement(LOGITS, [0, 1]), "integers .rows., 4 of them"),
-        (lambda: class_agreement(LOGITS, [0, 1, 2, 3]), "labels from 0 to 2"),
-        (lambda: class_agreement(LOGITS, [0.0, 1, 2, 1]), "integers .rows."),
+        (lambda: class_agreement(LOGITS, [0, 1]), "integer array .rows. with 4 entries"),
+        (lambda: class_agreement(LOGITS, [0, 1, 2, 3]), "`labels` must be from 0 to 2"),
+        (lambda: class_agreement(LOGITS, [0.0, 1, 2, 1]), "integer array .rows."),
     ],
 )
 def test_hostile_input(call, message):

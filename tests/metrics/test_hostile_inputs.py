@@ -13,7 +13,7 @@ from tfgan_suite.foundation.errors import UserError
 
 # === Pairs of feature sets ===
 
-PAIRS = {**HOSTILE_PAIRS, "nothing": (None, ROWS, r"rows, dimensions\]. Received shape \(\)")}
+PAIRS = {**HOSTILE_PAIRS, "nothing": (None, ROWS, r"rows, dimensions\]. Received: shape=\(\)")}
 FEATURE_FUNCTIONS = {
     "frechet_distance": metrics.frechet_distance,
     "kernel_distance": metrics.kernel_distance,
@@ -39,7 +39,7 @@ def test_neighbours(case):
         UserError, match=message.replace("the real", "the references").replace("the fake", "the queries")
     ):
         metrics.nearest_neighbours(fake, real)
-    with pytest.raises(UserError, match="at least 1 rows of references. Received 0"):
+    with pytest.raises(UserError, match="`references` must have at least 1 rows. Received: 0 rows"):
         metrics.nearest_neighbours(ROWS, ROWS[:0])
 
 
@@ -61,7 +61,7 @@ LOGIT_FUNCTIONS = {
 @pytest.mark.parametrize("name", LOGIT_FUNCTIONS)
 def test_logits(name, case):
     bad = next(one for one in PAIRS[case][:2] if one is not ROWS)
-    with pytest.raises(UserError, match="Expected .*logits"):
+    with pytest.raises(UserError, match="`logits` must"):
         LOGIT_FUNCTIONS[name](bad)
 
 
@@ -75,7 +75,7 @@ LABEL_FUNCTIONS = {
 @pytest.mark.parametrize("labels", [[0.0, 1.0, 2.0], [0, 1, 4], [0, -1, 2], [[0, 1, 2]], [], ["a", "b", "c"], None])
 @pytest.mark.parametrize("name", LABEL_FUNCTIONS)
 def test_labels(name, labels):
-    with pytest.raises(UserError, match="Expected .*labels"):
+    with pytest.raises(UserError, match="labels` must"):
         LABEL_FUNCTIONS[name](labels)
 
 
@@ -83,7 +83,7 @@ def test_labels(name, labels):
     "nats", [np.nan, np.inf, np.array([1, 2]), np.array(["a"]), np.array([1.0, np.nan])], ids=lambda nats: str(nats)
 )
 def test_likelihoods(nats):
-    with pytest.raises(UserError, match="finite floating-point"):
+    with pytest.raises(UserError, match="must be finite and floating-point"):
         metrics.bits_per_dimension(nats, (8, 8, 1))
 
 
@@ -113,7 +113,7 @@ def test_likelihoods(nats):
     ],
 )
 def test_numbers_out_of_range(call):
-    with pytest.raises(UserError, match="Expected .*Received"):
+    with pytest.raises(UserError, match="(Expected|must) .*Received"):
         call()
 
 
@@ -150,7 +150,7 @@ BAD_IMAGES = {
 def test_images(name, case, kind):
     if case == "nothing" and kind is not np.asarray:
         kind = np.asarray  # There is no tensor of nothing.
-    with pytest.raises(UserError, match="Expected .*images"):
+    with pytest.raises(UserError, match="Expected .*images|mages`? must"):
         IMAGE_FUNCTIONS[name](kind(BAD_IMAGES[case]))
 
 
@@ -158,11 +158,11 @@ def test_images(name, case, kind):
     "function", [metrics.ms_ssim_diversity, pytest.param(metrics.lpips_diversity, marks=needs_weights)]
 )
 def test_one_image_has_no_variety(function):
-    with pytest.raises(UserError, match="at least 2 images. Received 1"):
+    with pytest.raises(UserError, match="at least 2 images. Received: 1 images"):
         function(IMAGES[:1])
 
 
 @pytest.mark.parametrize("size, function", [(8, metrics.ms_ssim), (15, metrics.sliced_wasserstein_distance)])
 def test_images_that_are_too_small(size, function):
-    with pytest.raises(UserError, match="pixels a side"):
+    with pytest.raises(UserError, match="pixels high and wide"):
         function(IMAGES[:, :size], IMAGES[:, :size])

@@ -7,6 +7,7 @@ import tensorflow as tf
 from tests.metrics.test_lpips import needs_weights
 from tests.metrics.tfgan import load_tfgan
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.generative.generative_model import GenerativeModel
 from tfgan_suite.metrics import (
     Activations,
     DensityCoverage,
@@ -23,6 +24,7 @@ from tfgan_suite.metrics import (
 from tfgan_suite.metrics.numerics.image_pairs import random_pairs
 from tfgan_suite.metrics.protocol.evaluation import evaluate
 from tfgan_suite.metrics.sliced_wasserstein import _sliced_distance, laplacian_pyramid
+from tfgan_suite.specs.image_spec import ImageSpec
 
 
 def noise(count, size=32, channels=3, seed=0, low=0, high=256):
@@ -53,7 +55,7 @@ def test_pairs_within_classes():
 
 @pytest.mark.parametrize("count, labels, num_pairs", [(1, None, 1), (3, [0, 1, 2], 1), (4, None, 0), (3, [0, 0], 1)])
 def test_impossible_pairs(count, labels, num_pairs):
-    with pytest.raises(UserError, match="Expected"):
+    with pytest.raises(UserError, match="must be"):
         random_pairs(count, num_pairs, seed=0, labels=labels)
 
 
@@ -102,8 +104,8 @@ def test_lpips_diversity_is_the_mean_of_pairs():
 def test_lpips_diversity_in_evaluation():
     metric = LPIPSDiversity(num_pairs=6)
     images = noise(5, 64)
-    metric.update_fake(Activations(images[:2]))
-    metric.update_fake(Activations(images[2:]))
+    metric.update_fake(Activations(examples=images[:2]))
+    metric.update_fake(Activations(examples=images[2:]))
     np.testing.assert_allclose(metric.result(), lpips_diversity(images, num_pairs=6), rtol=1e-5)
     assert set(metric.settings) == {"num_pairs", "network", "weights_sha256"}
     assert metric.fresh().settings == metric.settings
@@ -115,7 +117,7 @@ def test_a_sample_of_a_long_row_is_even_and_does_not_depend_on_batches():
     for batch_size in (1, 60, 250):
         metric = MultiScaleSimilarity(num_pairs=10)
         for start in range(0, 250, batch_size):
-            metric.update_fake(Activations(images[start : start + batch_size]))
+            metric.update_fake(Activations(examples=images[start : start + batch_size]))
         kept.append([int(image[0, 0, 0]) for image in metric._images])
     assert kept[0] == kept[1] == kept[2] and len(set(kept[0])) == 20
     assert 80 < np.mean(kept[0]) < 170  # 125 expected, with a deviation of 16.
@@ -181,11 +183,11 @@ def test_sliced_distance_in_evaluation_does_not_depend_on_batches():
         metric = SlicedWassersteinDistance(patches_per_image=4, num_directions=8)
         for update, images in ((metric.update_real, real), (metric.update_fake, fake)):
             for start in range(0, len(images), batch_size):
-                update(Activations(images[start : start + batch_size]))
+                update(Activations(examples=images[start : start + batch_size]))
         np.testing.assert_allclose(metric.result()[0], expected, rtol=1e-6)
         again = metric.fresh()
         again.set_real_arrays(metric.real_arrays())
-        again.update_fake(Activations(fake))
+        again.update_fake(Activations(examples=fake))
         np.testing.assert_allclose(again.result()[0], expected, rtol=1e-6)
 
 
@@ -201,10 +203,10 @@ def test_images_that_do_not_fit():
 # === In evaluate ===
 
 
-class NoiseModel:
-    image_shape, num_classes = (16, 16, 1), None
+class NoiseModel(GenerativeModel):
+    spec = ImageSpec((16, 16, 1))
 
-    def generate(self, count, labels=None, truncation=1.0, seed=0, batch_size=64):
+    def generate(self, count, labels=None, *, seed=0, batch_size=64):
         return noise(count, 16, 1, seed)
 
 

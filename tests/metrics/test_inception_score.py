@@ -36,8 +36,8 @@ def test_streamed_in_batches():
     "logits, splits, message",
     [
         (np.full((10, 3), np.nan), 1, "NaN"),
-        (np.zeros((10, 3), int), 1, "dtype int"),
-        (np.zeros((10, 3)), 11, "splits of the rows, a whole number from 1 to 10"),
+        (np.zeros((10, 3), int), 1, "dtype=int"),
+        (np.zeros((10, 3)), 11, "[Ss]plits.* must be an integer from 1 to 10"),
         (np.zeros((10, 3)), 0, "from 1 to 10. Received: 0"),
         (np.zeros((0, 3)), 1, "at least 1 rows"),
         (np.zeros(10), 1, "rows, dimensions"),

@@ -89,8 +89,8 @@ def test_hostile_features(real, fake, message):
     [
         ([0] * 19 + [1], "1 of 2 classes, such as 10 real and 1 fake of class 1"),
         ([0] * 9 + [1] * 9 + [2, 2], "such as 0 real and 2 fake of class 2"),
-        ([0.0, 1.0] * 10, "integers"),
-        ([0, 1], "20 of them"),
+        ([0.0, 1.0] * 10, "integer array"),
+        ([0, 1], "20 entries"),
         ([0, -1] * 10, "-1 to 0"),
     ],
 )

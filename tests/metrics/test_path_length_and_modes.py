@@ -5,8 +5,11 @@ import tensorflow as tf
 
 from tests.metrics.test_lpips import needs_weights
 from tests.prepared_set import write_prepared_set
-from tfgan_suite import StyleGAN2
+from tfgan_suite import DCGAN, StyleGAN2
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.generative.abilities import HasLatents, HasStyles
+from tfgan_suite.generative.generative_model import GenerativeModel
+from tfgan_suite.generative.sampling_options import TRUNCATION
 from tfgan_suite.metrics import (
     Activations,
     Evaluation,
@@ -21,6 +24,7 @@ from tfgan_suite.metrics import (
 )
 from tfgan_suite.metrics.different_bins import _different_bins
 from tfgan_suite.metrics.perceptual_path_length import spherical
+from tfgan_suite.specs.image_spec import ImageSpec
 
 # === Perceptual path length ===
 
@@ -29,12 +33,13 @@ def squares(images, others):
     return tf.reduce_sum(tf.square(images - others), axis=[1, 2, 3])
 
 
-class LinearModel:
+class LinearModel(HasStyles, HasLatents, GenerativeModel):
     """Images that are a linear function of latents whose spread in each direction is known."""
 
-    num_classes = None
+    spec, sampling_options = ImageSpec((2, 2, 1)), (TRUNCATION,)
 
     def __init__(self, matrix, unit_length):
+        super().__init__()
         self.matrix, self.unit_length = tf.constant(matrix, tf.float32), unit_length
         self.drawn = []
 
@@ -46,13 +51,13 @@ class LinearModel:
     def sample_labels(self, count, seed):
         return None
 
-    def __call__(self, latents, labels=None, training=False):
+    def call(self, latents, labels=None, training=False):
         return tf.reshape(latents @ self.matrix, [-1, 2, 2, 1])
 
     def map(self, latents, labels=None):
         return tf.repeat(latents[:, tf.newaxis], 3, axis=1)
 
-    def synthesize(self, ws):
+    def synthesize(self, ws, noise="const", seed=None):
         return self(tf.reduce_mean(ws, axis=1))
 
 
@@ -108,23 +113,24 @@ def test_batches_do_not_matter_in_a_real_model():
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"space": "w"}, "no W space"),
+        ({"space": "w"}, "needs a model that can work with styles. DCGAN can: generate from latents"),
         ({"space": "v"}, "Unknown space 'v'"),
         ({"sampling": "half"}, "Unknown sampling"),
-        ({"epsilon": 0.0}, "epsilon in"),
-        ({"num_samples": 0}, "num_samples, a whole number >= 1"),
-        ({"trim": 0.5}, "trim in"),
+        ({"epsilon": 0.0}, "`epsilon` must be in"),
+        ({"num_samples": 0}, "num_samples"),
+        ({"trim": 0.5}, "`trim`"),
     ],
 )
 def test_impossible_paths(arguments, message):
     with pytest.raises(UserError, match=message):
-        perceptual_path_length(object(), distance=squares, **{"space": "z", "num_samples": 2, **arguments})
+        model = DCGAN(image_shape=(8, 8, 1), base_channels=2)
+        perceptual_path_length(model, distance=squares, **{"space": "z", "num_samples": 2, **arguments})
 
 
 @needs_weights
 def test_lpips_sees_a_step_of_the_papers_length():
     class Waves(LinearModel):
-        def __call__(self, latents, labels=None, training=False):
+        def call(self, latents, labels=None, training=False):
             waves = np.sin(np.arange(64 * 64 * 4).reshape(4, -1) * np.array([[0.1], [0.31], [0.02], [0.005]]))
             return tf.reshape(tf.tanh(latents @ tf.constant(waves, tf.float32)), [-1, 64, 64, 1])
 
@@ -134,6 +140,12 @@ def test_lpips_sees_a_step_of_the_papers_length():
     ]
     assert values[0] > 0.01  # Rounding alone gives 1e-6.
     np.testing.assert_allclose(*values, rtol=0.1)
+
+
+class Drawn(GenerativeModel):
+    """Has no latents."""
+
+    spec = ImageSpec((2, 2, 1))
 
 
 class Squares:
@@ -149,7 +161,6 @@ class Squares:
 def test_row_of_results(tmp_path, space):
     data = write_prepared_set(tmp_path / "set", np.zeros([4, 2, 2, 1], np.uint8))
     model = LinearModel(MATRIX, unit_length=False)
-    model.image_shape, model.num_classes = (2, 2, 1), None
     arguments = {"num_images": 30, "seed": 5, "distance": Squares(), "progress": False}
     rows = evaluate_perceptual_path_length(model, data, space=space, repeats=2, output_dir=tmp_path, **arguments)
     name = f"perceptual_path_length_{space or 'w'}_full_30"
@@ -167,10 +178,13 @@ def test_row_of_results(tmp_path, space):
 def test_rows_that_cannot_be(tmp_path):
     data = write_prepared_set(tmp_path / "set", np.zeros([4, 2, 2, 1], np.uint8))
     model = LinearModel(MATRIX, unit_length=False)
-    with pytest.raises(UserError, match="without truncation"):
+    with pytest.raises(UserError, match="`truncation` must be 1 for perceptual_path_length"):
         evaluate_perceptual_path_length(model, data, truncation=0.7, distance=Squares())
-    with pytest.raises(UserError, match="a run or a .keras file"):
-        evaluate_perceptual_path_length(object(), data, distance=Squares())
+    with pytest.raises(UserError, match="needs a model that can generate from latents. Drawn can: nothing"):
+        evaluate_perceptual_path_length(Drawn(), data, distance=Squares())
+    data = write_prepared_set(tmp_path / "larger", np.zeros([4, 8, 8, 1], np.uint8))
+    with pytest.raises(UserError, match="needs a model that can work with styles"):
+        evaluate_perceptual_path_length(DCGAN(image_shape=(8, 8, 1), base_channels=2), data, space="w")
 
 
 # === Modes ===

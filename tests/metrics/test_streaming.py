@@ -115,5 +115,5 @@ def test_results_that_there_are_not():
     score = StreamingInceptionScore(3)
     with pytest.raises(UserError, match="0 rows"):
         score.result()
-    with pytest.raises(UserError, match="num_classes >= 2"):
+    with pytest.raises(UserError, match="`num_classes` must be >= 2"):
         StreamingInceptionScore(1)

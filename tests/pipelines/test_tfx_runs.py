@@ -71,7 +71,7 @@ def test_a_worse_model_is_not_pushed_a_better_one_is(content, scores, run, direc
     states, pushed, lines = run(content)
     assert nodes(states, "cached") == UP_TO_VALIDATOR
     assert pushed is None and lines[-1] == "push: nothing is pushed"
-    assert "not blessed. frechet_distance_16 is 45, that of the last model pushed 40." in "\n".join(lines)
+    assert "not blessed. frechet_distance_16 is 45, compared to 40 for the last model pushed." in "\n".join(lines)
     assert [path.name for path in (directory / "saved_models" / "tiny").iterdir()] == ["1"]
 
     content["evaluate"]["seed"] = 1
@@ -101,7 +101,7 @@ def test_a_stopped_step_goes_on(content, scores, run, directory, monkeypatch):
     _, pushed, lines = run(content)
     newest = max((directory / "root/tfx/artifacts/Trainer/model_run").iterdir(), key=lambda path: int(path.name))
     assert (newest / "history.jsonl").read_text() == history and not left.exists()
-    assert pushed is None and "does not answer in a process of its own" in "\n".join(lines)
+    assert pushed is None and "does not work in a separate process" in "\n".join(lines)
     assert not (directory / "saved_models" / "tiny" / "3").exists()
 
 
@@ -113,9 +113,14 @@ def stop(*arguments, **options):
     "classes, blank, data, expected",
     [
         ("ab", 0, {"image_size": 16}, ["Wrong shape: images are (16, 16, 1)", "'image/height': Unexpectedly"]),
-        ("ab", 0, {"labels": False}, ["Missing labels: expected 2 classes", "'label': Column is completely missing"]),
+        (
+            "ab",
+            0,
+            {"labels": False},
+            ["Missing labels: no classes, expected 2", "'label': Column is completely missing"],
+        ),
         ("abc", 0, {}, ["New class: 'c'", "'label': Unexpectedly"]),
-        ("ab", 3, {}, ["Blank images: 3 of 27 are of one colour"]),
+        ("ab", 3, {}, ["Blank images: 3 of 27 have a single color"]),
     ],
     ids=["shape", "labels", "class", "blank"],
 )
@@ -148,7 +153,7 @@ def test_lineage(first_run, run, content, capsys):
     output = capsys.readouterr().out
     steps = [line.split()[0] for line in output.splitlines() if not line.startswith(" ")]
     assert steps[0] == "Pusher" and set(steps) == NODES - {"StatisticsGen", "SchemaGen", "ExampleValidator"}
-    assert "frechet_distance_16 is 40" in output and "no anomaly, says ExampleValidator" in output
+    assert "frechet_distance_16 is 40" in output and "no anomalies found by ExampleValidator" in output
     fingerprint = json.loads(Path(first_run[1], "lineage.json").read_text())["data"]["fingerprint"]
     assert f"fingerprint: {fingerprint}" in output and "num_images: 24" in output
     assert lineage.main([content["root"]]) == 2

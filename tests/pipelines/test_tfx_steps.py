@@ -10,6 +10,7 @@ from tests.prepared_set import write_prepared_set
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.wire_format import field
 from tfgan_suite.release import DataSchema
+from tfgan_suite.specs.image_spec import ImageSpec
 
 pytest.importorskip(
     "tfx", reason="TFX is not installed here; `make test-tfx` runs these tests in an environment that has it."
@@ -58,10 +59,10 @@ def test_trainer_refuses_other_examples(tmp_path):
 def test_schema_is_held_to_shape_and_classes():
     schema = schema_pb2.Schema()
     schema.feature.add(name="image/height", type=schema_pb2.INT)
-    constrain(schema, DataSchema(image_shape=(8, 16, 3), class_names=("a", "b", "c"), min_images=1))
+    constrain(schema, DataSchema(ImageSpec((8, 16, 3)), class_names=("a", "b", "c"), min_examples=1))
     domains = {feature.name: (feature.int_domain.min, feature.int_domain.max) for feature in schema.feature}
     assert domains == {"image/height": (8, 8), "image/width": (16, 16), "image/channels": (3, 3), "label": (0, 2)}
-    constrain(schema, DataSchema(image_shape=(8, 16, 3), class_names=(), min_images=1))
+    constrain(schema, DataSchema(ImageSpec((8, 16, 3)), class_names=(), min_examples=1))
     assert "label" not in {feature.name for feature in schema.feature}
 
 
@@ -71,6 +72,6 @@ def test_only_a_changed_schema_counts_as_edited(tmp_path):
     path = tmp_path / "schema.json"
     assert edited_schema(path) == ""
     schema = keep_schema(path, data_dir, "train")
-    assert schema.image_shape == (8, 8, 1) and edited_schema(path) == ""
-    path.write_text(path.read_text().replace('"min_images": 2', '"min_images": 3'))
-    assert '"min_images": 3' in edited_schema(path) and keep_schema(path, data_dir, "train").min_images == 3
+    assert schema.spec.shape == (8, 8, 1) and edited_schema(path) == ""
+    path.write_text(path.read_text().replace('"min_examples": 2', '"min_examples": 3'))
+    assert '"min_examples": 3' in edited_schema(path) and keep_schema(path, data_dir, "train").min_examples == 3

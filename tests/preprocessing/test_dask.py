@@ -53,8 +53,8 @@ class NotingSource(ArraySource):
         super().__init__(NOISE, LABELS)
         self._notes, self._kill = notes, kill
 
-    def make_reader(self, work_dir, image_format):
-        return NotingReader(super().make_reader(work_dir, image_format)._path, self._notes, self._kill)
+    def make_reader(self, work_dir, example_format):
+        return NotingReader(super().make_reader(work_dir, example_format)._path, self._notes, self._kill)
 
 
 def prepare_on(cluster, output_dir, notes, kill=False, partitions=("--dask_npartitions=8",)):
@@ -68,7 +68,7 @@ def test_two_processes_write_the_same_bytes(cluster, tmp_path, monkeypatch):
     monkeypatch.setattr(preparation, "BLOCK_IMAGES", 20)
     prepare((NOISE, LABELS), tmp_path / "plain", num_shards=3)
     info = prepare_on(cluster, tmp_path / "dask", tmp_path / "notes")
-    assert info.num_images == 600
+    assert info.num_examples == 600
     assert content_of(tmp_path / "plain") == content_of(tmp_path / "dask")
     assert len(list((tmp_path / "notes").iterdir())) == 2
     # Without a number of partitions of the user's own it is still both.
@@ -82,7 +82,7 @@ def test_a_killed_worker_loses_nothing(cluster, tmp_path, monkeypatch):
     monkeypatch.setattr(preparation, "BLOCK_IMAGES", 20)
     prepare((NOISE, LABELS), tmp_path / "plain", num_shards=3)
     info = prepare_on(cluster, tmp_path / "dask", tmp_path / "notes", kill=True)
-    assert (tmp_path / "notes" / "killed").exists() and info.num_images == 600
+    assert (tmp_path / "notes" / "killed").exists() and info.num_examples == 600
     assert content_of(tmp_path / "plain") == content_of(tmp_path / "dask")
 
 
@@ -111,7 +111,7 @@ def test_generation_on_two_processes_gives_the_same_bytes(cluster, tmp_path):
     info = generate_dataset(
         model, tmp_path / "dask", 300, num_shards=3, runner="dask", pipeline_options=flags, progress=False
     )
-    assert info.num_images == 300
+    assert info.num_examples == 300
     assert content_of(tmp_path / "plain") == content_of(tmp_path / "dask")
 
 

@@ -29,8 +29,8 @@ def generate(exported, output, count=150, **settings):
 
 def test_a_generated_set_is_the_models_images(exported, tmp_path):
     info = generate(exported.parent, tmp_path / "set", seed=5, truncation=0.9)
-    assert info.num_images == 150 and info.splits["train"].class_counts == (50, 50, 50)
-    assert info.source["kind"] == "generated" and info.licence == "CC0-1.0" and info.image_shape == (16, 16, 1)
+    assert info.num_examples == 150 and info.splits["train"].class_counts == (50, 50, 50)
+    assert info.source["kind"] == "generated" and info.license == "CC0-1.0" and info.image_shape == (16, 16, 1)
     records = read_records(tmp_path / "set")
     assert len(records) == 150
     model = load_generator(exported)
@@ -61,7 +61,7 @@ def test_without_run_inference_the_bytes_are_the_same(exported, tmp_path, monkey
     )
     source = GeneratedSource(exported, 150, seed=2, run_inference=False)
     info = prepare_dataset(source, tmp_path / "own", deduplicate=False, progress=False)
-    assert info.num_images == 150 and len(loads) == 1
+    assert info.num_examples == 150 and len(loads) == 1
     assert content_of(tmp_path / "plain") == content_of(tmp_path / "own")
 
 
@@ -113,26 +113,26 @@ def test_lost_images_are_noticed(exported, tmp_path, monkeypatch):
 
 def test_zip_of_png_files(exported, tmp_path):
     info = generate(exported, tmp_path / "sevens.zip", count=10, labels=(2, 0), seed=3)
-    assert info.num_images == 10 and [path.name for path in tmp_path.iterdir()] == ["sevens.zip"]
+    assert info.num_examples == 10 and [path.name for path in tmp_path.iterdir()] == ["sevens.zip"]
     with zipfile.ZipFile(tmp_path / "sevens.zip") as file:
         assert sorted(file.namelist())[:2] == ["0/00000001.png", "0/00000003.png"] and len(file.namelist()) == 10
         pixels = tf.io.decode_png(file.read("2/00000004.png")).numpy()
     expected = load_generator(exported).generate(1, labels=2, seed=image_seed(3, 4))[0]
     assert np.abs(pixels.astype(int) - expected).max() <= 1
     again = prepare_dataset(tmp_path / "sevens.zip", tmp_path / "set", image_size=16, channels=1, progress=False)
-    assert again.class_names == ("0", "2") and again.num_images == 10
+    assert again.class_names == ("0", "2") and again.num_examples == 10
     with pytest.raises(UserError, match="exists already"):
         generate(exported, tmp_path / "sevens.zip", count=10)
 
 
 def test_mistakes_are_told(exported, tmp_path):
-    with pytest.raises(UserError, match="labels from 0 to 2"):
+    with pytest.raises(UserError, match=r"`labels` must be in \[0, 2\]"):
         generate(exported, tmp_path / "set", labels=(3,))
-    with pytest.raises(UserError, match="truncation in"):
+    with pytest.raises(UserError, match="`truncation` must be in"):
         generate(exported, tmp_path / "set", truncation=2.0)
     with pytest.raises(UserError, match="holds no exported model"):
         generate(tmp_path, tmp_path / "set")
-    with pytest.raises(UserError, match="leave the encoding out"):
+    with pytest.raises(UserError, match="`encoding` must be left out"):
         generate(exported, tmp_path / "set.zip", encoding="jpeg")
 
 

@@ -14,10 +14,12 @@ import tensorflow as tf
 from PIL import Image
 
 from tfgan_suite.data.dataset_info import DatasetInfo
-from tfgan_suite.data.records import parse_examples
+from tfgan_suite.data.images import ImageFormat
+from tfgan_suite.data.records import parse_records
 from tfgan_suite.data.sources.array_source import ArraySource
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.preprocessing.prepare_dataset import prepare_dataset
+from tfgan_suite.specs.image_spec import ImageSpec
 
 RNG = np.random.default_rng(0)
 NOISE = RNG.integers(0, 256, [600, 8, 8, 3], np.uint8)
@@ -34,10 +36,8 @@ def read_records(directory, split="train") -> dict[str, tuple[np.ndarray, int]]:
     paths = [str(directory / shard.name) for shard in info.splits[split].shards]
     records = {}
     for batch in tf.data.TFRecordDataset(paths, compression_type=info.compression).batch(1000):
-        features = {name: values.numpy() for name, values in parse_examples(batch).items()}
-        for encoded, source, label in zip(
-            *(features[key] for key in ("image/encoded", "image/source", "label")), strict=True
-        ):
+        features, sources, labels = parse_records(info.spec, batch)
+        for encoded, source, label in zip(features["encoded"].numpy(), sources.numpy(), labels.numpy(), strict=True):
             pixels = np.asarray(Image.open(io.BytesIO(encoded))).reshape(info.image_shape)
             records[source.decode()] = (pixels, label)
     return records
@@ -50,9 +50,9 @@ def content_of(directory) -> dict[str, bytes]:
 def test_arrays_come_through_unchanged(tmp_path):
     info = prepare((NOISE, LABELS), tmp_path / "out")
     assert info.image_shape == (8, 8, 3) and info.num_classes == 3 and info.class_names == ("0", "1", "2")
-    assert info.splits["train"].num_images == 600 and info.splits["train"].class_counts == (200, 200, 200)
+    assert info.splits["train"].num_examples == 600 and info.splits["train"].class_counts == (200, 200, 200)
     assert info.duplicates == 0 and info.refused.count == 0
-    assert info.resize == {"filter": "lanczos", "library": f"Pillow {Image.__version__}"}
+    assert info.processing == {"filter": "lanczos", "library": f"Pillow {Image.__version__}"}
     records = read_records(tmp_path / "out")
     for row in range(600):
         pixels, label = records[f"row {row}"]
@@ -65,7 +65,7 @@ def test_arrays_come_through_unchanged(tmp_path):
 def test_digits_are_whole_and_small(tmp_path):
     info = prepare("digits", tmp_path / "digits")
     assert info.image_shape == (32, 32, 1) and info.splits["train"].class_counts == (500,) * 10
-    assert info.resize == {"filter": "none", "library": f"Pillow {Image.__version__}"} and "MNIST" in info.licence
+    assert info.processing == {"filter": "none", "library": f"Pillow {Image.__version__}"} and "MNIST" in info.license
     records = read_records(tmp_path / "digits")
     from tfgan_suite.data.sources.array_source import open_digits
 
@@ -73,7 +73,7 @@ def test_digits_are_whole_and_small(tmp_path):
     for row in range(5000):
         pixels, label = records[f"row {row}"]
         assert label == source.labels[row]
-        np.testing.assert_array_equal(pixels, np.pad(source.images[row], ((2, 2), (2, 2), (0, 0))))
+        np.testing.assert_array_equal(pixels, np.pad(source.examples[row], ((2, 2), (2, 2), (0, 0))))
         buffer = io.BytesIO()
         Image.fromarray(pixels[..., 0]).save(buffer, "PNG", optimize=True)
         optimised_bytes += len(buffer.getvalue())
@@ -99,7 +99,7 @@ def test_small_drawings_are_small_on_disk(tmp_path):
 def test_splits_are_functions_of_the_content(tmp_path):
     splits = {"train": 0.8, "validation": 0.1, "test": 0.1}
     info = prepare(NOISE, tmp_path / "a", splits=splits)
-    counts = {name: split.num_images for name, split in info.splits.items()}
+    counts = {name: split.num_examples for name, split in info.splits.items()}
     assert sum(counts.values()) == 600 and 440 <= counts["train"] <= 520 and 35 <= counts["test"] <= 90
     # The same pictures in another order and company fall into the same splits.
     prepare(NOISE[::-1][:400], tmp_path / "b", splits=splits)
@@ -144,13 +144,13 @@ def test_copies_are_left_out_and_conflicts_refused(tmp_path, image_folder):
     (root / "dogs" / "1 as a dog.png").write_bytes((root / "cats" / "1.png").read_bytes())
     info = prepare(root, tmp_path / "out", image_size=(12, 16))
     assert info.duplicates == 2 and info.refused.reasons == {"conflicting_labels": 2}
-    assert {image.source for image in info.refused.images} == {"cats/1.png", "dogs/1 as a dog.png"}
-    assert "'cats/1.png'" in [image.message for image in info.refused.images if image.source.startswith("dogs")][0]
+    assert {image.source for image in info.refused.examples} == {"cats/1.png", "dogs/1 as a dog.png"}
+    assert "'cats/1.png'" in [image.message for image in info.refused.examples if image.source.startswith("dogs")][0]
     kept = read_records(tmp_path / "out")
     assert len(kept) == 39 and "cats/0.png" in kept and "cats/copy of 0.png" not in kept
     assert info.splits["train"].class_counts == (19, 20)
     everything = prepare(root, tmp_path / "all", image_size=(12, 16), deduplicate=False)
-    assert everything.num_images == 43 and everything.duplicates == 0 and everything.refused.count == 0
+    assert everything.num_examples == 43 and everything.duplicates == 0 and everything.refused.count == 0
     unlabelled = prepare(root, tmp_path / "unlabelled", image_size=(12, 16), labels=False)
     assert unlabelled.duplicates == 3 and unlabelled.num_classes is None and unlabelled.refused.count == 0
 
@@ -196,9 +196,9 @@ def test_hostile_files_never_stop_a_run_and_are_all_listed(tmp_path, image_folde
         )
         image.save(root / "cats" / f"кот {number}.{'jpg' if mode == 'CMYK' else 'png'}")
     info = prepare(root, tmp_path / "out", image_size=8, max_refused_fraction=0.3)
-    assert {image.source: image.reason for image in info.refused.images} == expected
+    assert {image.source: image.reason for image in info.refused.examples} == expected
     assert info.refused.count == len(expected) == sum(info.refused.reasons.values())
-    assert info.num_images == 46 and info.duplicates == 0
+    assert info.num_examples == 46 and info.duplicates == 0
     assert DatasetInfo.load(tmp_path / "out") == info
 
 
@@ -215,8 +215,8 @@ def test_too_many_refused_publishes_nothing_but_the_list(tmp_path, image_folder,
     assert sorted(path.name for path in out.iterdir()) == [".prepare", "refused.json"]
     # What was done is kept: allowing more only has to publish.
     info = prepare_dataset(root, out, image_size=8, max_refused_fraction=0.2)
-    assert "Going on with an unfinished preparation: 1 of 1 blocks" in capfd.readouterr().err
-    assert info.num_images == 40
+    assert "Resuming an unfinished preparation: 1 of 1 blocks" in capfd.readouterr().err
+    assert info.num_examples == 40
     assert sorted(path.name for path in out.iterdir()) == ["dataset_info.json", "train-00000-of-00001.tfrecord.gz"]
 
 
@@ -252,7 +252,7 @@ def test_other_settings_or_inputs_need_force(tmp_path, image_folder):
         prepare(root, out, image_size=8, num_shards=2)
     assert content_of(out) == before
     info = prepare(root, out, image_size=(10, 8), crop="pad", force=True)
-    assert info.image_shape == (10, 8, 3) and info.num_images == 11
+    assert info.image_shape == (10, 8, 3) and info.num_examples == 11
     assert sorted(content_of(out)) == ["dataset_info.json", "train-00000-of-00001.tfrecord.gz"], "old shards are gone"
 
 
@@ -268,7 +268,7 @@ def test_a_damaged_set_is_named_when_prepared_again(tmp_path):
 @pytest.mark.parametrize("encoding", ["jpeg", "webp", "raw"])
 def test_other_encodings(tmp_path, encoding):
     info = prepare(NOISE[:20], tmp_path / "out", encoding=encoding)
-    assert info.encoding == encoding and info.num_images == 20
+    assert info.spec.encoding == encoding and info.num_examples == 20
 
 
 def test_scaled_decoding_is_recorded_and_differs_little(tmp_path):
@@ -279,7 +279,7 @@ def test_scaled_decoding_is_recorded_and_differs_little(tmp_path):
         picture.save(tmp_path / "photos" / f"{number}.jpg", quality=92)
     exact = prepare(tmp_path / "photos", tmp_path / "exact", image_size=16)
     scaled = prepare(tmp_path / "photos", tmp_path / "scaled", image_size=16, decoding="scaled")
-    assert scaled.resize == {**exact.resize, "decoder": "JPEG scaled to 32 pixels or more"}
+    assert scaled.processing == {**exact.processing, "decoder": "JPEG scaled to 32 pixels or more"}
     assert (exact.settings["decoding"], scaled.settings["decoding"]) == ("exact", "scaled")
     pairs = [[read_records(tmp_path / name)[f"{number}.jpg"][0] for name in ("exact", "scaled")] for number in range(4)]
     errors = [np.abs(one.astype(int) - other) for one, other in pairs]
@@ -295,13 +295,13 @@ def test_a_set_of_before_there_was_a_choice_of_decoding_is_known(tmp_path):
     del content["settings"]["decoding"]
     path.write_text(json.dumps(content), "utf-8")
     before = content_of(tmp_path / "out")
-    assert prepare(NOISE, tmp_path / "out").num_images == 600
+    assert prepare(NOISE, tmp_path / "out").num_examples == 600
     assert content_of(tmp_path / "out") == before
 
 
 def test_limit_and_name(tmp_path):
     info = prepare((NOISE, LABELS), tmp_path / "out", limit=50, name="fifty")
-    assert info.num_images == 50 and info.name == "fifty"
+    assert info.num_examples == 50 and info.name == "fifty"
 
 
 class LossyReader:
@@ -312,7 +312,7 @@ class LossyReader:
 
 
 class LossySource(ArraySource):
-    def make_reader(self, work_dir, image_format):
+    def make_reader(self, work_dir, example_format):
         return LossyReader()
 
 
@@ -345,17 +345,17 @@ def test_doubled_records_are_noticed(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "settings, message",
     [
-        ({"image_size": None}, "image_size is needed for a folder"),
-        ({"image_size": "big"}, "image_size should be"),
-        ({"image_size": 8.5}, "image_size should be"),
-        ({"splits": {"train": 0.5}}, "should sum to 1"),
+        ({"image_size": None}, "`image_size` is needed for a folder"),
+        ({"image_size": "big"}, "`image_size` must be"),
+        ({"image_size": 8.5}, "`image_size` must be"),
+        ({"splits": {"train": 0.5}}, "must sum to 1"),
         ({"splits": {"train": 1.5, "test": -0.5}}, "above 0"),
         ({"splits": {"a b": 1.0}}, "letters, digits"),
-        ({"num_shards": 0}, "num_shards should be"),
-        ({"limit": -1}, "limit should be"),
-        ({"seed": 1.5}, "seed should be"),
-        ({"max_refused_fraction": 2}, "max_refused_fraction should be"),
-        ({"pipeline_options": "--runner=x"}, "should be a list"),
+        ({"num_shards": 0}, "`num_shards` must be"),
+        ({"limit": -1}, "`limit` must be"),
+        ({"seed": 1.5}, "`seed` must be"),
+        ({"max_refused_fraction": 2}, "`max_refused_fraction` must be"),
+        ({"pipeline_options": "--runner=x"}, "`pipeline_options` must be a list"),
         ({"crop": "centre"}, "Did you mean 'center'"),
     ],
 )
@@ -364,9 +364,41 @@ def test_wrong_settings_are_user_errors(tmp_path, image_folder, settings, messag
         prepare(image_folder(1), tmp_path / "out", **{"image_size": 8, **settings})
 
 
+def test_options_stand_in_their_group_or_by_themselves(tmp_path, image_folder):
+    root = image_folder(per_class=4)
+    by_themselves = {"crop": "pad", "encoding": "webp", "channels": 1, "runner": "BundleBasedDirectRunner"}
+    info = prepare(root, tmp_path / "alone", image_size=8, **by_themselves)
+    assert info.spec == ImageSpec((8, 8, 1), "webp") and info.settings["crop"] == "pad"
+    grouped = {"format": {"crop": "pad", "encoding": "webp", "channels": 1}, "beam": {"runner": None}}
+    prepare(root, tmp_path / "grouped", image_size=8, **grouped)
+    image_format = ImageFormat(8, 8, channels=1, crop="pad", encoding="webp")
+    prepare(root, tmp_path / "object", format=image_format)
+    contents = [content_of(tmp_path / name) for name in ("alone", "grouped", "object")]
+    assert contents[0] == contents[1] == contents[2]
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"encodin": "webp"}, "Unknown argument of prepare_dataset 'encodin'. Did you mean 'encoding'"),
+        ({"lables": False}, "Unknown argument of prepare_dataset 'lables'. Did you mean 'labels'"),
+        ({"format": {"chanels": 3}}, "Unknown entry of `format` 'chanels'. Did you mean 'channels'"),
+        ({"beam": {"runer": None}}, "Unknown entry of `beam` 'runer'. Did you mean 'runner'"),
+        ({"format": {"crop": "pad"}, "crop": "pad"}, "`crop` must be passed once"),
+        ({"beam": {"runner": None}, "runner": None}, "`runner` must be passed once"),
+        ({"format": ImageFormat(8, 8)}, "`image_size` must be left out, or be a part of `format`"),
+        ({"format": "webp"}, "`format` must be a dict of arguments of ImageFormat, or an ExampleFormat"),
+    ],
+)
+def test_options_that_do_not_fit_are_user_errors(tmp_path, image_folder, settings, message):
+    with pytest.raises(UserError, match=message):
+        prepare(image_folder(1), tmp_path / "out", image_size=8, **settings)
+    assert not (tmp_path / "out").exists()
+
+
 def test_wrong_places_are_user_errors(tmp_path, image_folder):
     root = image_folder(1)
-    with pytest.raises(UserError, match="lies within the source"):
+    with pytest.raises(UserError, match="must be outside of the source"):
         prepare(root, root / "out", image_size=8)
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="is a file"):
@@ -410,7 +442,7 @@ class StoppedReader:
 
 
 class StoppedSource(ArraySource):
-    def make_reader(self, work_dir, image_format):
+    def make_reader(self, work_dir, example_format):
         return StoppedReader()
 
 
@@ -418,7 +450,7 @@ def test_ctrl_c_is_no_failure_and_costs_nothing(tmp_path, caplog):
     with pytest.raises(KeyboardInterrupt):
         prepare(StoppedSource(NOISE), tmp_path / "out")
     assert not caplog.records  # Beam would tell of an error, with a traceback.
-    assert prepare(NOISE, tmp_path / "out").num_images == 600
+    assert prepare(NOISE, tmp_path / "out").num_examples == 600
 
 
 def test_two_preparations_of_one_directory(tmp_path):

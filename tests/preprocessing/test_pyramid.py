@@ -44,8 +44,8 @@ def test_averages_in_the_order_of_the_whole_images(tmp_path, encoding):
     whole, labels = read_all(tmp_path / "set")
     for size in (8, 4):
         level_info = DatasetInfo.load(tmp_path / "set" / "pyramid" / str(size))
-        assert level_info.image_shape == (size, size, 3) and level_info.splits["train"].num_images == 50
-        assert level_info.class_names == info.class_names and level_info.encoding == encoding
+        assert level_info.image_shape == (size, size, 3) and level_info.splits["train"].num_examples == 50
+        assert level_info.class_names == info.class_names and level_info.spec.encoding == encoding
         level_info.verify(tmp_path / "set" / "pyramid" / str(size))
         images, level_labels = read_all(tmp_path / "set", image_size=size)
         np.testing.assert_array_equal(images, rounded_averages(whole, 16 // size))
@@ -111,7 +111,7 @@ def test_the_pyramid_of_another_set_is_not_read(tmp_path):
     assert not (tmp_path / "set" / "pyramid").exists()
     prepare(tmp_path / "first")
     (tmp_path / "first" / "pyramid").rename(tmp_path / "set" / "pyramid")
-    with pytest.raises(UserError, match="made of another data set"):
+    with pytest.raises(UserError, match="made from another data set"):
         read_all(tmp_path / "set", image_size=8)
     prepare(tmp_path / "set", other)
     np.testing.assert_array_equal(
@@ -125,7 +125,7 @@ def test_sides_that_differ_and_sides_that_are_odd(tmp_path):
     assert read_all(tmp_path / "wide", image_size=4)[0].shape == (50, 4, 8, 3)
     with pytest.raises(UserError, match="whose sides are even"):
         prepare(tmp_path / "odd", np.ascontiguousarray(IMAGES[:, :15, :15]))
-    with pytest.raises(UserError, match=r"one of 8, 4\. Received: image_size=5"):
+    with pytest.raises(UserError, match=r"one of 8, 4, since .* Received: image_size=5"):
         load_dataset(tmp_path / "wide", image_size=5)
 
 
@@ -134,6 +134,6 @@ def test_jpeg_images_are_reduced_to_lossless_ones(tmp_path):
         np.linspace(0, 255, 50 * 3).reshape(50, 1, 1, 3).repeat(16, 1).repeat(16, 2).astype("uint8")
     )
     prepare(tmp_path / "set", smooth, encoding="jpeg")
-    assert DatasetInfo.load(tmp_path / "set" / "pyramid" / "4").encoding == "png"
+    assert DatasetInfo.load(tmp_path / "set" / "pyramid" / "4").spec.encoding == "png"
     whole, images = read_all(tmp_path / "set")[0], read_all(tmp_path / "set", image_size=4)[0]
     assert np.abs(images.astype(int) - rounded_averages(whole, 4)).max() <= 1

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfgan_suite.data.images import ImageFormat, ImageRefused
+from tfgan_suite.data.example_refused import ExampleRefused
+from tfgan_suite.data.images import ImageFormat
 from tfgan_suite.data.sources.source import SourceItem, SourceReader
 from tfgan_suite.preprocessing import transforms
 from tfgan_suite.preprocessing.transforms import PreparePlan
@@ -25,7 +26,7 @@ class NumberReader(SourceReader):
 
     def read(self, item):
         if item.address < 0:
-            raise ImageRefused("corrupt", "negative")
+            raise ExampleRefused("corrupt", "negative")
         pixels = np.full([4, 4, 3], item.address, np.uint8)
         if item.address == 99:
             buffer = io.BytesIO()
@@ -48,7 +49,7 @@ def test_images_spread_over_splits_and_shards_by_their_fractions(plan):
 
 
 def test_fractions_that_do_not_quite_sum_to_one_lose_nothing(plan):
-    thirds = PreparePlan(plan.work_dir, plan.image_format, tuple((name, 1 / 3, 1) for name in "abc"), 0, True, "")
+    thirds = PreparePlan(plan.work_dir, plan.example_format, tuple((name, 1 / 3, 1) for name in "abc"), 0, True, "")
     assert thirds.shard_of("f" * 64) == "c-00000-of-00001.tfrecord"
     assert thirds.shard_of("0" * 64) == "a-00000-of-00001.tfrecord"
 

@@ -30,7 +30,7 @@ def test_thresholds(value, direction, threshold, blessed):
 )
 def test_the_last_model(value, last, direction, blessed):
     decision = bless(scores(value, direction), {}, "distance", scores(last, direction))
-    assert decision.blessed is blessed and f"last model pushed {last:g}" in decision.reasons[-1]
+    assert decision.blessed is blessed and f"compared to {last:g} for the last model pushed" in decision.reasons[-1]
 
 
 def test_reasons_against_come_first():

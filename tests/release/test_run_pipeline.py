@@ -74,7 +74,7 @@ def test_only_a_better_model_is_pushed(content, scores):
     scores.values += [45.0]  # Good enough, but worse than the last, whose own score is at hand.
     worse, lines = run(content)
     assert worse.pushed is None and worse.done == ("train", "evaluate") and scores.scored == ["DCGAN"]
-    assert "that of the last model pushed 40" in lines[-1]
+    assert "compared to 40 for the last model pushed" in lines[-1]
     assert not Path("saved_models/tiny/2").exists()
 
     content["evaluate"]["seed"] = 1
@@ -109,7 +109,7 @@ def test_a_model_that_does_not_answer_is_not_pushed(content, monkeypatch):
         (path / "variables" / "variables.index").write_bytes(b"broken")
 
     monkeypatch.setattr(pipeline_module.run_files, "export_run", break_it)
-    with pytest.raises(UserError, match="does not answer in a process of its own"):
+    with pytest.raises(UserError, match="does not work in a separate process"):
         run(content)
     assert not Path("saved_models").exists()
 
@@ -118,7 +118,7 @@ def test_anomalies_stop_it(content):
     write_images(Path("photos"), count=36, classes=("a", "b", "c"), seed=3)
     write_blank_images(Path("photos/a"), 3)
     for _ in range(2):  # And it goes on stopping it.
-        with pytest.raises(DataAnomalyError, match="New class: 'c'.*Blank images: 3 of") as error:
+        with pytest.raises(DataAnomalyError, match="New class: 'c'.*Suspicious images: 3 of") as error:
             run(content)
         assert len(error.value.anomalies) == 2
 
@@ -138,7 +138,7 @@ def test_a_set_prepared_by_others_is_left_alone(content):
         ("train", {"batchsize": 1}, "'batchsize'.*'batch_size'"),
         ("evaluate", {"num_image": 1}, "'num_image'.*'num_images'"),
         ("gate", {"thresholds": {}}, "thresholds"),
-        ("gate", {"thresholds": {"frechet_distance_16": "40"}}, "Expected a number.*'40'"),
+        ("gate", {"thresholds": {"frechet_distance_16": "40"}}, "must be a number.*'40'"),
         ("push", {"dir": "x"}, "'dir'.*'directory'"),
     ],
 )
@@ -150,17 +150,17 @@ def test_mistakes_in_the_file(section, entry, message):
 
 
 def test_files_that_are_no_configuration(tmp_path):
-    with pytest.raises(UserError, match="There is no file"):
+    with pytest.raises(UserError, match="There is no such file"):
         PipelineConfig.load(tmp_path / "none.yaml")
     path = tmp_path / "pipeline.yaml"
     path.write_text("name: [")
-    with pytest.raises(UserError, match="Expected YAML"):
+    with pytest.raises(UserError, match="must be a YAML file"):
         PipelineConfig.load(path)
     path.write_text("- a")
-    with pytest.raises(UserError, match="Expected a mapping"):
+    with pytest.raises(UserError, match="must be a mapping"):
         PipelineConfig.load(path)
     path.write_text("name: tiny\nroot: root")
-    with pytest.raises(UserError, match="Expected data, train, gate"):
+    with pytest.raises(UserError, match="must contain data, train, gate"):
         PipelineConfig.load(path)
 
 

@@ -100,13 +100,13 @@ def test_every_section_is_there_and_every_tag_closed(page):
         None,
         "samples",
         "how-it-learned",
-        "between-two-pictures",
+        "interpolations",
         "real-and-generated",
         "curves",
         "scores",
         "served",
         "data",
-        "how-to-go-on",
+        "next-steps",
         "how-this-was-made",
     ]
 
@@ -153,7 +153,7 @@ def test_scores_the_latest_beside_the_real_ones(page):
 
 def test_demo_parts(page):
     assert "All equal." in page.text["served"] and "curl <model>" in page.text["served"]
-    assert "tfgan-suite serve saved_models/tiny" in page.text["how-to-go-on"]
+    assert "tfgan-suite serve saved_models/tiny" in page.text["next-steps"]
     assert "together1:03" in page.text["how-this-was-made"]
 
 
@@ -164,6 +164,7 @@ def test_data_card(page):
         and "train 48" in text
         and "class 0: 16, class 1: 16, class 2: 16" in text
         and "set aside0" in text
+        and "8 x 8, gray" in text
     )
 
 
@@ -172,7 +173,7 @@ def test_commands_to_go_on_can_be_parsed(page):
 
     from tfgan_suite.commands.cli import build_parser
 
-    commands = [line for line in page.text["how-to-go-on"].splitlines() if "tfgan-suite " in line]
+    commands = [line for line in page.text["next-steps"].splitlines() if "tfgan-suite " in line]
     assert len(commands) == 5
     for command in commands:
         _, unexpected = build_parser().parse_known_args(shlex.split(command)[1:])
@@ -189,9 +190,9 @@ def test_unfinished_run_without_data_or_scores(tiny_run, tmp_path):
     page = Page(write_report(directory, tmp_path / "elsewhere" / "r.html").read_text("utf-8"))
     assert [name for name in page.text if name] == [
         "samples",
-        "between-two-pictures",
+        "interpolations",
         "data",
-        "how-to-go-on",
+        "next-steps",
         "how-this-was-made",
     ]
 

@@ -37,9 +37,9 @@ def test_directory_of_models_of_one_model_and_of_one_version(models_directory, f
 
 
 def test_what_is_no_model_is_refused(tmp_path, models_directory):
-    with pytest.raises(UserError, match="There is no directory"):
+    with pytest.raises(UserError, match="no such directory"):
         ModelRepository(tmp_path / "nothing")
-    with pytest.raises(UserError, match="holds no model"):
+    with pytest.raises(UserError, match="contains no model"):
         ModelRepository(tmp_path)
     with pytest.raises(UserError, match="Did you mean 'faces'"):
         ModelRepository(models_directory, "face")

@@ -426,7 +426,7 @@ def test_networks_within_themselves(tmp_path, marker):
     network.state["components"]["again"] = network
     with modules(dnnlib__tflib__network={"Network": Network}):
         (tmp_path / "x.pkl").write_bytes(pickle.dumps((network,) * 3, 4))
-    refuse(tmp_path / "x.pkl", "too many parts")
+    refuse(tmp_path / "x.pkl", "too many nested parts")
 
 
 @pytest.mark.parametrize("width, depth", [(1, 100), (2, 14), (5000, 1)])
@@ -438,7 +438,7 @@ def test_modules_shared_by_many(tmp_path, marker, width, depth):
         module = outer
     content = pytorch_content({}, {"b4.out.weight": np.ones([1, 1], "f4")}, marker)
     content["G_ema"] = module
-    refuse(write_pytorch_pickle(tmp_path / "x.pkl", content), "too many parts")
+    refuse(write_pytorch_pickle(tmp_path / "x.pkl", content), "too many nested parts")
 
 
 def test_settings_without_end(tmp_path):

@@ -3,10 +3,11 @@
 import keras
 import tensorflow as tf
 
-from tfgan_suite.adversarial import losses
+from tfgan_suite.adversarial import losses, penalties
+from tfgan_suite.adversarial.adversarial_rules import adversarial_charts, adversarial_measurements, adversarial_rules
 from tfgan_suite.engine.adam import Adam
 from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
-from tfgan_suite.engine.trained_model import TrainedModel, call_network
+from tfgan_suite.engine.trained_model import TrainedModel, call_network, with_total
 from tfgan_suite.foundation.randomness import fold
 from tfgan_suite.generative import latents as latent_distributions
 from tfgan_suite.generative.abilities import Discriminates, HasLatents, HasStyles
@@ -49,6 +50,10 @@ class AdversarialModel(HasLatents, Discriminates, TrainedModel):
     def can(self, ability):
         return super().can(ability) or (ability is HasStyles and isinstance(self.ema_generator, HasStyles))
 
+    @property
+    def logit_zero(self):
+        return self.adversarial_loss.zero if self.compiled else 0.0
+
     # === Training choices ===
 
     def default_training(self):
@@ -66,7 +71,7 @@ class AdversarialModel(HasLatents, Discriminates, TrainedModel):
 
     def compile(
         self,
-        *,
+        *positional,
         generator_optimizer="auto",
         discriminator_optimizer="auto",
         loss="auto",
@@ -80,6 +85,7 @@ class AdversarialModel(HasLatents, Discriminates, TrainedModel):
         steps_per_execution=1,
         jit_compile=False,
         run_eagerly=False,
+        **unknown,
     ):
         """Chooses how to train. `"auto"` is what the model's paper did, or its preset says.
 
@@ -88,8 +94,8 @@ class AdversarialModel(HasLatents, Discriminates, TrainedModel):
                 float16, `LossScaling` is put around it.
             discriminator_optimizer: A Keras optimizer or its name.
             loss: A `losses.AdversarialLoss`.
-            discriminator_penalties: List of `penalties.DiscriminatorPenalty`.
-            generator_penalties: List of `penalties.GeneratorPenalty`.
+            discriminator_penalties: A `penalties.DiscriminatorPenalty`, or a list of them; `None` for none.
+            generator_penalties: A `penalties.GeneratorPenalty`, or a list of them; `None` for none.
             augmentation: A callable `(images, seed) -> images`, applied to every image before the discriminator sees it, or
                 `None`. A Keras layer's state is saved with the model.
             ema: An `ExponentialMovingAverage` of the generator.
@@ -106,8 +112,9 @@ class AdversarialModel(HasLatents, Discriminates, TrainedModel):
             run_eagerly: Boolean. For debugging.
 
         Raises:
-            ValueError: An argument out of range, or one optimizer given for both networks.
+            ValueError: An argument of another type, out of range or not known, or one optimizer for both networks.
         """
+        self.check_compile_arguments(positional, unknown)
         chosen = self.resolve_auto(
             generator_optimizer=generator_optimizer,
             discriminator_optimizer=discriminator_optimizer,
@@ -119,13 +126,16 @@ class AdversarialModel(HasLatents, Discriminates, TrainedModel):
             discriminator_steps=discriminator_steps,
             reuse_fakes=reuse_fakes,
         )
-        if chosen["discriminator_steps"] < 1:
-            received = chosen["discriminator_steps"]
-            raise ValueError(f"`discriminator_steps` must be >= 1. Received: discriminator_steps={received}")
+        for name, kind in (
+            ("discriminator_penalties", penalties.DiscriminatorPenalty),
+            ("generator_penalties", penalties.GeneratorPenalty),
+        ):
+            chosen[name] = _list_of(name, chosen[name], kind)
+        _check_choices(chosen)
         _check_microbatch_size(microbatch_size, chosen["generator_penalties"])
         self.adversarial_loss = chosen["loss"]
-        self.discriminator_penalties = list(chosen["discriminator_penalties"])
-        self.generator_penalties = list(chosen["generator_penalties"])
+        self.discriminator_penalties = chosen["discriminator_penalties"]
+        self.generator_penalties = chosen["generator_penalties"]
         self.augmentation = chosen["augmentation"]
         self.discriminator_steps = int(chosen["discriminator_steps"])
         self.reuse_fakes = bool(chosen["reuse_fakes"])
@@ -143,6 +153,20 @@ class AdversarialModel(HasLatents, Discriminates, TrainedModel):
     def extra_logs(self):
         return ("augmentation/probability",) if hasattr(self.augmentation, "probability") else ()
 
+    # === What it declares about its training ===
+
+    def curves(self):
+        return adversarial_charts()
+
+    def progress_labels(self):
+        return {"G": "loss/generator", "D": "loss/discriminator"}
+
+    def stability_rules(self):
+        return adversarial_rules()
+
+    def stability_measurements(self, logs):
+        return adversarial_measurements(logs)
+
     # === Generation ===
 
     def sample_latents(self, batch_size, seed, truncation=1.0):
@@ -155,6 +179,18 @@ class AdversarialModel(HasLatents, Discriminates, TrainedModel):
         """
         return tf.cast(call_network(self.ema_generator, latents, labels, training=training), tf.float32)
 
+    # === Styles, of a generator that has them: see `can` ===
+
+    @property
+    def num_ws(self):
+        return self.ema_generator.num_ws if self.can(HasStyles) else None
+
+    def map(self, latents, labels=None):
+        return self.ema_generator.map(latents, labels)
+
+    def synthesize(self, ws, noise="const", seed=None):
+        return self.ema_generator.synthesize(ws, noise=noise, seed=seed)
+
     # === Keras ===
 
     def test_step(self, data):
@@ -162,16 +198,18 @@ class AdversarialModel(HasLatents, Discriminates, TrainedModel):
         real_images, real_labels = self.unpack(data)
         seed = fold(self.seed, "test_step", self.steps)
         latents, fake_labels = self.draw_latents(tf.shape(real_images)[0], seed)
+        if self.adversarial_loss.pairs_share_label:
+            fake_labels = real_labels
         fake_images = self(latents, fake_labels, training=False)
 
         def discriminate(images, labels, score=self.discriminate):
             return score(images, labels, training=False)
 
-        losses, real_logits, fake_logits = self.compute_discriminator_loss(
+        discriminator_losses, real_logits, fake_logits = self.compute_discriminator_loss(
             discriminate, real_images, fake_images, real_labels, fake_labels
         )
         values = {
-            "loss/discriminator": losses,
+            "loss/discriminator": discriminator_losses,
             "logits/real": real_logits,
             "logits/fake": fake_logits,
             "loss/generator": self.compute_generator_loss(
@@ -180,7 +218,7 @@ class AdversarialModel(HasLatents, Discriminates, TrainedModel):
         }
         for name, per_example in values.items():
             self.track_value(name, per_example)
-        return {name: self._trackers[name].result() for name in values}
+        return with_total({name: self._trackers[name].result() for name in values})
 
     def get_config(self):
         return {
@@ -202,6 +240,33 @@ class AdversarialModel(HasLatents, Discriminates, TrainedModel):
             if isinstance(config.get(name), dict):
                 config[name] = keras.saving.deserialize_keras_object(config[name])
         return cls(**config)
+
+
+def _list_of(name, value, kind):
+    """The penalties that `value` stands for: a list of them, one, or `None`."""
+    value = [] if value is None else list(value) if isinstance(value, list | tuple) else [value]
+    for one in value:
+        if not isinstance(one, kind):
+            example = "R1()" if kind is penalties.DiscriminatorPenalty else "PathLength()"
+            raise ValueError(
+                f"`{name}` must be a list of penalties.{kind.__name__}, such as penalties.{example}. Received: {one!r}"
+            )
+    return value
+
+
+def _check_choices(chosen):
+    loss, augmentation, steps = chosen["loss"], chosen["augmentation"], chosen["discriminator_steps"]
+    if not isinstance(loss, losses.AdversarialLoss):
+        raise ValueError(f"`loss` must be a losses.AdversarialLoss, such as losses.Hinge(). Received: loss={loss!r}")
+    if augmentation is not None and not callable(augmentation):
+        raise ValueError(
+            "`augmentation` must be None or a callable `(images, seed) -> images`, such as augment.DiffAugment(). "
+            f"Received: augmentation={augmentation!r}"
+        )
+    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+        raise ValueError(f"`discriminator_steps` must be an integer >= 1. Received: discriminator_steps={steps!r}")
+    if not isinstance(chosen["reuse_fakes"], bool):
+        raise ValueError(f"`reuse_fakes` must be True or False. Received: reuse_fakes={chosen['reuse_fakes']!r}")
 
 
 def _check_microbatch_size(microbatch_size, generator_penalties):

@@ -18,6 +18,7 @@ import keras
 import tensorflow as tf
 
 from tfgan_suite.adversarial.adversarial_model import AdversarialModel
+from tfgan_suite.adversarial.penalties import Batch
 from tfgan_suite.engine.trained_model import call_network
 from tfgan_suite.engine.update import Objective, Recorded, Update, WholeBatch
 from tfgan_suite.foundation.randomness import draw_per_example, fold
@@ -60,6 +61,146 @@ class GAN(AdversarialModel):
     Reference: Goodfellow et al., "Generative Adversarial Nets" (2014), algorithm 1.
     """
 
+    # === The step ===
+
+    def updates(self):
+        """Algorithm 1: the discriminator k times, the generator once; then the penalties that have an interval."""
+        discriminator, generator = self.discriminator.trainable_variables, self.generator.trainable_variables
+        by_discriminator, by_generator = self.discriminator_penalties, self.generator_penalties
+        return [
+            Update(
+                "discriminator",
+                discriminator,
+                self.discriminator_objective,
+                logs=("loss/discriminator", "logits/real", "logits/fake", *_log_names(every_step(by_discriminator))),
+                times=self.discriminator_steps,
+                observe=self._adapt_augmentation,
+            ),
+            Update(
+                "generator",
+                generator,
+                [self.generator_objective, *map(self._generator_penalty, every_step(by_generator))],
+                logs=("loss/generator", *_log_names(every_step(by_generator))),
+            ),
+            *(
+                self._lazy(one, discriminator, "discriminator", self._discriminator_penalty(one))
+                for one in lazy(by_discriminator)
+            ),
+            *(self._lazy(one, generator, "generator", self._generator_penalty(one)) for one in lazy(by_generator)),
+        ]
+
+    def discriminator_objective(self, batch):
+        """The discriminator's loss and its penalties, on real images and fresh fakes."""
+        fakes = batch.kept["fakes"] = self._make_fakes(batch, batch.seed)
+        fake_images = tf.stop_gradient(fakes.images)
+        losses, real_logits, fake_logits = self.compute_discriminator_loss(
+            self._training_discriminate(batch.seed), batch.examples, fake_images, batch.labels, fakes.labels
+        )
+        minimized = {"loss/discriminator": losses}
+        real, fake = Batch(batch.examples, batch.labels, real_logits), Batch(fake_images, fakes.labels, fake_logits)
+        for penalty in every_step(self.discriminator_penalties):
+            minimized[f"penalty/{penalty.name}"] = self._penalize(penalty, real, fake, batch.seed)
+        realness = self.adversarial_loss.realness(real_logits, fake_logits)
+        return Objective(minimized, {"logits/real": real_logits, "logits/fake": fake_logits}, rows=realness)
+
+    def generator_objective(self, batch):
+        """The generator's loss, through the discriminator."""
+        fakes = batch.kept.get("fakes") if self.reuse_fakes else None
+        if fakes is None:
+            fakes = self._make_fakes(batch, self._fakes_seed(batch))
+        batch.tape.watch(fakes.images)
+        losses = self.compute_generator_loss(
+            self._training_discriminate(batch.seed), fakes.images, fakes.labels, batch.examples, batch.labels
+        )
+        # The chain rule in two parts: the fakes may be those that the discriminator has just been trained on.
+        return Objective({"loss/generator": losses}, through=Recorded(fakes.images, fakes.tape))
+
+    # === Penalties ===
+
+    def _lazy(self, penalty, variables, optimizer, objective):
+        """An update of its own for a penalty that is due, on fresh latents."""
+        return Update(penalty.name, variables, objective, _log_names([penalty]), optimizer, penalty.interval)
+
+    def _discriminator_penalty(self, penalty):
+        def objective(batch):
+            real, fake = Batch(batch.examples, batch.labels), None
+            if penalty.uses_fake_images or penalty.uses_fake_logits:
+                fakes = self._make_fakes(batch, batch.seed)
+                fake = Batch(tf.stop_gradient(fakes.images), fakes.labels)
+            discriminate = self._training_discriminate(batch.seed)
+            if penalty.uses_real_logits:
+                real = real._replace(logits=discriminate(real.images, real.labels))
+            if penalty.uses_fake_logits:
+                fake = fake._replace(logits=discriminate(fake.images, fake.labels))
+            return Objective({f"penalty/{penalty.name}": self._penalize(penalty, real, fake, batch.seed)})
+
+        return objective
+
+    def _penalize(self, penalty, real, fake, seed):
+        seed = fold(seed, penalty.name)
+        return self.apply_penalty(penalty, self._training_discriminate(seed), real, fake, seed)
+
+    def apply_penalty(self, penalty, discriminate, real, fake, seed):
+        """Values of a discriminator penalty, float32 `[batch]`. For a model that penalizes in a form of its own."""
+        return penalty(discriminate, real, fake, seed)
+
+    def _generator_penalty(self, penalty):
+        def arguments(batch):
+            latents, labels = self.draw_latents(tf.shape(batch.examples)[0], self._fakes_seed(batch))
+            return self.generator, latents, labels, fold(batch.seed, penalty.name)
+
+        def objective_of(values):
+            return Objective({f"penalty/{penalty.name}": values})
+
+        if penalty.compares_examples:
+            return WholeBatch(
+                measure=lambda batch: penalty.measure(*arguments(batch)),
+                evaluate=lambda measures: objective_of(penalty.evaluate(measures)),
+                rows_per_example=1 / penalty.batch_shrink,
+            )
+        return lambda batch: objective_of(penalty(*arguments(batch)))
+
+    # === Parts ===
+
+    def draw_latents(self, batch_size, seed):
+        """Latents and labels of fakes, the same for any number of replicas and microbatches."""
+        latents = draw_per_example(self.sample_latents, batch_size, fold(seed, "latents"))
+        if self.num_classes is None:
+            return latents, None
+        return latents, draw_per_example(self.sample_labels, batch_size, fold(seed, "labels"))
+
+    def _fakes_seed(self, batch):
+        """The seed of the fakes that the generator is updated on: its own, or the last discriminator update's."""
+        if not self.reuse_fakes or batch.step_seed is None:
+            return batch.seed
+        return fold(batch.step_seed, "discriminator", self.discriminator_steps - 1)
+
+    def _make_fakes(self, batch, seed):
+        """`Fakes` of fresh latents by the hook `generate_fakes`, as many as the batch has examples."""
+        latents, labels = self.draw_latents(tf.shape(batch.examples)[0], seed)
+        if self.adversarial_loss.pairs_share_label:
+            labels = batch.labels
+        # The update's own tape need not know how the fakes were made.
+        with batch.tape.stop_recording(), tf.GradientTape() as tape:
+            images = self.generate_fakes(latents, labels, fold(seed, "noise"))
+        return Fakes(images, labels, tape)
+
+    def _training_discriminate(self, seed):
+        """The discriminator in training mode, seen through the augmentation."""
+
+        def discriminate(images, labels, score=self.discriminate):
+            if self.augmentation is not None:
+                images = self.augmentation(images, fold(seed, "augmentation"))
+            return score(images, labels, training=True)
+
+        return discriminate
+
+    def _adapt_augmentation(self, realness):
+        if hasattr(self.augmentation, "update"):
+            self.augmentation.update(realness)
+        if hasattr(self.augmentation, "probability"):
+            self.track_value("augmentation/probability", tf.convert_to_tensor(self.augmentation.probability))
+
     # === Hooks (and sample_latents, sample_labels of the bases) ===
 
     def generate_fakes(self, latents, labels, seed):
@@ -86,147 +227,16 @@ class GAN(AdversarialModel):
         real_logits = discriminate(real_images, real_labels) if self.adversarial_loss.uses_real_logits else None
         return self.adversarial_loss.generator_loss(discriminate(fake_images, fake_labels), real_logits)
 
-    # === The step ===
 
-    def updates(self):
-        discriminator, generator = self.discriminator.trainable_variables, self.generator.trainable_variables
-        every_step, lazy = [], []
-        for penalty in self.generator_penalties:
-            (every_step if penalty.interval == 1 else lazy).append(penalty)
-        penalized = [penalty.name for penalty in self.discriminator_penalties if penalty.interval == 1]
-        return [
-            Update(
-                "discriminator",
-                discriminator,
-                self.discriminator_objective,
-                logs=("loss/discriminator", "logits/real", "logits/fake", *(f"penalty/{name}" for name in penalized)),
-                times=self.discriminator_steps,
-                observe=self._adapt_augmentation,
-            ),
-            Update(
-                "generator",
-                generator,
-                [self.generator_objective, *(self._generator_penalty(penalty) for penalty in every_step)],
-                logs=("loss/generator", *(f"penalty/{penalty.name}" for penalty in every_step)),
-            ),
-            *(
-                self._lazy_update(penalty, discriminator, self._discriminator_penalty(penalty), "discriminator")
-                for penalty in self.discriminator_penalties
-                if penalty.interval > 1
-            ),
-            *(self._lazy_update(penalty, generator, self._generator_penalty(penalty), "generator") for penalty in lazy),
-        ]
+def every_step(penalties):
+    """Those that are part of each update."""
+    return [penalty for penalty in penalties if penalty.interval == 1]
 
-    def discriminator_objective(self, batch):
-        """The discriminator's loss and its penalties, on real images and fresh fakes."""
-        fakes = batch.kept["fakes"] = self._make_fakes(batch, batch.seed)
-        fake_images = tf.stop_gradient(fakes.images)
-        losses, real_logits, fake_logits = self.compute_discriminator_loss(
-            self._training_discriminate(batch.seed), batch.examples, fake_images, batch.labels, fakes.labels
-        )
-        minimized = {"loss/discriminator": losses}
-        for penalty in self.discriminator_penalties:
-            if penalty.interval == 1:
-                values = self._penalize(penalty, batch, fake_images, real_logits)
-                minimized[f"penalty/{penalty.name}"] = values
-        return Objective(minimized, {"logits/real": real_logits, "logits/fake": fake_logits}, rows=real_logits)
 
-    def generator_objective(self, batch):
-        """The generator's loss, through the discriminator."""
-        fakes = batch.kept.get("fakes") if self.reuse_fakes else None
-        if fakes is None:
-            fakes = self._make_fakes(batch, self._fakes_seed(batch))
-        batch.tape.watch(fakes.images)
-        losses = self.compute_generator_loss(
-            self._training_discriminate(batch.seed), fakes.images, fakes.labels, batch.examples, batch.labels
-        )
-        # The chain rule in two parts: the fakes may be those that the discriminator has just been trained on.
-        return Objective({"loss/generator": losses}, through=Recorded(fakes.images, fakes.tape))
+def lazy(penalties):
+    """Those that have an update of their own, on every k-th step."""
+    return [penalty for penalty in penalties if penalty.interval > 1]
 
-    # === Penalties ===
 
-    def _lazy_update(self, penalty, variables, objective, optimizer):
-        """An update of its own for a penalty that is due, on fresh latents."""
-        logs = (f"penalty/{penalty.name}",)
-        return Update(penalty.name, variables, objective, logs, optimizer=optimizer, interval=penalty.interval)
-
-    def _discriminator_penalty(self, penalty):
-        def objective(batch):
-            fake_images = real_logits = None
-            if penalty.uses_fake_images:
-                fake_images = tf.stop_gradient(self._make_fakes(batch, batch.seed).images)
-            if penalty.uses_real_logits:
-                real_logits = self._training_discriminate(batch.seed)(batch.examples, batch.labels)
-            return Objective({f"penalty/{penalty.name}": self._penalize(penalty, batch, fake_images, real_logits)})
-
-        return objective
-
-    def _penalize(self, penalty, batch, fake_images, real_logits):
-        seed = fold(batch.seed, penalty.name)
-        discriminate = self._training_discriminate(seed)
-        return self.apply_penalty(
-            penalty,
-            lambda images: discriminate(images, batch.labels),
-            batch.examples,
-            fake_images,
-            real_logits,
-            seed,
-        )
-
-    def apply_penalty(self, penalty, discriminate, real_images, fake_images, real_logits, seed):
-        """Values of a discriminator penalty, float32 `[batch]`. For a model that penalizes in a form of its own."""
-        return penalty(discriminate, real_images, fake_images, real_logits, seed)
-
-    def _generator_penalty(self, penalty):
-        def arguments(batch):
-            latents, labels = self.draw_latents(tf.shape(batch.examples)[0], self._fakes_seed(batch))
-            return self.generator, latents, labels, fold(batch.seed, penalty.name)
-
-        def objective_of(values):
-            return Objective({f"penalty/{penalty.name}": values})
-
-        if hasattr(penalty, "measure"):
-            return WholeBatch(
-                measure=lambda batch: penalty.measure(*arguments(batch)),
-                evaluate=lambda measures: objective_of(penalty.evaluate(measures)),
-                rows_per_example=1 / penalty.batch_shrink,
-            )
-        return lambda batch: objective_of(penalty(*arguments(batch)))
-
-    # === Parts ===
-
-    def draw_latents(self, batch_size, seed):
-        """Latents and labels of fakes, the same for any number of replicas and microbatches."""
-        latents = draw_per_example(self.sample_latents, batch_size, fold(seed, "latents"))
-        if self.num_classes is None:
-            return latents, None
-        return latents, draw_per_example(self.sample_labels, batch_size, fold(seed, "labels"))
-
-    def _fakes_seed(self, batch):
-        """The seed of the fakes that the generator is updated on: its own, or the last discriminator update's."""
-        if not self.reuse_fakes or batch.step_seed is None:
-            return batch.seed
-        return fold(batch.step_seed, "discriminator", self.discriminator_steps - 1)
-
-    def _make_fakes(self, batch, seed):
-        """`Fakes` of fresh latents by the hook `generate_fakes`, as many as the batch has examples."""
-        latents, labels = self.draw_latents(tf.shape(batch.examples)[0], seed)
-        with tf.GradientTape() as tape:
-            images = self.generate_fakes(latents, labels, fold(seed, "noise"))
-        return Fakes(images, labels, tape)
-
-    def _training_discriminate(self, seed):
-        """The discriminator in training mode, seen through the augmentation."""
-
-        def discriminate(images, labels, score=self.discriminate):
-            if self.augmentation is not None:
-                images = self.augmentation(images, fold(seed, "augmentation"))
-            return score(images, labels, training=True)
-
-        return discriminate
-
-    def _adapt_augmentation(self, real_logits):
-        if hasattr(self.augmentation, "update"):
-            self.augmentation.update(real_logits)
-        if hasattr(self.augmentation, "probability"):
-            self.track_value("augmentation/probability", tf.convert_to_tensor(self.augmentation.probability))
+def _log_names(penalties):
+    return tuple(f"penalty/{penalty.name}" for penalty in penalties)

@@ -18,10 +18,24 @@ class AdversarialLoss:
     """What a pair of networks plays for: one loss for each, per example.
 
     Attributes:
-        uses_real_logits: Whether `generator_loss` needs the logits of real images as well.
+        uses_real_logits: Boolean. Whether `generator_loss` needs the logits of real images as well.
+        zero: Float, the logit at which an image is as likely real as generated; or `None` where only differences between
+            logits count, so that a constant added to all of them changes nothing. What is steered by the sign of a logit
+            (adaptive augmentation, the monitors) asks for it.
+        pairs_share_label: Boolean. Whether each fake is compared with one real image, so that with classes both must be of
+            the same class. `GAN` then gives the fakes the labels of the real images.
     """
 
     uses_real_logits = False
+    zero = 0.0
+    pairs_share_label = False
+
+    def realness(self, real_logits, fake_logits):
+        """How real the discriminator takes each real image to be, float32 `[batch]`: above 0 if it is right.
+
+        The logit itself, measured from `zero`; without a zero, how far it is above the logit of a generated image.
+        """
+        return real_logits - (fake_logits if self.zero is None else self.zero)
 
     def discriminator_loss(self, real_logits, fake_logits):
         """Returns float32 `[batch]`, the sum of the real and the fake part."""
@@ -96,6 +110,8 @@ class Wasserstein(AdversarialLoss):
     Reference: Arjovsky et al., "Wasserstein GAN" (2017), equation 2 and algorithm 1.
     """
 
+    zero = None
+
     def discriminator_loss(self, real_logits, fake_logits):
         return fake_logits - real_logits
 
@@ -110,6 +126,8 @@ class LeastSquares(AdversarialLoss):
     Reference: Mao et al., "Least Squares Generative Adversarial Networks" (2017), equation 9.
     """
 
+    zero = 0.5
+
     def discriminator_loss(self, real_logits, fake_logits):
         return 0.5 * (ops.square(real_logits - 1.0) + ops.square(fake_logits))
 
@@ -121,10 +139,14 @@ class LeastSquares(AdversarialLoss):
 class Relativistic(AdversarialLoss):
     """Each fake is compared with one real image: `softplus(D(G(z)) - D(x))`, and the reverse for the generator.
 
+    Only differences between logits count. With classes both images of a pair are of the same class.
+
     Reference: Jolicoeur-Martineau, "The relativistic discriminator" (2018), equations 4 and 5 (RSGAN).
     """
 
     uses_real_logits = True
+    zero = None
+    pairs_share_label = True
 
     def discriminator_loss(self, real_logits, fake_logits):
         return ops.softplus(fake_logits - real_logits)
@@ -133,7 +155,7 @@ class Relativistic(AdversarialLoss):
         return ops.softplus(real_logits - fake_logits)
 
 
-def from_tfgan(generator_loss_fn, discriminator_loss_fn):
+def from_tfgan(generator_loss_fn, discriminator_loss_fn, zero=0.0):
     """Makes a loss for `compile` of a pair of TF-GAN's loss functions, or of functions written for TF-GAN.
 
     Both of its forms are taken: functions of logits (`tfgan.losses.wargs`, `losses_impl`), and functions of a `GANModel`
@@ -144,6 +166,7 @@ def from_tfgan(generator_loss_fn, discriminator_loss_fn):
     Args:
         generator_loss_fn: Takes `discriminator_gen_outputs` (and `discriminator_real_outputs`) or `gan_model`.
         discriminator_loss_fn: Takes `discriminator_real_outputs` and `discriminator_gen_outputs`, or `gan_model`.
+        zero: Float or `None`, see `AdversarialLoss`: `None` for Wasserstein and relativistic losses, 0.5 for least squares.
 
     Returns:
         A `TFGANLoss`.
@@ -161,7 +184,7 @@ def from_tfgan(generator_loss_fn, discriminator_loss_fn):
     >>> np.asarray(loss.discriminator_loss(np.array([1.0, 2.0]), np.array([0.5, 0.5]))).tolist()
     [-0.5, -1.5]
     """
-    return TFGANLoss(generator_loss_fn, discriminator_loss_fn)
+    return TFGANLoss(generator_loss_fn, discriminator_loss_fn, zero)
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
@@ -172,9 +195,10 @@ class TFGANLoss(AdversarialLoss):
     one's own are not kept in files: such a model is loaded with `compile=False`.
     """
 
-    def __init__(self, generator_loss_fn, discriminator_loss_fn):
+    def __init__(self, generator_loss_fn, discriminator_loss_fn, zero=0.0):
         needs_real, self._generator_call = _adapt_tfgan(generator_loss_fn, ("discriminator_gen_outputs",))
         self.uses_real_logits = needs_real
+        self.zero = zero
         outputs = ("discriminator_real_outputs", "discriminator_gen_outputs")
         _, self._discriminator_call = _adapt_tfgan(discriminator_loss_fn, outputs)
         self._functions = {"generator_loss_fn": generator_loss_fn, "discriminator_loss_fn": discriminator_loss_fn}
@@ -186,11 +210,14 @@ class TFGANLoss(AdversarialLoss):
         return _per_example(self._generator_call(real_logits, fake_logits), fake_logits)
 
     def get_config(self):
-        return {name: _describe_function(function) for name, function in self._functions.items()}
+        functions = {name: _describe_function(function) for name, function in self._functions.items()}
+        return {**functions, "zero": self.zero}
 
     @classmethod
     def from_config(cls, config):
-        return cls(**{name: _find_function(**description) for name, description in config.items()})
+        config = dict(config)
+        zero = config.pop("zero", 0.0)
+        return cls(**{name: _find_function(**description) for name, description in config.items()}, zero=zero)
 
 
 def _adapt_tfgan(function, needed):

@@ -5,68 +5,89 @@ A penalty returns one value per example, its weight included. `GAN` adds it to t
 Image Quality of StyleGAN" (2020), section 3.1).
 """
 
+from typing import NamedTuple
+
 import keras
 import numpy as np
 import tensorflow as tf
 
+from tfgan_suite.engine.schedule import Schedule, number_from_config, number_to_config, value_now
 from tfgan_suite.foundation.microbatches import parts_of_batch
 from tfgan_suite.foundation.randomness import draw_per_example, fold, normal, uniform
+
+
+class Batch(NamedTuple):
+    """One side of what a discriminator looks at: the real images of a batch, or the generated ones.
+
+    Attributes:
+        images: float32 `[batch, height, width, channels]` in [-1, 1].
+        labels: int32 `[batch]`, or `None` without classes. Each side has its own.
+        logits: float32 `[batch]`, what the discriminator said of them in this update; `None` where no penalty asks for it.
+    """
+
+    images: tf.Tensor
+    labels: tf.Tensor | None = None
+    logits: tf.Tensor | None = None
 
 
 class Penalty:
     """Base of all penalties.
 
     Args:
-        weight: Factor of the penalty, >= 0.
-        interval: Steps from one evaluation to the next, >= 1.
-        name: Tag in the logs, `penalty/<name>`. By default the class's own.
+        weight: Float >= 0, or a `Schedule`. Factor of the penalty.
+        interval: Integer >= 1. Steps from one evaluation to the next.
+        name: String. Tag in the logs, `penalty/<name>`. By default the class's own.
+
+    Raises:
+        ValueError: An argument out of range.
     """
 
     default_name = "penalty"
 
     def __init__(self, weight, interval=1, name=None):
-        if weight < 0:
-            raise ValueError(f"Expected weight >= 0. Received: weight={weight}")
+        if not isinstance(weight, Schedule) and weight < 0:
+            raise ValueError(f"`weight` must be >= 0. Received: weight={weight}")
         if interval < 1 or interval != int(interval):
-            raise ValueError(f"Expected interval to be a whole number of steps >= 1. Received: interval={interval}")
-        self.weight = float(weight)
+            raise ValueError(f"`interval` must be an integer >= 1. Received: interval={interval}")
+        self.weight = weight if isinstance(weight, Schedule) else float(weight)
         self.interval = int(interval)
         self.name = name or self.default_name
 
     def make_state(self):
-        """Makes the variables that the penalty keeps from step to step, and returns them as a list.
+        """Makes the variables that the penalty keeps from step to step. Returns a list.
 
         Called by `compile`, under the strategy; the model saves them with its own.
         """
         return []
 
     def get_config(self):
-        return {"weight": self.weight, "interval": self.interval, "name": self.name}
+        return {"weight": number_to_config(self.weight), "interval": self.interval, "name": self.name}
 
     @classmethod
     def from_config(cls, config):
-        return cls(**config)
+        return cls(**{**config, "weight": number_from_config(config["weight"])})
 
 
 class DiscriminatorPenalty(Penalty):
-    """A penalty on the discriminator.
+    """A penalty on the discriminator. It sees both sides, each with its own labels and logits.
 
     Attributes:
-        uses_real_logits: Whether `real_logits` is needed. If not, a lazy penalty is spared that forward pass.
-        uses_fake_images: Likewise for `fake_images`.
+        uses_real_logits: Whether `real.logits` is needed. If not, a lazy penalty is spared that forward pass.
+        uses_fake_images: Likewise for `fake`.
+        uses_fake_logits: Likewise for `fake.logits`.
     """
 
     uses_real_logits = False
     uses_fake_images = False
+    uses_fake_logits = False
 
-    def __call__(self, discriminate, real_images, fake_images, real_logits, seed):
+    def __call__(self, discriminate, real, fake, seed):
         """Computes the penalty.
 
         Args:
-            discriminate: Function from images to float32 logits `[batch]`, labels and augmentation applied.
-            real_images: float32 `[batch, height, width, channels]` in [-1, 1].
-            fake_images: The same shape, or `None` for a lazy penalty that does not use them.
-            real_logits: float32 `[batch]`, or `None` likewise.
+            discriminate: Function from images and labels to float32 logits `[batch]`, augmentation applied.
+            real: A `Batch`, the real images.
+            fake: A `Batch`, the generated images; `None` for a lazy penalty that does not use them.
             seed: int32 `[2]`.
 
         Returns:
@@ -78,14 +99,17 @@ class DiscriminatorPenalty(Penalty):
 class GeneratorPenalty(Penalty):
     """A penalty on the generator.
 
-    One that compares the examples with each other, as with their mean, has two methods besides, so that it can be worked
-    out in microbatches: `measure`, with the arguments of the call, returns float32 `[batch / batch_shrink]`, a number an
-    example that depends on no other one; `evaluate` takes those of the replica's whole batch, and returns the penalty.
+    A penalty that compares the examples with each other, for instance with their mean, also has two methods, so that it can
+    be computed in microbatches: `measure`, with the arguments of the call, returns float32 `[batch / batch_shrink]`, a
+    number for each example that depends on no other; `evaluate` takes those of the replica's whole batch and returns the
+    penalty.
 
     Attributes:
-        batch_shrink: The penalty takes every k-th example of the batch.
+        compares_examples: Boolean. Whether it has these two methods.
+        batch_shrink: Integer. The penalty takes every k-th example of the batch.
     """
 
+    compares_examples = False
     batch_shrink = 1
 
     def __call__(self, generator, latents, labels, seed):
@@ -104,11 +128,11 @@ class GeneratorPenalty(Penalty):
         raise NotImplementedError
 
 
-def _squared_gradient_norms(discriminate, images):
+def _squared_gradient_norms(discriminate, images, labels):
     """Squared L2 norm of d logits / d images, float32 `[batch]`."""
     with tf.GradientTape() as tape:
         tape.watch(images)
-        logits = tf.reduce_sum(discriminate(images))
+        logits = tf.reduce_sum(discriminate(images, labels))
     gradients = tf.cast(tape.gradient(logits, images), tf.float32)  # [batch, height, width, channels]
     return tf.reduce_sum(tf.square(gradients), axis=[1, 2, 3])
 
@@ -118,7 +142,7 @@ class R1(DiscriminatorPenalty):
     """`weight / 2 * ||grad D(x)||^2` on real images; `weight` is the papers' gamma.
 
     Args:
-        weight: Gamma, >= 0, or `"auto"` for `0.0002 * height * width / batch size`.
+        weight: Float >= 0, gamma, or a `Schedule`, or `"auto"` for `0.0002 * height * width / batch size`.
 
     Reference: Mescheder et al., "Which Training Methods for GANs do actually Converge?" (2018), equation 9. The
     automatic weight: Karras et al., "Training Generative Adversarial Networks with Limited Data" (2020), appendix C.
@@ -127,16 +151,37 @@ class R1(DiscriminatorPenalty):
     default_name = "r1"
 
     def __init__(self, weight=10.0, interval=1, name=None):
-        super().__init__(0.0 if weight == "auto" else weight, interval, name)
-        if weight == "auto":
+        is_auto = isinstance(weight, str) and weight == "auto"
+        super().__init__(0.0 if is_auto else weight, interval, name)
+        if is_auto:
             self.weight = "auto"
 
-    def __call__(self, discriminate, real_images, fake_images, real_logits, seed):
-        weight = self.weight
-        if weight == "auto":
-            batch_size, height, width, _ = tf.unstack(tf.cast(tf.shape(real_images), tf.float32))
+    def __call__(self, discriminate, real, fake, seed):
+        weight = value_now(self.weight)
+        if isinstance(weight, str):
+            batch_size, height, width, _ = tf.unstack(tf.cast(tf.shape(real.images), tf.float32))
             weight = 0.0002 * height * width / (batch_size * tf.cast(parts_of_batch()[1], tf.float32))
-        return 0.5 * weight * _squared_gradient_norms(discriminate, real_images)
+        return 0.5 * weight * _squared_gradient_norms(discriminate, real.images, real.labels)
+
+
+@keras.saving.register_keras_serializable("tfgan_suite")
+class R2(DiscriminatorPenalty):
+    """`weight / 2 * ||grad D(G(z))||^2` on generated images, each with its own class.
+
+    Args:
+        weight: Float >= 0, gamma, or a `Schedule`.
+
+    Reference: Mescheder et al., "Which Training Methods for GANs do actually Converge?" (2018), equation 10.
+    """
+
+    default_name = "r2"
+    uses_fake_images = True
+
+    def __init__(self, weight=10.0, interval=1, name=None):
+        super().__init__(weight, interval, name)
+
+    def __call__(self, discriminate, real, fake, seed):
+        return 0.5 * value_now(self.weight) * _squared_gradient_norms(discriminate, fake.images, fake.labels)
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
@@ -144,7 +189,7 @@ class GradientPenalty(DiscriminatorPenalty):
     """`weight * (||grad D(x')|| / target - 1)^2`, x' on straight lines between real and fake images.
 
     Args:
-        target: The gradient norm that is asked for, > 0. ProGAN's CIFAR-10 runs use 750.
+        target: Float > 0. The gradient norm that is asked for. ProGAN's CIFAR-10 runs use 750.
 
     Reference: Gulrajani et al., "Improved Training of Wasserstein GANs" (2017), equation 3. With a target: Karras et
     al., "Progressive Growing of GANs" (2018), appendix A.1 (there `(||grad|| - target)^2 / target^2`, the same).
@@ -156,20 +201,20 @@ class GradientPenalty(DiscriminatorPenalty):
     def __init__(self, weight=10.0, interval=1, target=1.0, name=None):
         super().__init__(weight, interval, name)
         if target <= 0:
-            raise ValueError(f"Expected target > 0. Received: target={target}")
+            raise ValueError(f"`target` must be > 0. Received: target={target}")
         self.target = float(target)
 
-    def __call__(self, discriminate, real_images, fake_images, real_logits, seed):
+    def __call__(self, discriminate, real, fake, seed):
         mixing = draw_per_example(
             lambda batch_size, seed: uniform([batch_size, 1, 1, 1], seed),
-            tf.shape(real_images)[0],
+            tf.shape(real.images)[0],
             seed,
         )
-        mixed_images = real_images + (fake_images - real_images) * mixing
-        squared_norms = _squared_gradient_norms(discriminate, mixed_images)
+        mixed_images = real.images + (fake.images - real.images) * mixing
+        squared_norms = _squared_gradient_norms(discriminate, mixed_images, real.labels)
         # The root has no derivative at 0, where a dead discriminator is.
         norms = tf.sqrt(tf.maximum(squared_norms, 1e-12))
-        return self.weight * tf.square(norms / self.target - 1.0)
+        return value_now(self.weight) * tf.square(norms / self.target - 1.0)
 
     def get_config(self):
         return {**super().get_config(), "target": self.target}
@@ -188,33 +233,35 @@ class Drift(DiscriminatorPenalty):
     def __init__(self, weight=0.001, interval=1, name=None):
         super().__init__(weight, interval, name)
 
-    def __call__(self, discriminate, real_images, fake_images, real_logits, seed):
-        return self.weight * tf.square(real_logits)
+    def __call__(self, discriminate, real, fake, seed):
+        return value_now(self.weight) * tf.square(real.logits)
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
 class PathLength(GeneratorPenalty):
-    """`weight * (||J^T y|| - a)^2`: steps in W of one length shall change the picture by one amount.
+    """`weight * (||J^T y|| - a)^2`: encourages a fixed-size step in W to change the image by a fixed amount.
 
     J is the derivative of the image by the styles w, y an image of normal noise, a the running mean of the lengths. For
     generators with `map(latents, labels)` and `synthesize(ws, noise, seed)`.
 
     Args:
-        decay: Share of the new mean in the running one, in (0, 1].
-        batch_shrink: The penalty takes every k-th example of the batch, k >= 1, for the sake of memory.
-        style_mixing: What `compile(style_mixing=...)` gets, so that mixed styles are penalised as well, or `None`.
+        decay: Float in (0, 1]. Share of the new mean in the running one.
+        batch_shrink: Integer k >= 1. The penalty takes every k-th example of the batch, to save memory.
+        style_mixing: A `StyleMixing`, as passed to `compile(style_mixing=...)`, so that mixed styles are penalized as well;
+            or `None`.
 
     Reference: Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020), equation 4 and appendix B.
     """
 
     default_name = "path_length"
+    compares_examples = True
 
     def __init__(self, weight=2.0, interval=4, decay=0.01, batch_shrink=2, style_mixing=None, name=None):
         super().__init__(weight, interval, name)
         if not 0.0 < decay <= 1.0:
-            raise ValueError(f"Expected decay in (0, 1]. Received: decay={decay}")
+            raise ValueError(f"`decay` must be in (0, 1]. Received: decay={decay}")
         if batch_shrink < 1:
-            raise ValueError(f"Expected batch_shrink >= 1. Received: batch_shrink={batch_shrink}")
+            raise ValueError(f"`batch_shrink` must be >= 1. Received: batch_shrink={batch_shrink}")
         self.decay = float(decay)
         self.batch_shrink = int(batch_shrink)
         self.style_mixing = style_mixing
@@ -244,7 +291,7 @@ class PathLength(GeneratorPenalty):
         old_mean = tf.convert_to_tensor(self.mean_length)
         mean = old_mean + self.decay * (_mean_over_replicas(tf.reduce_mean(lengths)) - old_mean)
         self.mean_length.assign(tf.stop_gradient(mean))
-        return self.weight * tf.square(lengths - mean)
+        return value_now(self.weight) * tf.square(lengths - mean)
 
     def get_config(self):
         return {
@@ -257,7 +304,7 @@ class PathLength(GeneratorPenalty):
     @classmethod
     def from_config(cls, config):
         style_mixing = keras.saving.deserialize_keras_object(config["style_mixing"])
-        return cls(**{**config, "style_mixing": style_mixing})
+        return super().from_config({**config, "style_mixing": style_mixing})
 
 
 def path_lengths(generator, ws, seed, image_noise=None):
@@ -317,7 +364,7 @@ class Orthogonal(GeneratorPenalty):
             kernel = tf.cast(tf.convert_to_tensor(variable), tf.float32)
             matrix = tf.reshape(kernel, [-1, kernel.shape[-1]])  # [inputs, outputs]
             penalty += _off_diagonal_square(matrix)
-        return tf.fill([tf.shape(latents)[0]], self.weight * penalty)
+        return tf.fill([tf.shape(latents)[0]], value_now(self.weight) * penalty)
 
 
 def _off_diagonal_square(matrix):

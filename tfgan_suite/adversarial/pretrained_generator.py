@@ -54,6 +54,18 @@ class PretrainedGenerator(HasLatents, GenerativeModel):
     def can(self, ability):
         return super().can(ability) or (ability is HasStyles and isinstance(self.ema_generator, HasStyles))
 
+    @property
+    def num_ws(self):
+        return self.ema_generator.num_ws if self.can(HasStyles) else None
+
+    def map(self, latents, labels=None):
+        """Styles of latents, of a generator that has them."""
+        return self.ema_generator.map(latents, labels)
+
+    def synthesize(self, ws, noise="const", seed=None):
+        """Images of styles, of a generator that has them."""
+        return self.ema_generator.synthesize(ws, noise=noise, seed=seed)
+
     def sample_latents(self, batch_size, seed, truncation=1.0):
         return self.latent_distribution.sample([batch_size, self.latent_size], seed, truncation)
 

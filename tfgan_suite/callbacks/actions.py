@@ -1,48 +1,47 @@
 """What to do about an alert: objects for the `actions` of a monitor.
 
 An action is called as `action(monitor, alert)` and returns what it did, a sentence, or `None`. `begin(model)` is called
-when training begins or goes on.
+when training begins or resumes.
 """
 
+import inspect
 import shutil
 
 import numpy as np
 
 from tfgan_suite.foundation.errors import UserError
 
-_OPTIMIZERS = ("generator_optimizer", "discriminator_optimizer")
-
 
 class RolledBack(UserError):
-    """Training went back to an earlier checkpoint. `fit` ends with this; calling it again goes on from there."""
+    """Training went back to an earlier checkpoint. `fit` ends with this; call it again to continue from there."""
 
 
 class StoppedByAlert(UserError):
-    """Training was stopped since a monitor raised an alert; its state is saved."""
+    """Training was stopped because a monitor raised an alert; its state is saved."""
 
 
 class Action:
     """Base of all actions."""
 
     def begin(self, model):
-        """Checks that the action can be taken, and restores what it changed in an earlier sitting."""
+        """Checks that the action can be taken, and restores what it changed before a restart."""
 
     def __call__(self, monitor, alert):
         raise NotImplementedError
 
 
 class Note(Action):
-    """Leaves it at telling: the alert is printed and written, and training goes on as it would have."""
+    """Reports the alert and does nothing else; training is unaffected."""
 
     def __call__(self, monitor, alert):
         return None
 
 
 class Save(Action):
-    """Puts a copy of the state aside, where it is not removed with old checkpoints.
+    """Keeps a copy of the state where it is not removed with old checkpoints.
 
     Args:
-        checkpointing: The run's `Checkpointing`. The copy goes to `kept` beside its directory.
+        checkpointing: The run's `Checkpointing`. The copy goes to `kept`, next to its directory.
     """
 
     def __init__(self, checkpointing):
@@ -58,7 +57,7 @@ class Save(Action):
 
 
 class Stop(Action):
-    """Saves and stops. Training can be taken up again; the same alert then stays silent until its value recovers.
+    """Saves and stops. Training can be resumed; the same alert then stays silent until its value recovers.
 
     Args:
         checkpointing: The run's `Checkpointing`, or `None` if the state need not be saved.
@@ -74,13 +73,14 @@ class Stop(Action):
 
 
 class LowerRate(Action):
-    """Multiplies the learning rates of both networks.
+    """Multiplies the learning rates of all of a model's optimizers.
 
-    The factor is kept: a model that sets its rates anew, as one that grows does on each level, gets them lowered again.
+    The factor is remembered: a model that sets its rates again, as one that grows does on each level, gets them lowered
+    again.
 
     Args:
-        factor: In (0, 1).
-        least: Rate below which nothing is lowered any more, > 0.
+        factor: Float in (0, 1).
+        least: Float > 0. Rate below which nothing is lowered any further.
 
     Raises:
         ValueError: An argument out of range.
@@ -90,9 +90,9 @@ class LowerRate(Action):
 
     def __init__(self, factor=0.5, least=1e-6):
         if not 0.0 < factor < 1.0:
-            raise ValueError(f"Expected factor in (0, 1). Received: factor={factor}")
+            raise ValueError(f"`factor` must be in (0, 1). Received: factor={factor}")
         if least <= 0.0:
-            raise ValueError(f"Expected least > 0. Received: least={least}")
+            raise ValueError(f"`least` must be > 0. Received: least={least}")
         self.factor = factor
         self.least = least
         self.set_state({"total_factor": 1.0, "lowered_to": {}})
@@ -101,47 +101,49 @@ class LowerRate(Action):
         return {"total_factor": self.total_factor, "lowered_to": dict(self.lowered_to)}
 
     def set_state(self, state):
-        self.total_factor, self.lowered_to = state["total_factor"], dict(state["lowered_to"])
+        self.total_factor = state["total_factor"]
+        # Version 0.1 named attributes of the model: `generator_optimizer`.
+        self.lowered_to = {name.removesuffix("_optimizer"): rate for name, rate in state["lowered_to"].items()}
 
     def begin(self, model):
-        for name in _OPTIMIZERS:
-            rate = getattr(model, name).learning_rate
+        for name, optimizer in model.optimizers.items():
+            rate = optimizer.learning_rate
             if not hasattr(rate, "assign"):
                 raise UserError(
-                    f"Expected {name} with a constant learning rate, which can be lowered. Received: a schedule. "
-                    "Use another action, or lower the schedule yourself."
+                    f"`learning_rate` of the optimizer {name!r} must be a constant, which can be lowered. Received: a "
+                    "schedule. Use another action, or lower the schedule yourself."
                 )
             if self.total_factor < 1.0 and float(np.asarray(rate)) != self.lowered_to[name]:
-                self._assign(model, name, float(np.asarray(rate)) * self.total_factor)
+                self._assign(name, optimizer, float(np.asarray(rate)) * self.total_factor)
 
     def __call__(self, monitor, alert):
         return self.lower(monitor.model)
 
     def lower(self, model):
-        """Lowers the rates now, and tells to what."""
-        rates = {name: float(np.asarray(getattr(model, name).learning_rate)) for name in _OPTIMIZERS}
+        """Lowers the rates now, and returns a sentence that says to what."""
+        rates = {name: float(np.asarray(optimizer.learning_rate)) for name, optimizer in model.optimizers.items()}
         if min(rates.values()) * self.factor < self.least:
             return f"The learning rates are left at {_listed(rates)}: lower ones would be below {self.least:g}."
         self.total_factor *= self.factor
         for name, rate in rates.items():
-            self._assign(model, name, rate * self.factor)
+            self._assign(name, model.optimizers[name], rate * self.factor)
         return f"The learning rates are now {_listed(self.lowered_to)}."
 
-    def _assign(self, model, name, rate):
-        getattr(model, name).learning_rate = rate
-        self.lowered_to[name] = float(np.asarray(getattr(model, name).learning_rate))  # As float32 has it.
+    def _assign(self, name, optimizer, rate):
+        optimizer.learning_rate = rate
+        self.lowered_to[name] = float(np.asarray(optimizer.learning_rate))  # As float32 has it.
 
 
 def _listed(rates):
-    return " and ".join(f"{rates[name]:.3g} ({name.removesuffix('_optimizer')})" for name in _OPTIMIZERS)
+    return " and ".join(f"{rate:.3g} ({name})" for name, rate in rates.items())
 
 
 class RaiseAugmentation(Action):
-    """Raises the probability of the augmentation, against a discriminator that knows its images by heart.
+    """Raises the probability of the augmentation, against a discriminator that has memorized its images.
 
     Args:
-        by: Added to the probability, in (0, 1].
-        most: Probability that is not exceeded, in (0, 1]. Karras et al. (2020), section 2.2: near 1 the augmentation
+        by: Float in (0, 1]. Added to the probability.
+        most: Float in (0, 1]. Probability that is not exceeded. Karras et al. (2020), section 2.2: near 1 the augmentation
             leaks into the generated images, up to about 0.8 it is safe.
 
     Raises:
@@ -150,15 +152,21 @@ class RaiseAugmentation(Action):
 
     def __init__(self, by=0.1, most=0.8):
         if not 0.0 < by <= 1.0 or not 0.0 < most <= 1.0:
-            raise ValueError(f"Expected by and most in (0, 1]. Received: by={by}, most={most}")
+            raise ValueError(f"`by` and `most` must be in (0, 1]. Received: by={by}, most={most}")
         self.by = by
         self.most = most
 
     def begin(self, model):
+        known = compile_arguments(model)
+        if "augmentation" not in known:
+            raise UserError(
+                f"The action 'raise_augmentation' needs a model with an augmentation. `compile` of "
+                f"{type(model).__name__} takes: {', '.join(known)}. Use another action."
+            )
         if not hasattr(getattr(model.augmentation, "probability", None), "assign"):
             raise UserError(
-                "Expected a model with an augmentation whose probability can be raised, such as "
-                f"augment.AdaptiveAugmentation(). Received: augmentation={model.augmentation}"
+                "`augmentation` must be one whose probability can be raised, such as augment.AdaptiveAugmentation(), for "
+                f"the action 'raise_augmentation'. Received: augmentation={model.augmentation}"
             )
 
     def __call__(self, monitor, alert):
@@ -169,15 +177,15 @@ class RaiseAugmentation(Action):
 
 
 class RollBack(Action):
-    """Goes back to the last checkpoint at which all was calm, lowers the learning rates, and lets training go on.
+    """Goes back to the last checkpoint without an alert, lowers the learning rates, and continues.
 
-    Without a change the same steps would follow from the same state, to the last bit: hence the lower rates. `fit` ends
+    Without a change, the same steps would follow from the same state, to the last bit: hence the lower rates. `fit` ends
     with `RolledBack`; `tfgan_suite.train` calls it again, by hand load the checkpoint with `tfgan_suite.resume` first.
 
     Args:
         checkpointing: The run's `Checkpointing`.
         lower_rate: A `LowerRate`.
-        most_times: Times that a run is rolled back, >= 1; after that it is stopped.
+        most_times: Integer >= 1. Times that a run is rolled back; after that it is stopped.
 
     Raises:
         ValueError: An argument out of range.
@@ -189,7 +197,7 @@ class RollBack(Action):
 
     def __init__(self, checkpointing, lower_rate=None, most_times=3):
         if most_times < 1:
-            raise ValueError(f"Expected most_times >= 1. Received: most_times={most_times}")
+            raise ValueError(f"`most_times` must be >= 1. Received: most_times={most_times}")
         self.checkpointing = checkpointing
         self.lower_rate = lower_rate or LowerRate()
         self.most_times = most_times
@@ -207,7 +215,7 @@ class RollBack(Action):
     def __call__(self, monitor, alert):
         if self.times >= self.most_times:
             monitor.record(alert, f"Rolled back {self.times} times already: stopped.")
-            raise StoppedByAlert(f"Rolled back {self.times} times, to no avail. {alert}")
+            raise StoppedByAlert(f"Training is still unstable after {self.times} rollbacks; stopping. {alert}")
         self.go_back(monitor.model, alert, monitor.calm_images, monitor)
 
     def go_back(self, model, alert, calm_images=None, monitor=None):
@@ -215,18 +223,23 @@ class RollBack(Action):
 
         Args:
             model: The model.
-            alert: The alert.
-            calm_images: Images at which all was well, or `None` for the newest checkpoint.
+            alert: The `Alert`.
+            calm_images: Integer. Examples seen at which there was no alert, or `None` for the newest checkpoint.
             monitor: The `Monitor` that holds the alert, or `None`.
         """
-        # What has been told stays told, and the count goes on, whatever the older state says.
+        # What has been reported stays reported, and the count goes on, whatever the older state says.
         times, alerts = self.times + 1, {one: one.alerts for one in self.checkpointing.monitors()}
-        images_seen = self.checkpointing.go_back(model, calm_images)
+        examples_seen = self.checkpointing.go_back(model, calm_images)
         self.times = times
         for one, kept in alerts.items():
             one.alerts = kept
-        done = f"Went back to {images_seen:,} images. {self.lower_rate.lower(model)}"
+        done = f"Went back to {examples_seen:,} {model.spec.unit[1]}. {self.lower_rate.lower(model)}"
         if monitor is not None:
             monitor.record(alert, done)
         self.checkpointing.save(again=True)
         raise RolledBack(f"{alert} {done}")
+
+
+def compile_arguments(model):
+    """Names of what the `compile` of a model takes, a list."""
+    return list(inspect.signature(model.compile).parameters)

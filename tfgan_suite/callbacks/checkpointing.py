@@ -1,4 +1,4 @@
-"""Checkpoints that survive a kill at any moment, and restore a run bit for bit."""
+"""Checkpointing: checkpoints that survive a kill at any moment, and restore a run bit for bit."""
 
 import json
 import os
@@ -9,6 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfgan_suite.callbacks.monitor import Monitor
+from tfgan_suite.callbacks.stop_on_non_finite import NonFiniteError
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.files import file_sha256, write_atomically
 
@@ -17,7 +19,7 @@ class TrainingInterrupted(UserError):
     """Training was stopped by a signal; its state was saved first.
 
     Attributes:
-        exit_code: 128 plus the signal's number, as shells have it.
+        exit_code: Integer. 128 plus the signal's number, as in shells.
     """
 
     def __init__(self, message, signal_number):
@@ -28,31 +30,34 @@ class TrainingInterrupted(UserError):
 class Checkpointing(keras.callbacks.Callback):
     """Saves the whole state at the end of ticks, and when the process is asked to stop.
 
-    The state is every variable of the model, of both optimizers, of the averaged generator and of penalties and
-    augmentation, and the counters, from which random draws and the position in the data follow. A checkpoint is a
-    weights file and, written after it, a JSON file with its SHA-256: one that was cut short has no valid JSON beside
-    it and is passed over. The JSON also holds what companions remember and, within a tick, the means so far.
+    The state is every variable of the model: networks, averages, optimizers, penalties, augmentation, and the counters, from
+    which random draws and the position in the data follow. A checkpoint is a weights file and, written after it, a JSON file
+    with its SHA-256: one that was cut short has no valid JSON file and is skipped. The JSON also holds what companions
+    remember and, within a tick, the means so far.
 
     Args:
-        directory: Where checkpoints go, `<images seen>.weights.h5` each.
-        every_ticks: Ticks (Keras epochs) from one checkpoint to the next.
-        keep: How many of the newest to keep.
-        handle_signals: Whether SIGTERM and Ctrl-C save before they stop.
-        companions: Objects whose state is saved too and handed back when training goes on: monitors and actions. Each
-            has a `name` of its own, `get_state()`, which returns what JSON can say, and `set_state(state)`.
+        directory: String. Where checkpoints go, `<examples seen>.weights.h5` each.
+        every_ticks: Integer. Ticks (Keras epochs) from one checkpoint to the next.
+        keep: Integer. How many of the newest to keep.
+        handle_signals: Boolean. Whether SIGTERM and Ctrl-C save before they stop.
+        companions: List of objects whose state is saved in each checkpoint and restored on resume: monitors and actions.
+            Each has its own `name`, `get_state()`, which returns JSON values, and `set_state(state)`.
         any_worker: A `distribution.AnyWorker`: a signal to one of several workers then stops all, at the same step.
+
+    Raises:
+        ValueError: Two companions of the same name.
 
     Example:
 
     >>> checkpointing = Checkpointing("runs/digits/checkpoints")
-    >>> images_seen = checkpointing.restore(gan)  # 0 in a new run
+    >>> examples_seen = checkpointing.restore(gan)  # 0 in a new run
     """
 
     def __init__(self, directory, every_ticks=1, keep=3, handle_signals=True, companions=(), any_worker=None):
         super().__init__()
         names = [companion.name for companion in companions]
         if len(set(names)) < len(names):
-            raise ValueError(f"Expected companions with different names. Received: {names}")
+            raise ValueError(f"`companions` must have different names. Received: {names}")
         self.directory = Path(directory)
         self.every_ticks = every_ticks
         self.keep = keep
@@ -65,10 +70,10 @@ class Checkpointing(keras.callbacks.Callback):
 
     def monitors(self):
         """Those of the companions that raise alerts."""
-        return [companion for companion in self.companions if hasattr(companion, "alerts")]
+        return [companion for companion in self.companions if isinstance(companion, Monitor)]
 
     def restore(self, model):
-        """Loads the newest whole checkpoint into a compiled model, and returns its count of images; 0 if none.
+        """Loads the newest whole checkpoint into a compiled model, and returns its count of examples; 0 if none.
 
         Raises:
             UserError: There is a checkpoint, but of another architecture.
@@ -79,11 +84,11 @@ class Checkpointing(keras.callbacks.Callback):
                 return _load(model, weights_path, manifest)
         return 0
 
-    def go_back(self, model, images_seen=None):
-        """Loads the newest whole checkpoint of at most that many images, or else the oldest, and removes later ones.
+    def go_back(self, model, examples_seen=None):
+        """Loads the newest whole checkpoint of at most that many examples, or else the oldest, and removes later ones.
 
         Returns:
-            Its count of images.
+            Its count of examples.
 
         Raises:
             UserError: There is no checkpoint.
@@ -91,25 +96,25 @@ class Checkpointing(keras.callbacks.Callback):
         manifests = {path: _valid_manifest(path) for path in sorted(self.directory.glob("*.weights.h5"), reverse=True)}
         whole = {path: manifest for path, manifest in manifests.items() if manifest is not None}
         if not whole:
-            raise UserError(f"Expected a checkpoint to go back to. There is none in {self.directory}.")
-        chosen = [path for path, one in whole.items() if images_seen is None or one["images_seen"] <= images_seen]
+            raise UserError(f"There is no checkpoint in {self.directory} to go back to.")
+        chosen = [path for path, one in whole.items() if examples_seen is None or one["examples_seen"] <= examples_seen]
         path = chosen[0] if chosen else list(whole)[-1]
         _load(model, path, whole[path])
         for later in manifests:
             if later > path:
                 _remove(later)
         self._hand_out(whole[path])
-        return whole[path]["images_seen"]
+        return whole[path]["examples_seen"]
 
     def save(self, again=False, within_tick=False):
         """Saves now, unless this state is saved already. Returns the path of the weights file.
 
         Args:
-            again: Whether to save even if a state of as many images is there.
-            within_tick: Whether the tick goes on from here, so that its means so far belong to the state.
+            again: Boolean. Whether to save even if there is a state of as many examples.
+            within_tick: Boolean. Whether the tick continues from here, so that its means so far belong to the state.
         """
-        images_seen = int(np.asarray(self.model.examples_seen))
-        path = self.directory / f"{images_seen:012d}.weights.h5"
+        examples_seen = int(np.asarray(self.model.examples_seen))
+        path = self.directory / f"{examples_seen:012d}.weights.h5"
         remembered = {"companions": {companion.name: companion.get_state() for companion in self.companions}}
         if within_tick:
             # Sums over all replicas; what is assigned to them is shared out again.
@@ -121,14 +126,18 @@ class Checkpointing(keras.callbacks.Callback):
         if earlier is not None and not again:
             write_atomically(_manifest_path(path), json.dumps({**earlier, **remembered}) + "\n")
             return path
-        self._require_finite(images_seen)
+        self._require_finite(examples_seen)
         self.directory.mkdir(parents=True, exist_ok=True)
         temporary = self.directory / f".{path.name.removesuffix('.weights.h5')}.{os.getpid()}.tmp.weights.h5"
         try:
             self.model.save_weights(temporary)
             with open(temporary, "rb+") as file:
                 os.fsync(file.fileno())
-            manifest = {"images_seen": images_seen, "sha256": file_sha256(temporary), "bytes": temporary.stat().st_size}
+            manifest = {
+                "examples_seen": examples_seen,
+                "sha256": file_sha256(temporary),
+                "bytes": temporary.stat().st_size,
+            }
             _manifest_path(path).unlink(missing_ok=True)  # It would not fit the new file.
             os.replace(temporary, path)
         finally:
@@ -137,13 +146,11 @@ class Checkpointing(keras.callbacks.Callback):
         self._remove_old()
         return path
 
-    def _require_finite(self, images_seen):
-        from tfgan_suite.callbacks.stop_on_non_finite import NonFiniteError
-
+    def _require_finite(self, examples_seen):
         for variable in self.model.variables:
             value = np.asarray(variable)
             if value.dtype.kind == "f" and not np.isfinite(value).all():
-                raise NonFiniteError(variable.path, images_seen, self.newest())
+                raise NonFiniteError(variable.path, examples_seen, self.newest(), self.model.spec.unit[1])
 
     def newest(self):
         """Path of the newest whole checkpoint, or `None`."""
@@ -176,14 +183,14 @@ class Checkpointing(keras.callbacks.Callback):
                     break
 
     def _hand_out(self, manifest):
-        """Gives companions what they remembered in that state."""
+        """Restores what companions remembered in that state."""
         for companion in self.companions:
             if companion.name in manifest.get("companions", {}):
                 companion.set_state(manifest["companions"][companion.name])
         self._means_so_far = manifest.get("means_so_far", {})
 
     def on_epoch_begin(self, epoch, logs=None):
-        # Keras has just set the means to nothing; a tick that goes on keeps those of its first part.
+        # Keras has just reset the means; a tick that is resumed keeps those of its first part.
         for tracker in self.model.metrics:
             for variable, value in zip(tracker.variables, self._means_so_far.get(tracker.name, [])):
                 variable.assign(value)
@@ -208,8 +215,8 @@ class Checkpointing(keras.callbacks.Callback):
         path = self.save(within_tick=within_tick)
         self._restore_handlers()
         raise TrainingInterrupted(
-            f"Stopped by {signal.Signals(number).name} after {int(np.asarray(self.model.examples_seen)):,} images. "
-            f"The state is saved in {path}. Run the same command again to go on.",
+            f"Stopped by {signal.Signals(number).name} after {int(np.asarray(self.model.examples_seen)):,} "
+            f"{self.model.spec.unit[1]}. The state is saved in {path}. Run the same command again to resume.",
             number,
         )
 
@@ -230,7 +237,7 @@ class Checkpointing(keras.callbacks.Callback):
 
 
 def _load(model, weights_path, manifest):
-    """Loads a checkpoint, and returns its count of images."""
+    """Loads a checkpoint, and returns its count of examples."""
     try:
         model.load_weights(weights_path)
     except ValueError as error:
@@ -238,13 +245,13 @@ def _load(model, weights_path, manifest):
             f"The checkpoint {weights_path} does not fit this model: {str(error).splitlines()[0]} "
             "Use the architecture and optimizers of that run, or another run directory."
         ) from error
-    images_seen = int(np.asarray(model.examples_seen))
-    if images_seen != manifest["images_seen"]:
+    examples_seen = int(np.asarray(model.examples_seen))
+    if examples_seen != manifest["examples_seen"]:
         raise UserError(
-            f"The checkpoint {weights_path} did not restore the counters: expected images_seen="
-            f"{manifest['images_seen']}. Received: {images_seen}. Compile the model before restoring."
+            f"The checkpoint {weights_path} did not restore the counters: expected examples_seen="
+            f"{manifest['examples_seen']}. Received: {examples_seen}. Compile the model before restoring."
         )
-    return images_seen
+    return examples_seen
 
 
 def _remove(weights_path):
@@ -257,7 +264,7 @@ def _manifest_path(weights_path):
 
 
 def _valid_manifest(weights_path):
-    """The manifest of a whole checkpoint; `None` if it is missing, unreadable, or of other bytes."""
+    """The manifest of a whole checkpoint; `None` if it is missing, unreadable, or does not match the weights file."""
     manifest_path = _manifest_path(weights_path)
     if not weights_path.exists() or not manifest_path.exists():
         return None
@@ -266,4 +273,24 @@ def _valid_manifest(weights_path):
     except json.JSONDecodeError:
         return None
     whole = manifest.get("bytes") == weights_path.stat().st_size and manifest.get("sha256") == file_sha256(weights_path)
-    return manifest if whole else None
+    return _of_this_version(manifest) if whole else None
+
+
+def _of_this_version(manifest):
+    """A manifest as this version writes it; 0.1 said `images_seen`, and had one monitor for samples and discriminator."""
+    if "images_seen" in manifest:
+        manifest["examples_seen"] = manifest.pop("images_seen")
+        companions = manifest.get("companions", {})
+        if "collapse" in companions:
+            companions["collapse"], companions["discriminator"] = _divided(companions["collapse"])
+    return manifest
+
+
+def _divided(state):
+    """The states of two monitors that were one. Each takes the rules that it has from all of them."""
+    parts = [dict(state), dict(state)]
+    for key in ("alerts", "pending"):
+        of_discriminator = [row for row in state[key] if row["measurement"].startswith(("overfitting/", "probe/"))]
+        parts[0][key] = [row for row in state[key] if row not in of_discriminator]
+        parts[1][key] = of_discriminator
+    return parts

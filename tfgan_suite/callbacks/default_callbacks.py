@@ -1,10 +1,11 @@
-"""The callbacks that a run wants."""
+"""default_callbacks: the callbacks that a run wants."""
 
 from pathlib import Path
 
 from tfgan_suite.callbacks.actions import LowerRate, Note, RaiseAugmentation, RollBack, Save, Stop
 from tfgan_suite.callbacks.checkpointing import Checkpointing
 from tfgan_suite.callbacks.collapse_monitor import CollapseMonitor
+from tfgan_suite.callbacks.discriminator_monitor import DiscriminatorMonitor
 from tfgan_suite.callbacks.image_grid import ImageGrid
 from tfgan_suite.callbacks.progress import Progress
 from tfgan_suite.callbacks.scores import Scores
@@ -13,11 +14,14 @@ from tfgan_suite.callbacks.stop_on_non_finite import StopOnNonFinite
 from tfgan_suite.callbacks.training_log import TrainingLog
 from tfgan_suite.foundation.choices import ALERT_ACTIONS
 from tfgan_suite.foundation.errors import unknown_name
+from tfgan_suite.generative.abilities import Discriminates
+from tfgan_suite.specs.example_spec import ExampleSpec
 
 
 def default_callbacks(
     run_dir,
     *,
+    model=None,
     total_images=None,
     score=None,
     score_every_ticks=1,
@@ -28,22 +32,27 @@ def default_callbacks(
     on_collapse="note",
     collapse_probe=None,
     any_worker=None,
+    report=print,
 ):
     """Checkpoints, pictures, logs, monitors and a stop at NaN, in the order in which they must run.
 
     Args:
-        run_dir: Gets `checkpoints/`, `images/`, `tensorboard/`, `history.jsonl` and, if there are alerts, `alerts.jsonl`.
-        total_images: Images at the end of training; with it, progress is printed (use `fit(verbose=0)` then).
+        run_dir: String. Gets `checkpoints/`, `images/`, `tensorboard/`, `history.jsonl` and, if there are alerts,
+            `alerts.jsonl`.
+        model: The model to be trained. If given, callbacks that need something it cannot do are left out, and one line says
+            so.
+        total_images: Integer. Examples at the end of training; with it, progress is printed (use `fit(verbose=0)` then).
         score: Function from the model to a dict of scores, or `None`.
-        score_every_ticks: Ticks from one scoring to the next.
-        keep_checkpoints: How many checkpoints to keep.
+        score_every_ticks: Integer. Ticks from one scoring to the next.
+        keep_checkpoints: Integer. How many checkpoints to keep.
         hyperparameters: Flat dict for TensorBoard.
-        seed: Of the latents of the pictures, and of those that the collapse monitor looks at.
-        on_instability: What to do about alerts of `StabilityMonitor`, a name out of `config.ALERT_ACTIONS`. With
-            `"roll_back"` also about a loss that is no number.
-        on_collapse: What to do about alerts of `CollapseMonitor`, likewise.
-        collapse_probe: Dict of arguments of `CollapseMonitor`, its `real_images` at least; `None` for no such monitor.
+        seed: Integer. Seed of the samples in the pictures and of those that monitors look at.
+        on_instability: String, one of `ALERT_ACTIONS`. What to do about alerts of `StabilityMonitor`. With `"roll_back"`
+            also about a loss that is not a number.
+        on_collapse: String, likewise. What to do about alerts of `CollapseMonitor` and `DiscriminatorMonitor`.
+        collapse_probe: Dict of arguments of these two, their `real_images` at least; `None` for no such monitors.
         any_worker: A `distribution.AnyWorker`, where several workers train.
+        report: Function. Called with the line about what is left out.
 
     Returns:
         A list for `fit(callbacks=...)`.
@@ -54,9 +63,9 @@ def default_callbacks(
     Example:
 
     >>> callbacks = default_callbacks("runs/digits")
-    >>> images_seen = tg.resume(gan, "runs/digits")
-    >>> info, train = tg.load_dataset("data/digits", batch_size=64, start_image=images_seen)
-    >>> gan.fit(train, epochs=10, steps_per_epoch=100, callbacks=callbacks, initial_epoch=images_seen // 6400)
+    >>> examples_seen = tg.resume(gan, "runs/digits")
+    >>> info, train = tg.load_dataset("data/digits", batch_size=64, start_image=examples_seen)
+    >>> gan.fit(train, epochs=10, steps_per_epoch=100, callbacks=callbacks, initial_epoch=examples_seen // 6400)
     """
     run_dir = Path(run_dir)
     log_dir = run_dir / "tensorboard"
@@ -71,24 +80,46 @@ def default_callbacks(
         monitors.append(StabilityMonitor(actions=[actions[on_instability]], **shown))
     roll_back = actions["roll_back"] if on_instability == "roll_back" else None
     callbacks = [StopOnNonFinite(checkpointing, roll_back, monitors[0] if roll_back else None)]
+    left_out = []
     if on_collapse != "off" and collapse_probe is not None:
-        monitors.append(CollapseMonitor(**collapse_probe, actions=[actions[on_collapse]], seed=seed, **shown))
+        monitors += _sample_monitors(
+            model, collapse_probe, {"actions": [actions[on_collapse]], "seed": seed, **shown}, left_out
+        )
     checkpointing.companions = monitors + _with_state({on_instability, on_collapse}, actions)
     if score is not None:
         callbacks.append(Scores(score, every_ticks=score_every_ticks))
-    callbacks += [
-        *monitors,
-        ImageGrid(run_dir / "images", log_dir=log_dir, seed=seed),
-        TrainingLog(run_dir / "history.jsonl", log_dir, hyperparameters),
-        checkpointing,
-    ]
+    callbacks += monitors
+    if model is None or type(model.spec).draw is not ExampleSpec.draw:
+        callbacks.append(ImageGrid(run_dir / "images", log_dir=log_dir, seed=seed))
+    else:
+        left_out.append(f"ImageGrid ({model.spec.unit[1]} have no `draw`)")
+    callbacks += [TrainingLog(run_dir / "history.jsonl", log_dir, hyperparameters), checkpointing]
     if total_images is not None:
         callbacks.append(Progress(total_images))  # Last: what is printed as done is saved.
+    if left_out:
+        report(f"Left out for {type(model).__name__}: {', '.join(left_out)}.")
     return callbacks
 
 
+def _sample_monitors(model, probe, shared, left_out):
+    """The monitors of samples that a model can have; the others are added to `left_out`."""
+    monitors = []
+    if model is None or model.spec.kind == "image":
+        monitors.append(CollapseMonitor(**probe, **shared))
+    else:
+        left_out.append("CollapseMonitor (it compares images)")
+    if model is None or model.can(Discriminates):
+        of_images = ("extractor", "perceptual_distance", "grace_images")
+        probe = {name: value for name, value in probe.items() if name not in of_images}
+        samples_of = monitors[0] if monitors else None
+        monitors.append(DiscriminatorMonitor(**probe, **shared, samples_of=samples_of))
+    else:
+        left_out.append("DiscriminatorMonitor (the model cannot discriminate)")
+    return monitors
+
+
 def _actions(checkpointing):
-    """The actions that have a name. Both monitors share them, so that there is one count and one factor."""
+    """The actions that have a name. All monitors share them, so that there is one count and one factor."""
     lower_rate = LowerRate()
     return {
         "off": None,

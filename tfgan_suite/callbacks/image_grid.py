@@ -1,4 +1,4 @@
-"""Pictures of fixed latents as training goes on."""
+"""ImageGrid: samples of one seed, drawn throughout training."""
 
 from pathlib import Path
 
@@ -10,17 +10,17 @@ from tfgan_suite.drawing.image_grid import class_columns, make_grid, save_png
 
 
 class ImageGrid(keras.callbacks.Callback):
-    """Draws the same latents with the averaged generator at the start and at each tick's end, as PNG and in TensorBoard.
+    """Draws samples of the same seed at the start and at each tick's end, as PNG and in TensorBoard.
 
-    A column shows one class if there are classes.
+    The model's spec draws each example, whatever its kind. A column shows one class if there are classes.
 
     Args:
-        directory: For `<images seen>.png`.
-        log_dir: TensorBoard directory, or `None`.
-        columns: Images in a row; by default as `class_columns` has it.
-        rows: Rows of the grid.
-        every_ticks: Ticks from one picture to the next.
-        seed: Of the latents.
+        directory: String. Gets `<examples seen>.png`.
+        log_dir: String. TensorBoard directory, or `None`.
+        columns: Integer. Examples in a row; by default what `class_columns` returns.
+        rows: Integer. Rows of the grid.
+        every_ticks: Integer. Ticks from one picture to the next.
+        seed: Integer. Seed of the samples.
     """
 
     def __init__(self, directory, log_dir=None, columns=None, rows=8, every_ticks=1, seed=0):
@@ -45,13 +45,14 @@ class ImageGrid(keras.callbacks.Callback):
         classes = self.model.num_classes
         columns = self.columns or class_columns(self.model)
         labels = None if classes is None else np.tile(np.arange(columns) % classes, self.rows)
-        grid = make_grid(self.model.generate(columns * self.rows, labels=labels, seed=self.seed), columns)
-        images_seen = int(np.asarray(self.model.examples_seen))
-        path = self.directory / f"{images_seen:012d}.png"
+        examples = self.model.generate(columns * self.rows, labels=labels, seed=self.seed)
+        grid = make_grid(np.stack([self.model.spec.draw(example) for example in examples]), columns)
+        examples_seen = int(np.asarray(self.model.examples_seen))
+        path = self.directory / f"{examples_seen:012d}.png"
         save_png(grid, path)
         if self.log_dir is not None:
             writer = tf.summary.create_file_writer(str(self.log_dir), filename_suffix=".images")
             with writer.as_default():
-                tf.summary.image("samples", grid[None], step=images_seen)
+                tf.summary.image("samples", grid[None], step=examples_seen)
             writer.close()
         return path

@@ -1,4 +1,4 @@
-"""How varied samples are, held against real images: cheap enough to look every few thousand images."""
+"""SampleStatistics: how varied samples are compared with real images, cheap enough to measure every few thousand images."""
 
 import numpy as np
 
@@ -7,21 +7,21 @@ from tfgan_suite.metrics.lpips_diversity import lpips_diversity
 from tfgan_suite.metrics.numerics.clustering import move_centres, nearest_centres
 from tfgan_suite.metrics.numerics.neighbours import mean_distance, nearest_distances
 
-# Beyond this, pictures of one motive differ in their grain rather than in what they show.
+# Beyond this, images of one motif differ in their grain rather than in what they show.
 _PIXEL_SIZE = 16
 _MAX_COMPONENTS = 64
 _CLUSTER_ROUNDS = 20
-# Of each look: pairs for a perceptual distance, rows for the distance of features.
+# Used for each measurement: pairs for a perceptual distance, rows for the distance of features.
 _PERCEPTUAL_PAIRS = 100
 _MAX_ROWS = 1000
-# Nearer than this share of what is usual among as many real images, two samples are the same picture.
+# Nearer than this share of what is usual among as many real images, two samples are the same image.
 _DUPLICATE_SHARE = 0.1
 
 
 class SampleStatistics:
-    """Compares samples with real images by a few numbers, all of them 1 or 0 for samples as good as real ones.
+    """Compares samples with real images by a few numbers, each 1 or 0 for samples as good as real images.
 
-    * `diversity`: mean distance of two samples / that of two real images. 0: all are one picture.
+    * `diversity`: mean distance of two samples / that of two real images. 0: all are the same image.
     * `modes`: modes among the samples / modes among as many real images. A mode is one of the clusters of the real
       images' features, or, if the extractor gives logits, a class.
     * `duplicates`: share of samples whose nearest other sample is nearer than a tenth of what is usual among as many
@@ -30,19 +30,19 @@ class SampleStatistics:
       held-out images: of a training image from the nearest other one). Near 0: copies.
 
     A number that real images make meaningless is left out: `nearest_training` where most held-out images are copies of
-    training images, `diversity` where all real images are one.
+    training images, `diversity` where all real images are the same.
 
     Args:
         real_images: Training images, uint8 `[count, height, width, channels]`, at least 64. A few thousand are enough;
-            `nearest_training` knows only these.
+            `nearest_training` considers only these.
         held_out_images: Real images that are not trained on, or `None`.
         extractor: Function from uint8 images to features `[batch, dimensions]`, or to features and logits, such as a
             `metrics.FeatureExtractor`. By default the principal components of the pixels at 16 x 16.
-        perceptual_distance: A `metrics.LPIPS` that `diversity` is measured with, on 100 random pairs; by default the
-            distance of the features. The other numbers are the features' in any case.
-        num_modes: Clusters of the real images' features.
-        pixel_size: Height at which the default features look at the pixels, at most 16.
-        seed: Of the clusters' first centres and the pairs.
+        perceptual_distance: A `metrics.LPIPS` with which `diversity` is measured, on 100 random pairs; by default the
+            distance of the features. The other numbers use the features in any case.
+        num_modes: Integer. Clusters of the real images' features.
+        pixel_size: Integer. Height to which the default features reduce the images, at most 16.
+        seed: Integer. Seed of the clusters' first centers and the pairs.
 
     Raises:
         UserError: Too few images, or of other shapes.
@@ -71,7 +71,7 @@ class SampleStatistics:
         seed=0,
     ):
         if len(real_images) < 64:
-            raise UserError(f"Expected at least 64 real images to compare samples with. Received: {len(real_images)}")
+            raise UserError(f"`real_images` must be at least 64 images. Received: {len(real_images)}")
         self.extractor = extractor or _PixelComponents(real_images, pixel_size)
         self.perceptual_distance = perceptual_distance
         self.seed = seed
@@ -100,7 +100,7 @@ class SampleStatistics:
             images: uint8 `[count, height, width, channels]`.
 
         Returns:
-            A dict of at most four floats, see above.
+            A dict of at most four floats, as described above.
         """
         features, classes = self._features(images)
         count = len(features)
@@ -130,7 +130,7 @@ class SampleStatistics:
         return features, np.argmax(np.concatenate([np.asarray(batch[1]) for batch in batches]), axis=1)
 
     def _mean_distance(self, images, features):
-        """Of two images, as the perceptual distance or as the features see it."""
+        """Mean distance of two images, by the perceptual distance or by the features."""
         if self.perceptual_distance is None:
             return mean_distance(features[:_MAX_ROWS])
         return lpips_diversity(images, _PERCEPTUAL_PAIRS, seed=self.seed, distance=self.perceptual_distance)[0]

@@ -1,16 +1,16 @@
-"""Scores as training goes on."""
+"""Scores: a model is scored while it trains."""
 
 import keras
 
 
 class Scores(keras.callbacks.Callback):
-    """Scores the averaged generator every few ticks and puts the values into the logs.
+    """Scores the model every few ticks and puts the values into the logs.
 
     Put it before the callbacks that write logs.
 
     Args:
         score: Function from the model to a dict of name to float, such as a call of `tfgan_suite.evaluate`.
-        every_ticks: Ticks from one scoring to the next, >= 1.
+        every_ticks: Integer >= 1. Ticks from one scoring to the next.
     """
 
     def __init__(self, score, every_ticks=1):

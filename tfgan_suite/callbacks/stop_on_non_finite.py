@@ -1,16 +1,14 @@
-"""Stops a run whose numbers are no longer numbers, before it overwrites the last good state."""
+"""Stops a run whose numbers are no longer finite, before it overwrites the last good state."""
 
 import keras
 import numpy as np
 
-from tfgan_suite.callbacks.alerts import Alert
+from tfgan_suite.engine.alerts import Alert
+from tfgan_suite.engine.gradient_guard import GradientGuard
 from tfgan_suite.foundation.errors import UserError
 
-NETWORKS = ("generator", "discriminator")
-
-
 _ADVICE = (
-    "half the learning rates; an R1 penalty (penalties.R1(weight=1.0)); a larger batch; float32 instead of mixed "
+    "half the learning rates; for a GAN an R1 penalty (penalties.R1(weight=1.0)); a larger batch; float32 instead of mixed "
     "precision."
 )
 
@@ -18,10 +16,10 @@ _ADVICE = (
 class NonFiniteError(UserError):
     """A loss or a weight became NaN or infinite."""
 
-    def __init__(self, name, images_seen, checkpoint):
+    def __init__(self, name, examples_seen, checkpoint, unit="images"):
         kept = f"The last good state is kept in {checkpoint}." if checkpoint else "No good state had been saved yet."
         super().__init__(
-            f"{name} is not finite after {images_seen:,} images, so training stopped. {kept} What to try, in this "
+            f"{name} is not finite after {examples_seen:,} {unit}, so training stopped. {kept} What to try, in this "
             f"order: {_ADVICE}"
         )
 
@@ -29,17 +27,17 @@ class NonFiniteError(UserError):
 class StopOnNonFinite(keras.callbacks.Callback):
     """Looks at the logged losses after each step, and raises `NonFiniteError` at the first that is not finite.
 
-    A step that a `GradientGuard` left out is no such case: its losses are taken out of the tick's means, which then cover
-    the steps after it, and `skipped_updates/generator` and `.../discriminator` in the logs count such updates. Many in
-    a row are: then the weights or moving means themselves are broken.
+    A step that a `GradientGuard` left out does not count: its losses are taken out of the tick's means, which then cover the
+    steps after it, and `skipped_updates/<optimizer>` in the logs counts such updates. Many in a row do count, since then the
+    weights or moving means themselves are broken.
 
     Put it before `Checkpointing`, so that a bad state is never saved.
 
     Args:
         checkpointing: The run's `Checkpointing`, which knows the last good state; or `None`.
         roll_back: An `actions.RollBack` to go back to that state instead of stopping, as often as it allows; or `None`.
-        monitor: The `Monitor` that keeps the alert of a roll-back, or `None`.
-        most_skipped_in_a_row: Updates that a guard may leave out one after the other.
+        monitor: The `Monitor` that keeps the alert of a rollback, or `None`.
+        most_skipped_in_a_row: Integer. Updates that a guard may leave out one after the other.
     """
 
     def __init__(self, checkpointing=None, roll_back=None, monitor=None, most_skipped_in_a_row=20):
@@ -68,35 +66,42 @@ class StopOnNonFinite(keras.callbacks.Callback):
         for tracker in self.model.metrics:
             if tracker.name in broken:
                 tracker.reset_state()
-                del logs[tracker.name]
+        for name in broken:  # Some, such as the total loss, are worked out of others and have no tracker.
+            del logs[name]
 
     def on_epoch_end(self, epoch, logs=None):
         for tracker in self.model.metrics:
             if tracker.name in self._taken_out and float(np.asarray(tracker.count)) == 0.0:
-                del logs[tracker.name]  # The tick ended with steps that were left out: there is no mean.
+                # The tick ended with steps that were left out: there is no mean, and no total of them.
+                logs.pop(tracker.name, None)
+                logs.pop("loss", None)
         logs.update({f"skipped_updates/{name}": float(count) for name, count in skipped_updates(self.model).items()})
 
     def _fail(self, name):
-        images_seen = int(np.asarray(self.model.examples_seen))
+        examples_seen, unit = int(np.asarray(self.model.examples_seen)), self.model.spec.unit[1]
         checkpoint = self.checkpointing.newest() if self.checkpointing else None
-        error = NonFiniteError(name, images_seen, checkpoint)
+        error = NonFiniteError(name, examples_seen, checkpoint, unit)
         if self.roll_back is None or checkpoint is None or self.roll_back.times >= self.roll_back.most_times:
             raise error
-        alert = Alert("not_finite", name, None, None, images_seen, "A loss is no longer a number.", _ADVICE)
+        alert = Alert(
+            "not_finite", name, None, None, examples_seen, "A loss is no longer a number.", _ADVICE, unit=unit
+        )
         if self.monitor is not None:
             self.monitor.add(alert)
         self.roll_back.go_back(self.model, alert, monitor=self.monitor)
 
 
 def guards(model):
-    """The optimizers that leave out bad updates, by network; none for a model without."""
-    optimizers = {name: getattr(model, f"{name}_optimizer", None) for name in NETWORKS}
-    for name, optimizer in optimizers.items():
-        if not hasattr(optimizer, "skipped_updates"):  # The guard may be inside of Keras's loss scaling.
-            optimizers[name] = getattr(optimizer, "inner_optimizer", None)
-    return {name: one for name, one in optimizers.items() if hasattr(one, "skipped_updates")}
+    """The optimizers that leave out bad updates, by name; none for a model without."""
+    found = {}
+    for name, optimizer in model.optimizers.items():
+        if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):  # The guard may be inside of it.
+            optimizer = optimizer.inner_optimizer
+        if isinstance(optimizer, GradientGuard):
+            found[name] = optimizer
+    return found
 
 
 def skipped_updates(model):
-    """Updates left out so far, by network; `{}` without a guard."""
+    """Updates left out so far, by name of the optimizer; `{}` without a guard."""
     return {name: int(np.asarray(guard.skipped_updates)) for name, guard in guards(model).items()}

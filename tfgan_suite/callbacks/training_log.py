@@ -12,14 +12,14 @@ from tfgan_suite.foundation.history import read_history
 
 
 class TrainingLog(keras.callbacks.Callback):
-    """Writes every number of a tick to `history.jsonl` and to TensorBoard, against images seen.
+    """Writes every number of a tick to `history.jsonl` and to TensorBoard, against the examples seen.
 
-    Adds `images_per_second` (the first step of a fit, which builds the graph, is left out) and `seconds` (since the
-    run began, over all its sittings). TensorBoard also gets the hyper-parameters and the generator's graph.
+    Adds `examples_per_second` (without the first step of a fit, which builds the graph) and `seconds` (since the run began,
+    over all its restarts). TensorBoard also gets the hyperparameters and the graph that samples.
 
     Args:
-        path: Of `history.jsonl`. Lines past the restored state are dropped when a run goes on.
-        log_dir: TensorBoard directory.
+        path: String. Path of `history.jsonl`. Lines past the restored state are dropped when a run resumes.
+        log_dir: String. TensorBoard directory.
         hyperparameters: Flat dict of str, int, float or bool, shown in TensorBoard's HParams tab.
     """
 
@@ -31,15 +31,15 @@ class TrainingLog(keras.callbacks.Callback):
         self._writer = None
 
     def on_train_begin(self, logs=None):
-        images_seen = int(np.asarray(self.model.examples_seen))
-        rows = [row for row in read_history(self.path) if row["images_seen"] <= images_seen]
+        examples_seen = int(np.asarray(self.model.examples_seen))
+        rows = [row for row in read_history(self.path) if row["examples_seen"] <= examples_seen]
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         self._seconds_before = rows[-1]["seconds"] if rows else 0.0
         self._train_begin = time.perf_counter()
         self._traced = False
         self._writer = tf.summary.create_file_writer(str(self.log_dir))
-        if images_seen == 0:
+        if examples_seen == 0:
             self._write_hyperparameters()
             self._write_graph()
 
@@ -53,10 +53,8 @@ class TrainingLog(keras.callbacks.Callback):
             hparams.hparams(values)
 
     def _write_graph(self):
-        model = self.model
-        labels = None if model.num_classes is None else tf.TensorSpec([None], tf.int32)
-        graph_function = tf.function(lambda latents, labels: model(latents, labels, training=False))
-        concrete = graph_function.get_concrete_function(tf.TensorSpec([None, model.latent_size], tf.float32), labels)
+        sample = tf.function(lambda count, seed: self.model.sample(count, seed), autograph=False)
+        concrete = sample.get_concrete_function(tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.int64))
         with self._writer.as_default():
             tf.summary.graph(concrete.graph.as_graph_def())
 
@@ -65,7 +63,7 @@ class TrainingLog(keras.callbacks.Callback):
 
     def _start_clock(self):
         self._clock = time.perf_counter()
-        self._clock_images = int(np.asarray(self.model.examples_seen))
+        self._clock_examples = int(np.asarray(self.model.examples_seen))
 
     def on_train_batch_end(self, batch, logs=None):
         if not self._traced:
@@ -73,13 +71,13 @@ class TrainingLog(keras.callbacks.Callback):
             self._start_clock()
 
     def on_epoch_end(self, epoch, logs=None):
-        images_seen = int(np.asarray(self.model.examples_seen))
+        examples_seen = int(np.asarray(self.model.examples_seen))
         elapsed = time.perf_counter() - self._clock
-        if images_seen > self._clock_images:
-            logs["images_per_second"] = (images_seen - self._clock_images) / elapsed
+        if examples_seen > self._clock_examples:
+            logs["examples_per_second"] = (examples_seen - self._clock_examples) / elapsed
         row = {name: float(value) for name, value in logs.items()}
         row = {
-            "images_seen": images_seen,
+            "examples_seen": examples_seen,
             "seconds": self._seconds_before + time.perf_counter() - self._train_begin,
             **row,
         }
@@ -87,7 +85,7 @@ class TrainingLog(keras.callbacks.Callback):
             file.write(json.dumps(row) + "\n")
         with self._writer.as_default():
             for name, value in row.items():
-                tf.summary.scalar(name, value, step=images_seen)
+                tf.summary.scalar(name, value, step=examples_seen)
         self._writer.flush()
 
     def on_train_end(self, logs=None):

@@ -1,8 +1,8 @@
-"""Reading weights that others wrote."""
+"""Conversion of weights from other projects' checkpoints."""
 
 import importlib
 
-# Loaded when first used: the readers of files need no networks, the builders of networks no readers.
+# Loaded on first use: reading files needs no networks, and building networks needs no file readers.
 _PUBLIC = {
     "stylegan2_from_state": "tfgan_suite.checkpoints.stylegan2_state",
     "biggan_from_state": "tfgan_suite.checkpoints.biggan_state",

@@ -1,4 +1,4 @@
-"""Checkpoints of BigGAN-PyTorch as models of the suite."""
+"""Reads checkpoints of BigGAN-PyTorch as models of the suite."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,33 +16,36 @@ from tfgan_suite.untrusted.restricted_unpickler import shown
 from tfgan_suite.untrusted.safe_pickle import read_pytorch_weights
 
 LICENSE = (
-    "Not stated by the file. BigGAN-PyTorch publishes its code, and the weights linked there, under the MIT license"
+    "Not stated by the file. BigGAN-PyTorch publishes its code, and the weights linked there, under the MIT License"
 )
-# What a state dict does not tell: the choices of the repository's scripts for ImageNet and CIFAR.
+# What a state dict does not contain: the choices of the repository's scripts for ImageNet and CIFAR.
 _DEFAULTS = {
-    "spectral_norm_epsilon": (1e-6, "as BigGAN-PyTorch's scripts say (--SN_eps)"),
-    "batch_norm_epsilon": (1e-5, "as BigGAN-PyTorch does by itself (--BN_eps)"),
-    "batch_norm_momentum": (0.9, "as BigGAN-PyTorch does by itself; it matters to training alone"),
+    "spectral_norm_epsilon": (1e-6, "as in BigGAN-PyTorch's scripts (--SN_eps)"),
+    "batch_norm_epsilon": (1e-5, "the default of BigGAN-PyTorch (--BN_eps)"),
+    "batch_norm_momentum": (0.9, "the default of BigGAN-PyTorch; it affects only training"),
 }
 
 
 def read_official_model(source: Path, settings: Mapping[str, Any]) -> OfficialModel:
-    """Reads the networks of BigGAN-PyTorch out of their `.pth` files; nothing in them is executed.
+    """Reads the networks of BigGAN-PyTorch from their `.pth` files, without executing anything in them.
 
     Args:
-        source: The generator that images are made with: `G_ema.pth`, or `G.pth` of a run without averaging.
-        settings: Out of `KINDS["biggan-pytorch"]`: `discriminator` and `trained_generator` are paths of further files.
-            Without a discriminator the model is a `PretrainedGenerator`.
+        source: Path of the generator to sample from: `G_ema.pth`, or `G.pth` for a run without averaging.
+        settings: Dict of settings from `KINDS["biggan-pytorch"]`; `discriminator` and `trained_generator` are paths of
+            additional files. Without a discriminator, the model is a `PretrainedGenerator`.
+
+    Returns:
+        An `OfficialModel`.
 
     Raises:
-        UnsafePickleError: A file asks for more than tensors.
-        UserError: There is no such file, or it holds no such network.
+        UnsafePickleError: If a file asks for more than tensors.
+        UserError: If a file does not exist, or contains no such network.
     """
     further = {name: Path(settings[name]) for name in ("discriminator", "trained_generator") if name in settings}
     if "trained_generator" in further and "discriminator" not in further:
         raise UserError(
-            "Expected --discriminator with --trained-generator: without one there is nothing that the trained generator "
-            "is for. Images are made with the averaged generator alone."
+            "`--trained-generator` requires `--discriminator`: without a discriminator, the trained generator has no "
+            "use, since images are generated with the averaged generator."
         )
     overrides, assumed = with_defaults(
         {name: value for name, value in settings.items() if name not in further}, _DEFAULTS
@@ -73,18 +76,20 @@ def _check_same(averaged, trained):
     )
     if own != other:
         differing = ", ".join(f"{name} {own[name]} and {other[name]}" for name in own if own[name] != other[name])
-        raise UserError(f"Expected an averaged and a trained generator of one architecture. Received: {differing}")
+        raise UserError(
+            f"The averaged and the trained generator must have the same architecture. Received: {differing}"
+        )
 
 
 def read_state(path: Path, network: str = "generator") -> dict[str, np.ndarray]:
-    """The weights of one file under the names of networks without wrappers.
+    """Reads the weights of one file, with the names of networks without wrappers.
 
-    Networks that were trained on several GPUs have `module.` before all names, and those with other kinds of batch
-    normalisation keep their moments in a part of it, `bn`.
+    Networks that were trained on several GPUs have the prefix `module.` before all names, and those with other kinds of
+    batch normalization store their moments in a sublayer, `bn`.
 
     Raises:
-        UnsafePickleError: The file asks for more than tensors.
-        UserError: There is no such file, or it holds something else.
+        UnsafePickleError: If the file asks for more than tensors.
+        UserError: If the file does not exist, or contains something else.
     """
     weights = read_pytorch_weights(path)
     weights = {name: array for name, array in weights.items() if not name.endswith("num_batches_tracked")}
@@ -94,17 +99,17 @@ def read_state(path: Path, network: str = "generator") -> dict[str, np.ndarray]:
         "discriminator" if "embed.weight" in weights else "generator" if "output_layer.2.weight" in weights else None
     )
     if found != network:
-        hint = "These are its training state or its optimizer's." if found is None else f"These are a {found}'s."
+        hint = "It contains the state of a training or an optimizer." if found is None else f"It contains a {found}."
         known = ", ".join(map(shown, sorted(weights)[:4]))
         raise UserError(
-            f"Expected the weights of a BigGAN {network} by BigGAN-PyTorch in {str(path)!r}. {hint} Received: {known}, ... "
-            "BigGAN-PyTorch writes G_ema.pth and G.pth (generators) and D.pth (the discriminator)."
+            f"{str(path)!r} must contain the weights of a BigGAN {network} from BigGAN-PyTorch. {hint} Received: "
+            f"{known}, ... BigGAN-PyTorch writes G_ema.pth and G.pth (generators) and D.pth (the discriminator)."
         )
     return _plain_statistics(checked_weights(weights))
 
 
 def _plain_statistics(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Moments of all kinds of batch normalisation as `stored_mean` and `stored_var`."""
+    """Renames the moments of all kinds of batch normalization to `stored_mean` and `stored_var`."""
     state = {}
     for name, array in weights.items():
         layer, _, part = name.rpartition(".")
@@ -112,7 +117,7 @@ def _plain_statistics(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         if part == "accumulation_counter":
             continue
         if kind is not None:
-            # Standing statistics are kept as sums, with their number beside them.
+            # Standing statistics are stored as sums, together with their count.
             count = float(np.max(weights.get(f"{layer}.accumulation_counter", 0.0)))
             array = array / np.float32(count) if count > 0 else array
             name = f"{layer.removesuffix('.bn')}.stored_{kind}"

@@ -1,4 +1,4 @@
-"""BigGAN's architecture, read off the names and shapes of official weights."""
+"""Infers BigGAN's architecture from the names and shapes of official weights."""
 
 import re
 
@@ -7,16 +7,16 @@ import numpy as np
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.models.biggan.biggan_architecture import RESOLUTIONS, discriminator_plan, generator_plan
 
-# A bound on what a file may ask for.
+# An upper bound on what a file may ask for.
 _MAX_DEPTH = 8
 _DIMENSIONS = {"conv1": 4, "conv4": 4, "input_conv": 4, "2": 4, "linear": 2, "embed": 2, "shared": 2, "gain": 2}
 
 
 def cleaned_state(state, network):
-    """Arrays by name, with what every BigGAN's `"generator"` or `"discriminator"` has.
+    """Returns arrays by name, after checking for what every BigGAN's `"generator"` or `"discriminator"` has.
 
     Raises:
-        UserError: Some of that is missing, or has another number of dimensions.
+        UserError: If a weight is missing or has the wrong number of dimensions.
     """
     state = {str(name): np.asarray(value) for name, value in dict(state).items()}
     needed = {
@@ -32,18 +32,18 @@ def cleaned_state(state, network):
     if missing:
         known = ", ".join(sorted(state)[:8]) or "no names"
         raise UserError(
-            f"Expected the weights of a BigGAN {network}, by the names of BigGAN-PyTorch. Missing: "
+            f"The state must contain the weights of a BigGAN {network}, with the names of BigGAN-PyTorch. Missing: "
             f"{', '.join(missing)}. Received: {known}{', ...' if len(state) > 8 else ''}"
         )
     for name, array in state.items():
         dimensions = _DIMENSIONS.get(name.split(".")[-2]) if name.endswith(".weight") else None
         if dimensions is not None and array.ndim != dimensions:
-            raise UserError(f"Expected {dimensions} dimensions of {name}. Received: shape {array.shape}")
+            raise UserError(f"{name} must have {dimensions} dimensions. Received: shape {array.shape}")
     return state
 
 
 def _blocks_of(state):
-    """Names of the blocks, `(stage, index)` in order, and of the places of attention."""
+    """Returns the names of the blocks, `(stage, index)` in order, and of the attention layers."""
     blocks, attentions = set(), set()
     for name in state:
         match = re.fullmatch(r"blocks\.(\d{1,3})\.(\d{1,3})\.(conv1\.weight|gamma)", name)
@@ -53,26 +53,26 @@ def _blocks_of(state):
 
 
 def _widths(state, blocks, last):
-    """Input and output channels of each block; `last` names its last convolution."""
+    """Returns the input and output channels of each block; `last` is the name of its last convolution."""
     needed = [f"blocks.{i}.{j}.{last}.weight" for i, j in blocks]
     missing = [name for name in needed if name not in state]
     if missing:
-        raise UserError(f"The weights are those of no BigGAN. Missing: {', '.join(missing)}")
+        raise UserError(f"The weights do not belong to a BigGAN. Missing: {', '.join(missing)}")
     ins = [state[f"blocks.{i}.{j}.conv1.weight"].shape[1] for i, j in blocks]
     return list(zip(ins, [state[name].shape[0] for name in needed]))
 
 
 def read_generator_plan(state):
-    """What the channels of a generator's blocks tell.
+    """Infers the plan of a generator from the channels of its blocks.
 
     Args:
-        state: Official names to arrays; the blocks' convolutions are looked at.
+        state: Dict of arrays by official name. Only the convolutions of the blocks are used.
 
     Returns:
-        Variant, size of the images, base channels, depth, and the blocks' plan without attention.
+        The variant, image size, base channels, depth, and the plan of the blocks without attention.
 
     Raises:
-        UserError: The papers have no such networks.
+        UserError: If the papers have no such network.
     """
     blocks, _ = _blocks_of(state)
     variant = "deep" if "blocks.0.0.conv4.weight" in state else "biggan"
@@ -85,14 +85,17 @@ def read_generator_plan(state):
 
 
 def read_generator(state, image_channels=None):
-    """Arguments of `BigGANGenerator`, as far as the names and shapes of official weights tell them.
+    """Infers arguments of `BigGANGenerator` from the names and shapes of official weights.
 
     Args:
-        state: Official names to arrays.
-        image_channels: If the last convolution has more channels than the image.
+        state: Dict of arrays by official name.
+        image_channels: Integer, or `None`. Number of image channels, if the last convolution has more.
+
+    Returns:
+        Dict of arguments.
 
     Raises:
-        UserError: The papers have no such networks.
+        UserError: If the papers have no such network.
     """
     _, attentions = _blocks_of(state)
     variant, size, base_channels, depth, plan = read_generator_plan(state)
@@ -117,7 +120,7 @@ def _variant_config(variant, depth):
 
 
 def _conditions(state, variant, num_blocks):
-    """Number of classes, size of the shared vectors, latent size, and whether the blocks see the latents."""
+    """Returns the number of classes, the sizes of shared vectors and latents, and whether blocks see the latents."""
     num_inputs = state["linear.weight"].shape[1]
     gain_shape = state["blocks.0.0.bn1.gain.weight"].shape
     if "shared.weight" not in state:
@@ -128,7 +131,7 @@ def _conditions(state, variant, num_blocks):
     expected = {"biggan": shared_size + num_inputs, "deep": num_inputs}[variant]
     if gain_shape[1] != expected or (variant == "deep" and num_inputs <= shared_size):
         raise UserError(
-            f"Expected {expected} inputs of blocks.0.0.bn1.gain.weight, as shared.weight has vectors of {shared_size} "
+            f"blocks.0.0.bn1.gain.weight must have {expected} inputs, since shared.weight has vectors of {shared_size} "
             f"and linear.weight {num_inputs} inputs. Received: {gain_shape[1]}"
         )
     return (
@@ -140,7 +143,7 @@ def _conditions(state, variant, num_blocks):
 
 
 def _find_plan(widths, make_plan, variant):
-    """The table's networks whose blocks have these channels: size, base channels, depth and plan."""
+    """Finds the published network whose blocks have these channels: size, base channels, depth, and plan."""
     for depth in range(1, _MAX_DEPTH + 1 if variant == "deep" else 2):
         for size in RESOLUTIONS:
             unit = make_plan(size, 1, depth)
@@ -151,13 +154,13 @@ def _find_plan(widths, make_plan, variant):
             if [(block.in_channels, block.out_channels) for block in plan] == widths:
                 return size, base_channels, depth, plan
     raise UserError(
-        "Expected the channels of a BigGAN for images of 32, 64, 128, 256 or 512 pixels. Received blocks of "
+        "The channels must be those of a BigGAN for images of 32, 64, 128, 256, or 512 pixels. Received: blocks of "
         + ", ".join(f"{a}->{b}" for a, b in widths)
     )
 
 
 def read_discriminator(state):
-    """Arguments of `BigGANDiscriminator`, likewise."""
+    """Infers arguments of `BigGANDiscriminator`. See `read_generator`."""
     blocks, attentions = _blocks_of(state)
     variant = "deep" if "input_conv.weight" in state else "biggan"
     widths = _widths(state, blocks, "conv4" if variant == "deep" else "conv1")

@@ -1,4 +1,4 @@
-"""BigGAN's networks from weights under the names of BigGAN-PyTorch's checkpoints, and back."""
+"""Builds BigGAN's networks from weights with the names of BigGAN-PyTorch's checkpoints, and back."""
 
 import numpy as np
 
@@ -9,29 +9,29 @@ from tfgan_suite.layers.spectral_normalization import SpectralEmbedding
 from tfgan_suite.models.biggan.biggan_discriminator import BigGANDiscriminator
 from tfgan_suite.models.biggan.biggan_generator import BigGANGenerator
 
-# Arguments that both networks take from `overrides`, and those of the generator alone.
+# Arguments from `overrides` that both networks take, and those of the generator only.
 _SHARED = ("spectral_norm_epsilon", "initializer", "seed", "dtype")
 _GENERATOR_ONLY = ("batch_norm_epsilon", "batch_norm_momentum", "image_channels")
 
 
 def biggan_from_state(generator_state, discriminator_state=None, **overrides):
-    """Builds BigGAN's networks from weights under their official names, such as `blocks.0.0.conv1.weight`.
+    """Builds BigGAN's networks from weights with their official names, such as `blocks.0.0.conv1.weight`.
 
-    Resolution, widths, attention, number of classes, the latents' split and the variant are read from the names and
-    shapes.
+    The resolution, widths, attention, number of classes, split of the latents, and variant are inferred from the names
+    and shapes.
 
     Args:
-        generator_state: From names to arrays: kernels `[out, in, height, width]`, dense weights `[out, in]`.
-        discriminator_state: The same of the discriminator, or `None`.
-        **overrides: What names and shapes do not tell: `spectral_norm_epsilon` (1e-6), `batch_norm_epsilon` (1e-5),
-            `batch_norm_momentum` (0.9), `image_channels` if the last convolution has more of them than the image,
-            `initializer`, `seed`, `dtype`.
+        generator_state: Dict of arrays by name: kernels `[out, in, height, width]`, dense weights `[out, in]`.
+        discriminator_state: Dict of the discriminator's arrays by name, or `None`.
+        **overrides: Arguments that names and shapes do not determine: `spectral_norm_epsilon` (1e-6),
+            `batch_norm_epsilon` (1e-5), `batch_norm_momentum` (0.9), `image_channels` if the last convolution has more
+            channels than the image, `initializer`, `seed`, `dtype`.
 
     Returns:
-        A `BigGANGenerator` and a `BigGANDiscriminator`, or `None` for the latter without its state.
+        A tuple of a `BigGANGenerator` and a `BigGANDiscriminator`; the latter is `None` without its state.
 
     Raises:
-        UserError: Names are missing or unknown, shapes fit no BigGAN, or an override is unknown.
+        UserError: If names are missing or unknown, shapes fit no BigGAN, or an override is unknown.
 
     Example:
 
@@ -46,7 +46,7 @@ def biggan_from_state(generator_state, discriminator_state=None, **overrides):
     for name in overrides:
         if name not in _SHARED + _GENERATOR_ONLY:
             raise unknown_name("override", name, _SHARED + _GENERATOR_ONLY)
-    # Quick to draw: all of it is replaced.
+    # The cheapest initializer: all weights are overwritten.
     overrides = {"initializer": "normal", **overrides}
     generator_state = cleaned_state(generator_state, "generator")
     image_channels = overrides.pop("image_channels", None)
@@ -59,7 +59,7 @@ def biggan_from_state(generator_state, discriminator_state=None, **overrides):
     for name in ("image_shape", "num_classes"):
         if config[name] != getattr(generator, name):
             raise UserError(
-                f"Expected a generator and a discriminator of the same {name}. Received: {getattr(generator, name)} "
+                f"The generator and the discriminator must have the same {name}. Received: {getattr(generator, name)} "
                 f"and {config[name]}"
             )
     discriminator = BigGANDiscriminator(
@@ -71,23 +71,28 @@ def biggan_from_state(generator_state, discriminator_state=None, **overrides):
 
 
 def biggan_state(network, values=None):
-    """A network's weights and buffers under their official names, in their official layouts.
+    """Returns a network's weights and buffers with their official names and layouts.
 
     Args:
-        network: A `BigGANGenerator` or a `BigGANDiscriminator`, built.
-        values: Arrays to name instead of the weights, such as gradients, in the order of `trainable_variables`.
+        network: A built `BigGANGenerator` or `BigGANDiscriminator`.
+        values: List of arrays to return instead of the weights, such as gradients, in the order of
+            `trainable_variables`.
 
     Returns:
-        From names to float32 arrays. With `values`, those of trained weights only.
+        Dict of float32 arrays by name. With `values`, it contains trained weights only.
     """
     return arrays_by_name(network, _entries(network), values)
 
 
 def load_biggan_state(network, state):
-    """Sets a network's weights and buffers from a state under official names.
+    """Sets a network's weights and buffers from a state with official names.
+
+    Args:
+        network: A `BigGANGenerator` or `BigGANDiscriminator`.
+        state: Dict of arrays by official name.
 
     Raises:
-        UserError: Names are missing or unknown, or a shape is another one.
+        UserError: If names are missing or unknown, or a shape does not fit.
     """
     if not network.built:
         network.build()
@@ -102,10 +107,10 @@ class _Entry:
 
     Args:
         variable: `[..., outputs]`.
-        order: The official axes, as positions in the variable's; by default the same.
-        num_features: Channels of the outputs, where these are flattened features: `[4, 4, channels]` here,
-            `[channels, 4, 4]` there.
-        row: Whether the official array has an axis of 1 before the others.
+        order: The official axes, as positions among the variable's axes; the same by default.
+        num_features: Number of channels, if the outputs are flattened features: `[4, 4, channels]` here,
+            `[channels, 4, 4]` in the official layout.
+        row: Whether the official array has an additional first axis of size 1.
     """
 
     def __init__(self, variable, order=None, num_features=None, row=False):
@@ -137,7 +142,7 @@ class _Entry:
 
 
 def _entries(network):
-    """From official names to `_Entry`, for all weights and buffers of a network."""
+    """Returns the `_Entry` of all weights and buffers of a network by official name."""
     return _generator_entries(network) if isinstance(network, BigGANGenerator) else _discriminator_entries(network)
 
 
@@ -182,7 +187,7 @@ def _block_entries(name, block):
                 linear = getattr(normalization, part)
                 if normalization.spectral:
                     entries |= _spectral_entries(f"{name}.bn{index}.{part}", linear)
-                else:  # A table of classes, [num_classes, channels] there as here.
+                else:  # A table of classes, [num_classes, channels] in both layouts.
                     entries[f"{name}.bn{index}.{part}.weight"] = _Entry(linear.kernel)
     if getattr(block, "shortcut", None) is not None:
         entries |= _spectral_entries(f"{name}.conv_sc", block.shortcut)

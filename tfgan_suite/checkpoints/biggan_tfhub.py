@@ -1,4 +1,4 @@
-"""The BigGAN modules of TF-Hub as models of the suite: generators, with standing statistics for one truncation."""
+"""Reads the BigGAN modules of TF-Hub as models of the suite: generators with standing statistics for one truncation."""
 
 import math
 from collections.abc import Mapping
@@ -21,9 +21,9 @@ LICENSE = "Not stated by the files. TF-Hub lists DeepMind's BigGAN modules under
 _DEFAULTS = {
     "spectral_norm_epsilon": (1e-4, "as in the modules' graphs"),
     "batch_norm_epsilon": (1e-4, "as in the modules' graphs"),
-    "image_channels": (3, "as all of these modules have"),
+    "image_channels": (3, "as in all of these modules"),
 }
-# BigGAN-deep's graph makes five constants for each batch normalisation: the second are its means, the fourth its
+# BigGAN-deep's graph has five constants per batch normalization: the second contains its means, the fourth its
 # variances (pytorch-pretrained-BigGAN, convert_tf_to_pytorch.py).
 _STACKS_PER_LAYER, _MEAN_STACK, _VARIANCE_STACK = 5, 1, 3
 
@@ -32,11 +32,14 @@ def read_official_model(source: Path, settings: Mapping[str, Any]) -> OfficialMo
     """Reads the averaged generator of a BigGAN or BigGAN-deep module. No graph is run.
 
     Args:
-        source: The module's directory, a TensorFlow checkpoint, or an `.npz` of its variables.
-        settings: Out of `KINDS["biggan-tfhub"].settings`.
+        source: Path of the module's directory, of a TensorFlow checkpoint, or of an `.npz` of its variables.
+        settings: Dict of settings from `KINDS["biggan-tfhub"].settings`.
+
+    Returns:
+        An `OfficialModel`.
 
     Raises:
-        UserError: There is none of these, it is no BigGAN, or has no statistics for this truncation.
+        UserError: If the source is none of these or no BigGAN, or has no statistics for the truncation.
     """
     build_settings = {name: value for name, value in settings.items() if name in _DEFAULTS}
     build_settings, assumed = with_defaults(build_settings, _DEFAULTS)
@@ -47,7 +50,7 @@ def read_official_model(source: Path, settings: Mapping[str, Any]) -> OfficialMo
     moments, reasons = read_moments(module, read.stacks, settings)
     assumed |= place | reasons
     if not module.averaged:
-        assumed["averaged"] = "no: the file has one set of weights, taken to be the averaged one"
+        assumed["averaged"] = "no: the file has only one set of weights, assumed to be the averaged one"
     state |= moments
     generator, _ = biggan_from_state(state, **build_settings)
     return OfficialModel(
@@ -63,7 +66,7 @@ def read_official_model(source: Path, settings: Mapping[str, Any]) -> OfficialMo
 
 
 def _counts(name: str) -> bool:
-    """Whether a variable is one of floating-point numbers that the generator uses."""
+    """Returns whether a variable is one of the floating-point numbers that the generator uses."""
     return not name.endswith("global_step")
 
 
@@ -71,16 +74,16 @@ def _counts(name: str) -> bool:
 
 
 def _place_attention(state: Mapping[str, np.ndarray], resolution: Any) -> tuple[dict, dict]:
-    """The state with attention at its place, which its name does not tell, and what was assumed."""
+    """Returns the state with attention at its place, which its name does not specify, and what was assumed."""
     weights = {name: array for name, array in state.items() if name.startswith("attention.")}
     rest = {name: array for name, array in state.items() if name not in weights}
     if not weights:
         return rest, {}
     variant, size, _, _, plan = read_generator_plan(state)
     if "attention.o.weight" not in weights:
-        raise UserError("Expected o_conv/w among the weights of the module's attention. It has none.")
+        raise UserError("The attention of the module must have a weight o_conv/w. Received: none.")
     channels = weights["attention.o.weight"].shape[0]
-    # After a stage, so after its last block.
+    # Attention follows a stage, so it follows the stage's last block.
     places = {block.resolution: index for index, block in enumerate(plan) if block.resample}
     fitting = [place for place, index in places.items() if plan[index].out_channels == channels]
     assumed = {}
@@ -88,16 +91,16 @@ def _place_attention(state: Mapping[str, np.ndarray], resolution: Any) -> tuple[
         of_paper = [place for place in paper_attention_resolutions(size, variant) if place in fitting]
         if not of_paper and len(fitting) != 1:
             raise UserError(
-                f"Expected attention_resolution: {channels} channels fit after the stages of "
+                f"`attention_resolution` must be given: {channels} channels fit after the stages of "
                 f"{', '.join(map(str, fitting)) or 'none of the'} pixels. For example: --set attention_resolution=32"
             )
         resolution = (of_paper or fitting)[0]
-        why = "where the paper has it" if of_paper else "the only place that its channels fit"
+        why = "as in the paper" if of_paper else "the only place that its channels fit"
         assumed["attention_resolution"] = f"{resolution}, {why}"
     if resolution not in fitting:
         raise UserError(
-            f"Expected attention_resolution among {', '.join(map(str, fitting))}, where {channels} channels fit. "
-            f"Received: {resolution!r}"
+            f"`attention_resolution` must be one of {', '.join(map(str, fitting))}, where {channels} channels fit. "
+            f"Received: attention_resolution={resolution!r}"
         )
     prefix = f"blocks.{places[resolution]}.1."
     return {**rest, **{prefix + name.removeprefix("attention."): array for name, array in weights.items()}}, assumed
@@ -109,22 +112,22 @@ def _place_attention(state: Mapping[str, np.ndarray], resolution: Any) -> tuple[
 def read_moments(
     module: ModuleState, stacks: Mapping[int, np.ndarray], settings: Mapping[str, Any]
 ) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """The standing statistics for one truncation.
+    """Reads the standing statistics for one truncation.
 
     Args:
-        module: The module's weights and accumulators.
-        stacks: The graph's constants, see `TensorFlowVariables`.
-        settings: `truncation` and `accumulators`, if given.
+        module: A `ModuleState` with the module's weights and accumulators.
+        stacks: Dict of the graph's constants, see `TensorFlowVariables`.
+        settings: Dict. May contain `truncation` and `accumulators`.
 
     Returns:
-        `stored_mean` and `stored_var` of all layers under official names, and what was assumed.
+        A tuple of `stored_mean` and `stored_var` of all layers by official name, and of what was assumed.
 
     Raises:
-        UserError: Statistics are missing, or there are none for different truncations.
+        UserError: If statistics are missing, or do not depend on the truncation although one is given.
     """
     truncation = settings.get("truncation", 1.0)
     if type(truncation) not in (int, float) or not 0.0 <= truncation <= 1.0:
-        raise UserError(f"Expected truncation as a number from 0 to 1. Received: {truncation!r}")
+        raise UserError(f"`truncation` must be a number from 0 to 1. Received: truncation={truncation!r}")
     layers = _normalized_layers(module.state)
     if stacks:
         tables, assumed = _from_stacks(layers, stacks), {}
@@ -132,22 +135,25 @@ def read_moments(
         tables, assumed = _from_accumulators(layers, module, settings)
     lengths = {len(array) for pair in tables.values() for array in pair if array.ndim == 2}
     if not lengths and "truncation" in settings:
-        raise UserError("Expected no truncation: the module has one set of standing statistics, for all truncations.")
+        raise UserError(
+            "`truncation` must not be given: the module has one set of standing statistics for all truncations. "
+            f"Received: truncation={truncation!r}"
+        )
     if lengths and "truncation" not in settings:
         assumed["truncation"] = (
-            f"1.0, statistics for the whole variety; the module has those of {max(lengths)} truncations"
+            f"1.0, statistics for the full distribution; the module has statistics for {max(lengths)} truncations"
         )
     state = {}
     for layer, (mean, variance) in tables.items():
         state[f"{layer}.stored_mean"] = _at_truncation(mean, truncation)
         state[f"{layer}.stored_var"] = _at_truncation(variance, truncation)
     if any((array < 0).any() for name, array in state.items() if name.endswith("var")):
-        raise UserError("Expected standing variances of at least 0. The module has negative ones.")
+        raise UserError("The module's standing variances must be at least 0. Received: negative ones.")
     return state, assumed
 
 
 def _normalized_layers(state: Mapping[str, np.ndarray]) -> list[str]:
-    """Layers with batch normalisation in the order in which they are called."""
+    """Returns the layers with batch normalization in the order in which they are called."""
     names = {name.removesuffix(".gain.weight") for name in state if name.endswith(".gain.weight")}
     return sorted(names, key=lambda name: (int(name.split(".")[1]), name)) + ["output_layer.0"]
 
@@ -159,7 +165,7 @@ def _from_stacks(layers: list[str], stacks: Mapping[int, np.ndarray]) -> dict[st
         missing = [f"stack_{number}" for number in numbers if number not in stacks]
         if missing:
             raise UserError(
-                f"Expected the constants {', '.join(missing)} in the module's graph, the statistics of {layer}. "
+                f"The module's graph must contain the constants {', '.join(missing)}, the statistics of {layer}. "
                 f"Received: {len(stacks)} constants, up to stack_{max(stacks)}."
             )
         tables[layer] = tuple(np.asarray(stacks[number], np.float32) for number in numbers)
@@ -174,9 +180,9 @@ def _from_accumulators(
     ]
     if missing:
         raise UserError(
-            f"Expected standing statistics of {missing[0]}. BigGAN's modules have them among their variables, those of "
-            "BigGAN-deep in the graph: give the module's directory with saved_model.pb, or add the graph's constants "
-            "stack_1, stack_3, stack_6, stack_8, ... to the .npz."
+            f"The module must contain the standing statistics of {missing[0]}. BigGAN's modules store them in "
+            "variables, BigGAN-deep's modules in the graph: pass the module's directory with saved_model.pb, or "
+            "add the graph's constants stack_1, stack_3, stack_6, stack_8, ... to the .npz."
         )
     count = max(float(np.max(module.moments[layer].get("accumulation_counter", 1.0))) for layer in layers)
     divisor, assumed = _divisor(count, module, layers[0], settings.get("accumulators"))
@@ -188,14 +194,14 @@ def _from_accumulators(
 
 
 def _divisor(count: float, module: ModuleState, first_layer: str, kind: str | None) -> tuple[float, dict]:
-    """What makes means of the accumulators, and what was assumed.
+    """Returns the divisor that turns accumulators into means, and what was assumed.
 
-    Accumulators by their name are sums over `count` passes; programs that convert the published modules take them as
-    means. Unless the user says it, the first layer decides: its inputs are a linear function of normal latents, whose
-    variance the weights tell.
+    According to their name, accumulators are sums over `count` passes; programs that convert the published modules
+    treat them as means. Unless the user decides, the first layer does: its inputs are a linear function of normal
+    latents, whose variance follows from the weights.
     """
     if kind not in (None, "sums", "means"):
-        raise UserError(f"Expected accumulators=sums or accumulators=means. Received: {kind!r}")
+        raise UserError(f"`accumulators` must be 'sums' or 'means'. Received: accumulators={kind!r}")
     if count <= 1.0 or kind == "means":
         return 1.0, {}
     if kind == "sums":
@@ -207,12 +213,12 @@ def _divisor(count: float, module: ModuleState, first_layer: str, kind: str | No
     ratio = np.median(module.moments[first_layer]["accumulated_var"]) / np.median(expected)
     are_means = ratio > 0 and abs(math.log(ratio)) < abs(math.log(ratio / count))
     kind = "means" if are_means else "sums"
-    reason = f"{kind} over {count:g} passes, as the variance of the first layer's inputs shows"
+    reason = f"{kind} over {count:g} passes, according to the variance of the first layer's inputs"
     return (1.0 if are_means else count), {"accumulators": reason}
 
 
 def _at_truncation(table: np.ndarray, truncation: float) -> np.ndarray:
-    """The row for a truncation of a table `[steps, channels]` for 0 to 1, between two rows their weighted mean."""
+    """Returns the row for a truncation from a table `[steps, channels]` for 0 to 1, interpolated linearly."""
     if table.ndim == 1:
         return table
     position = truncation * (len(table) - 1)

@@ -1,4 +1,4 @@
-"""From a checkpoint in somebody else's format to a directory with our own, which holds no pickle."""
+"""Converts another project's checkpoint to a directory in the suite's own format, which contains no pickle."""
 
 import contextlib
 import dataclasses
@@ -33,8 +33,8 @@ class Conversion:
     """A checkpoint as a model of the suite, before anything is written.
 
     Attributes:
-        manifest: Where it comes from, what it is and what may be done with it, as JSON values.
-        official: The model, and what was read.
+        manifest: Dict. Where the model comes from, what it is, and what may be done with it, as JSON values.
+        official: The `OfficialModel`: the model, and what was read.
     """
 
     manifest: dict[str, Any]
@@ -46,17 +46,20 @@ class Conversion:
 
 
 def read_conversion(kind: str, source: str | Path, license: str | None = None, **settings: Any) -> Conversion:
-    """Reads a model out of somebody else's checkpoint, and executes nothing in it.
+    """Reads a model from another project's checkpoint, without executing anything in it.
 
     Args:
-        kind: Out of `KINDS`, such as `"nvidia-stylegan2"`.
-        source: The file or directory.
-        license: String. The license of the weights; by default what is known of the kind's published files.
-        **settings: Out of the kind's settings, instead of what the file says, and paths of its further files.
+        kind: String. A key of `KINDS`, such as `"nvidia-stylegan2"`.
+        source: String or path. The file or directory.
+        license: String, or `None`. License of the weights. Defaults to the known license of the kind's published files.
+        **settings: Settings of the kind, which override the file, and paths of its additional files.
+
+    Returns:
+        A `Conversion`.
 
     Raises:
-        UnsafePickleError: The file asks for more than weights and settings.
-        UserError: There is no such file, it holds something else, or a setting is unknown.
+        UnsafePickleError: If the file asks for more than weights and settings.
+        UserError: If the file does not exist or contains something else, or if a setting is unknown.
 
     Example:
 
@@ -74,28 +77,28 @@ def read_conversion(kind: str, source: str | Path, license: str | None = None, *
         official = reader.read_official_model(Path(source), settings)
     except UserError:
         raise
-    except (ValueError, TypeError) as error:  # Of networks that cannot be as the file and the settings say.
+    except (ValueError, TypeError) as error:  # From networks that the file and the settings cannot describe.
         text = " ".join(str(error).split())
-        raise UserError(f"{str(source)!r} holds no {kind} that can be built: {text[:600]}") from error
+        raise UserError(f"{str(source)!r} contains no {kind} that can be built: {text[:600]}") from error
     return Conversion(_describe(official, license, settings), official)
 
 
 def write_conversion(conversion: Conversion, output_dir: str | Path, overwrite: bool = False) -> Path:
     """Writes `model.keras` and `conversion.json`.
 
-    The directory appears under its name only when the model has been loaded again, has the same weights bit for bit,
-    and gives the official weights back under their official names.
+    The directory appears under its final name only after the model has been loaded back, found to have the same weights
+    bit for bit, and returned the official weights under their official names.
 
     Args:
-        conversion: What `read_conversion` returned.
-        output_dir: The directory to make.
-        overwrite: Whether to replace one that a conversion wrote before.
+        conversion: A `Conversion`, from `read_conversion`.
+        output_dir: String or path. The directory to create.
+        overwrite: Boolean. Whether to replace the directory of a previous conversion.
 
     Returns:
         The directory.
 
     Raises:
-        UserError: The directory exists.
+        UserError: If the directory exists and cannot be replaced.
 
     Example:
 
@@ -114,23 +117,29 @@ def write_conversion(conversion: Conversion, output_dir: str | Path, overwrite: 
 
 
 def check_output(output_dir: Path, overwrite: bool) -> None:
-    """Refuses a directory that exists, unless it is a conversion's and may be replaced."""
+    """Raises `UserError` if the directory exists, unless a conversion wrote it and it may be replaced."""
     if not output_dir.exists() or output_dir.is_dir() and not any(output_dir.iterdir()):
         return
     if not (output_dir / MANIFEST_FILE).is_file():
-        raise UserError(f"{str(output_dir)!r} exists and was not written by a conversion. Expected a new directory.")
+        raise UserError(
+            f"`output_dir` must be a new directory. Received: {str(output_dir)!r}, which exists and was not written by "
+            "a conversion."
+        )
     if not overwrite:
-        raise UserError(f"{str(output_dir)!r} exists already. Expected a new directory, or --overwrite.")
+        raise UserError(
+            f"`output_dir` must be a new directory. Received: {str(output_dir)!r}, which already exists. Use "
+            "--overwrite to replace it."
+        )
 
 
 def find_manifest(path: str | Path) -> dict[str, Any] | None:
-    """What is known of a converted model.
+    """Reads the manifest of a converted model.
 
     Args:
-        path: The directory of a conversion, or the `.keras` file in it.
+        path: String or path. The directory of a conversion, or its `.keras` file.
 
     Returns:
-        The manifest; `None` if the path is none of a conversion.
+        The manifest as a dict; `None` if the path does not belong to a conversion.
     """
     path = Path(path)
     file = (path.parent if path.suffix == ".keras" else path) / MANIFEST_FILE
@@ -183,7 +192,7 @@ def _describe_files(path: Path) -> list[dict[str, Any]]:
 
 
 def _sha256_of(path: Path) -> str:
-    """Of a file; of a directory, that of the lines `SHA-256  NAME` of its files, as `sha256sum` writes them."""
+    """Returns the hash of a file; for a directory, the hash of its files' lines `SHA-256  NAME` as in `sha256sum`."""
     if path.is_file():
         return file_sha256(path)
     lines = [f"{description['sha256']}  {description['file']}\n" for description in _describe_files(path)]
@@ -196,7 +205,7 @@ def _architecture(network: keras.Model) -> dict[str, Any]:
 
 
 def count_parameters(network: keras.Model) -> int:
-    """Numbers that training moves: what papers count. Noise images and averages are not among them."""
+    """Counts the trainable numbers, as papers do. Noise maps and averages are not among them."""
     frozen = not network.trainable
     network.trainable = True
     try:
@@ -206,21 +215,21 @@ def count_parameters(network: keras.Model) -> int:
 
 
 def _check_same(conversion: Conversion, file: Path) -> None:
-    """Loads what was written and compares every weight, by our names and by the official ones."""
+    """Loads the written model and compares every weight, by the suite's names and by the official names."""
     loaded = keras.models.load_model(file)
     for before, after in zip(conversion.model.get_weights(), loaded.get_weights(), strict=True):
         if before.tobytes() != after.tobytes():
-            raise RuntimeError("The model that was written does not have the weights of the one that was read.")
+            raise RuntimeError("The written model does not have the same weights as the model that was read.")
     for network, state in conversion.official.states.items():
         back = conversion.official.to_state(getattr(loaded, network))
         for name, array in state.items():
             if back[name].tobytes() != array.tobytes():
-                raise RuntimeError(f"The weight {name!r} does not come back as it was read.")
+                raise RuntimeError(f"The weight {name!r} does not convert back to the value that was read.")
 
 
 @contextlib.contextmanager
 def _appearing(directory: Path) -> Iterator[Path]:
-    """A directory beside the final one, which takes its name when all is done."""
+    """Context manager with a directory next to the final one, which gets the final name once everything is done."""
     directory.parent.mkdir(parents=True, exist_ok=True)
     temporary = directory.with_name(f".{directory.name}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
     temporary.mkdir()

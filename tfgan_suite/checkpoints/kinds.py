@@ -8,10 +8,11 @@ class CheckpointKind:
     """A format of checkpoints.
 
     Attributes:
-        module: Which module reads it: its `read_official_model(source, settings)` gives an `OfficialModel`.
-        source: What the file is.
-        settings: What the user may say better than the file.
-        further_files: Settings that are paths of further files.
+        module: String. The module that reads it: its `read_official_model(source, settings)` returns an
+            `OfficialModel`.
+        source: String. What the source is.
+        settings: Tuple of strings. Settings with which the user can override the file.
+        further_files: Tuple of strings. Settings that are paths of additional files.
     """
 
     module: str
@@ -23,7 +24,7 @@ class CheckpointKind:
 KINDS = {
     "nvidia-stylegan2": CheckpointKind(
         "tfgan_suite.checkpoints.stylegan2_conversion",
-        "a .pkl of stylegan2, stylegan2-ada(-pytorch), or of a StyleGAN2 by stylegan3",
+        "a .pkl of stylegan2, stylegan2-ada(-pytorch), or of a StyleGAN2 from stylegan3",
         (
             "conv_clamp",
             "mapping_learning_rate_multiplier",
@@ -39,7 +40,7 @@ KINDS = {
     ),
     "biggan-pytorch": CheckpointKind(
         "tfgan_suite.checkpoints.biggan_pytorch",
-        "a .pth with the generator's state dict by BigGAN-PyTorch, such as G_ema.pth",
+        "a .pth with the generator's state dict from BigGAN-PyTorch, such as G_ema.pth",
         ("spectral_norm_epsilon", "batch_norm_epsilon", "batch_norm_momentum"),
         ("discriminator", "trained_generator"),
     ),

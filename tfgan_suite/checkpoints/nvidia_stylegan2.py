@@ -1,4 +1,4 @@
-"""StyleGAN2 out of NVIDIA's pickles: weights under the names of the PyTorch version, and what shapes do not tell."""
+"""Reads StyleGAN2 from NVIDIA's pickles: weights with the PyTorch version's names, and what shapes do not reveal."""
 
 import dataclasses
 import math
@@ -41,7 +41,7 @@ def _kernel(array: np.ndarray) -> np.ndarray:
 
 
 def _flipped_kernel(array: np.ndarray) -> np.ndarray:
-    # The TensorFlow version turns the kernels of upsampling convolutions around before it uses them.
+    # The TensorFlow version flips the kernels of upsampling convolutions before it uses them.
     return _kernel(array[::-1, ::-1])
 
 
@@ -65,7 +65,7 @@ _GENERATOR: _Rules = [
     (r"synthesis/4x4/Const/const", "synthesis.b4.const", _without_batch),
     (r"synthesis/(?P<r>\d+)x(?P=r)/Skip/weight", "synthesis.b{r}.skip.weight", _flipped_kernel),
 ]
-# Layers with a style: the name in the file, the official name, how the kernel is stored.
+# Layers with a style: the name in the file, the official name, and how the kernel is stored.
 _STYLED_LAYERS = [
     (r"synthesis/(?P<r>4)x4/Conv", "synthesis.b{r}.conv1", _kernel),
     (r"synthesis/(?P<r>\d+)x(?P=r)/Conv0_up", "synthesis.b{r}.conv0", _flipped_kernel),
@@ -91,21 +91,21 @@ _DISCRIMINATOR: _Rules = [
     (r"(?:4x4/)?Output/weight", "b4.out.weight", _dense),
     (r"(?:4x4/)?Output/bias", "b4.out.bias", _same),
 ]
-# Of progressive growing, which a finished network does not need: the level of detail, and the other levels' colours.
+# Remains of progressive growing that a finished network does not need: the level of detail, other levels' colors.
 _IGNORED = re.compile(r"(?:synthesis/)?lod|(?:synthesis/)?(?:To|From)RGB_lod[1-9]\d*/.*")
 
 
 def official_names(variables: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Turns the variables of a TensorFlow StyleGAN2 network into those of the PyTorch version.
+    """Converts the variables of a TensorFlow StyleGAN2 network to those of the PyTorch version.
 
     Args:
-        variables: Of a generator or a discriminator, `{"synthesis/4x4/Conv/weight": array, ...}`.
+        variables: Dict of the variables of a generator or discriminator, `{"synthesis/4x4/Conv/weight": array, ...}`.
 
     Returns:
-        The same weights under the PyTorch version's names and in its layouts, `{"synthesis.b4.conv1.weight": ...}`.
+        Dict of the same weights with the PyTorch version's names and layouts, `{"synthesis.b4.conv1.weight": ...}`.
 
     Raises:
-        UserError: A variable that no StyleGAN2 has; the message says which.
+        UserError: If a variable belongs to no StyleGAN2; the message names it.
 
     Example:
 
@@ -118,10 +118,10 @@ def official_names(variables: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]
     for name, array in variables.items():
         if _IGNORED.fullmatch(name):
             continue
-        name = re.sub(r"(To|From)RGB_lod0/", rf"{resolution}x{resolution}/\1RGB/", name)  # Of 'orig' networks.
+        name = re.sub(r"(To|From)RGB_lod0/", rf"{resolution}x{resolution}/\1RGB/", name)  # From 'orig' networks.
         official, transform = _translate(name, of_generator)
         if official in state:
-            raise UserError(f"The network has two variables that mean {shown(official)}, one of them {shown(name)}.")
+            raise UserError(f"The network has two variables for {shown(official)}, one of them {shown(name)}.")
         try:
             state[official] = np.array(transform(array), np.float32, order="C")
         except (ValueError, IndexError) as error:
@@ -142,14 +142,14 @@ def _translate(name: str, of_generator: bool) -> tuple[str, Callable[[np.ndarray
                 return suffix.format(at=template.format(**at.groupdict())), transform
     hint = ""
     if "StyleMod" in name or "AdaIN" in name:
-        hint = " It is one of the first StyleGAN, which is not supported."
+        hint = " It belongs to the original StyleGAN, which is not supported."
     elif "LabelConcat" in name:
-        hint = " Labels that are concatenated without a bias belong to the first StyleGAN2 code, conditional: not supported."
-    raise UserError(f"The variable {shown(name)} belongs to no StyleGAN2 network that is known here.{hint}")
+        hint = " Conditional networks of the first StyleGAN2 code, which concatenate labels, are not supported."
+    raise UserError(f"The variable {shown(name)} belongs to no known StyleGAN2 network.{hint}")
 
 
 def _noise_name(index: int) -> str:
-    """Noise 0 is at 4x4, then two at each resolution r: 2 log2(r) - 5 and 2 log2(r) - 4."""
+    """Noise 0 is at 4x4, followed by two at each resolution r: 2 log2(r) - 5 and 2 log2(r) - 4."""
     if index == 0:
         return "synthesis.b4.conv1.noise_const"
     return f"synthesis.b{2 ** ((index + 5) // 2)}.conv{(index + 1) % 2}.noise_const"
@@ -160,16 +160,16 @@ def _noise_name(index: int) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class OfficialStyleGAN2:
-    """A StyleGAN2 out of a file, every state under the names of NVIDIA's PyTorch version.
+    """A StyleGAN2 from a file; every state has the names of NVIDIA's PyTorch version.
 
     Attributes:
-        format: `"tensorflow"` or `"pytorch"`.
-        generator_state: Of the averaged generator.
-        trained_generator_state: Of the generator as it was trained, or `None`.
-        discriminator_state: Or `None`.
-        settings: What names and shapes do not tell, as arguments of `stylegan2_from_state`.
-        assumed: Which of them the file does not state, with the reason for each value.
-        training_set: What the file tells of its data.
+        format: String, one of `"tensorflow"` or `"pytorch"`.
+        generator_state: Dict. State of the averaged generator.
+        trained_generator_state: Dict, or `None`. State of the generator as trained.
+        discriminator_state: Dict, or `None`. State of the discriminator.
+        settings: Dict. What names and shapes do not reveal, as arguments of `stylegan2_from_state`.
+        assumed: Dict. The settings that the file does not state, with the reason for each value.
+        training_set: Dict. What the file says about its data.
     """
 
     format: str
@@ -182,15 +182,18 @@ class OfficialStyleGAN2:
 
 
 def read_nvidia_stylegan2(path: str | Path) -> OfficialStyleGAN2:
-    """Reads the StyleGAN2 in a pickle by NVIDIA's programs; nothing in the file is executed.
+    """Reads the StyleGAN2 in a pickle written by NVIDIA's programs, without executing anything in it.
 
     Args:
-        path: A `.pkl` of stylegan2 or stylegan2-ada (TensorFlow), stylegan2-ada-pytorch, or of a StyleGAN2 network by
-            stylegan3 (PyTorch).
+        path: String or path. A `.pkl` of stylegan2 or stylegan2-ada (TensorFlow), of stylegan2-ada-pytorch, or of a
+            StyleGAN2 network from stylegan3 (PyTorch).
+
+    Returns:
+        An `OfficialStyleGAN2`.
 
     Raises:
-        UnsafePickleError: The file asks for more than weights and settings.
-        UserError: There is no such file, or it holds no StyleGAN2.
+        UnsafePickleError: If the file asks for more than weights and settings.
+        UserError: If the file does not exist, or contains no StyleGAN2.
     """
     pickle = read_network_pickle(path)
     records = (pickle.averaged_generator, pickle.generator, pickle.discriminator)
@@ -202,11 +205,11 @@ def read_nvidia_stylegan2(path: str | Path) -> OfficialStyleGAN2:
 
 def _state(record: NetworkRecord) -> dict[str, np.ndarray]:
     if any(re.match(r"synthesis\.(input\.|L\d+_)", name) for name in record.variables):
-        raise UserError("The file holds an alias-free generator (StyleGAN3). Expected a StyleGAN2.")
+        raise UserError("The file must contain a StyleGAN2. Received: an alias-free generator (StyleGAN3).")
     for name, array in record.variables.items():
         if array.dtype.kind != "f" or not np.isfinite(array).all():
             raise UserError(
-                f"Expected finite floating-point numbers in {shown(name)}. Received: {array.dtype}, or not finite."
+                f"{shown(name)} must contain finite floating-point numbers. Received: {array.dtype}, or not finite."
             )
     if record.format == "tensorflow":
         return official_names(record.variables)
@@ -217,7 +220,7 @@ def _state(record: NetworkRecord) -> dict[str, np.ndarray]:
 
 
 def _tensorflow_settings(generator: NetworkRecord, discriminator: NetworkRecord | None) -> tuple[dict, dict]:
-    """Keyword arguments that were given; those that were not have the defaults of the function that got them."""
+    """Reads the keyword arguments that were given; the others have the defaults of the function they were passed to."""
     _require(True, generator.setting("mapping", "normalize_latents", True), "normalize_latents")
     _require(True, generator.setting("synthesis", "use_noise", True), "use_noise")
     networks = {"generator": (generator, "synthesis")}
@@ -236,14 +239,12 @@ def _tensorflow_settings(generator: NetworkRecord, discriminator: NetworkRecord 
     assumed = {}
     if discriminator:
         function = str(discriminator.setting("", "func_name", discriminator.class_name)).rsplit(".", 1)[-1]
-        # The first code's discriminator takes groups of 4 unless told otherwise, ADA's the whole batch.
+        # The discriminator of the first code uses groups of 4 by default, ADA's uses the whole batch.
         default = 4 if function == "D_stylegan2" else None
         group_size = discriminator.setting("", "mbstd_group_size", _NOT_STATED)
         if group_size is _NOT_STATED:
             group_size = default
-            assumed["minibatch_stddev_group_size"] = (
-                f"{default or 'the whole batch'}, as {shown(function)} does by itself"
-            )
+            assumed["minibatch_stddev_group_size"] = f"{default or 'the whole batch'}, the default of {shown(function)}"
         settings["discriminator"]["minibatch_stddev_group_size"] = group_size
     return _merge(settings), assumed
 
@@ -259,14 +260,14 @@ def _count(value: object) -> bool:
 _EXPECTED = {
     "resample_filter": ("a list of numbers", lambda value: type(value) is list and value and all(map(_number, value))),
     "conv_clamp": ("a positive number or None", lambda value: value is None or _number(value)),
-    "num_mixed_precision_resolutions": ("a count", lambda value: value == 0 or _count(value)),
+    "num_mixed_precision_resolutions": ("an integer >= 0", lambda value: value == 0 or _count(value)),
     "mapping_learning_rate_multiplier": ("a positive number", _number),
-    "minibatch_stddev_group_size": ("a count or None", lambda value: value is None or _count(value)),
+    "minibatch_stddev_group_size": ("an integer >= 1 or None", lambda value: value is None or _count(value)),
 }
 
 
 def _pytorch_settings(generator: NetworkRecord, discriminator: NetworkRecord | None) -> tuple[dict, dict]:
-    """Attributes that the modules have. The filter is a buffer among the weights."""
+    """Reads the attributes of the modules. The filter is a buffer among the weights."""
     for use_noise in _attributes(generator, "use_noise"):
         _require(True, use_noise, "use_noise")
     settings = {}
@@ -289,7 +290,7 @@ def _pytorch_settings(generator: NetworkRecord, discriminator: NetworkRecord | N
         group_size = discriminator.settings.get("b4.mbstd", {}).get("group_size", _NOT_STATED)
         if group_size is _NOT_STATED:
             group_size = 4
-            assumed["minibatch_stddev_group_size"] = "4, as the PyTorch version does by itself"
+            assumed["minibatch_stddev_group_size"] = "4, the default of the PyTorch version"
         settings["discriminator"]["minibatch_stddev_group_size"] = group_size
     return _merge(settings), assumed
 
@@ -298,32 +299,32 @@ _NOT_STATED = object()
 
 
 def _merge(settings: Mapping[str, dict]) -> dict[str, Any]:
-    """One entry where both networks agree or only one has it, else one for each, with the network's name before it."""
+    """Merges settings: one entry if the networks agree or only one has it, else one per network with its prefix."""
     merged = {}
     for network, own in settings.items():
         others = [other for name, other in settings.items() if name != network]
         for name, value in own.items():
             expected, accept = _EXPECTED[name]
             if not accept(value):
-                raise UserError(f"Expected {expected} as the file's {name}. Received: {shown(value)}.")
+                raise UserError(f"The file's `{name}` must be {expected}. Received: {name}={shown(value)}")
             agree = all(other.get(name, value) == value for other in others)
             merged[name if agree else f"{network}_{name}"] = tuple(value) if type(value) is list else value
     return merged
 
 
 def _attributes(record: NetworkRecord, name: str, part: str = ".*") -> list[Any]:
-    """The values of an attribute in all modules that have it and whose path matches."""
+    """Returns the values of an attribute in all modules that have it and whose path matches."""
     return [values[name] for path, values in record.settings.items() if name in values and re.fullmatch(part, path)]
 
 
 def _agree(name: str, values: list[Any]) -> Any:
     if any(value != values[0] for value in values):
         raise UserError(
-            f"Expected one value of {name} in all layers. Received: {shown(sorted(set(map(str, values))))}."
+            f"`{name}` must have the same value in all layers. Received: {shown(sorted(set(map(str, values))))}"
         )
     return values[0]
 
 
 def _require(expected: Any, received: Any, name: str) -> None:
     if received != expected:
-        raise UserError(f"Expected a network with {name}={expected!r}. Received: {shown(received)}, not supported.")
+        raise UserError(f"Only networks with {name}={expected!r} are supported. Received: {name}={shown(received)}")

@@ -1,4 +1,4 @@
-"""OfficialModel: a model built out of files that others wrote, before it is written in our own format."""
+"""OfficialModel: a model built from another project's files, before it is written in the suite's own format."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -14,18 +14,19 @@ from tfgan_suite.untrusted.restricted_unpickler import shown
 
 @dataclasses.dataclass(frozen=True)
 class OfficialModel:
-    """A model, and all that is known of where it comes from.
+    """A model, and everything known about its origin.
 
     Attributes:
         model: The model.
-        format: What kind of file it was, for the eye.
-        files: What was read, the main file or directory first.
-        license: String. The license of such weights, unless another is given.
-        license_from: String. Where that comes from.
-        states: From the names of the model's networks (`"ema_generator"`, ...) to their weights under official names.
-        to_state: Gives the weights of a network of the model under the official names.
-        assumed: Settings that neither the file nor the user states, each with its value and the reason.
-        training_set: What the file tells of its data.
+        format: String. The format of the file, for display.
+        files: Tuple of paths that were read, the main file or directory first.
+        license: String. License of such weights, unless the user states another one.
+        license_from: String. Where this information comes from.
+        states: Dict that maps the names of the model's networks (`"ema_generator"`, ...) to their weights by official
+            name.
+        to_state: Callable that returns the weights of a network of the model by official name.
+        assumed: Dict of settings that neither the file nor the user states, each with its value and the reason.
+        training_set: Dict. What the file says about its data.
     """
 
     model: GenerativeModel
@@ -40,10 +41,10 @@ class OfficialModel:
 
 
 def checked_weights(weights: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """Weights as contiguous float32 arrays.
+    """Returns weights as contiguous float32 arrays.
 
     Raises:
-        UserError: One is no floating-point number, or not finite.
+        UserError: If a weight is not a floating-point array, or not finite.
     """
     checked = {}
     for name, value in weights.items():
@@ -51,21 +52,21 @@ def checked_weights(weights: Mapping[str, Any]) -> dict[str, np.ndarray]:
         floating = array.dtype.kind == "f" or array.dtype.name == "bfloat16"
         if not floating or not np.isfinite(array.astype(np.float32)).all():
             raise UserError(
-                f"Expected finite floating-point numbers in {shown(name)}. Received: {array.dtype}, or not finite."
+                f"{shown(name)} must contain finite floating-point numbers. Received: {array.dtype}, or not finite."
             )
         checked[name] = np.array(array, np.float32, order="C")
     return checked
 
 
 def with_defaults(settings: Mapping[str, Any], defaults: Mapping[str, tuple[Any, str]]) -> tuple[dict, dict]:
-    """Settings with what is taken where none is given.
+    """Completes settings with defaults.
 
     Args:
-        settings: What was given.
-        defaults: From names to value and reason.
+        settings: Dict of the given settings.
+        defaults: Dict that maps names to `(value, reason)`.
 
     Returns:
-        All settings, and for those not given the text for `OfficialModel.assumed`.
+        A tuple of all settings, and of the texts for `OfficialModel.assumed` for those that were not given.
     """
     values = {name: value for name, (value, _) in defaults.items()}
     assumed = {name: f"{value}, {reason}" for name, (value, reason) in defaults.items() if name not in settings}
@@ -73,8 +74,8 @@ def with_defaults(settings: Mapping[str, Any], defaults: Mapping[str, tuple[Any,
 
 
 def check_positive(settings: Mapping[str, Any], names: tuple[str, ...]) -> None:
-    """Refuses settings of these names that are no numbers above zero."""
+    """Raises `UserError` if a setting with one of these names is not a number > 0."""
     for name in names:
         value = settings.get(name, 1.0)
         if type(value) not in (int, float) or not 0.0 < value < float("inf"):
-            raise UserError(f"Expected a number above 0 as {name}. Received: {value!r}")
+            raise UserError(f"`{name}` must be a number > 0. Received: {name}={value!r}")

@@ -1,4 +1,4 @@
-"""A network's variables under the names and in the layouts of an official checkpoint, both ways."""
+"""Converts a network's variables to the names and layouts of an official checkpoint, and back."""
 
 import numpy as np
 import tensorflow as tf
@@ -7,15 +7,16 @@ from tfgan_suite.foundation.errors import UserError
 
 
 def arrays_by_name(network, entries, values=None):
-    """The variables as official arrays.
+    """Returns the variables as official arrays.
 
     Args:
         network: A built network.
-        entries: From official names to objects with `variable` and `to_official(array)`.
-        values: Arrays to name instead of the weights, such as gradients, in the order of `trainable_variables`.
+        entries: Dict that maps official names to objects with `variable` and `to_official(array)`.
+        values: List of arrays to return instead of the weights, such as gradients, in the order of
+            `trainable_variables`.
 
     Returns:
-        From names to float32 arrays. With `values`, those of trained weights only.
+        Dict of float32 arrays by name. With `values`, it contains trained weights only.
     """
     if values is None:
         return {name: entry.to_official(np.asarray(entry.variable)) for name, entry in entries.items()}
@@ -31,13 +32,13 @@ def assign_by_name(network, entries, state, ignored=()):
     """Sets the variables from official arrays.
 
     Args:
-        network: What the entries are of; named in errors.
-        entries: From official names to objects with `variable`, `official_shape` and `from_official(array)`.
-        state: From official names to arrays.
-        ignored: Names in `state` that no variable stands for.
+        network: The network that the entries belong to, for error messages.
+        entries: Dict that maps official names to objects with `variable`, `official_shape`, and `from_official(array)`.
+        state: Dict of arrays by official name.
+        ignored: Names in `state` that belong to no variable.
 
     Raises:
-        UserError: Names are missing or unknown, or a shape is another one.
+        UserError: If names are missing or unknown, or a shape does not fit.
     """
     missing, unknown = sorted(set(entries) - set(state)), sorted(set(state) - set(entries) - set(ignored))
     if missing or unknown:

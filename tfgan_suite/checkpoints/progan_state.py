@@ -1,4 +1,4 @@
-"""ProGAN's networks from weights under their official TensorFlow names, and back."""
+"""Builds ProGAN's networks from weights with their official TensorFlow names, and back."""
 
 import re
 
@@ -9,34 +9,35 @@ from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.models.progan.progan_discriminator import ProGANDiscriminator
 from tfgan_suite.models.progan.progan_generator import ProGANGenerator
 
-# Arguments that both networks take from `overrides`, or one of them alone.
+# Arguments from `overrides` that both networks take, and those of only one of them.
 _SHARED = ("num_classes", "fused_scaling", "channel_base", "max_channels", "seed")
 _GENERATOR_ONLY = ("latent_size", "normalize_latents")
 _DISCRIMINATOR_ONLY = ("minibatch_stddev_group_size", "minibatch_stddev_grouping")
-# The level of detail that the official networks keep as a variable. Here it is an argument of the call.
+# The level of detail, which is a variable in the official networks and an argument of the call here.
 _IGNORED = {"lod"}
-# 4096 pixels: a bound on what a file may ask for.
+# 4096 pixels: an upper bound on what a file may ask for.
 _MAX_LEVEL = 10
 
 
 def progan_from_state(generator_state, discriminator_state=None, **overrides):
-    """Builds ProGAN's networks from weights under their official names, such as `8x8/Conv0_up/weight`.
+    """Builds ProGAN's networks from weights with their official names, such as `8x8/Conv0_up/weight`.
 
-    Resolution, widths, latent size, number of labels and fused or separate scaling are read from the names and shapes.
+    The resolution, widths, latent size, number of labels, and fused or separate scaling are inferred from the names and
+    shapes.
 
     Args:
-        generator_state: From names to arrays: kernels `[height, width, in, out]`, those of `Conv0_up`
+        generator_state: Dict of arrays by name: kernels `[height, width, in, out]`, those of `Conv0_up`
             `[height, width, out, in]`, dense weights `[in, out]`.
-        discriminator_state: The same of the discriminator, or `None`.
-        **overrides: What names and shapes do not tell: `num_classes` and `latent_size` when there is no discriminator,
-            whose head tells the classes; `normalize_latents`; `minibatch_stddev_group_size` and
+        discriminator_state: Dict of the discriminator's arrays by name, or `None`.
+        **overrides: Arguments that names and shapes do not determine: `num_classes` and `latent_size` without a
+            discriminator, whose head determines the classes; `normalize_latents`; `minibatch_stddev_group_size` and
             `minibatch_stddev_grouping`; `channel_base` and `max_channels`, `fused_scaling`; `seed`.
 
     Returns:
-        A `ProGANGenerator` and a `ProGANDiscriminator`, or `None` for the latter without its state.
+        A tuple of a `ProGANGenerator` and a `ProGANDiscriminator`; the latter is `None` without its state.
 
     Raises:
-        UserError: Names are missing or unknown, shapes fit no ProGAN, or an override is unknown.
+        UserError: If names are missing or unknown, shapes fit no ProGAN, or an override is unknown.
 
     Example:
 
@@ -63,7 +64,7 @@ def progan_from_state(generator_state, discriminator_state=None, **overrides):
         return generator, None
     if config["image_shape"] != generator.image_shape:
         raise UserError(
-            "Expected a generator and a discriminator of the same images. Received: "
+            "The generator and the discriminator must have the same image shape. Received: "
             f"{generator.image_shape} and {config['image_shape']}"
         )
     discriminator = ProGANDiscriminator(**config)
@@ -72,33 +73,38 @@ def progan_from_state(generator_state, discriminator_state=None, **overrides):
 
 
 def progan_state(network, values=None):
-    """A network's weights under their official names, in their official layouts.
+    """Returns a network's weights with their official names and layouts.
 
     Args:
-        network: A `ProGANGenerator` or a `ProGANDiscriminator`.
-        values: Arrays to name instead of the weights, such as gradients, in the order of `trainable_variables`.
+        network: A `ProGANGenerator` or `ProGANDiscriminator`.
+        values: List of arrays to return instead of the weights, such as gradients, in the order of
+            `trainable_variables`.
 
     Returns:
-        From names to float32 arrays.
+        Dict of float32 arrays by name.
     """
     return arrays_by_name(network, _entries(network), values)
 
 
 def load_progan_state(network, state):
-    """Sets a network's weights from a state under official names.
+    """Sets a network's weights from a state with official names.
+
+    Args:
+        network: A `ProGANGenerator` or `ProGANDiscriminator`.
+        state: Dict of arrays by official name.
 
     Raises:
-        UserError: Names are missing or unknown, or a shape is another one.
+        UserError: If names are missing or unknown, or a shape does not fit.
     """
     assign_by_name(network, _entries(network), state, _IGNORED)
 
 
 class _Entry:
-    """A variable in the official layout, which is its own but for the order of 4x4 features: channels come first."""
+    """A variable and its official layout, which differs only in the order of 4x4 features: channels come first."""
 
     def __init__(self, variable, features=None):
         self.variable = variable
-        # Position and number of channels of flattened features, [4, 4, channels] here, [channels, 4, 4] there.
+        # Axis and number of channels of flattened features, [4, 4, channels] here, [channels, 4, 4] officially.
         self.axis, self.channels = features or (None, None)
 
     @property
@@ -125,7 +131,7 @@ class _Entry:
 
 
 def _entries(network):
-    """From official names to `_Entry`, for all weights of a network."""
+    """Returns the `_Entry` of all weights of a network by official name."""
     layers = {"4x4/Conv": network.convolution}
     is_generator = isinstance(network, ProGANGenerator)
     up, down = ("_up", "_down") if network.fused_scaling else ("", "")
@@ -158,9 +164,9 @@ def _entries(network):
 
 
 def _cleaned(state, network):
-    """Arrays by name, with what every ProGAN has."""
+    """Returns arrays by name, after checking for what every ProGAN has."""
     state = {str(name): np.asarray(value) for name, value in dict(state).items()}
-    needed = {  # And their dimensions.
+    needed = {  # With their number of dimensions.
         "generator": {"4x4/Dense/weight": 2, "4x4/Conv/weight": 4, "ToRGB_lod0/weight": 4},
         "discriminator": {"4x4/Dense1/weight": 2, "4x4/Conv/weight": 4, "FromRGB_lod0/weight": 4},
     }[network]
@@ -168,12 +174,12 @@ def _cleaned(state, network):
     if missing:
         known = ", ".join(sorted(state)[:8]) or "no names"
         raise UserError(
-            f"Expected the weights of a ProGAN {network}, by their official names. Missing: {', '.join(missing)}. "
-            f"Received: {known}{', ...' if len(state) > 8 else ''}"
+            f"The state must contain the weights of a ProGAN {network}, with their official names. "
+            f"Missing: {', '.join(missing)}. Received: {known}{', ...' if len(state) > 8 else ''}"
         )
     for name, num_dimensions in needed.items():
         if state[name].ndim != num_dimensions:
-            raise UserError(f"Expected {name} with {num_dimensions} dimensions. Received shape: {state[name].shape}")
+            raise UserError(f"{name} must have {num_dimensions} dimensions. Received: shape {state[name].shape}")
     return state
 
 
@@ -183,7 +189,8 @@ def _generator_config(state, num_classes, latent_size):
         num_classes = num_inputs - latent_size
     if num_classes is not None and num_classes >= num_inputs:
         raise UserError(
-            f"Expected fewer classes than the {num_inputs} inputs of 4x4/Dense/weight. Received: {num_classes} classes."
+            f"`num_classes` must be less than the {num_inputs} inputs of 4x4/Dense/weight. "
+            f"Received: num_classes={num_classes}"
         )
     return {
         **_image_and_widths(state, "ToRGB", color_axis=3, width_axis=2),
@@ -204,14 +211,14 @@ def _discriminator_config(state):
 
 
 def _is_fused(state, separate, fused):
-    """Whether the fused name is there; networks of a single level have neither."""
+    """Returns whether the fused name is present; networks of a single level have neither name."""
     return any(name.endswith(f"/{fused}/weight") for name in state) or not any(
         name.endswith(f"/{separate}/weight") for name in state
     )
 
 
 def _image_and_widths(state, prefix, color_axis, width_axis):
-    """Image shape and channels from the layers between features and colours, one a level."""
+    """Infers the image shape and the channels from the layers between features and colors, one per level."""
     kernels = {}
     for name, array in state.items():
         match = re.fullmatch(prefix + r"_lod(\d+)/weight", name)
@@ -219,14 +226,14 @@ def _image_and_widths(state, prefix, color_axis, width_axis):
             kernels[int(match[1])] = array.shape
     if 0 not in kernels or max(kernels) > _MAX_LEVEL:
         raise UserError(
-            f"Expected {prefix}_lod0/weight and further levels up to {_MAX_LEVEL}, with four dimensions each. "
-            f"Received levels: {sorted(kernels)}"
+            f"The state must contain {prefix}_lod0/weight and further levels up to {_MAX_LEVEL}, with four dimensions "
+            f"each. Received: levels {sorted(kernels)}"
         )
     size = 4 << max(kernels)
     widths = {size >> level: shape[width_axis] for level, shape in kernels.items()}
     return {
         "image_shape": (size, size, kernels[0][color_axis]),
-        # 2 * channel_base // size is the width or, where that is bounded, more.
+        # 2 * channel_base // size is the width, or more where the width is bounded.
         "channel_base": max(-(-size * width // 2) for size, width in widths.items()),
         "max_channels": max(widths.values()),
     }

@@ -1,4 +1,4 @@
-"""NVIDIA's StyleGAN2 pickles as models of the suite."""
+"""Reads NVIDIA's StyleGAN2 pickles as models of the suite."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,23 +10,29 @@ from tfgan_suite.checkpoints.stylegan2_state import stylegan2_from_state, styleg
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.models.stylegan2.stylegan2 import StyleGAN2
 
-LICENSE = "NVIDIA Source Code License-NC or CC BY-NC 4.0, as the weights' page says: no commercial use"
+LICENSE = "NVIDIA Source Code License-NC or CC BY-NC 4.0, according to the weights' page: no commercial use"
 
 
 def read_official_model(source: Path, settings: Mapping[str, Any]) -> OfficialModel:
-    """Reads a StyleGAN2 out of one of NVIDIA's pickles, and executes nothing in it.
+    """Reads a StyleGAN2 from one of NVIDIA's pickles, without executing anything in it.
 
     Args:
-        source: A `.pkl` file: TensorFlow (stylegan2, stylegan2-ada) or PyTorch (stylegan2-ada-pytorch, stylegan3).
-        settings: Out of `KINDS["nvidia-stylegan2"].settings`, instead of what the file says.
+        source: Path of a `.pkl` file: TensorFlow (stylegan2, stylegan2-ada) or PyTorch (stylegan2-ada-pytorch,
+            stylegan3).
+        settings: Dict of settings from `KINDS["nvidia-stylegan2"].settings`, which override the file.
+
+    Returns:
+        An `OfficialModel`.
 
     Raises:
-        UnsafePickleError: The file asks for more than weights and settings.
-        UserError: There is no such file, or it holds no complete StyleGAN2.
+        UnsafePickleError: If the file asks for more than weights and settings.
+        UserError: If the file does not exist, or contains no complete StyleGAN2.
     """
     official = read_nvidia_stylegan2(source)
     if official.discriminator_state is None:
-        raise UserError(f"Expected a generator and a discriminator in {str(source)!r}. It has no discriminator.")
+        raise UserError(
+            f"{str(source)!r} must contain a generator and a discriminator. Received: a file with no discriminator."
+        )
     from_file = {name: value for name, value in official.settings.items() if _plain_name(name) not in settings}
     states = {
         "ema_generator": official.generator_state,
@@ -39,7 +45,7 @@ def read_official_model(source: Path, settings: Mapping[str, Any]) -> OfficialMo
         (source,),
         LICENSE,
         "the default for NVIDIA's files; the file itself states none",
-        # The filter is a setting of ours, not a weight.
+        # The filter is a setting of the suite, not a weight.
         {
             network: {name: array for name, array in state.items() if not name.endswith("resample_filter")}
             for network, state in states.items()

@@ -1,4 +1,4 @@
-"""StyleGAN2's architecture, read off the names and shapes of official weights."""
+"""Infers StyleGAN2's architecture from the names and shapes of official weights."""
 
 import re
 
@@ -8,10 +8,16 @@ from tfgan_suite.models.stylegan2.stylegan2_levels import level_channels, level_
 
 
 def read_generator(state):
-    """Arguments of `StyleGAN2Generator`, as far as the names and shapes of official weights tell them.
+    """Infers arguments of `StyleGAN2Generator` from the names and shapes of official weights.
+
+    Args:
+        state: Dict of arrays by official name.
+
+    Returns:
+        Dict of arguments.
 
     Raises:
-        ValueError: A weight that every generator has is missing.
+        ValueError: If a weight that every generator has is missing.
     """
     resolutions = _resolutions(state, r"synthesis\.b(\d+)\.")
     names = [f"synthesis.b{resolution}" for resolution in resolutions]
@@ -37,14 +43,18 @@ def read_generator(state):
 
 
 def read_discriminator(state, generator_shape):
-    """Arguments of `StyleGAN2Discriminator`, likewise.
+    """Infers arguments of `StyleGAN2Discriminator` from the names and shapes of official weights.
 
     Args:
-        state: Official names to arrays.
-        generator_shape: The image shape, of which the discriminator's weights tell the number of doublings alone.
+        state: Dict of arrays by official name.
+        generator_shape: Tuple. Image shape of the generator; the discriminator's weights reveal only the number of
+            doublings.
+
+    Returns:
+        Dict of arguments.
 
     Raises:
-        ValueError: A weight that every discriminator has is missing.
+        ValueError: If a weight that every discriminator has is missing.
     """
     resolutions = _resolutions(state, r"b(\d+)\.")
     top = f"b{resolutions[-1]}"
@@ -66,11 +76,11 @@ def read_discriminator(state, generator_shape):
 
 
 def _resolutions(state, pattern):
-    """4, 8, ... up to the highest one that a name speaks of."""
+    """Returns 4, 8, ... up to the highest resolution among the names."""
     found = {int(match.group(1)) for match in map(re.compile(pattern).match, state) if match}
     if not found:
         kind = "synthesis.b4.conv1.weight" if "synthesis" in pattern else "b4.conv.weight"
-        raise ValueError(f"Expected official names such as {kind!r}. Received: {listed(state)}")
+        raise ValueError(f"The state must have official names such as {kind!r}. Received: {listed(state)}")
     return [4 << level for level in range(max(found).bit_length() - 2)]
 
 
@@ -85,7 +95,7 @@ def _read_mapping(state):
 
 
 def _read_filter(state):
-    """The taps of the separable filter that all buffers hold; nothing if there are none."""
+    """Returns the taps of the separable filter that all buffers contain; nothing if there are no buffers."""
     filters = {name: np.asarray(array) for name, array in state.items() if name.endswith("resample_filter")}
     taps = None
     for name, array in sorted(filters.items()):
@@ -93,18 +103,18 @@ def _read_filter(state):
         same = first is None or np.array_equal(first, taps)
         if not same or array.ndim == 2 and not np.allclose(np.outer(taps, taps), array, atol=1e-5):
             raise ValueError(
-                f"Expected one separable filter, the same in all buffers. Received: {array.tolist()} in {name!r}"
+                f"All filter buffers must contain the same separable filter. Received: {array.tolist()} in {name!r}"
             )
     if taps is None:
         return {}
-    # As whole numbers, if that is how it was written down.
+    # As integers, if the filter was defined by integers.
     smallest = np.abs(taps).min()
     whole = np.round(taps / smallest) if smallest > 0 else taps
     return {"resample_filter": tuple(map(float, whole if np.allclose(whole / whole.sum(), taps, atol=1e-6) else taps))}
 
 
 def _read_channels(image_shape, widths):
-    """The rule if the widths follow it, else the widths themselves."""
+    """Returns the rule if the widths follow it, else the widths themselves."""
     sizes = level_sizes(image_shape)
     rule = {"channel_base": widths[-1] * max(sizes[-1]), "max_channels": max(widths)}
     try:
@@ -116,10 +126,10 @@ def _read_channels(image_shape, widths):
 
 def _shape(state, name):
     if name not in state:
-        raise ValueError(f"Expected a weight {name!r}. Received: {listed(state)}")
+        raise ValueError(f"The state must contain a weight {name!r}. Received: {listed(state)}")
     return tuple(np.shape(state[name]))
 
 
 def listed(names):
-    """Names in order, for errors."""
+    """Lists names in order, for errors."""
     return ", ".join(sorted(names)) or "none"

@@ -1,7 +1,8 @@
-"""StyleGAN2's networks from weights under the official names, and back.
+"""Builds StyleGAN2's networks from weights with the official names, and back.
 
-The official names are those of the authors' PyTorch code, in which kernels are `[out, in, height, width]`, dense weights
-`[out, in]` and images `[channels, height, width]`. All that names and shapes tell about the architecture is read off them.
+The official names are those of the authors' PyTorch code, in which kernels are `[out, in, height, width]`, dense
+weights `[out, in]`, and images `[channels, height, width]`. Whatever names and shapes reveal about the architecture is
+inferred from them.
 """
 
 import inspect
@@ -13,7 +14,7 @@ from tfgan_suite.models.stylegan2.stylegan2_discriminator import StyleGAN2Discri
 from tfgan_suite.models.stylegan2.stylegan2_generator import StyleGAN2Generator
 from tfgan_suite.models.stylegan2.stylegan2_levels import level_sizes
 
-# Layout of a weight: the axes of the official array in our order.
+# Layout of a weight: the axes of the official array in the order used here.
 _SAME, _DENSE, _IMAGE = None, (1, 0), (1, 2, 0)
 _KERNEL, _UP_KERNEL = (2, 3, 1, 0), (2, 3, 0, 1)
 _FLATTENED = "flattened"
@@ -23,18 +24,19 @@ def stylegan2_from_state(generator_state, discriminator_state=None, **overrides)
     """Builds the networks that a set of official weights belongs to.
 
     Args:
-        generator_state: Mapping of official names (`"mapping.fc0.weight"`, `"synthesis.b4.const"`, ...) to arrays.
-        discriminator_state: The same of the discriminator (`"b4.fc.weight"`, ...), or `None`.
-        **overrides: Arguments of `StyleGAN2Generator` and `StyleGAN2Discriminator`, for what shapes do not tell:
+        generator_state: Dict that maps official names (`"mapping.fc0.weight"`, `"synthesis.b4.const"`, ...) to arrays.
+        discriminator_state: Dict of the discriminator's arrays (`"b4.fc.weight"`, ...), or `None`.
+        **overrides: Arguments of `StyleGAN2Generator` and `StyleGAN2Discriminator` that shapes do not determine:
             `minibatch_stddev_group_size`, `conv_clamp`, `label_size` instead of `num_classes`,
-            `num_mixed_precision_resolutions`, `dtype`, ... Each is for every network that has such an argument; with
-            `generator_` or `discriminator_` before its name for that one only.
+            `num_mixed_precision_resolutions`, `dtype`, ... Each applies to every network that has such an argument, or
+            only to one with the prefix `generator_` or `discriminator_`.
 
     Returns:
-        `(generator, discriminator)`; the discriminator is `None` if no state is given.
+        Tuple `(generator, discriminator)`; the discriminator is `None` without its state.
 
     Raises:
-        ValueError: Names are missing or unknown, a shape does not fit, or an override is no argument of the networks.
+        ValueError: If names are missing or unknown, a shape does not fit, or an override is not an argument of the
+            networks.
 
     Example:
 
@@ -54,15 +56,15 @@ def stylegan2_from_state(generator_state, discriminator_state=None, **overrides)
 
 
 def stylegan2_to_state(network, values=None):
-    """The weights of a generator or discriminator under the official names, in the official layouts.
+    """Returns the weights of a generator or discriminator with the official names and layouts.
 
     Args:
-        network: A `StyleGAN2Generator` or `StyleGAN2Discriminator`, built.
-        values: Something else for each of `network.trainable_variables`, such as its gradient; then the result holds
-            these instead of the weights.
+        network: A built `StyleGAN2Generator` or `StyleGAN2Discriminator`.
+        values: List of arrays to return instead of the weights, one for each of `network.trainable_variables`, such as
+            gradients.
 
     Returns:
-        Dictionary of official names to float32 arrays.
+        Dict of float32 arrays by official name.
     """
     state = {}
     by_variable = None if values is None else dict(zip(map(id, network.trainable_variables), values))
@@ -77,7 +79,7 @@ def stylegan2_to_state(network, values=None):
 
 
 def _filters(network):
-    """The official networks keep their filter as a buffer of every level."""
+    """Returns the filter buffers that the official networks have at every level."""
     taps = np.asarray(network.resample_filter, np.float32)
     filters = np.outer(taps, taps) / taps.sum() ** 2
     prefix = "synthesis." if isinstance(network, StyleGAN2Generator) else ""
@@ -105,7 +107,7 @@ def _split_overrides(overrides):
         takers = [prefix for prefix in accepted if name in accepted[prefix]]
         if not takers:
             known = sorted(accepted["generator"] | accepted["discriminator"])
-            raise ValueError(f"Expected overrides among {known}. Received: {name}={value!r}")
+            raise ValueError(f"`overrides` must be among {known}. Received: {name}={value!r}")
         for prefix in takers:
             split[prefix].setdefault(name, value)
     for config in split.values():
@@ -125,21 +127,21 @@ def _filled(network_class, config, state):
     received = {name for name in state if not name.endswith("resample_filter")}
     if expected != received:
         raise ValueError(
-            f"Expected the official names of a {network_class.__name__} of image_shape={network.image_shape}, "
-            f"architecture={network.architecture!r}. Missing: {listed(expected - received)}. "
-            f"Unknown: {listed(received - expected)}"
+            f"The state must have the official names of a {network_class.__name__} with "
+            f"image_shape={network.image_shape}, architecture={network.architecture!r}. "
+            f"Missing: {listed(expected - received)}. Unknown: {listed(received - expected)}"
         )
     for name, variable, layout in entries:
         array = np.asarray(state[name], np.float32)
         expected_shape = _to_official(np.empty(variable.shape, np.float32), layout, network).shape
         if array.shape != expected_shape:
-            raise ValueError(f"Expected {name!r} of shape {expected_shape}. Received: {array.shape}")
+            raise ValueError(f"{name!r} must have shape {expected_shape}. Received: shape {array.shape}")
         variable.assign(_from_official(array, layout, network))
     return network
 
 
 def _entries(network):
-    """`(official name, variable, layout)` of every weight."""
+    """Returns `(official name, variable, layout)` of every weight."""
     if isinstance(network, StyleGAN2Generator):
         entries = _mapping_entries(network.mapping)
         for level, block in enumerate(network.blocks):

@@ -1,8 +1,10 @@
-"""Types of arguments that several commands take."""
+"""Types and groups of arguments that several commands take."""
 
 import argparse
 import json
 import math
+
+from tfgan_suite.foundation.errors import UserError
 
 
 def positive_int(text):
@@ -41,7 +43,7 @@ def _number(convert, text, accept, expected):
     except ValueError:
         value = math.nan
     if math.isnan(value) or not accept(value):
-        raise argparse.ArgumentTypeError(f"Expected {expected}. Received: {text!r}")
+        raise argparse.ArgumentTypeError(f"must be {expected}. Received: {text!r}")
     return value
 
 
@@ -49,7 +51,7 @@ def assignment(text):
     """`name=value` as a pair. The value is read as JSON (`8`, `0.5`, `true`, `null`, `[64, 64, 3]`), else as text."""
     name, equals, value = text.partition("=")
     if not equals or not name.isidentifier():
-        raise argparse.ArgumentTypeError(f"Expected name=value. Received: {text!r}")
+        raise argparse.ArgumentTypeError(f"must be name=value. Received: {text!r}")
     try:
         return name, json.loads(value)
     except json.JSONDecodeError:
@@ -60,7 +62,7 @@ def share(text):
     """`name=fraction` as a pair, for splits."""
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise argparse.ArgumentTypeError(f"Expected name=fraction, such as train=0.9. Received: {text!r}")
+        raise argparse.ArgumentTypeError(f"must be name=fraction, such as train=0.9. Received: {text!r}")
     return name, fraction(value)
 
 
@@ -71,12 +73,12 @@ def size(text):
         for part in text.split("x")
     ]
     if len(parts) > 2:
-        raise argparse.ArgumentTypeError(f"Expected a size in pixels, such as 64 or 64x48. Received: {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a size in pixels, such as 64 or 64x48. Received: {text!r}")
     return parts[0] if len(parts) == 1 else tuple(parts)
 
 
 def labels(text):
-    """`all`, or whole numbers with commas between, as a tuple."""
+    """`all`, or whole numbers separated by commas, as a tuple."""
     if text == "all":
         return text
     return tuple(natural_int(part) for part in text.split(","))
@@ -91,12 +93,48 @@ def layers(text):
         first, _, last = part.partition("-")
         numbers += range(natural_int(first), natural_int(last or first) + 1)
     if not numbers:
-        raise argparse.ArgumentTypeError(f"Expected styles such as coarse, 0-3 or 0-3,6. Received: {text!r}")
+        raise argparse.ArgumentTypeError(f"must be styles such as coarse, 0-3 or 0-3,6. Received: {text!r}")
     return tuple(numbers)
 
 
+def add_sampling(parser):
+    """The arguments that set a model's sampling options. `sampling_of` reads them."""
+    parser.add_argument(
+        "--truncation",
+        type=fraction,
+        metavar="FRACTION",
+        help="in [0, 1]; 1, the default of most GANs, samples the full distribution, smaller values trade variety for quality",
+    )
+    parser.add_argument(
+        "--sampling",
+        type=assignment,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="another sampling option of the model, such as temperature=0.8; may be given several times",
+    )
+
+
+def sampling_of(args):
+    """The sampling options that were given, a dict to pass to `generate` or `evaluate`, which check them.
+
+    Raises:
+        UserError: One option was given twice, or is an argument of the command.
+    """
+    for name, value in args.sampling:
+        # It would be taken for the command's own, since both reach the same function.
+        if name != "truncation" and name in vars(args):
+            raise UserError(f"`--sampling` must name options of the model. Received: {name}={value}")
+    given = [*([] if args.truncation is None else [("truncation", args.truncation)]), *args.sampling]
+    sampling = dict(given)
+    if len(sampling) < len(given):
+        names = ", ".join(f"{name}={value}" for name, value in given)
+        raise UserError(f"`--sampling` must name each option once. Received: {names}")
+    return sampling
+
+
 def add_beam(parser):
-    """The arguments that go to Beam."""
+    """The arguments that are passed on to Beam."""
     parser.add_argument("--runner", help="Beam runner, or `dask`; by default a fast one in this process")
     parser.add_argument(
         "--beam-option", dest="pipeline_options", action="append", metavar="--FLAG=VALUE", help="passed on to Beam"

@@ -1,7 +1,7 @@
-"""The command line: `tfgan-suite COMMAND`. Parses, calls, and turns a user's mistake into one line.
+"""The command line: `tfgan-suite COMMAND`. Parses, calls, and turns a user's error into one line.
 
-Each command is a file in `commands/` with `add_parser` and `run`. TensorFlow is imported by `run` alone, so that help
-and mistakes of spelling are answered at once.
+Each command is a file in `commands/` with `add_parser` and `run`. TensorFlow is imported by `run` alone, so that help and
+misspellings are answered at once.
 """
 
 import argparse
@@ -20,7 +20,7 @@ COMMANDS = (
     *("export", "serve", "report", "convert", "compile-check", "pipeline", "demo"),
 )
 
-# Errors of the operating system that speak of what the user named: a path, a disk, a port.
+# Errors of the operating system about what the user named: a path, a disk, a port.
 _PATH_ERRORS = {
     *(errno.ENOENT, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP),
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT),
@@ -37,7 +37,7 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"{message} (see `{self.prog} --help`)")
 
     def parse_known_args(self, args=None, namespace=None):
-        # A misspelt flag is told before the flag that is missing because of it.
+        # A misspelled flag is reported before the flag that is missing because of it.
         for token in args or ():
             name = token.split("=", 1)[0]
             if token == "--" or (self._subparsers and not token.startswith("-")):
@@ -59,13 +59,17 @@ def build_parser():
 
     parser = Parser(
         prog="tfgan-suite",
-        description="Generative adversarial networks: prepare images, train, score, look, export, serve.",
+        description="Generative models: prepare data, train, score, sample, export, serve.",
         epilog="examples:\n"
         "  tfgan-suite demo\n"
         "  tfgan-suite prepare photos data/photos --image-size 64\n"
         "  tfgan-suite train --preset dcgan --data data/photos --run runs/photos\n"
         "  tfgan-suite train --help",
     )
+    parser.add_argument(
+        "--import", dest="imports", action="append", default=[], metavar="MODULE",
+        help="import a module that registers your own models, before the command; may be given several times",
+    )  # fmt: skip
     parser.add_argument("--version", action="version", version=f"tfgan-suite {tfgan_suite.__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
     for name in COMMANDS:
@@ -79,21 +83,22 @@ def main(argv=None):
     """Runs a command.
 
     Args:
-        argv: The arguments after the program's name; by default those of the process.
+        argv: List of strings. The arguments after the program's name; by default those of the process.
 
     Returns:
-        Exit code: 0, 2 for a user's mistake, 130 for Ctrl-C, and for training that a signal stopped 128 plus its number.
-        `TFGAN_SUITE_TRACEBACK=1` in the environment lets errors through with their traceback.
+        Exit code: 0, 2 for a user's error, 130 for Ctrl-C, and for training that a signal stopped 128 plus its number.
+        With `TFGAN_SUITE_TRACEBACK=1` in the environment, errors keep their traceback.
     """
     set_quiet_environment()
     argv = sys.argv[1:] if argv is None else list(argv)
     try:
         if not argv:
-            raise UserError(f"Expected a command: {', '.join(COMMANDS)} (see `tfgan-suite --help`)")
+            raise UserError(f"Give a command: {', '.join(COMMANDS)} (see `tfgan-suite --help`)")
         args, unexpected = build_parser().parse_known_args(argv)
         if unexpected:
             raise UserError(f"Unexpected arguments: {' '.join(unexpected)} (see `tfgan-suite {args.command} --help`)")
         import_tensorflow_quietly()
+        _import_own(vars(args).pop("imports"))  # Commands pass on the rest of their arguments.
         args.run(args)
         sys.stdout.flush()
         return 0
@@ -110,6 +115,14 @@ def main(argv=None):
         if error.errno not in _PATH_ERRORS:
             raise
         return _fail(f"{error.strerror}: {error.filename!r}" if error.filename else error.strerror, 2)
+
+
+def _import_own(modules):
+    if modules:
+        from tfgan_suite.models.catalogue import import_own
+
+        sys.path.insert(0, os.getcwd())  # As `python -m` does: an installed program does not look there.
+        import_own(modules)
 
 
 def _fail(message, exit_code):

@@ -7,8 +7,8 @@ def add_parser(subparsers):
     parser = subparsers.add_parser(
         "compare",
         help="compare the scores of runs",
-        description="Compares scores of the same name. Scores that were not made in the same way are refused. With "
-        "--chart, draws a score that was taken while the runs trained instead.",
+        description="Compares scores of the same name, and refuses scores that were not computed in the same way. With --chart, "
+        "draws a score that was computed during training instead.",
         epilog=arguments.examples(
             "tfgan-suite compare runs/digits runs/other",
             "tfgan-suite compare runs/digits runs/other --allow truncation",
@@ -17,10 +17,14 @@ def add_parser(subparsers):
     )
     parser.add_argument("runs", nargs="+", metavar="RUN", help="two or more runs, or metrics.json files")
     parser.add_argument(
-        "--allow", action="append", default=[], metavar="NAME", help="an entry of the protocol that may differ"
+        "--allow",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="an entry of the protocol that may differ; may be given several times",
     )
     parser.add_argument("--chart", metavar="FILE", help="an .svg to write")
-    parser.add_argument("--score", metavar="NAME", help="of the chart; default: the first Frechet distance in common")
+    parser.add_argument("--score", metavar="NAME", help="score to draw (default: the first Frechet distance in common)")
     return parser
 
 
@@ -32,5 +36,5 @@ def run(args):
         print(run_files.chart_scores(args.runs, args.chart, args.score))
         return
     if len(args.runs) < 2:
-        raise UserError(f"Expected two or more runs to compare. Received: {args.runs[0]}")
+        raise UserError(f"Give two or more runs to compare. Received: {args.runs[0]}")
     print(run_files.compare_scores(args.runs, allow=args.allow))

@@ -1,4 +1,4 @@
-"""`tfgan-suite convert`: somebody else's checkpoint becomes a model of the suite."""
+"""`tfgan-suite convert`: turns a published checkpoint into a model of the suite."""
 
 import argparse
 
@@ -18,8 +18,8 @@ def add_parser(subparsers):
     parser = subparsers.add_parser(
         "convert",
         help="turn an official checkpoint into a model",
-        description="Reads a checkpoint without running anything in it, and writes OUT/model.keras, which holds no pickle, "
-        "and OUT/conversion.json, which says where it comes from and its license.",
+        description="Reads a checkpoint without running anything in it, and writes OUT/model.keras, which holds no pickle, and "
+        "OUT/conversion.json, which records where it comes from and its license.",
         epilog=arguments.examples(
             "tfgan-suite convert nvidia-stylegan2 ffhq.pkl converted/ffhq --dry-run",
             "tfgan-suite convert nvidia-stylegan2 ffhq.pkl converted/ffhq",
@@ -35,21 +35,19 @@ def add_parser(subparsers):
     parser.add_argument("kind", type=kind, metavar="KIND", help=f"the checkpoint's format: {', '.join(KINDS)}")
     sources = "; ".join(f"{name}: {kind.source}" for name, kind in KINDS.items())
     parser.add_argument("file", metavar="FILE", help=f"the file or directory. {sources}")
-    parser.add_argument("output_dir", metavar="OUT", help="the directory to make")
-    parser.add_argument("--discriminator", metavar="FILE", help="biggan-pytorch: the file of the discriminator, D.pth")
-    parser.add_argument(
-        "--trained-generator", metavar="FILE", help="biggan-pytorch: the generator as it was trained, G.pth"
-    )
+    parser.add_argument("output_dir", metavar="OUT", help="the directory to create")
+    parser.add_argument("--discriminator", metavar="FILE", help="biggan-pytorch: the discriminator's file, D.pth")
+    parser.add_argument("--trained-generator", metavar="FILE", help="biggan-pytorch: the generator in training, G.pth")
     parser.add_argument(
         "--truncation",
         type=arguments.fraction,
         metavar="T",
-        help="biggan-tfhub: which of the module's standing statistics to take (default: 1)",
+        help="biggan-tfhub: which of the module's standing statistics to use (default: 1)",
     )
     parser.add_argument(
         "--license",
         metavar="TEXT",
-        help="license of the weights; by default what is known of the published files",
+        help="license of the weights; by default that of the published files, where it is known",
     )
     parser.add_argument("--licence", dest="license", help=argparse.SUPPRESS)  # The spelling of version 0.1.
     parser.add_argument(
@@ -59,10 +57,10 @@ def add_parser(subparsers):
         default=[],
         type=arguments.assignment,
         metavar="NAME=VALUE",
-        help="a setting of the networks, instead of what the file says; can be repeated",
+        help="a setting of the networks, in place of the file's; may be given several times",
     )
     parser.add_argument("--dry-run", action="store_true", help="show architecture and parameters, write nothing")
-    parser.add_argument("--overwrite", action="store_true", help="replace what an earlier conversion wrote")
+    parser.add_argument("--overwrite", action="store_true", help="replace the output of an earlier conversion")
     return parser
 
 
@@ -81,11 +79,11 @@ def run(args):
         print("Nothing was written.")
         return
     path = conversion.write_conversion(read, args.output_dir, overwrite=args.overwrite)
-    print(f"{path}\nTo go on: tfgan-suite sample {path}")
+    print(f"{path}\nNext: tfgan-suite sample {path}")
 
 
 def describe(manifest):
-    """What a manifest says, for the eye."""
+    """The content of a manifest as text for people."""
     source = manifest["source"]
     rows = [
         ("source", f"{source['file']}, {source['size_bytes']:,} bytes, {source['format']}"),

@@ -1,4 +1,4 @@
-"""`tfgan-suite demo`: everything once, on real images."""
+"""`tfgan-suite demo`: every step once, on real images."""
 
 from tfgan_suite.commands import arguments
 
@@ -7,15 +7,15 @@ def add_parser(subparsers):
     parser = subparsers.add_parser(
         "demo",
         help="prepare, train, score, export, serve and report, in minutes",
-        description="Does everything once and writes a report. Stopped, it goes on where it was.",
+        description="Runs every step once and writes a report. Run it again after an interruption, and it resumes where it stopped.",
         epilog=arguments.examples(
             "tfgan-suite demo",
             "tfgan-suite demo --fast",
             "tfgan-suite demo --data avatars",
         ),
     )
-    parser.add_argument("--data", choices=("digits", "avatars"), default="digits", help="32x32 grey, or 64x64 colour")
-    parser.add_argument("--fast", action="store_true", help="a shorter training and fewer images for the scores")
+    parser.add_argument("--data", choices=("digits", "avatars"), default="digits", help="32x32 gray, or 64x64 color")
+    parser.add_argument("--fast", action="store_true", help="shorter training and fewer images for the scores")
     parser.add_argument("--output", default="runs/demo", metavar="DIR", help="default: runs/demo")
     return parser
 

@@ -1,6 +1,6 @@
-"""Everything once, on real images: prepare, train, score, export, serve, report.
+"""Every step once, on real images: prepare, train, score, export, serve, report.
 
-Each stage that is done is written down in `demo.json`, so that a demo that was stopped goes on where it was.
+Each stage that is done is recorded in `demo.json`, so that an interrupted demo resumes where it stopped.
 """
 
 import dataclasses
@@ -30,13 +30,13 @@ class DemoPlan:
     """What a demo does.
 
     Attributes:
-        name: Of the run and of the exported model.
-        source: Of the images, for `prepare_dataset`.
-        limit: How many images to prepare, or `None` for all.
-        preset: To train.
-        total_images: To train on, or `None` for the preset's.
-        score_images: Generated images for the scores, or `None` for as many as there are real ones.
-        extractors: To score with.
+        name: String. Name of the run and of the exported model.
+        source: String. Source of the images, for `prepare_dataset`.
+        limit: Integer. How many images to prepare, or `None` for all.
+        preset: String. The preset to train.
+        total_images: Integer. Images to train on, or `None` for the preset's.
+        score_images: Integer. Generated images for the scores, or `None` for as many as there are real ones.
+        extractors: Tuple of strings. Feature extractors of the scores.
     """
 
     name: str
@@ -62,9 +62,9 @@ def run_demo(data="digits", *, fast=False, output_dir="runs/demo"):
     """Runs the demo, or what is left of it.
 
     Args:
-        data: `"digits"` (handwritten, 32 x 32, grey) or `"avatars"` (drawn, 64 x 64, colour).
-        fast: A shorter training, fewer images.
-        output_dir: Gets `data/`, a run, `saved_models/` and `report.html`.
+        data: String, `"digits"` (handwritten, 32 x 32, gray) or `"avatars"` (drawn, 64 x 64, color).
+        fast: Boolean. Whether to train shorter, on fewer images.
+        output_dir: String. Gets `data/`, a run, `saved_models/` and `report.html`.
 
     Returns:
         Path of the report.
@@ -87,7 +87,7 @@ class Demo:
 
     Args:
         plan: A `DemoPlan`.
-        output_dir: Its directory, shared by demos of other names.
+        output_dir: String. Its directory, which demos of other names may share.
     """
 
     def __init__(self, plan, output_dir):
@@ -99,7 +99,7 @@ class Demo:
         self._state_path = self.run_dir / "demo.json"
 
     def run(self):
-        """Does the stages that are not done yet, and always writes the report. Returns its path."""
+        """Runs the stages that are not done yet, and always writes the report. Returns its path."""
         for package, extra in (("apache_beam", "beam"), ("tensorflow_serving", "serving")):
             if importlib.util.find_spec(package) is None:
                 import_extra(package, extra, "The demo")
@@ -127,7 +127,7 @@ class Demo:
             return json.loads(self._state_path.read_text("utf-8"))
         except json.JSONDecodeError as error:
             raise UserError(
-                f"{self._state_path} is damaged ({error}). Remove {self.run_dir} and start anew."
+                f"{self._state_path} is damaged ({error}). Remove {self.run_dir} and start again."
             ) from error
 
     def _write_state(self):

@@ -1,4 +1,4 @@
-"""`tfgan-suite directions`: what changes most in a model's pictures, found in closed form (SeFa)."""
+"""`tfgan-suite directions`: what changes most in a model's images, found in closed form (SeFa)."""
 
 from tfgan_suite.commands import arguments
 
@@ -6,9 +6,9 @@ from tfgan_suite.commands import arguments
 def add_parser(subparsers):
     parser = subparsers.add_parser(
         "directions",
-        help="find what changes most in a model's pictures",
-        description="Finds the directions that a generator reacts to most (SeFa) and writes a picture: a row a direction, "
-        "the unchanged picture in the middle. In W for a StyleGAN2, among the latents for other models.",
+        help="find what changes most in a model's images",
+        description="Finds the directions that a model reacts to most (SeFa) and writes a picture: a row a direction, the unchanged "
+        "image in the middle. In W for a StyleGAN2, among the latents for other models.",
         epilog=arguments.examples(
             "tfgan-suite directions runs/avatars",
             "tfgan-suite directions runs/avatars --layers middle --count 8 --reach 5 --save middle.npz",
@@ -17,30 +17,33 @@ def add_parser(subparsers):
     )
     parser.add_argument("model", help="a run or a .keras file")
     parser.add_argument("--output", default="directions.png", metavar="FILE", help="default: directions.png")
-    parser.add_argument("--count", type=arguments.positive_int, default=6, help="directions (default: 6)")
+    parser.add_argument("--count", type=arguments.positive_int, default=6, help="number of directions (default: 6)")
     parser.add_argument(
         "--layers",
         type=arguments.layers,
-        help="styles to look at and to move (StyleGAN2): `coarse`, `middle`, `fine`, or numbers such as 0-3,6; default: all",
+        help="styles to analyze and to move (StyleGAN2): `coarse`, `middle`, `fine`, or numbers such as 0-3,6; default: all",
     )
     parser.add_argument(
-        "--reach", type=arguments.positive_float, help="how far to go (default: 3 times the spread along a direction)"
+        "--reach", type=arguments.positive_float, help="how far to move (default: 3 times the spread along a direction)"
     )
-    parser.add_argument("--steps", type=arguments.positive_int, default=7, help="pictures in a row (default: 7)")
-    parser.add_argument("--images", type=arguments.positive_int, default=1, help="pictures to move (default: 1)")
-    parser.add_argument("--labels", type=arguments.labels, metavar="N,N,...", help="classes, taken in turn")
-    parser.add_argument("--truncation", type=arguments.fraction, default=1.0, help="StyleGAN2 only")
+    parser.add_argument("--steps", type=arguments.positive_int, default=7, help="images in a row (default: 7)")
+    parser.add_argument("--images", type=arguments.positive_int, default=1, help="images to move (default: 1)")
+    parser.add_argument("--labels", type=arguments.labels, metavar="N,N,...", help="classes, repeated as needed")
+    parser.add_argument("--truncation", type=arguments.fraction, default=1.0, help="in [0, 1]; StyleGAN2 only")
     parser.add_argument("--save", metavar="FILE", help="also write the directions, an .npz file")
     parser.add_argument("--seed", type=arguments.whole_int, default=0)
     return parser
 
 
 def run(args):
+    from tfgan_suite.generative.abilities import HasLatents, require
     from tfgan_suite.latent_tools import pictures
     from tfgan_suite.runs import run_files
 
+    model = run_files.load_model(args.model)
+    require(model, HasLatents, "Directions")
     paths = pictures.write_directions(
-        run_files.load_model(args.model),
+        model,
         args.output,
         count=args.count,
         layers=args.layers,

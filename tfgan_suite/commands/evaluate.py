@@ -7,8 +7,8 @@ from tfgan_suite.foundation.errors import UserError
 def add_parser(subparsers):
     parser = subparsers.add_parser(
         "evaluate",
-        help="score a model against a data set",
-        description="Scores generated images against real ones. The scores of a run are added to its metrics.json.",
+        help="score a model against a dataset",
+        description="Scores a model against a dataset. The scores of a run are added to its metrics.json.",
         epilog=arguments.examples(
             "tfgan-suite evaluate runs/digits",
             "tfgan-suite evaluate runs/digits --images 1000 --truncation 0.7",
@@ -23,17 +23,17 @@ def add_parser(subparsers):
         ),
     )
     parser.add_argument("model", help="a run, a .keras file or an exported model")
-    parser.add_argument("--data", metavar="DIR", help="prepared data set; by default the run's")
+    parser.add_argument("--data", metavar="DIR", help="prepared dataset; by default the run's")
     parser.add_argument("--split", default="train")
     parser.add_argument(
-        "--images", type=arguments.positive_int, help="generated images; by default as many as real ones"
+        "--images", type=arguments.positive_int, help="examples to generate; by default as many as real ones"
     )
     parser.add_argument(
         "--metrics",
         type=lambda text: tuple(text.split(",")),
         metavar="NAME,NAME,...",
         help="such as frechet_distance, precision_recall, intra_class_frechet_distance, classification_accuracy, "
-        "perceptual_path_length; by default those that fit the extractor",
+        "perceptual_path_length, bits_per_dimension; by default those that fit the model and the extractor",
     )
     parser.add_argument(
         "--held-out", default="test", metavar="SPLIT", help="for classification_accuracy (default: test)"
@@ -42,35 +42,39 @@ def add_parser(subparsers):
         "--repeats",
         type=arguments.positive_int,
         metavar="K",
-        help="generate and score K times: mean, deviation, minimum",
+        help="generate and score K times; rows hold mean, standard deviation and minimum",
     )
     parser.add_argument(
         "--watch",
         action="store_true",
-        help="score each new checkpoint of a run until it has ended, beside its training",
+        help="score each new checkpoint of a run until it has ended, while it trains",
     )
     parser.add_argument("--markdown", action="store_true", help="print a table with the protocol of each score")
     parser.add_argument("--seed", type=arguments.natural_int, default=0)
     parser.add_argument("--batch-size", type=arguments.positive_int, default=64)
-    parser.add_argument("--truncation", type=arguments.fraction, default=1.0)
+    arguments.add_sampling(parser)
     parser.add_argument(
         "--extractor",
         choices=["efficientnet-lite0", "inception", "stacked-digits"],
         default="efficientnet-lite0",
-        help="network to look with; inception is that of FID and needs --extractor-weights, stacked-digits counts their modes",
+        help="feature network; inception is that of FID and needs --extractor-weights, stacked-digits counts their modes",
     )
     parser.add_argument(
         "--extractor-weights",
         metavar="FILE",
-        help="inception's: frozen graph, TF-Hub module or PyTorch state dict; `download` fetches the last (96 MB)",
+        help="of inception: frozen graph, TF-Hub module or PyTorch state dict; `download` fetches the last (96 MB)",
     )
-    parser.add_argument("--extractor-weights-sha256", metavar="HASH", help="of a file whose hash is not published")
+    parser.add_argument(
+        "--extractor-weights-sha256", metavar="HASH", help="SHA-256 of a weights file whose hash is not published"
+    )
     parser.add_argument(
         "--extractor-resize",
         choices=["legacy_tensorflow", "clean"],
-        help="inception's: that of published FIDs (default), or antialiased",
+        help="of inception: that of published FIDs (default), or antialiased",
     )
-    parser.add_argument("--classifier", action="store_true", help="look with a classifier of the data's own classes")
+    parser.add_argument(
+        "--classifier", action="store_true", help="score through a classifier of the data's own classes as well"
+    )
     parser.add_argument("--output", metavar="DIR", help="where to add to metrics.json; by default the run")
     return parser
 
@@ -84,7 +88,7 @@ def run(args):
         "num_images": args.images,
         "seed": args.seed,
         "batch_size": args.batch_size,
-        "truncation": args.truncation,
+        **arguments.sampling_of(args),
     }
     if args.repeats is not None:
         options["repeats"] = args.repeats
@@ -108,10 +112,10 @@ def _watch(args, options):
     from tfgan_suite.runs.run_watcher import RunWatcher
 
     if args.output:
-        raise UserError("--watch adds to the scores of the run itself. Expected no --output.")
+        raise UserError("`--output` must not be given with --watch, which adds to the scores of the run itself.")
     if args.classifier:
         options["extractor"] = [options["extractor"], "dataset-classifier"]
-    metrics = evaluate_model.metrics_of_names(args.metrics) if args.metrics else None
+    metrics = evaluate_model.metrics_of_names(args.metrics, args.held_out) if args.metrics else None
     RunWatcher(args.model, args.data, metrics=metrics, **options).watch()
 
 
@@ -125,7 +129,7 @@ def _make_extractor(args):
     if not args.extractor_weights:
         raise UserError(
             "--extractor inception needs --extractor-weights FILE: no package carries them. docs/inception.md says where "
-            "they are found; `--extractor-weights download` fetches 96 MB from GitHub."
+            "to find them; `--extractor-weights download` fetches 96 MB from GitHub."
         )
     from tfgan_suite.metrics import Inception2015, download_inception_2015
 

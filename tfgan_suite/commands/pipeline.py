@@ -1,11 +1,11 @@
-"""`tfgan-suite pipeline`: from images to a pushed model, as a YAML file says."""
+"""`tfgan-suite pipeline`: from data to a pushed model, as described by a YAML file."""
 
 from tfgan_suite.commands import arguments
 from tfgan_suite.foundation.errors import UserError
 
 
 class GateRefusal(UserError):
-    """The pipeline ran to its end, but its model was not good enough."""
+    """The pipeline finished, but its model was not good enough."""
 
     exit_code = 1
 
@@ -13,17 +13,17 @@ class GateRefusal(UserError):
 def add_parser(subparsers):
     parser = subparsers.add_parser(
         "pipeline",
-        help="prepare, check, train, score, decide and push, as a file says",
-        description="Does what the file says: prepares images, checks them against the schema of the first time, trains, "
-        "scores, pushes the model if it passes the gate. What is done and unchanged is not done again. Needs the extras "
-        "[beam] and [pipeline]. Exit code 1: the model was not good enough, and was not pushed.",
+        help="prepare, check, train, score, decide and push, as described by a file",
+        description="Follows the file: prepares data, checks them against the schema of the first run, trains, scores, and pushes the "
+        "model if it passes the gate. Steps that are done and unchanged are skipped. Needs the extras [beam] and [pipeline]. "
+        "Exit code 1: the model was not good enough, and was not pushed.",
         epilog=arguments.examples(
             "tfgan-suite pipeline --config pipelines/digits.yaml",
             "tfgan-suite pipeline --config pipelines/digits.yaml --dry-run",
         ),
     )
     parser.add_argument("--config", required=True, metavar="FILE", help="a YAML file")
-    parser.add_argument("--dry-run", action="store_true", help="check the file, print what it stands for, and stop")
+    parser.add_argument("--dry-run", action="store_true", help="check the file, print what would be done, and stop")
     return parser
 
 

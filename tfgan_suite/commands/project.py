@@ -1,4 +1,4 @@
-"""`tfgan-suite project`: the styles from which a StyleGAN2 makes a given picture."""
+"""`tfgan-suite project`: the styles from which a StyleGAN2 makes a given image."""
 
 from tfgan_suite.commands import arguments
 
@@ -6,16 +6,16 @@ from tfgan_suite.commands import arguments
 def add_parser(subparsers):
     parser = subparsers.add_parser(
         "project",
-        help="find a given picture in a model (StyleGAN2)",
-        description="Searches for the styles of a picture, which is cropped to the model's shape and resized. Writes the "
-        "picture and what was found side by side, and the styles beside it as .npz. Needs the extra [lpips].",
+        help="find a given image in a model (StyleGAN2)",
+        description="Searches for the styles of an image, which is cropped to the model's shape and resized. Writes the image and "
+        "what was found side by side, and the styles as .npz. Needs the extra [lpips].",
         epilog=arguments.examples(
             "tfgan-suite project runs/avatars portrait.png",
             "tfgan-suite project runs/avatars portrait.png --space w+ --steps 500 --output found.png",
         ),
     )
     parser.add_argument("model", help="a run or a .keras file of a StyleGAN2")
-    parser.add_argument("image", help="a picture file")
+    parser.add_argument("image", help="an image file")
     parser.add_argument("--output", default="projection.png", metavar="FILE", help="default: projection.png")
     parser.add_argument(
         "--space", choices=["w", "w+"], default="w", help="`w` (default): one style; `w+`: one for each layer, nearer"
@@ -36,11 +36,14 @@ def add_parser(subparsers):
 
 
 def run(args):
+    from tfgan_suite.generative.abilities import HasStyles, require
     from tfgan_suite.latent_tools import pictures
     from tfgan_suite.runs import run_files
 
+    model = run_files.load_model(args.model)
+    require(model, HasStyles, "A projection")
     path, styles_path, projection = pictures.write_projection(
-        run_files.load_model(args.model),
+        model,
         args.image,
         args.output,
         in_space=args.space,

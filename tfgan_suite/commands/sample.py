@@ -1,4 +1,4 @@
-"""`tfgan-suite sample`: pictures of a model."""
+"""`tfgan-suite sample`: samples of a model, drawn as a picture."""
 
 from tfgan_suite.commands import arguments
 
@@ -6,8 +6,8 @@ from tfgan_suite.commands import arguments
 def add_parser(subparsers):
     parser = subparsers.add_parser(
         "sample",
-        help="draw pictures with a model",
-        description="Writes a grid of generated images. The same seed gives the same pictures, in Python and from a "
+        help="draw samples of a model",
+        description="Writes a grid of generated examples. The same seed gives the same examples, in Python and from a "
         "server too.",
         epilog=arguments.examples(
             "tfgan-suite sample saved_models/digits",
@@ -23,17 +23,17 @@ def add_parser(subparsers):
     )
     parser.add_argument("model", help="a run, a .keras file or an exported model")
     parser.add_argument("--output", default="samples.png", metavar="FILE", help="the grid (default: samples.png)")
-    parser.add_argument("--count", type=arguments.positive_int, help="images; by default a grid of eight rows")
+    parser.add_argument(
+        "--count", type=arguments.positive_int, help="number of examples; by default a grid of eight rows"
+    )
     parser.add_argument("--seed", type=arguments.whole_int, default=0)
     parser.add_argument(
         "--labels",
         type=arguments.labels,
         metavar="N,N,...",
-        help="classes, repeated in turn; `all` (default): one a column",
+        help="classes, repeated as needed; `all` (default): one a column",
     )
-    parser.add_argument(
-        "--truncation", type=arguments.fraction, default=1.0, help="less: fewer odd pictures, less variety"
-    )
+    arguments.add_sampling(parser)
     parser.add_argument("--columns", type=arguments.positive_int)
     parser.add_argument("--scale", type=arguments.positive_int, default=1, help="enlarge each pixel of the grid")
     kinds = parser.add_mutually_exclusive_group()
@@ -57,14 +57,14 @@ def add_parser(subparsers):
         "--truncation-sweep",
         type=arguments.positive_int,
         metavar="STEPS",
-        help="rows lead from truncation 0, the average picture, to 1",
+        help="rows lead from truncation 0, the average image, to 1",
     )
     parser.add_argument(
         "--class-truncation",
         action="store_true",
         help="truncate towards the mean of each class, not of all (StyleGAN2 with classes)",
     )
-    parser.add_argument("--separate", metavar="DIR", help="also write each image to its own file")
+    parser.add_argument("--separate", metavar="DIR", help="also write each example to its own file")
     return parser
 
 
@@ -78,7 +78,6 @@ def run(args):
         count=args.count,
         seed=args.seed,
         labels=args.labels,
-        truncation=args.truncation,
         columns=args.columns,
         scale=args.scale,
         interpolate=args.interpolate,
@@ -90,5 +89,6 @@ def run(args):
         sweep=args.truncation_sweep,
         class_truncation=args.class_truncation,
         separate_dir=args.separate,
+        **arguments.sampling_of(args),
     )
     print(f"{paths[0]}" + (f" and {len(paths) - 1:,} files in {args.separate}" if args.separate else ""))

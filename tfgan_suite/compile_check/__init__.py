@@ -1,1 +1,1 @@
-"""Whether a model's training step can be compiled for an accelerator that is not at hand."""
+"""Checks whether a model's training step can be compiled for an accelerator, without access to one."""

@@ -14,25 +14,25 @@ from tfgan_suite.foundation.errors import unknown_name
 
 
 def check_model(model, batch_size, target="tpu-v5e", stage="compile", tell=None):
-    """Checks the training step of a compiled model. It is neither run nor changed.
+    """Checks whether the training step of a model can be compiled for a TPU. The model is neither run nor changed.
 
-    Three stages, each of which is reached only if the one before found nothing: `"ops"` names every operation of the
-    traced step that XLA does not have; `"lower"` turns it into XLA's operations, with static shapes; `"compile"` gives
-    them to the TPU's compiler, which the extra `[tpu]` installs.
+    There are three stages, each of which is reached only if the previous one found no problems: `"ops"` lists all
+    operations of the traced step that XLA does not support; `"lower"` converts the step to XLA's own operations with
+    static shapes; `"compile"` passes them to the TPU compiler, which is installed by the extra `[tpu]`.
 
     Args:
-        model: A compiled `GAN`, made outside of any strategy's scope.
-        batch_size: Images of one step on one core.
-        target: A name out of `TARGETS`.
-        stage: How far to go.
-        tell: Called with a line of text before each stage; by default nothing is told.
+        model: A compiled `GAN`, created outside the scope of any strategy.
+        batch_size: Integer. Number of images per step on one core.
+        target: String. A key of `TARGETS`.
+        stage: String, one of `"ops"`, `"lower"`, or `"compile"`. The last stage to run.
+        tell: Callable or `None`. Called with a line of text before each stage.
 
     Returns:
         A `CompileReport`.
 
     Raises:
-        UserError: Unknown target or stage.
-        MissingExtraError: The compiler is needed and not installed.
+        UserError: If the target or stage is unknown.
+        MissingExtraError: If the compiler is needed, but not installed.
 
     Example:
 
@@ -84,7 +84,7 @@ def check_model(model, batch_size, target="tpu-v5e", stage="compile", tell=None)
 
 
 def training_step(model, batch_size):
-    """The step as a `tf.function` of flat arguments, and their `tf.TensorSpec`s."""
+    """Returns the training step as a `tf.function` of flat arguments, and the list of their `tf.TensorSpec`s."""
     images = tf.TensorSpec([batch_size, *model.image_shape], tf.float32)
     if model.num_classes is None:
         return tf.function(model.train_step, autograph=False, jit_compile=True), [images]
@@ -97,7 +97,7 @@ def training_step(model, batch_size):
 
 
 class _Clock:
-    """Tells which stage begins, and keeps how long each one took."""
+    """Reports the start of each stage and records how long it took."""
 
     def __init__(self, tell):
         self.tell = tell

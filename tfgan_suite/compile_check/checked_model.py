@@ -1,4 +1,4 @@
-"""The compiled model of a preset or of a run, and the batch that it trains on: what a check looks at."""
+"""Creates the compiled model of a preset or a run, with its batch size, for a compile check."""
 
 import dataclasses
 
@@ -6,35 +6,44 @@ from tfgan_suite.data.dataset_info import DatasetInfo, SplitInfo
 from tfgan_suite.runs.recipe import all_presets, make_model
 from tfgan_suite.runs.run_files import RunFiles
 from tfgan_suite.runs.train_config import TrainConfig
+from tfgan_suite.specs.condition import Condition
+from tfgan_suite.specs.image_spec import ImageSpec
 
 _DEFAULT_IMAGE_SIZE = 64
 
 
 def model_of_run(run_dir, changes):
-    """The model that a run's config describes, made anew, and its batch size.
+    """Creates a new model from the configuration of a run.
 
     Args:
-        run_dir: What `train` wrote. Its data set need not be there any more.
-        changes: Fields of `TrainConfig` to replace, a dict.
+        run_dir: String or path of a directory written by `train`. The dataset need not exist any longer.
+        changes: Dict. Fields of `TrainConfig` to replace.
+
+    Returns:
+        Tuple `(model, batch_size)`.
 
     Raises:
-        UserError: No run, or a config that cannot be run.
+        UserError: If there is no run, or its configuration is invalid.
     """
     run = RunFiles.load(run_dir)
     return _make(dataclasses.replace(run.config, **changes), run.dataset_info)
 
 
 def model_of_preset(preset, model_config, image_size, changes):
-    """The model of a preset or a bare model name, as a data set that fits it would make it, and its batch size.
+    """Creates the model of a preset, or of a plain model name, as training on a matching dataset would.
 
     Args:
-        preset: A name.
-        model_config: Constructor arguments to replace, a dict.
-        image_size: Of the images, an int or `(height, width)`; `None` for the preset's own, or 64.
-        changes: Fields of `TrainConfig` to replace, a dict.
+        preset: String. Name of a preset or a model.
+        model_config: Dict. Constructor arguments to replace.
+        image_size: Integer, tuple `(height, width)`, or `None`. Size of the images. `None` is the size of the preset,
+            or 64 if it has none.
+        changes: Dict. Fields of `TrainConfig` to replace.
+
+    Returns:
+        Tuple `(model, batch_size)`.
 
     Raises:
-        UserError: An unknown name, or settings that the model refuses.
+        UserError: If the name is unknown, or the model refuses the settings.
     """
     config = TrainConfig(data_dir="", run_dir="", preset=preset, model=model_config, **changes)
     known = all_presets()
@@ -47,14 +56,13 @@ def model_of_preset(preset, model_config, image_size, changes):
 
 
 def _data_set_of(image_shape, num_classes):
-    """The description of a data set with such images, evenly over the classes. There are no files to it."""
+    """Describes a dataset with such images, evenly distributed over the classes. It has no files."""
     names = tuple(map(str, range(num_classes or 0)))
     return DatasetInfo(
         name="any",
-        image_shape=image_shape,
-        class_names=names,
-        splits={"train": SplitInfo(num_images=max(1, len(names)), class_counts=(1,) * len(names), shards=())},
-        encoding="raw",
+        spec=ImageSpec(image_shape),
+        condition=Condition.of_classes(len(names), names),
+        splits={"train": SplitInfo(num_examples=max(1, len(names)), class_counts=(1,) * len(names), shards=())},
     )
 
 

@@ -1,30 +1,33 @@
-"""What a compile check found: `CompileReport`."""
+"""The result of a compile check: `CompileReport`."""
 
 import dataclasses
 
 STAGES = ("ops", "lower", "compile")
-# Names of targets: the topology that the compiler is asked for, and the bytes of one core that programs may take.
+# For each target, the topology to compile for, and the memory of one core in bytes that is available to programs.
 TARGETS = {"tpu-v5e": ("v5e:2x2", 16_911_433_728)}
 
 
 @dataclasses.dataclass(frozen=True)
 class CompileReport:
-    """Whether a training step can be compiled, and what the compiler says about it.
+    """Whether a training step can be compiled, and what the compiler reports about it.
 
     Attributes:
-        model: What was checked.
-        target: For what, such as `"tpu-v5e"`.
-        stage: How far: `"ops"`, `"lower"` or `"compile"`.
-        batch_size: Images of the step, on one core.
-        precision: Keras dtype policy of the networks.
-        operations: Number of operations of each type in the traced step, a dict.
+        model: String. Name of the model's class.
+        target: String. Target of the check, such as `"tpu-v5e"`.
+        stage: String, `"ops"`, `"lower"`, or `"compile"`. The last stage requested.
+        batch_size: Integer. Number of images per step on one core.
+        precision: String. Keras dtype policy of the networks.
+        operations: Dict. Number of operations of each type in the traced step.
         unsupported: List of `UnsupportedOperation`.
-        refused: Why the TPU's compiler refused the step, where it names no operation, such as too little memory; or `""`.
-        num_instructions: In XLA's own operations, or `None` if it was not lowered.
-        argument_bytes: Of the batch and of all variables that the step uses, without the padding of any device.
-        compiled: What the TPU's compiler says: `flops`, bytes, its version; `None` if it was not asked or refused.
-        core_bytes: Memory of one core of the target.
-        seconds: Of each stage, a dict.
+        refused: String. Why the TPU compiler refused the step, if it does not name an operation (for example, too
+            little memory); `""` otherwise.
+        num_instructions: Integer or `None`. Number of XLA instructions. `None` if the step was not lowered.
+        argument_bytes: Integer or `None`. Size of the batch and of all variables that the step uses, without
+            device-specific padding.
+        compiled: Dict or `None`. What the TPU compiler reports: `flops`, sizes in bytes, its version. `None` if the
+            compiler did not run, or refused the step.
+        core_bytes: Integer. Memory of one core of the target.
+        seconds: Dict. Duration of each stage.
     """
 
     model: str
@@ -47,32 +50,32 @@ class CompileReport:
 
     @property
     def obstacles(self):
-        """What stands against it, a list of sentences."""
+        """List of sentences. Everything that prevents compilation."""
         return [str(operation) for operation in self.unsupported] + ([self.refused] if self.refused else [])
 
     @property
     def needed_bytes(self):
-        """Memory of one core: arguments, results that are written over none of them, temporaries, the program."""
+        """Memory needed on one core: arguments, results not written over arguments, temporaries, and the program."""
         if self.compiled is None:
             return None
         names = ("argument_bytes", "output_bytes", "temporary_bytes", "program_bytes")
         return sum(self.compiled[name] for name in names) - self.compiled["aliased_bytes"]
 
     def to_json(self):
-        """A dict of plain values."""
+        """Returns the report as a dict of JSON values."""
         return {**dataclasses.asdict(self), "passed": self.passed, "needed_bytes": self.needed_bytes}
 
     def __str__(self):
         kinds = sorted(self.operations.items(), key=lambda item: -item[1])
         lines = [
             f"{self.model}: a step of {self.batch_size:,} images on one core, {self.precision}, for {self.target}",
-            f"  operations           {sum(self.operations.values()):,} of {len(kinds)} types; most are "
+            f"  operations           {sum(self.operations.values()):,} of {len(kinds)} types; most frequent: "
             + ", ".join(f"{name} {count:,}" for name, count in kinds[:5]),
             f"  not supported        {len(self.unsupported) or 'none'}",
             *(f"    {operation}" for operation in self.unsupported),
         ]
         if self.num_instructions:
-            lines.append(f"  XLA instructions     {self.num_instructions:,}; no shape depends on values")
+            lines.append(f"  XLA instructions     {self.num_instructions:,}; all shapes are static")
             lines.append(f"  arguments            {_megabytes(self.argument_bytes)} (the batch, all variables)")
         if self.compiled:
             lines += self._compiled_lines()
@@ -97,10 +100,10 @@ class CompileReport:
 
     def _what_it_means(self):
         if self.stage != "compile":
-            return [f"Only as far as --stage {self.stage}: the TPU's compiler was not asked."]
+            return [f"Checked only up to --stage {self.stage}: the TPU compiler was not run."]
         return [
-            "The graph of one core's step, lowered as for a CPU, was given to the TPU's compiler. Nothing was run: neither",
-            "speed nor results on a TPU are known, and sums over several cores are not part of it.",
+            "The graph of a step on one core, lowered as for a CPU, was passed to the TPU compiler. Nothing was run:",
+            "the speed and the results on a TPU are unknown, and sums over several cores are not included.",
         ]
 
 

@@ -1,4 +1,4 @@
-"""A traced step as a module of XLA's own operations: `lower`."""
+"""Converts a traced step to a module of XLA's own operations: `lower`."""
 
 import dataclasses
 import math
@@ -18,11 +18,11 @@ class LoweredStep:
     """A step in XLA's operations, not yet compiled for any device.
 
     Attributes:
-        hlo: A serialized `HloModuleProto`; empty where something could not be lowered.
-        num_instructions: In all its computations.
-        argument_bytes: Of what is passed in: the batch, and all variables that the step reads or writes.
-        unsupported: List of `UnsupportedOperation`: what could not be lowered, or got a shape that values decide.
-        custom_calls: Which operation each call of something outside of XLA comes from: a dict of target to (type, name).
+        hlo: Bytes. A serialized `HloModuleProto`; empty if an operation could not be lowered.
+        num_instructions: Integer. Number of instructions in all computations.
+        argument_bytes: Integer. Size of the arguments: the batch, and all variables that the step reads or writes.
+        unsupported: List of `UnsupportedOperation` that could not be lowered, or whose shapes depend on values.
+        custom_calls: Dict `{target: (type, name)}`. The operation behind each call to code outside XLA.
     """
 
     hlo: bytes
@@ -37,7 +37,7 @@ def lower(function, specs):
 
     Args:
         function: A `tf.function(jit_compile=True)`.
-        specs: `tf.TensorSpec`s of its arguments, of static shapes.
+        specs: List of `tf.TensorSpec` with static shapes, one for each argument.
 
     Returns:
         A `LoweredStep`.
@@ -74,18 +74,21 @@ def lower(function, specs):
 
 
 def graph_of(function, specs):
-    """The traced graph of a `tf.function`."""
+    """Returns the traced graph of a `tf.function`."""
     return function.get_concrete_function(*specs).graph
 
 
 def named_operation(name, operation_type, reason, operations):
-    """An `UnsupportedOperation` by the name that XLA gives it.
+    """Creates an `UnsupportedOperation` from the name that XLA uses.
 
     Args:
-        name: Of an operation; those in functions carry the names of the calls in front.
-        operation_type: Its type, if known.
-        reason: Why it cannot be compiled.
-        operations: Dict of name to `tf.Operation`.
+        name: String. Name of the operation. Operations in functions are prefixed by the names of the calls.
+        operation_type: String. Type of the operation, or `""` if unknown.
+        reason: String. Why it cannot be compiled.
+        operations: Dict `{name: tf.Operation}`.
+
+    Returns:
+        An `UnsupportedOperation`.
     """
     parts = name.split("/")
     for start in range(len(parts)):
@@ -96,12 +99,12 @@ def named_operation(name, operation_type, reason, operations):
 
 
 def _operation_of(message, operations):
-    """What TensorFlow's message about a failed lowering speaks of."""
+    """Finds the operation that TensorFlow's message about a failed lowering refers to."""
     nodes = re.findall(r"\{\{node ([^}]+)\}\}", message)
     types = re.findall(r"No registered '(\w+)'|with op (\w+)", message)
     operation_type = next(("".join(pair) for pair in types), "")
     reason = message.split("HLO text: '")[-1].splitlines()[0]
-    # TensorFlow names calls from the inside out, and the operation itself first.
+    # TensorFlow lists calls from the inside out, with the operation itself first.
     return named_operation(nodes[0] if nodes else "", operation_type, reason, operations)
 
 

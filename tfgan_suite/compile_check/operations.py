@@ -1,4 +1,4 @@
-"""Which operations of a traced step XLA has no way to compile: `unsupported_operations`."""
+"""Finds the operations of a traced step that XLA cannot compile: `unsupported_operations`."""
 
 import collections
 import dataclasses
@@ -7,11 +7,11 @@ from pathlib import Path
 
 import keras
 import tensorflow as tf
-from tensorflow.python.framework import kernels  # There is no public list of what is registered.
+from tensorflow.python.framework import kernels  # There is no public list of registered kernels.
 
-# XLA's operations are those of its CPU compiler: TensorFlow registers the TPU's from the same list, on TPU hosts alone.
+# Those of XLA's CPU compiler: TensorFlow registers the TPU's kernels from the same list, but only on TPU hosts.
 _DEVICE = "XLA_CPU_JIT"
-# XLA knows these, but with a shape that values decide, and bounds it instead. A step should have none.
+# XLA supports these by bounding their shapes, which depend on values. A training step should not contain any.
 _SHAPES_FROM_VALUES = {
     *("Where", "Unique", "UniqueV2", "UniqueWithCounts", "UniqueWithCountsV2", "ListDiff", "DynamicPartition"),
     *("NonMaxSuppressionV3", "NonMaxSuppressionV4", "NonMaxSuppressionV5"),
@@ -21,13 +21,14 @@ _LIBRARIES = tuple(f"{Path(library.__file__).parent}/" for library in (tf, keras
 
 @dataclasses.dataclass(frozen=True)
 class UnsupportedOperation:
-    """What cannot be compiled, and where it comes from.
+    """An operation that cannot be compiled, and where it comes from.
 
     Attributes:
-        type: Of the operation, such as `"EagerPyFunc"`.
-        name: In the traced graph; names of layers are part of it.
-        source: File, line and function that made it, the innermost outside of TensorFlow and Keras; `""` if not known.
-        reason: Why it cannot be compiled.
+        type: String. Type of the operation, such as `"EagerPyFunc"`.
+        name: String. Name in the traced graph, which includes the names of layers.
+        source: String. File, line, and function of the innermost call outside TensorFlow and Keras that created the
+            operation; `""` if unknown.
+        reason: String. Why it cannot be compiled.
     """
 
     type: str
@@ -36,11 +37,11 @@ class UnsupportedOperation:
     reason: str
 
     def __str__(self):
-        return f"{self.type} ({self.name}{', made at ' + self.source if self.source else ''}): {self.reason}"
+        return f"{self.type} ({self.name}{', created at ' + self.source if self.source else ''}): {self.reason}"
 
 
 def all_operations(graph):
-    """Operations of a `tf.Graph` and of all functions that it calls: branches, loops, functions within functions."""
+    """Lists the operations of a `tf.Graph` and of all functions that it calls: branches, loops, nested functions."""
     operations, graphs, seen = [], [graph], set()
     while graphs:
         graph = graphs.pop()
@@ -48,7 +49,7 @@ def all_operations(graph):
         for operation in graph.get_operations():
             for name in _called(operation) - seen:
                 seen.add(name)
-                graphs.append(operation.graph._get_function(name).graph)  # There is no public way.
+                graphs.append(operation.graph._get_function(name).graph)  # There is no public API.
     return operations
 
 
@@ -60,7 +61,13 @@ def _called(operation):
 
 
 def unsupported_operations(operations):
-    """Those of a list of `tf.Operation`s that cannot be compiled, a list of `UnsupportedOperation`.
+    """Finds the operations that cannot be compiled.
+
+    Args:
+        operations: List of `tf.Operation`.
+
+    Returns:
+        List of `UnsupportedOperation`.
 
     Example:
 
@@ -71,14 +78,14 @@ def unsupported_operations(operations):
     """
     found = []
     for operation in operations:
-        reason = None if operation.type == "Placeholder" else _why_not(operation)  # Placeholders are what is passed in.
+        reason = None if operation.type == "Placeholder" else _why_not(operation)  # Placeholders are the arguments.
         if reason is not None:
             found.append(describe(operation, reason))
     return found
 
 
 def describe(operation, reason):
-    """An `UnsupportedOperation` for a `tf.Operation`."""
+    """Creates an `UnsupportedOperation` for a `tf.Operation`."""
     return UnsupportedOperation(operation.type, operation.name, source_of(operation), reason)
 
 
@@ -86,13 +93,13 @@ def _why_not(operation):
     if operation.type in _SHAPES_FROM_VALUES:
         return "the shape of its result depends on values"
     if tf.complex128 in {tensor.dtype for tensor in [*operation.inputs, *operation.outputs]}:
-        return "a TPU has no complex128"
+        return "TPUs do not support complex128"
     registered = _registered_kernels().get(operation.type)
     if registered is None:
-        return "XLA has no such operation"
+        return "XLA does not support this operation"
     if not any(_takes(kernel, operation) for kernel in registered):
         types = sorted({tf.as_dtype(tensor.dtype).name for tensor in [*operation.inputs, *operation.outputs]})
-        return f"XLA has it for other types than {', '.join(types)}"
+        return f"XLA does not support this operation for {', '.join(types)}"
     return None
 
 
@@ -107,7 +114,7 @@ def _registered_kernels():
 
 
 def _takes(kernel, operation):
-    """Whether an operation's types are among those that a kernel is registered for."""
+    """Whether a kernel is registered for an operation's types."""
     for constraint in kernel.constraint:
         value = operation.node_def.attr[constraint.name]
         types = [value.type] if value.WhichOneof("value") == "type" else value.list.type
@@ -117,7 +124,7 @@ def _takes(kernel, operation):
 
 
 def source_of(operation):
-    """`file:line (function)` of the innermost call outside of TensorFlow and Keras that made an operation."""
+    """Returns `file:line (function)` of the innermost call outside TensorFlow and Keras that created an operation."""
     frames = [frame for frame in operation.traceback or () if not frame.filename.startswith(_LIBRARIES)]
     if not frames:
         return ""

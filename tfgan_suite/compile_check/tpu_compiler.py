@@ -1,4 +1,4 @@
-"""Compiling a lowered step for a TPU, on a machine that has none: `compile_for_tpu`."""
+"""Compiles a lowered step for a TPU on a machine without one: `compile_for_tpu`."""
 
 import json
 import os
@@ -14,37 +14,37 @@ from tfgan_suite.compile_check.lowering import named_operation
 from tfgan_suite.foundation.errors import UserError, import_extra
 
 _SECONDS_BETWEEN_NEWS = 30
-# The compiler looks for the machine that it runs on, and asks the network, unless it is told.
+# Unless these are set, the compiler queries the network to find out which machine it runs on.
 _ENVIRONMENT = {
     **{"TPU_SKIP_MDS_QUERY": "1", "TPU_WORKER_HOSTNAMES": "localhost", "TPU_ACCELERATOR_TYPE": "v5litepod-4"},
-    "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",  # No chip is opened, so that several checks may run at a time.
+    "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",  # No chip is opened, so several checks may run at the same time.
 }
 
 
 def require_compiler():
-    """Refuses to begin where the TPU's compiler is not installed.
+    """Raises an error if the TPU compiler is not installed.
 
     Raises:
-        MissingExtraError: jaxlib or libtpu is missing.
+        MissingExtraError: If jaxlib or libtpu is missing.
     """
     for module in ("jaxlib", "libtpu"):
-        import_extra(module, "tpu", "The TPU's compiler (all stages but `--stage ops` and `--stage lower`)")
+        import_extra(module, "tpu", "The TPU compiler (not used by `--stage ops` and `--stage lower`)")
 
 
 def compile_for_tpu(lowered, target, operations, tell=print):
-    """Compiles for one core of a target. Takes minutes; nothing is run.
+    """Compiles a step for one core of a target. This takes minutes; nothing is run.
 
     Args:
         lowered: A `LoweredStep`.
-        target: A name out of `TARGETS`.
-        operations: Dict of name to `tf.Operation`, to say where a refused operation comes from.
-        tell: Called with a line of text now and then.
+        target: String. A key of `TARGETS`.
+        operations: Dict `{name: tf.Operation}`. Used to find out where a refused operation comes from.
+        tell: Callable. Called with a line of text about the progress every 30 seconds.
 
     Returns:
-        Dict of what the compiler says, or with `"refused"`, an `UnsupportedOperation` or a sentence.
+        Dict of what the compiler reports, or with the single key `"refused"`: an `UnsupportedOperation` or a sentence.
 
     Raises:
-        UserError: The compiler ended without an answer.
+        UserError: If the compiler exits without a result.
     """
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "step.hlo"
@@ -53,7 +53,9 @@ def compile_for_tpu(lowered, target, operations, tell=print):
         code, output, said = _run(command, tell)
     lines = output.splitlines()
     if code or not lines:
-        raise UserError(f"The TPU's compiler ended with {code} and without an answer. It said last: {said[-600:]}")
+        raise UserError(
+            f"The TPU compiler exited with code {code} and without a result. Its last output: {said[-600:]}"
+        )
     result = json.loads(lines[-1])
     if "error" not in result:
         return result
@@ -61,9 +63,18 @@ def compile_for_tpu(lowered, target, operations, tell=print):
 
 
 def refusal(message, lowered, operations):
-    """What the compiler's error speaks of: an `UnsupportedOperation` where it names one, else its first sentence.
+    """Interprets an error of the compiler.
 
-    Its own messages name no operation of TensorFlow, only what the lowered step may tell: a custom call's target.
+    The compiler's own messages do not name TensorFlow operations. The lowered step only reveals those behind the
+    targets of custom calls.
+
+    Args:
+        message: String. The error message.
+        lowered: A `LoweredStep`.
+        operations: Dict `{name: tf.Operation}`.
+
+    Returns:
+        An `UnsupportedOperation` if the message refers to one, otherwise its first sentence.
     """
     reason = message.splitlines()[0].split(": ", 1)[-1].strip()
     for target, (operation_type, name) in lowered.custom_calls.items():

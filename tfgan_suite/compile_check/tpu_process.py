@@ -1,10 +1,10 @@
-"""The TPU's compiler in a process of its own: `python -m tfgan_suite.compile_check.tpu_process HLO_FILE TOPOLOGY`.
+"""Runs the TPU compiler in a process of its own: `python -m tfgan_suite.compile_check.tpu_process HLO_FILE TOPOLOGY`.
 
-Apart, since the compiler writes what it likes to standard error, takes memory that it does not give back, and ends the
-process where it meets a fault of its own. Prints one line of JSON. Knows nothing of TensorFlow.
+A separate process, because the compiler writes freely to standard error, does not release its memory, and aborts the
+process on an internal error. Prints one line of JSON. Does not use TensorFlow.
 
-This is how JAX compiles for TPUs that are not there, with jaxlib's own parts, which change from version to version: the
-extra `[tpu]` pins them.
+This is how JAX compiles for TPUs that are not present. It uses internal parts of jaxlib, which change between versions
+and are therefore pinned by the extra `[tpu]`.
 """
 
 import json
@@ -15,7 +15,7 @@ import numpy as np
 
 from tfgan_suite.foundation.errors import import_extra
 
-_PURPOSE = "The TPU's compiler"
+_PURPOSE = "The TPU compiler"
 libtpu = import_extra("libtpu", "tpu", _PURPOSE)
 jaxlib_version = import_extra("jaxlib.version", "tpu", _PURPOSE).__version__
 _jax = import_extra("jaxlib._jax", "tpu", _PURPOSE)
@@ -28,7 +28,15 @@ chlo, mhlo, stablehlo = (
 
 
 def compile_hlo(hlo, topology):
-    """Compiles a serialized `HloModuleProto` for one core of a topology such as `"v5e:2x2"`; a dict of what came out."""
+    """Compiles a serialized module for one core of a topology.
+
+    Args:
+        hlo: Bytes. A serialized `HloModuleProto`.
+        topology: String. A TPU topology, such as `"v5e:2x2"`.
+
+    Returns:
+        Dict of the compiler's statistics: operations, sizes in bytes, and versions.
+    """
     xla_client.load_pjrt_plugin_dynamically("tpu", libtpu.get_library_path())
     xla_client.initialize_pjrt_plugin("tpu")
     device = xla_client.make_tfrt_tpu_c_api_device_topology(topology)._make_compile_only_devices()[0]
@@ -40,7 +48,7 @@ def compile_hlo(hlo, topology):
         _drop_copies(module)
         executable = device.client.compile(module, _jax.DeviceList((device,)), options)
     memory, cost = executable.get_compiled_memory_stats(), executable.cost_analysis()
-    # Not the compiler's "optimal_seconds": it may be negative.
+    # The compiler's "optimal_seconds" is omitted because it can be negative.
     return {
         "flops": cost["flops"],
         "transcendentals": cost.get("transcendentals", 0.0),
@@ -67,7 +75,7 @@ def _context():
 
 
 def _drop_copies(module):
-    """Takes out `mhlo.copy`, which TensorFlow writes and the compiler's front end does not know: it changes no value."""
+    """Removes `mhlo.copy`, which TensorFlow emits and the compiler's front end does not know. It changes no values."""
     copies = []
 
     def collect(operation):
@@ -87,7 +95,7 @@ def main(hlo_path, topology):
     except (_jax.JaxRuntimeError, ir.MLIRError) as error:
         result = {"error": str(error)}
     except (AttributeError, TypeError) as error:
-        result = {"error": f"jaxlib {jaxlib_version} has another interface than this was written for: {error}"}
+        result = {"error": f"jaxlib {jaxlib_version} does not have the expected interface: {error}"}
     print(json.dumps(result))
 
 

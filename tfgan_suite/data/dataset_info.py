@@ -1,4 +1,4 @@
-"""What a prepared data set is: `dataset_info.json`, which lies beside the shards and is written last."""
+"""What a prepared data set is: `dataset_info.json`, which lies next to the shards and is written last."""
 
 import dataclasses
 import hashlib
@@ -8,9 +8,11 @@ from pathlib import Path
 
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.foundation.files import file_sha256, write_atomically
+from tfgan_suite.specs.condition import Condition
+from tfgan_suite.specs.example_spec import ExampleSpec, spec_from_config, spec_to_config
 
 FILE_NAME = "dataset_info.json"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 PYRAMID_DIR_NAME = "pyramid"
 SMALLEST_SIZE = 4
 
@@ -26,10 +28,10 @@ def halved_shapes(height: int, width: int) -> list[tuple[int, int]]:
 
 @dataclasses.dataclass(frozen=True)
 class ShardInfo:
-    """One TFRecord file: its name within the directory, records, size and SHA-256."""
+    """One TFRecord file: its name within the directory, number of records, size and SHA-256."""
 
     name: str
-    num_images: int
+    num_examples: int
     size_bytes: int
     sha256: str
 
@@ -38,13 +40,13 @@ class ShardInfo:
 class SplitInfo:
     """One split. `class_counts` has one entry per class name, and none when the set has no labels."""
 
-    num_images: int
+    num_examples: int
     class_counts: tuple[int, ...]
     shards: tuple[ShardInfo, ...]
 
 
 @dataclasses.dataclass(frozen=True)
-class RefusedImage:
+class RefusedExample:
     """An input that was set aside: its name, a machine-readable reason and the words for people."""
 
     source: str
@@ -58,75 +60,92 @@ class RefusedInfo:
 
     count: int
     reasons: dict[str, int]
-    images: tuple[RefusedImage, ...]
+    examples: tuple[RefusedExample, ...]
 
 
 @dataclasses.dataclass(frozen=True)
 class DatasetInfo:
     """Describes a prepared data set; read with `DatasetInfo.load(directory)`.
 
-    What says only where the images came from may be left out of one that is made by hand, but not of a file.
+    What only says where the examples came from may be left out of a description that is made by hand, but not of a file.
 
     Args:
-        name: Short name of the source.
-        image_shape: `(height, width, channels)`.
-        class_names: One name per label, in label order; empty when the set has no labels.
-        splits: `SplitInfo` by name.
-        encoding: How each image is stored: `"png"`, `"jpeg"`, `"webp"` or `"raw"`.
-        compression: Of the shards: `"GZIP"` or `""`.
-        resize: Name of the filter ("none" where nothing was scaled), and the library that applied it with its version.
-        settings: Every setting of `prepare_dataset` that shapes the content.
-        versions: Of the libraries that made the set.
-        licence: Of the images, as far as the source states it.
-        source: Where the images came from: kind, name and the fingerprint of the inputs.
-        refused: Inputs that were set aside, with reasons.
-        duplicates: Exact copies (equal pixels after preparation) that were left out.
+        name: String. Short name of the source.
+        spec: `ExampleSpec`. What one example is, and how it is stored.
+        splits: Dict of name to `SplitInfo`.
+        condition: `Condition`. The classes of the labels, in label order, or none.
+        compression: String. Compression of the shards, `"GZIP"` or `""`.
+        processing: Dict of strings. How raw inputs became examples. For images: `filter` ("none" where nothing was
+            scaled), and `library`, which applied it, with its version.
+        settings: Dict. Every setting of `prepare_dataset` that shapes the content.
+        versions: Dict of strings. Versions of the libraries that made the set.
+        license: String. The license of the examples, as far as the source states it.
+        source: Dict of strings. Where the examples came from: kind, name and the fingerprint of the inputs.
+        refused: `RefusedInfo`. Inputs that were set aside, with reasons.
+        duplicates: Integer. Exact copies (equal examples after preparation) that were left out.
 
     Example:
 
     >>> info = tg.DatasetInfo.load("data/digits")
-    >>> info.image_shape, info.num_classes, info.splits["train"].num_images
+    >>> info.spec.shape, info.num_classes, info.splits["train"].num_examples
     ((32, 32, 1), 10, 5000)
     """
 
     name: str
-    image_shape: tuple[int, int, int]
-    class_names: tuple[str, ...]
+    spec: ExampleSpec
     splits: dict[str, SplitInfo]
-    encoding: str
+    condition: Condition = Condition()
     compression: str = ""
-    resize: dict[str, str] = dataclasses.field(default_factory=dict)
+    processing: dict[str, str] = dataclasses.field(default_factory=dict)
     settings: dict = dataclasses.field(default_factory=dict)
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
-    licence: str = ""
+    license: str = ""
     source: dict[str, str] = dataclasses.field(default_factory=dict)
     refused: RefusedInfo = dataclasses.field(default_factory=lambda: RefusedInfo(0, {}, ()))
     duplicates: int = 0
 
     @property
-    def num_classes(self) -> int | None:
-        """None when the set has no labels."""
-        return len(self.class_names) or None
+    def image_shape(self) -> tuple[int, int, int]:
+        """`(height, width, channels)` of a set of images.
+
+        Raises:
+            AttributeError: The set holds something else; `spec.shape` is its shape.
+        """
+        if self.spec.kind != "image":
+            raise AttributeError(
+                f"The data set {self.name!r} holds {self.spec.unit[1]}: it has `spec.shape`, no `image_shape`."
+            )
+        return self.spec.shape
 
     @property
-    def num_images(self) -> int:
-        """Over all splits."""
-        return sum(split.num_images for split in self.splits.values())
+    def class_names(self) -> tuple[str, ...]:
+        """One name per label, in label order; empty when the set has no labels."""
+        return self.condition.names
+
+    @property
+    def num_classes(self) -> int | None:
+        """`None` when the set has no labels."""
+        return self.condition.num_classes
+
+    @property
+    def num_examples(self) -> int:
+        """The number of examples in all splits together."""
+        return sum(split.num_examples for split in self.splits.values())
 
     @property
     def fingerprint(self) -> str:
-        """16 hex digits that stand for the content: of every split's name and its shards' SHA-256."""
+        """16 hex digits that stand for the content: every split's name and the SHA-256 of its shards."""
         content = [(name, [shard.sha256 for shard in split.shards]) for name, split in sorted(self.splits.items())]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
     @property
     def pyramid_shapes(self) -> list[tuple[int, int]]:
-        """Heights and widths of the images halved once, twice and so on, as far as that goes."""
-        return halved_shapes(*self.image_shape[:2])
+        """Heights and widths of the images halved once, twice and so on, as far as that goes; none of other kinds."""
+        return halved_shapes(*self.spec.shape[:2]) if self.spec.kind == "image" else []
 
     @staticmethod
     def pyramid_dir(directory: str | os.PathLike, height: int) -> Path:
-        """Where the set in `directory` keeps its images at that height, as a prepared set of their own."""
+        """Where the set in `directory` keeps its images of that height, as a prepared set of their own."""
         return Path(directory) / PYRAMID_DIR_NAME / str(height)
 
     def split(self, name: str) -> SplitInfo:
@@ -137,10 +156,14 @@ class DatasetInfo:
 
     def to_json(self) -> str:
         """The text of `dataset_info.json`: sorted keys, so that equal sets give equal files."""
-        content = dataclasses.asdict(self)
+        content = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         content |= {
+            "example": spec_to_config(content.pop("spec")),
+            "condition": dataclasses.asdict(self.condition),
+            "splits": {name: dataclasses.asdict(split) for name, split in self.splits.items()},
+            "refused": dataclasses.asdict(self.refused),
             "format_version": FORMAT_VERSION,
-            "num_classes": self.num_classes,
+            "num_examples": self.num_examples,
             "fingerprint": self.fingerprint,
         }
         return json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
@@ -153,10 +176,17 @@ class DatasetInfo:
 
     @classmethod
     def load(cls, directory: str | os.PathLike) -> "DatasetInfo":
-        """Reads the description of a prepared directory.
+        """Reads the description of a prepared directory, of this format version or version 1.
+
+        Args:
+            directory: String or path. What `prepare_dataset` wrote.
+
+        Returns:
+            The `DatasetInfo`.
 
         Raises:
-            UserError: There is no such directory, it holds no (finished) data set, or one of another format version.
+            UserError: There is no such directory, it holds no (finished) data set, one of another format version, or
+                examples of a kind that is not registered.
         """
         directory = Path(directory)
         path = directory / FILE_NAME
@@ -180,39 +210,39 @@ class DatasetInfo:
             version = content.pop("format_version")
         except (ValueError, KeyError, AttributeError, TypeError) as error:
             raise UserError(f"{path} is not a description of a data set ({error!r}). Prepare the set again.") from error
-        if version != FORMAT_VERSION:
+        if version not in (1, FORMAT_VERSION):
             raise UserError(
-                f"{path} has format version {version}; this version of tfgan-suite reads {FORMAT_VERSION}. "
+                f"{path} has format version {version}; this version of tfgan-suite reads 1 and {FORMAT_VERSION}. "
                 "Prepare the set again with force=True."
             )
         try:
-            return cls._from_content(content)
+            return cls._from_content(_from_version_1(content) if version == 1 else content)
         except (KeyError, TypeError) as error:
             raise UserError(f"{path} lacks an entry or has a wrong one ({error}). Prepare the set again.") from error
 
     @classmethod
     def _from_content(cls, content: dict) -> "DatasetInfo":
-        content = {key: value for key, value in content.items() if key not in ("num_classes", "fingerprint")}
+        content = {key: value for key, value in content.items() if key not in ("num_examples", "fingerprint")}
+        content["spec"] = spec_from_config(content.pop("example"))
         for field in dataclasses.fields(cls):
             if field.name not in content:
                 raise KeyError(field.name)
+        condition, refused = content.pop("condition"), content.pop("refused")
         splits = {
             name: SplitInfo(
-                num_images=split["num_images"],
+                num_examples=split["num_examples"],
                 class_counts=tuple(split["class_counts"]),
                 shards=tuple(ShardInfo(**shard) for shard in split["shards"]),
             )
             for name, split in content.pop("splits").items()
         }
-        refused = content.pop("refused")
         return cls(
-            image_shape=tuple(content.pop("image_shape")),
-            class_names=tuple(content.pop("class_names")),
+            condition=Condition(**{**condition, "names": tuple(condition["names"])}),
             splits=splits,
             refused=RefusedInfo(
                 count=refused["count"],
                 reasons=refused["reasons"],
-                images=tuple(RefusedImage(**image) for image in refused["images"]),
+                examples=tuple(RefusedExample(**example) for example in refused["examples"]),
             ),
             **content,
         )
@@ -220,23 +250,33 @@ class DatasetInfo:
     def check_sizes(self, directory: str | os.PathLike, split: str | None = None) -> None:
         """Checks that every shard is there with its full size, without reading it.
 
+        Args:
+            directory: String or path. Where the set lies.
+            split: String. Name of the only split to look at; by default all are.
+
         Raises:
             UserError: Names the first shard that is missing or truncated.
         """
         for shard in self._shards(split):
             path = Path(directory) / shard.name
             if not path.is_file():
-                raise UserError(f"The shard {path} is missing. Prepare the set again with force=True, or copy it anew.")
+                raise UserError(
+                    f"The shard {path} is missing. Prepare the set again with force=True, or copy it again."
+                )
             size_bytes = path.stat().st_size
             if size_bytes != shard.size_bytes:
                 state = "truncated" if size_bytes < shard.size_bytes else "longer than it should be"
                 raise UserError(
                     f"The shard {path} is {state}: expected {shard.size_bytes:,} bytes, found {size_bytes:,}. "
-                    "Prepare the set again with force=True, or copy the file anew."
+                    "Prepare the set again with force=True, or copy the file again."
                 )
 
     def verify(self, directory: str | os.PathLike, split: str | None = None) -> None:
         """Reads every shard and checks its size and SHA-256.
+
+        Args:
+            directory: String or path. Where the set lies.
+            split: String. Name of the only split to read; by default all are.
 
         Raises:
             UserError: Names the first shard that is missing, truncated or changed.
@@ -247,9 +287,34 @@ class DatasetInfo:
             if (found := file_sha256(path)) != shard.sha256:
                 raise UserError(
                     f"The content of the shard {path} has changed: expected SHA-256 {shard.sha256}, found {found}. "
-                    "Prepare the set again with force=True, or copy the file anew."
+                    "Prepare the set again with force=True, or copy the file again."
                 )
 
     def _shards(self, split: str | None) -> list[ShardInfo]:
         splits = self.splits.values() if split is None else [self.split(split)]
         return [shard for split_info in splits for shard in split_info.shards]
+
+
+def _from_version_1(content: dict) -> dict:
+    """The content of a description that version 0.1 wrote, of images always, as that of today."""
+    content = {key: value for key, value in content.items() if key not in ("num_classes", "fingerprint")}
+    class_names, refused = content.pop("class_names"), content.pop("refused")
+    example = {"kind": "image", "shape": content.pop("image_shape"), "encoding": content.pop("encoding")}
+    if "jpeg_quality" in content["settings"]:
+        example["jpeg_quality"] = content["settings"]["jpeg_quality"]
+    renamed = {
+        "example": example,
+        "condition": dataclasses.asdict(Condition.of_classes(len(class_names), class_names)),
+        "splits": {name: _renamed_counts(split) for name, split in content.pop("splits").items()},
+        "processing": content.pop("resize"),
+        "license": content.pop("licence"),
+        "refused": {"count": refused["count"], "reasons": refused["reasons"], "examples": refused["images"]},
+    }
+    return content | renamed
+
+
+def _renamed_counts(split: dict) -> dict:
+    shards = [{**shard, "num_examples": shard["num_images"]} for shard in split["shards"]]
+    for shard in shards:
+        del shard["num_images"]
+    return {"num_examples": split["num_images"], "class_counts": split["class_counts"], "shards": shards}

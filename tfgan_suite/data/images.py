@@ -1,6 +1,6 @@
-"""From the bytes of any picture to pixels of one size, and to the bytes that are stored. Pillow does the work.
+"""From the bytes of any image file to pixels of one size. Pillow does the work.
 
-An image that cannot be used raises `ImageRefused` with a machine-readable reason; nothing is quietly repaired.
+An image that cannot be used raises `ExampleRefused` with a machine-readable reason; nothing is quietly repaired.
 """
 
 import dataclasses
@@ -10,8 +10,10 @@ import numpy as np
 import PIL
 from PIL import Image, ImageColor
 
-from tfgan_suite.data.records import ENCODINGS
+from tfgan_suite.data.example_format import ExampleFormat
+from tfgan_suite.data.example_refused import ExampleRefused
 from tfgan_suite.foundation.errors import UserError, unknown_name
+from tfgan_suite.specs.image_spec import ENCODINGS, MODES, ImageSpec
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib")
@@ -25,9 +27,9 @@ RESIZE_FILTERS = {
 }
 CROPS = ("center", "pad", "border", "none")
 DECODINGS = ("exact", "scaled")
-# Of what is needed on a side, how much a scaled decoding leaves at least: the resize filter then smooths what is left.
+# Pixels that a scaled decoding leaves for each one needed on a side, at least: the resize filter then smooths the rest.
 _SCALED_MARGIN = 2
-_EXTENT = "extent of the picture in pixels"
+_EXTENT = "extent of the image in pixels"
 EXIF_ORIENTATION = 0x0112
 EXIF_ROTATIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -38,43 +40,36 @@ EXIF_ROTATIONS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 # Pillow's own limit against decompression bombs: a quarter of a gigabyte of RGB.
 MAX_SOURCE_PIXELS = 89_478_485
 MAX_SOURCE_BYTES = 256 * 2**20
 
 
-class ImageRefused(Exception):
-    """An image that is set aside. `reason` is for machines, the message for people."""
-
-    def __init__(self, reason: str, message: str):
-        super().__init__(reason, message)
-        self.reason = reason
-        self.message = message
-
-    def __str__(self):
-        return self.message
-
-
 @dataclasses.dataclass(frozen=True)
-class ImageFormat:
-    """What every prepared image looks like.
+class ImageFormat(ExampleFormat):
+    """How every prepared image looks, and how it comes to: decoded, cropped and resized.
 
     Args:
-        height, width: Pixels, 1 to 4096.
-        channels: 1 (grey), 3 (RGB) or 4 (RGBA).
-        crop: How another aspect ratio is brought to this one. `"center"`: scale until the picture covers the target and
-            cut the middle out. `"pad"`: scale until it fits inside and fill with the background. `"border"`: never
-            scale, set the picture in the middle of the background; a larger one is refused. `"none"`: scale only; a
-            picture of another aspect ratio (more than one target pixel off) is refused.
-        resize_filter: `"lanczos"`, `"bicubic"`, `"bilinear"`, `"hamming"` or `"box"`: Pillow's, all antialiased.
-        background: Colour behind transparent pixels and padding, as CSS writes it (`"white"`, `"#20304f"`).
-        encoding: `"png"` (lossless, optimised), `"jpeg"`, `"webp"` (lossless) or `"raw"`.
-        jpeg_quality: 1 to 100, only for `"jpeg"`, which keeps full colour resolution (4:4:4).
-        max_source_pixels: A picture that claims more is refused from its header, before anything is decoded.
-        decoding: `"exact"` decodes whole pictures. `"scaled"` lets the decoder give JPEG files at a half, a quarter or an
-            eighth of their size where that leaves two pixels or more for each target pixel and side: less work, and
+        height: Integer in [1, 4096]. Pixels.
+        width: Integer in [1, 4096]. Pixels.
+        channels: Integer. 1 (gray), 3 (RGB) or 4 (RGBA).
+        crop: String. How another aspect ratio is brought to this one. `"center"`: scale until the image covers the target
+            and cut the middle out. `"pad"`: scale until it fits inside and fill with the background. `"border"`: never
+            scale, set the image in the middle of the background; a larger one is refused. `"none"`: scale only; an
+            image of another aspect ratio (more than one target pixel off) is refused.
+        resize_filter: String. `"lanczos"`, `"bicubic"`, `"bilinear"`, `"hamming"` or `"box"`: Pillow's, all antialiased.
+        background: String. Color behind transparent pixels and padding, as CSS writes it (`"white"`, `"#20304f"`).
+        encoding: String. `"png"` (lossless, optimized), `"jpeg"`, `"webp"` (lossless) or `"raw"`.
+        jpeg_quality: Integer in [1, 100]. Only for `"jpeg"`, which keeps full color resolution (4:4:4).
+        max_source_pixels: Integer. An image that claims more is refused from its header, before anything is decoded.
+        decoding: String. `"exact"` decodes whole images. `"scaled"` lets the decoder return JPEG files at a half, a quarter
+            or an eighth of their size where that leaves two pixels or more for each target pixel and side: less work, and
             pixels that differ by a few steps of 255.
+
+    Example:
+
+    >>> ImageFormat(2, 2, channels=1).prepare(np.zeros([4, 4, 1], "uint8")).shape
+    (2, 2, 1)
     """
 
     height: int
@@ -89,11 +84,12 @@ class ImageFormat:
     decoding: str = "exact"
 
     def __post_init__(self):
-        for name, size in (("height", self.height), ("width", self.width)):
+        for name in ("height", "width"):
+            size = getattr(self, name)
             if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= 4096:
-                raise UserError(f"Image {name} should be a whole number of pixels from 1 to 4096. Received: {size!r}.")
+                raise UserError(f"`{name}` of images must be an integer in [1, 4096]. Received: {name}={size!r}")
         if self.channels not in MODES:
-            raise UserError(f"channels should be 1 (grey), 3 (RGB) or 4 (RGBA). Received: {self.channels!r}.")
+            raise UserError(f"`channels` must be 1 (gray), 3 (RGB) or 4 (RGBA). Received: channels={self.channels!r}")
         if self.crop not in CROPS:
             raise unknown_name("crop", self.crop, CROPS)
         if self.resize_filter not in RESIZE_FILTERS:
@@ -103,15 +99,22 @@ class ImageFormat:
         if self.decoding not in DECODINGS:
             raise unknown_name("decoding", self.decoding, DECODINGS)
         if self.encoding == "jpeg" and self.channels == 4:
-            raise UserError("JPEG stores no transparency. For channels=4 use encoding='png', 'webp' or 'raw'.")
+            raise UserError(
+                "`encoding` must be 'png', 'webp' or 'raw' for channels=4, since JPEG stores no transparency. Received: "
+                "encoding='jpeg'"
+            )
         if not 1 <= self.jpeg_quality <= 100:
-            raise UserError(f"jpeg_quality should be from 1 to 100. Received: {self.jpeg_quality!r}.")
+            raise UserError(f"`jpeg_quality` must be in [1, 100]. Received: jpeg_quality={self.jpeg_quality!r}")
         try:
             ImageColor.getrgb(self.background)
         except (ValueError, AttributeError, TypeError) as error:
             raise UserError(
-                f"background should be a colour such as 'white' or '#20304f'. Received: {self.background!r}."
+                f"`background` must be a color such as 'white' or '#20304f'. Received: background={self.background!r}"
             ) from error
+
+    @property
+    def spec(self) -> ImageSpec:
+        return ImageSpec(self.shape, self.encoding, self.jpeg_quality)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -119,15 +122,30 @@ class ImageFormat:
 
     @property
     def scaled_side(self) -> int | None:
-        """Pixels that the decoder has to leave on each side; None where it has to give the whole picture."""
+        """Pixels that the decoder has to leave on each side; `None` where it has to decode the whole image."""
         if self.decoding == "exact" or self.crop == "border":  # Which never scales.
             return None
         return _SCALED_MARGIN * max(self.height, self.width)
 
-    @property
-    def resize_library(self) -> str:
-        """Who resizes, with the version: filters of the same name differ between libraries."""
-        return f"Pillow {PIL.__version__}"
+    def prepare(self, raw) -> np.ndarray:
+        """Makes pixels of an image file's bytes, of uint8 pixels, or of a Pillow image."""
+        if isinstance(raw, bytes):
+            raw = decode_image(raw, self.max_source_pixels, self.scaled_side)
+        elif isinstance(raw, np.ndarray):
+            raw = Image.fromarray(raw[..., 0] if raw.shape[-1] == 1 else raw)
+        return transform_image(raw, self)
+
+    def settings(self) -> dict:
+        return dataclasses.asdict(self)
+
+    def processing(self) -> dict[str, str]:
+        processing = {
+            "filter": "none" if self.crop == "border" else self.resize_filter,
+            "library": f"Pillow {PIL.__version__}",  # Filters of the same name differ between libraries.
+        }
+        if self.scaled_side is not None:
+            processing["decoder"] = f"JPEG scaled to {self.scaled_side} pixels or more"
+        return processing
 
 
 def decode_image(
@@ -135,22 +153,22 @@ def decode_image(
 ) -> Image.Image:
     """Decodes a JPEG, PNG, WebP, GIF (first frame) or BMP file, turned upright as its EXIF data says.
 
-    16-bit grey is scaled to 8 bits, CMYK is converted without its colour profile, palettes are resolved.
+    16-bit gray is scaled to 8 bits, CMYK is converted without its color profile, palettes are resolved.
 
     Args:
-        data: The file.
-        max_source_pixels: A picture that claims more is refused from its header.
-        scaled_side: A JPEG file may be decoded at a half, a quarter or an eighth of its size, as long as both sides keep
+        data: Bytes. The content of the file.
+        max_source_pixels: Integer. An image that claims more is refused from its header.
+        scaled_side: Integer, or `None`. A JPEG file may be decoded at a half, a quarter or an eighth of its size, as long as both sides keep
             this many pixels.
 
     Returns:
         A Pillow image of mode L, LA, RGB or RGBA.
 
     Raises:
-        ImageRefused: With reason `empty_file`, `not_an_image`, `too_many_pixels`, `truncated` or `corrupt`.
+        ExampleRefused: With reason `empty_file`, `not_an_image`, `too_many_pixels`, `truncated` or `corrupt`.
     """
     if not data:
-        raise ImageRefused("empty_file", "The file is empty (0 bytes).")
+        raise ExampleRefused("empty_file", "The file is empty (0 bytes).")
     image = _open(data, max_source_pixels)
     try:
         if scaled_side is not None:
@@ -160,11 +178,11 @@ def decode_image(
         image = _to_eight_bits(image)
         return image if upright is None else image.transpose(upright)
     except MemoryError as error:
-        raise ImageRefused("too_many_pixels", f"Not enough memory to decode {image.size}.") from error
+        raise ExampleRefused("too_many_pixels", f"Not enough memory to decode {image.size}.") from error
     # A hostile file makes the decoders raise nearly anything (struct.error, SyntaxError, EOFError, zlib.error, ...).
     except Exception as error:
         reason = "truncated" if "truncated" in str(error).lower() else "corrupt"
-        raise ImageRefused(reason, f"The {image.format or 'image'} data is {reason}: {error}") from error
+        raise ExampleRefused(reason, f"The {image.format or 'image'} data is {reason}: {error}") from error
 
 
 def _open(data: bytes, max_source_pixels: int) -> Image.Image:
@@ -172,26 +190,28 @@ def _open(data: bytes, max_source_pixels: int) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageRefused("too_many_pixels", f"{error}") from error
+        raise ExampleRefused("too_many_pixels", f"{error}") from error
     except PIL.UnidentifiedImageError as error:
-        raise ImageRefused("not_an_image", "Not a JPEG, PNG, WebP, GIF or BMP file, whatever its name says.") from error
+        raise ExampleRefused(
+            "not_an_image", "Not a JPEG, PNG, WebP, GIF or BMP file, whatever its name says."
+        ) from error
     except Exception as error:
-        raise ImageRefused("corrupt", f"The image header is corrupt: {error}") from error
+        raise ExampleRefused("corrupt", f"The image header is corrupt: {error}") from error
     width, height = image.size
     if width * height > max_source_pixels:
-        raise ImageRefused(
+        raise ExampleRefused(
             "too_many_pixels",
             f"The header claims {width} x {height} pixels; the limit is {max_source_pixels:,} in all.",
         )
     if not width or not height:
-        raise ImageRefused("corrupt", f"The header claims a size of {width} x {height}.")
+        raise ExampleRefused("corrupt", f"The header claims a size of {width} x {height}.")
     return image
 
 
 def _allow_scaled(image: Image.Image, side: int) -> None:
     """Has a JPEG file decoded smaller, both sides `side` or more; does nothing to other formats.
 
-    The last column or row of pixels may then lie half outside of the picture: the true extent is noted for `_fit`.
+    The last column or row of pixels may then lie half outside of the image: the true extent is noted for `_fit`.
     """
     sizes = image.size
     is_turned = image.getexif().get(EXIF_ORIENTATION) in EXIF_ROTATIONS
@@ -205,7 +225,7 @@ def _allow_scaled(image: Image.Image, side: int) -> None:
 def _to_eight_bits(image: Image.Image) -> Image.Image:
     """To L, LA, RGB or RGBA."""
     transparency = image.info.get("transparency")
-    if image.mode.startswith("I"):  # 16-bit grey PNG: `convert("L")` would clip at 255 instead of scaling.
+    if image.mode.startswith("I"):  # 16-bit gray PNG: `convert("L")` would clip at 255 instead of scaling.
         values = np.asarray(image).astype(np.int64)
         result = Image.fromarray(np.clip((values * 255 + 32767) // 65535, 0, 255).astype(np.uint8))
         if isinstance(transparency, int):
@@ -228,16 +248,20 @@ def _convert(image: Image.Image, mode: str) -> Image.Image:
 def transform_image(image: Image.Image, target: ImageFormat) -> np.ndarray:
     """Brings a decoded image to the target's size and channels.
 
+    Args:
+        image: Pillow image of mode L, LA, RGB or RGBA.
+        target: `ImageFormat`.
+
     Returns:
         uint8 array `[height, width, channels]`.
 
     Raises:
-        ImageRefused: With reason `aspect_ratio` (crop "none") or `larger_than_target` (crop "border").
+        ExampleRefused: With reason `aspect_ratio` (crop "none") or `larger_than_target` (crop "border").
     """
     mode = MODES[target.channels]
     background = ImageColor.getcolor(target.background, mode)
     if target.channels == 4:
-        image = image.convert("RGBA").convert("RGBa")  # Premultiplied, so that hidden colours do not bleed in.
+        image = image.convert("RGBA").convert("RGBa")  # Premultiplied, so that hidden colors do not bleed in.
         if len(background) == 4:
             background = tuple(round(value * background[3] / 255) for value in background[:3]) + (background[3],)
     else:
@@ -274,7 +298,7 @@ def _fit(image: Image.Image, target: ImageFormat, background: int | tuple) -> Im
             abs(height * target.width / width - target.height) > 1
             and abs(width * target.height / height - target.width) > 1
         ):
-            raise ImageRefused(
+            raise ExampleRefused(
                 "aspect_ratio",
                 f"{width} x {height} does not have the aspect ratio of {target.width} x {target.height}. "
                 "Use crop='center' or crop='pad'.",
@@ -285,7 +309,7 @@ def _fit(image: Image.Image, target: ImageFormat, background: int | tuple) -> Im
         inner = (max(1, round(width * scale)), max(1, round(height * scale)))
         image = image.resize(inner, resampling, box=(0, 0, width, height))
     elif width > target.width or height > target.height:
-        raise ImageRefused(
+        raise ExampleRefused(
             "larger_than_target",
             f"{width} x {height} is larger than {target.width} x {target.height}, and crop='border' never scales.",
         )
@@ -297,25 +321,14 @@ def _fit(image: Image.Image, target: ImageFormat, background: int | tuple) -> Im
 def reduce_image(pixels: np.ndarray, factor: int) -> np.ndarray:
     """Averages squares of `factor` x `factor` pixels of uint8 `[height, width, channels]`, each channel by itself.
 
-    Averages are rounded, a half to the even neighbour. Height and width are multiples of `factor`.
+    Averages are rounded, a half to the even neighbor.
+
+    Args:
+        pixels: uint8 `[height, width, channels]`, both sides multiples of `factor`.
+        factor: Integer >= 1.
 
     Reference: Karras et al., "Progressive Growing of GANs" (2018), section 2: real images at lower resolutions.
     """
     height, width, channels = pixels.shape
     squares = pixels.reshape(height // factor, factor, width // factor, factor, channels)
     return np.rint(squares.mean(axis=(1, 3), dtype=np.float64)).astype(np.uint8)
-
-
-def encode_image(pixels: np.ndarray, target: ImageFormat) -> bytes:
-    """Encodes uint8 `[height, width, channels]` as the target's encoding says. Equal pixels give equal bytes."""
-    if target.encoding == "raw":
-        return np.ascontiguousarray(pixels).tobytes()
-    image = Image.fromarray(pixels[..., 0] if target.channels == 1 else pixels)
-    file = io.BytesIO()
-    if target.encoding == "png":
-        image.save(file, "PNG", optimize=True)
-    elif target.encoding == "webp":
-        image.save(file, "WEBP", lossless=True, exact=True, quality=75, method=4)
-    else:
-        image.save(file, "JPEG", quality=target.jpeg_quality, subsampling=0, optimize=True)
-    return file.getvalue()

@@ -1,38 +1,35 @@
 """Reading a prepared set for training: `load_dataset`.
 
-The stream of images is a pure function of (set, seed, image number). Image number `n` belongs to epoch `n // size`, and
-each epoch has its own order. A run that stopped after `n` images goes on with `start_image=n` and sees exactly what it
-would have seen; nothing of tf.data's own state has to be saved, and TensorFlow's global seed plays no part.
+The stream of examples is a pure function of (set, seed, example number). Example number `n` belongs to epoch `n // size`,
+and each epoch has its own order. A run that stopped after `n` examples resumes with `start_image=n` and sees exactly what
+it would have seen; nothing of tf.data's own state has to be saved, and TensorFlow's global seed plays no part.
 
 Sets that fit into memory are decoded once and gathered from there. Larger ones are read shard by shard in an order of
-the epoch, several shards at a time, and permuted within windows of encoded records; images that a restart skips are
+the epoch, several shards at a time, and permuted within windows of encoded records; examples that a restart skips are
 skipped before they are decoded.
 """
 
 import dataclasses
-import io
 import os
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
-from tfgan_suite.data.dataset_info import FILE_NAME, DatasetInfo, SplitInfo
-from tfgan_suite.data.records import parse_examples
+from tfgan_suite.data.dataset_info import DatasetInfo
+from tfgan_suite.data.prepared_set import PreparedSet
+from tfgan_suite.data.records import parse_records
 from tfgan_suite.foundation.errors import UserError
-from tfgan_suite.specs.image_range import to_float
 
 CACHE_LIMIT_BYTES = 2**30
 WINDOW_LIMIT_BYTES = 256 * 2**20
-WINDOW_LIMIT_IMAGES = 8192
+WINDOW_LIMIT_EXAMPLES = 8192
 INTERLEAVED_SHARDS = 8
 # What the random numbers of an epoch are for, so that no two uses share a seed.
-ORDER_OF_IMAGES, ORDER_OF_SHARDS, ORDER_IN_WINDOW, FLIPS = range(4)
+ORDER_OF_EXAMPLES, ORDER_OF_SHARDS, ORDER_IN_WINDOW, FLIPS = range(4)
 
 
 def load_dataset(
-    directory: str | os.PathLike,
+    directory: str | os.PathLike | PreparedSet,
     split: str = "train",
     batch_size: int = 32,
     *,
@@ -48,25 +45,28 @@ def load_dataset(
     """Opens a prepared set for reading.
 
     Args:
-        directory: What `prepare_dataset` wrote.
-        split: Name of the split.
-        batch_size: Images per (global) batch. Under `tf.distribute` every worker and replica gets its slice of it.
-        image_size: Height of the images to read, the set's own divided by a power of two: averages of squares of pixels,
-            rounded to uint8. They come from the set's pyramid (`prepare_dataset(pyramid=True)`) if it has one, or else
-            from decoding the whole images. None: the set's own size.
-        shuffle: A new order every epoch; False: the order on disk.
-        repeat: Endless. Batches then run across the ends of epochs, so that every image is used equally often.
-            False: one epoch, or what is left of it after `start_image`.
-        seed: 0 or more. Order and flips are functions of it.
-        start_image: Number of the first image of the stream: the images that were already seen.
-        horizontal_flip: Mirror each image of the stream with probability one half.
-        cache: True: decode once and keep all images in memory as uint8; False: read from disk; `"auto"`: keep them when
-            they take at most 1 GiB. The two read the same images in different orders.
-        drop_remainder: Without `repeat`, leave out a last batch that is not full.
+        directory: String or path, what `prepare_dataset` wrote; or a `PreparedSet`, which is not opened again.
+        split: String. Name of the split.
+        batch_size: Integer >= 1. Examples per (global) batch. Under `tf.distribute` every worker and replica gets its slice
+            of it.
+        image_size: Integer. Height of the images to read, the set's own divided by a power of two: averages of squares of
+            pixels, rounded to uint8. They come from the set's pyramid (`prepare_dataset(pyramid=True)`) if it has one, or
+            else from decoding the whole images. `None`: the set's own size. Sets of images only.
+        shuffle: Boolean. Whether every epoch has a new order; if not, the order is that on disk.
+        repeat: Boolean. Whether the stream is endless. Batches then run across the ends of epochs, so that every example
+            is used equally often. If not, it is one epoch, or what is left of it after `start_image`.
+        seed: Integer >= 0. Order and flips are functions of it.
+        start_image: Integer >= 0. Number of the first example of the stream: how many have been seen already.
+        horizontal_flip: Boolean. Whether to mirror each image of the stream with probability one half. Sets of images only.
+        cache: Boolean or `"auto"`. Whether to decode once and keep all examples in memory, as they are at the edge (images
+            as uint8), or read from disk. `"auto"` keeps them when they take at most 1 GiB. The two read the same examples
+            in different orders.
+        drop_remainder: Boolean. Whether to leave out, without `repeat`, a last batch that is not full.
 
     Returns:
-        The `DatasetInfo` (with `image_size`, that of the smaller images), and a dataset of `(images, labels)`: float32 in [-1, 1] `[batch, height, width, channels]`
-        and int32 `[batch]` (0 when the set has no labels).
+        Tuple of the `DatasetInfo` (with `image_size`, that of the smaller images), and a dataset of `(examples, labels)`:
+        what the spec's `to_model` makes of the examples, for images float32 in [-1, 1]
+        `[batch, height, width, channels]`; and int32 `[batch]` (0 when the set has no labels).
 
     Raises:
         UserError: The directory is missing or unfinished, a shard is missing or truncated, the split is unknown or
@@ -79,34 +79,39 @@ def load_dataset(
     >>> images.shape
     TensorShape([64, 32, 32, 1])
     """
-    directory, info, factor = _open_at(Path(directory), image_size)
-    split_info = info.split(split)
-    info.check_sizes(directory, split)
+    opened, factor = PreparedSet.open(directory).at(image_size)
+    info, spec = opened.info, opened.info.spec
+    size = info.split(split).num_examples
+    opened.check_sizes(split)
     _check_count("batch_size", batch_size, 1)
     _check_count("seed", seed, 0)
     _check_count("start_image", start_image, 0)
     if cache not in (True, False, "auto"):
-        raise UserError(f"cache should be True, False or 'auto'. Received: {cache!r}.")
-    if split_info.num_images == 0 or batch_size > split_info.num_images and (repeat or drop_remainder):
+        raise UserError(f"`cache` must be True, False or 'auto'. Received: cache={cache!r}")
+    if horizontal_flip and spec.kind != "image":
         raise UserError(
-            f"The split {split!r} of {str(directory)!r} has {split_info.num_images:,} images, too few for a batch of "
+            f"`horizontal_flip` is for images, and {str(opened)!r} holds {spec.unit[1]}: leave it out. Received: "
+            f"horizontal_flip={horizontal_flip!r}"
+        )
+    if size == 0 or batch_size > size and (repeat or drop_remainder):
+        raise UserError(
+            f"The split {split!r} of {str(opened)!r} has {size:,} {spec.unit[size != 1]}, too few for a batch of "
             f"{batch_size:,}. Use a smaller batch_size or a larger set."
         )
     if cache == "auto":
-        cache = split_info.num_images * int(np.prod(info.image_shape)) // factor**2 <= CACHE_LIMIT_BYTES
+        cache = size * spec.num_bytes // factor**2 <= CACHE_LIMIT_BYTES
 
-    reader = _ShardReader(directory, info, split_info, factor)
-    size = split_info.num_images
+    reader = _ShardReader(opened, split, factor)
     epochs = tf.data.Dataset.range(start_image // size, np.iinfo(np.int64).max if repeat else start_image // size + 1)
     if cache:
-        images, labels = reader.read_all()
+        examples, labels = reader.read_all()
 
         def one_epoch(epoch):
-            order = _permutation(size, seed, epoch, ORDER_OF_IMAGES) if shuffle else tf.range(size, dtype=tf.int64)
+            order = _permutation(size, seed, epoch, ORDER_OF_EXAMPLES) if shuffle else tf.range(size, dtype=tf.int64)
             return tf.data.Dataset.from_tensor_slices(order[_first_place(epoch, start_image, size) :])
 
         def load(rows):
-            return tf.gather(images, rows), tf.gather(labels, rows)
+            return tf.gather(examples, rows), tf.gather(labels, rows)
 
         stream = _numbered(epochs.flat_map(one_epoch), start_image)
         stream = stream.batch(batch_size, drop_remainder=repeat or drop_remainder)
@@ -121,51 +126,48 @@ def load_dataset(
         stream = stream.map(lambda number, record: (number, *reader.decode(record)), **_parallel())
         stream = stream.batch(batch_size, drop_remainder=repeat or drop_remainder)
 
-    def finish(numbers, images, labels):
+    def finish(numbers, examples, labels):
         if horizontal_flip:
             rows = tf.where(_coin(numbers, seed))  # [flipped, 1]
-            mirrored = tf.reverse(tf.gather_nd(images, rows), axis=[2])
-            images = tf.tensor_scatter_nd_update(images, rows, mirrored)  # Half the time of tf.where over all pixels.
-        return to_float(images), labels
+            mirrored = tf.reverse(tf.gather_nd(examples, rows), axis=[2])
+            # Half the time of tf.where over all pixels.
+            examples = tf.tensor_scatter_nd_update(examples, rows, mirrored)
+        return spec.to_model(examples), labels
 
     stream = stream.map(finish, **_parallel()).prefetch(4)
     num_batches = tf.data.INFINITE_CARDINALITY
     if not repeat:
         left = size - start_image % size
         num_batches = left // batch_size if drop_remainder else -(-left // batch_size)
-    info = dataclasses.replace(info, image_shape=reader.image_shape)
+    info = dataclasses.replace(info, spec=reader.spec)
     return info, stream.apply(tf.data.experimental.assert_cardinality(num_batches)).with_options(_options())
 
 
-def _open_at(directory: Path, image_size: int | None) -> tuple[Path, DatasetInfo, int]:
-    """Where to read images of that height: a directory, its description, and what its images are to be divided by."""
-    info = DatasetInfo.load(directory)
-    height, width, _ = info.image_shape
-    if image_size is None or image_size == height:
-        return directory, info, 1
-    sizes = [height, *(size for size, _ in info.pyramid_shapes)]
-    if image_size not in sizes:
-        raise UserError(
-            f"The images of {str(directory)!r} are {height} x {width} pixels. Expected image_size to be one of "
-            f"{', '.join(map(str, sizes))}. Received: image_size={image_size!r}."
-        )
-    reduced_dir = info.pyramid_dir(directory, image_size)
-    if not (reduced_dir / FILE_NAME).exists():
-        return directory, info, height // image_size
-    reduced_info = DatasetInfo.load(reduced_dir)
-    if reduced_info.settings.get("reduced_from") != info.fingerprint:
-        raise UserError(
-            f"The smaller images in {str(reduced_dir)!r} were made of another data set. Make them anew: "
-            "tfgan_suite.prepare_dataset(..., pyramid=True), or `tfgan-suite prepare ... --pyramid`."
-        )
-    return reduced_dir, reduced_info, 1
+def read_split(directory: str | os.PathLike | PreparedSet, split: str = "train", batch_size: int = 256):
+    """Reads a split once, in the order on disk, as the examples are at the edge (images as uint8).
+
+    Args:
+        directory: As in `load_dataset`.
+        split: String. Name of the split.
+        batch_size: Integer >= 1. Examples at a time; the last batch may be smaller.
+
+    Returns:
+        Iterator of `(examples, labels, sources)`: a NumPy array `[batch, *shape]` of the spec's `edge_dtype`; int32
+        `[batch]`, 0 when the set has no labels; and a list of strings, the examples' names within their source.
+
+    Raises:
+        UserError: As `load_dataset`.
+    """
+    opened = PreparedSet.open(directory)
+    opened.info.split(split)
+    opened.check_sizes(split)
+    for examples, labels, sources in _ShardReader(opened, split).batches(batch_size):
+        yield examples, labels, [source.decode("utf-8", "surrogateescape") for source in sources]
 
 
 def _check_count(name: str, value: int, lowest: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or not lowest <= value < 2**63:
-        raise UserError(
-            f"{name} should be a whole number from {lowest} up. Received: {value!r} ({type(value).__name__})."
-        )
+        raise UserError(f"`{name}` must be an integer >= {lowest}. Received: {name}={value!r} ({type(value).__name__})")
 
 
 def _parallel() -> dict:
@@ -199,14 +201,14 @@ def _fold(seed: int, epoch: tf.Tensor, use: int) -> tf.Tensor:
 
 
 def _permutation(size, seed: int, epoch: tf.Tensor, use: int) -> tf.Tensor:
-    """A random order of `range(size)`, int64 `[size]`: a pure function of the arguments."""
+    """A random order of `range(size)`, int64 `[size]`, a pure function of the arguments."""
     keys = tf.random.experimental.stateless_fold_in(_fold(seed, epoch, use), tf.constant(0, tf.int64))
     values = tf.random.stateless_uniform([size], keys, minval=None, maxval=None, dtype=tf.int64)
     return tf.cast(tf.argsort(values, stable=True), tf.int64)
 
 
 def _coin(numbers: tf.Tensor, seed: int) -> tf.Tensor:
-    """One random bool for each image number: an integer hash (two rounds of "lowbias32") of the number and the seed."""
+    """One random bool for each example number: an integer hash (two rounds of "lowbias32") of the number and the seed."""
 
     def mix(value):
         for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
@@ -226,35 +228,53 @@ def _coin(numbers: tf.Tensor, seed: int) -> tf.Tensor:
 class _ShardReader:
     """Reads the records of one split."""
 
-    def __init__(self, directory: Path, info: DatasetInfo, split_info: SplitInfo, factor: int = 1):
-        height, width, channels = info.image_shape
-        self.image_shape = height // factor, width // factor, channels
+    def __init__(self, opened: PreparedSet, split: str, factor: int = 1):
+        self._opened = opened
+        self._stored = opened.info.spec
         self._factor = factor
-        self._info = info
-        self._directory = directory
-        self._split_info = split_info
-        self._paths = [str(directory / shard.name) for shard in split_info.shards]
-        bytes_per_image = sum(shard.size_bytes for shard in split_info.shards) / max(split_info.num_images, 1)
-        self._window = max(1, min(WINDOW_LIMIT_IMAGES, int(WINDOW_LIMIT_BYTES / max(bytes_per_image, 1))))
+        self.spec = self._stored
+        if factor != 1:
+            height, width, channels = self._stored.shape
+            config = {**self._stored.get_config(), "shape": (height // factor, width // factor, channels)}
+            self.spec = self._stored.from_config(config)
+        split_info = opened.info.split(split)
+        self._size = split_info.num_examples
+        self._paths = [str(opened.directory / shard.name) for shard in split_info.shards]
+        bytes_per_example = sum(shard.size_bytes for shard in split_info.shards) / max(self._size, 1)
+        self._window = max(1, min(WINDOW_LIMIT_EXAMPLES, int(WINDOW_LIMIT_BYTES / max(bytes_per_example, 1))))
 
     def read_all(self) -> tuple[tf.Tensor, tf.Tensor]:
-        """Decodes everything: uint8 images `[count, height, width, channels]`, int32 labels `[count]`."""
-        records = self._open(self._paths).map(self.decode, **_parallel()).batch(256).prefetch(2)
-        images = np.empty([self._split_info.num_images, *self.image_shape], np.uint8)
-        labels = np.empty([self._split_info.num_images], np.int32)
+        """Decodes everything: examples `[count, *shape]` as they are at the edge, int32 labels `[count]`."""
+        examples = np.empty([self._size, *self.spec.shape], self.spec.edge_dtype)
+        labels = np.empty([self._size], np.int32)
         count = 0
-        try:
-            for image_batch, label_batch in records.with_options(_options()).as_numpy_iterator():
-                images[count : count + len(image_batch)] = image_batch
-                labels[count : count + len(image_batch)] = label_batch
-                count += len(image_batch)
-        except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, ValueError) as error:
-            self._info.verify(self._directory)  # Names the damaged shard.
-            raise UserError(f"The shards in {str(self._directory)!r} cannot be decoded: {error}") from error
-        if count != len(images):
-            raise UserError(f"The shards in {str(self._directory)!r} hold {count:,} images; expected {len(images):,}.")
+        for some, some_labels, _ in self.batches(256):
+            examples[count : count + len(some)] = some
+            labels[count : count + len(some)] = some_labels
+            count += len(some)
         with tf.device("CPU"):
-            return tf.constant(images), tf.constant(labels)
+            return tf.constant(examples), tf.constant(labels)
+
+    def batches(self, batch_size: int):
+        """Decodes everything, in NumPy batches. Raises `UserError` for a damaged or incomplete shard."""
+        if not self._paths:
+            return
+        records = self._open(self._paths).map(self._decode_named, **_parallel()).batch(batch_size).prefetch(2)
+        directory, count = str(self._opened), 0
+        try:
+            for examples, labels, sources in records.with_options(_options()).as_numpy_iterator():
+                count += len(examples)
+                if count > self._size:
+                    break
+                yield examples, labels, sources
+        except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, ValueError) as error:
+            self._opened.info.verify(directory)  # Names the damaged shard.
+            raise UserError(f"The shards in {directory!r} cannot be decoded: {error}") from error
+        if count != self._size:
+            raise UserError(
+                f"The shards in {directory!r} must hold {self._size:,} {self.spec.unit[1]}. Found: {count:,}. Prepare the "
+                "set again with force=True, or copy it again."
+            )
 
     def read_epoch(self, epoch: tf.Tensor, seed: int | None) -> tf.data.Dataset:
         """The serialized records of one epoch, in the epoch's order; without a seed in the order on disk."""
@@ -266,41 +286,31 @@ class _ShardReader:
         )
 
         def shuffle_window(window, records):
-            # A window's number goes beside the epoch's, far beyond any number of shards or epochs.
+            # A window's number goes with the epoch's, far beyond any number of shards or epochs.
             order = _permutation(tf.size(records), seed, epoch + (window + 1) * 2**32, ORDER_IN_WINDOW)
             return tf.data.Dataset.from_tensor_slices(tf.gather(records, order))
 
         return records.batch(self._window).enumerate().flat_map(shuffle_window)
 
     def decode(self, record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """One serialized record -> uint8 image `[height, width, channels]`, int32 label."""
-        features = {name: values[0] for name, values in parse_examples(record[tf.newaxis]).items()}
-        encoded, channels = features["image/encoded"], self._info.image_shape[-1]
-        if self._info.encoding == "raw":
-            image = tf.reshape(tf.io.decode_raw(encoded, tf.uint8), self._info.image_shape)
-        elif self._info.encoding == "png":
-            image = tf.io.decode_png(encoded, channels)
-        elif self._info.encoding == "jpeg":
-            image = tf.io.decode_jpeg(encoded, channels, dct_method="INTEGER_ACCURATE")
-        else:
-            image = tf.numpy_function(self._decode_webp, [encoded], tf.uint8, stateful=False)
-        image = tf.ensure_shape(image, self._info.image_shape)
-        return self._reduce(image), tf.cast(features["label"], tf.int32)
+        """One serialized record -> an example as it is at the edge, int32 label."""
+        example, label, _ = self._decode_named(record)
+        return example, label
+
+    def _decode_named(self, record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        features, sources, labels = parse_records(self._stored, record[tf.newaxis])
+        example = self._stored.decode({name: values[0] for name, values in features.items()})
+        example = self._reduce(tf.ensure_shape(example, self._stored.shape))
+        return example, tf.cast(labels[0], tf.int32), sources[0]
 
     def _reduce(self, image: tf.Tensor) -> tf.Tensor:
-        """As `images.reduce_image`: averages of squares of pixels, a half rounded to the even neighbour."""
+        """As `images.reduce_image`: averages of squares of pixels, a half rounded to the even neighbor."""
         if self._factor == 1:
             return image
-        height, width, channels = self.image_shape
+        height, width, channels = self.spec.shape
         squares = tf.reshape(tf.cast(image, tf.int32), [height, self._factor, width, self._factor, channels])
         averages = tf.cast(tf.reduce_sum(squares, axis=[1, 3]), tf.float64) / self._factor**2
         return tf.cast(tf.round(averages), tf.uint8)
 
-    def _decode_webp(self, encoded: bytes) -> np.ndarray:
-        # TensorFlow's own decoder came only with 2.19.
-        with Image.open(io.BytesIO(encoded), formats=["WEBP"]) as image:
-            mode = {1: "L", 3: "RGB", 4: "RGBA"}[self._info.image_shape[-1]]
-            return np.asarray(image.convert(mode), np.uint8).reshape(self._info.image_shape)
-
     def _open(self, paths) -> tf.data.Dataset:
-        return tf.data.TFRecordDataset(paths, compression_type=self._info.compression, buffer_size=2**20)
+        return tf.data.TFRecordDataset(paths, compression_type=self._opened.info.compression, buffer_size=2**20)

@@ -1,4 +1,12 @@
-"""THE record schema: how one prepared image is written as a `tf.train.Example` and read back.
+"""THE record schema: how one prepared example is written as a `tf.train.Example` and read back.
+
+| feature         | type           | content                                                                           |
+|-----------------|----------------|-----------------------------------------------------------------------------------|
+| `<kind>/<name>` | bytes or int64 | what `spec.encode(example)` returns, under the name of the example's kind           |
+| `<kind>/source` | bytes          | UTF-8 name of the example within its source: a relative path, `row 17`, ...       |
+| `label`         | int64          | index into the class names; absent when the set has no labels                     |
+
+For images (`specs/image_spec.py`):
 
 | feature          | type  | content                                                                        |
 |------------------|-------|--------------------------------------------------------------------------------|
@@ -6,66 +14,70 @@
 | `image/format`   | bytes | `png`, `jpeg`, `webp` or `raw`                                                  |
 | `image/height`   | int64 | pixels                                                                         |
 | `image/width`    | int64 | pixels                                                                         |
-| `image/channels` | int64 | 1 grey, 3 RGB, 4 RGBA                                                          |
-| `image/source`   | bytes | UTF-8 name of the image within its source: a relative path, `row 17`, ...        |
-| `label`          | int64 | index into the class names; absent when the set has no labels                   |
+| `image/channels` | int64 | 1 gray, 3 RGB, 4 RGBA                                                          |
 
 Writing needs neither TensorFlow nor protobuf, so that Beam workers start quickly: the few wire-format rules of an
-Example are spelled out below (and checked against `tf.train.Example` in the tests). Reading is `parse_examples`.
+Example are spelled out below (and checked against `tf.train.Example` in the tests). Reading is `parse_records`.
 """
 
 import functools
 import struct
 from collections.abc import Iterable
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 import numpy as np
 
 from tfgan_suite.foundation.wire_format import field, varint
 
-ENCODINGS = ("png", "jpeg", "webp", "raw")
+SOURCE = "source"
+# Longer values differ from record to record: not worth remembering.
+_REPEATED_BYTES = 32
 
 
-class ImageRecord(NamedTuple):
-    """One prepared image, encoded. `label` is None when the set has no labels."""
+def encode_record(spec, example: np.ndarray, source: str, label: int | None = None) -> bytes:
+    """Serializes one example as the bytes of a `tf.train.Example`. Equal arguments give equal bytes.
 
-    encoded: bytes
-    encoding: str
-    height: int
-    width: int
-    channels: int
-    source: str
-    label: int | None = None
+    Args:
+        spec: `ExampleSpec`. What the example is.
+        example: NumPy array of the spec's `edge_dtype` and `shape`.
+        source: String. The name of the example within its source.
+        label: Integer >= 0, or `None` when the set has no labels.
 
+    Returns:
+        Bytes. The features are in the order of their names, as protobuf's deterministic form has them.
 
-def encode_example(record: ImageRecord) -> bytes:
-    """Serializes a record as the bytes of a `tf.train.Example`. Equal records give equal bytes.
+    Raises:
+        ValueError: A number is negative, or the spec makes a feature named `"source"`.
 
     Example:
 
-    >>> record = ImageRecord(encoded=b"...", encoding="png", height=32, width=32, channels=1, source="7.png", label=7)
-    >>> tf.train.Example.FromString(encode_example(record)).features.feature["label"].int64_list.value
+    >>> from tfgan_suite.specs.image_spec import ImageSpec
+    >>> record = encode_record(ImageSpec((32, 32, 1)), np.zeros([32, 32, 1], "uint8"), source="7.png", label=7)
+    >>> tf.train.Example.FromString(record).features.feature["label"].int64_list.value
     [7]
     """
+    encoded = spec.encode(example)
+    if SOURCE in encoded:
+        raise ValueError(f"`{type(spec).__name__}.encode` must not make a feature named {SOURCE!r}: rename it.")
+    features = {f"{spec.kind}/{name}": value for name, value in encoded.items()}
+    features[f"{spec.kind}/{SOURCE}"] = source.encode("utf-8", "surrogateescape")
+    if label is not None:
+        features["label"] = label
     # Example{features=1: Features{feature=1: repeated map entry{key=1, value=2: Feature}}}
-    entries = [
-        _repeated_entry("image/channels", record.channels),
-        _encode_entry("image/encoded", record.encoded),
-        _repeated_entry("image/format", record.encoding.encode()),
-        _repeated_entry("image/height", record.height),
-        _encode_entry("image/source", record.source.encode("utf-8", "surrogateescape")),
-        _repeated_entry("image/width", record.width),
-    ]
-    if record.label is not None:
-        entries.append(_repeated_entry("label", record.label))
-    return field(1, b"".join(entries))
+    return field(1, b"".join(_entry(name, features[name]) for name in sorted(features)))
+
+
+def _entry(name: str, value: bytes | int) -> bytes:
+    if isinstance(value, bytes) and len(value) > _REPEATED_BYTES or name.endswith(f"/{SOURCE}"):
+        return _encode_entry(name, value)
+    return _repeated_entry(name, value)
 
 
 def _encode_entry(name: str, value: bytes | int) -> bytes:
     return field(1, field(1, name.encode()) + field(2, _encode_feature(value)))
 
 
-# Sizes and labels are the same for image after image.
+# Sizes and labels are the same for example after example.
 _repeated_entry = functools.lru_cache(maxsize=4096)(_encode_entry)
 
 
@@ -73,33 +85,34 @@ def _encode_feature(value: bytes | int) -> bytes:
     if isinstance(value, bytes):
         return field(1, field(1, value))  # Feature{bytes_list=1: BytesList{value=1}}
     if value < 0:
-        raise ValueError(f"Sizes and labels are not negative. Received: {value}.")
+        raise ValueError(f"Features and labels must not be negative. Received: {value}")
     return field(3, field(1, varint(value)))  # Feature{int64_list=3: Int64List{value=1, packed}}
 
 
-def parse_examples(serialized):
-    """Parses a batch of serialized Examples. Graph-safe.
+def parse_records(spec, serialized):
+    """Parses a batch of serialized records. Usable in graphs.
 
     Args:
+        spec: `ExampleSpec`. What the examples are.
         serialized: String tensor `[batch]`.
 
     Returns:
-        Dict of tensors `[batch]` by feature name; `label` is 0 where it is absent.
+        Tuple of the features, a dict of name (as `spec.encode` has it) to tensor `[batch, ...]`, for `spec.decode`; of the
+        sources, a string tensor `[batch]`; and of the labels, int64 `[batch]`, 0 where there is none.
     """
     import tensorflow as tf
 
-    return tf.io.parse_example(
+    prefix = f"{spec.kind}/"
+    wanted = {prefix + name: feature for name, feature in spec.features().items()}
+    parsed = tf.io.parse_example(
         serialized,
         {
-            "image/encoded": tf.io.FixedLenFeature([], tf.string),
-            "image/format": tf.io.FixedLenFeature([], tf.string),
-            "image/height": tf.io.FixedLenFeature([], tf.int64),
-            "image/width": tf.io.FixedLenFeature([], tf.int64),
-            "image/channels": tf.io.FixedLenFeature([], tf.int64),
-            "image/source": tf.io.FixedLenFeature([], tf.string, default_value=""),
+            **wanted,
+            prefix + SOURCE: tf.io.FixedLenFeature([], tf.string, default_value=""),
             "label": tf.io.FixedLenFeature([], tf.int64, default_value=0),
         },
     )
+    return {name.removeprefix(prefix): parsed[name] for name in wanted}, parsed[prefix + SOURCE], parsed["label"]
 
 
 def write_tfrecords(file: BinaryIO, examples: Iterable[bytes]) -> int:

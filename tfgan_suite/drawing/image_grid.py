@@ -9,16 +9,16 @@ MAX_COLUMNS = 16
 
 
 def make_grid(images, columns, margin=2, background=255):
-    """Lays images out in rows.
+    """Arranges images in a grid, row by row.
 
     Args:
-        images: uint8 `[count, height, width, channels]`, 1, 3 or 4 channels.
-        columns: Images in a row, >= 1. The last row is filled up with background.
-        margin: Pixels between images.
-        background: Grey value of the margins.
+        images: A uint8 array of shape `[count, height, width, channels]`, with 1, 3, or 4 channels.
+        columns: Integer >= 1. Number of images per row. The last row is padded with the background.
+        margin: Integer >= 0. Number of pixels between images.
+        background: Integer in [0, 255]. Gray value of the margins.
 
     Returns:
-        uint8 `[grid_height, grid_width, channels]`.
+        A uint8 array of shape `[grid_height, grid_width, channels]`.
 
     Example:
 
@@ -37,16 +37,16 @@ def make_grid(images, columns, margin=2, background=255):
 
 
 def save_png(image, path):
-    """Writes a uint8 `[height, width, channels]` array as PNG."""
+    """Writes a uint8 `[height, width, channels]` array as a PNG file."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(path)
 
 
 def has_classes(model):
-    """Whether a model has classes to tell apart: two or more."""
+    """Returns whether a model has at least two classes."""
     return (model.num_classes or 1) > 1
 
 
 def class_columns(model):
-    """Columns of a grid in which each shows one class, at most `MAX_COLUMNS`; 8 where there are none to tell apart."""
+    """Returns the number of columns of a grid with one class per column, at most `MAX_COLUMNS`; 8 without classes."""
     return min(model.num_classes, MAX_COLUMNS) if has_classes(model) else 8

@@ -1,4 +1,4 @@
-"""Line charts as SVG text, for the report and as files: axes, labels, legend, nothing to load."""
+"""Line charts as SVG text, for the report and as files: axes, labels, and a legend, with nothing to load."""
 
 import html
 import math
@@ -6,7 +6,7 @@ import math
 WIDTH, HEIGHT = 460, 270
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 40, 44
 _MAX_POINTS = 400
-# What the report's own style sheet says for charts inside it.
+# Standalone charts need the rules that the report's style sheet provides for charts inside it.
 _STYLE = """
 svg { font: 12px system-ui, sans-serif; background: #fff; --axis: #d5d8de; --series-1: #1f5fbf; --series-2: #d1571b;
   --series-3: #2a8a4a; --series-4: #8a3fa8; --series-5: #7a6a1f; }
@@ -19,13 +19,14 @@ def line_chart(series, *, title, x_label, y_label):
     """Draws series over a common axis.
 
     Args:
-        series: Dict of legend text to a list of `(x, y)`; points that are not finite are left out.
-        title: For readers of the screen, and above the chart.
-        x_label: Below the axis.
-        y_label: Left of the axis.
+        series: Dict that maps legend text to a list of `(x, y)`. Non-finite points are left out.
+        title: String. Shown above the chart, and read by screen readers.
+        x_label: String. Shown below the axis.
+        y_label: String. Shown left of the axis.
 
     Returns:
-        An `<svg>` element. Colours are the CSS variables `--series-1`, `--series-2`, ..., `--axis` and `--text`.
+        String. An `<svg>` element, whose colors are the CSS variables `--series-1`, `--series-2`, ..., `--axis`, and
+        `--text`; empty if there is nothing to draw.
 
     Example:
 
@@ -71,7 +72,7 @@ def line_chart(series, *, title, x_label, y_label):
 
 
 def standalone(svg):
-    """A chart as the text of an `.svg` file, with colours of its own.
+    """Returns a chart as the text of an `.svg` file, with its own colors.
 
     Example:
 
@@ -83,7 +84,7 @@ def standalone(svg):
 
 
 def axis_ticks(low, high):
-    """Three to seven round numbers that enclose `low` and `high`.
+    """Returns three to seven round numbers that enclose `low` and `high`.
 
     Example:
 
@@ -99,7 +100,7 @@ def axis_ticks(low, high):
 
 
 def format_number(value):
-    """`250,000` as `250k`, others as they are, short.
+    """Formats a number in short form: `250,000` as `250k`, small numbers as they are.
 
     Example:
 

@@ -11,22 +11,22 @@ from tfgan_suite.foundation.errors import UserError, unknown_name
 
 
 def make_strategy(strategy="auto"):
-    """A `tf.distribute.Strategy` by name. Call it before anything else is done with TensorFlow.
+    """Creates a `tf.distribute.Strategy` by name. Call this function before any other use of TensorFlow.
 
     Args:
-        strategy: One of
-            `"auto"`: several workers if the environment variable `TF_CONFIG` names them, else a TPU if there is one,
-            else all GPUs if there are several, else the one device;
-            `"mirrored"`: all GPUs of this machine, or its logical CPUs;
-            `"multi_worker"`: one process a machine, as `TF_CONFIG` says;
-            `"tpu"`: the TPU of this machine, or the one that the environment variable `TPU_NAME` names;
-            `"none"`: the one device, whatever there is. Or a `tf.distribute.Strategy`, which is returned as it is.
+        strategy: String, or a `tf.distribute.Strategy`, which is returned unchanged. The strings are
+            `"auto"`: multiple workers if the environment variable `TF_CONFIG` names them, otherwise a TPU if one is
+            present, otherwise all GPUs if there are several, otherwise a single device;
+            `"mirrored"`: all GPUs of this machine or, without a GPU, all its logical CPUs;
+            `"multi_worker"`: one process per machine, as configured in `TF_CONFIG`;
+            `"tpu"`: the TPU named in the environment variable `TPU_NAME` or, if it is not set, the local TPU;
+            `"none"`: a single device, no matter how many there are.
 
     Returns:
-        A `tf.distribute.Strategy`; for one device TensorFlow's default one.
+        A `tf.distribute.Strategy`. For a single device, TensorFlow's default strategy.
 
     Raises:
-        UserError: An unknown name, a `TF_CONFIG` that names no workers, or no TPU where one was asked for.
+        UserError: If the name is unknown, if `TF_CONFIG` names no workers, or if no TPU is available for `"tpu"`.
 
     Example:
 
@@ -47,9 +47,10 @@ def make_strategy(strategy="auto"):
     if strategy == "multi_worker":
         if _number_of_workers() < 1:
             raise UserError(
-                'Expected the environment variable TF_CONFIG to name the workers, such as \'{"cluster": {"worker": '
-                '["10.0.0.1:5000", "10.0.0.2:5000"]}, "task": {"type": "worker", "index": 0}}\'. '
-                f"Received: TF_CONFIG={os.environ.get('TF_CONFIG', '')!r}"
+                "The environment variable `TF_CONFIG` must name the workers. "
+                f"Received: TF_CONFIG={os.environ.get('TF_CONFIG', '')!r}. "
+                'Set it to, for example, \'{"cluster": {"worker": ["10.0.0.1:5000", "10.0.0.2:5000"]}, "task": '
+                '{"type": "worker", "index": 0}}\'.'
             )
         return tf.distribute.MultiWorkerMirroredStrategy()
     if strategy == "tpu":
@@ -69,7 +70,7 @@ def _what_there_is():
 
 
 def _number_of_workers():
-    """Of the cluster that `TF_CONFIG` describes; 0 if it describes none."""
+    """Number of workers in the cluster that `TF_CONFIG` describes; 0 if it describes none."""
     text = os.environ.get("TF_CONFIG", "")
     if not text:
         return 0
@@ -77,31 +78,31 @@ def _number_of_workers():
         cluster = json.loads(text).get("cluster", {})
         return len(cluster.get("worker", [])) + len(cluster.get("chief", []))
     except (json.JSONDecodeError, AttributeError, TypeError) as error:
-        message = f"Expected JSON with a cluster in the environment variable TF_CONFIG. Received: {text!r}"
+        message = f"The environment variable `TF_CONFIG` must be JSON with a cluster. Received: TF_CONFIG={text!r}"
         raise UserError(message) from error
 
 
 def _tpu_strategy():
     try:
-        # "local" is a TPU that is attached to this machine.
+        # "local" is a TPU attached to this machine.
         resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=os.environ.get("TPU_NAME", "local"))
         tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
         return tf.distribute.TPUStrategy(resolver)
     except (ValueError, RuntimeError, tf.errors.OpError) as error:
         raise UserError(
-            f'Expected a TPU for strategy="tpu"; there is none, or it does not answer: {error}. Name it in the environment '
-            'variable TPU_NAME, or use strategy="auto".'
+            f'`strategy="tpu"` needs a TPU, but none was found, or it does not respond: {error}. Set the environment '
+            'variable `TPU_NAME` to the name of the TPU, or use `strategy="auto"`.'
         ) from error
 
 
 def num_workers(strategy):
-    """Processes that train together."""
+    """Number of processes that train together."""
     return getattr(strategy.extended, "_num_workers", 1)
 
 
 def is_chief(strategy):
-    """Whether this process is the one that writes: the first worker, or the only process."""
+    """Whether this process is the one that writes files: the first worker, or the only process."""
     resolver = strategy.cluster_resolver
     if num_workers(strategy) == 1 or resolver is None:
         return True
@@ -110,12 +111,16 @@ def is_chief(strategy):
 
 
 class AnyWorker:
-    """Asks all workers whether something is the case at one of them. All of them call it at the same step.
+    """Determines whether a condition holds on any worker. All workers must call it at the same step.
 
     Args:
         strategy: A `tf.distribute.Strategy`.
 
-    Call: a bool to a bool, the same one at all workers.
+    Call arguments:
+        here: Boolean. Whether the condition holds on this worker.
+
+    Returns:
+        Boolean, the same on all workers.
     """
 
     def __init__(self, strategy):
@@ -145,10 +150,14 @@ _SIGNS_OF_A_LOSS = (
 
 @contextlib.contextmanager
 def worker_loss_explained(strategy, run_dir):
-    """Turns TensorFlow's error about a worker that has gone into one that says what to do.
+    """Turns TensorFlow's error about a lost worker into one that says what to do.
+
+    Args:
+        strategy: A `tf.distribute.Strategy`.
+        run_dir: String or path. Directory of the training run, named in the error message.
 
     Raises:
-        UserError: A collective failed while several workers trained.
+        UserError: If a collective operation fails while several workers are training.
     """
     try:
         yield
@@ -156,6 +165,6 @@ def worker_loss_explained(strategy, run_dir):
         if num_workers(strategy) == 1:
             raise
         raise UserError(
-            f"Another worker has gone, or cannot be reached: {str(error).splitlines()[0]} Start all workers again with "
-            f"the same commands: they go on from the newest checkpoint in {run_dir}."
+            f"Another worker has stopped or cannot be reached: {str(error).splitlines()[0]} Restart all workers with "
+            f"the same commands to resume from the newest checkpoint in {run_dir}."
         ) from error

@@ -1,28 +1,35 @@
-"""Exponential moving average of the generator's weights, the network that is sampled and exported."""
+"""Exponential moving average of the generator's weights, which yields the network that is sampled and exported."""
 
 import keras
 import tensorflow as tf
 
+from tfgan_suite.engine.schedule import Schedule, number_from_config, number_to_config, value_now
+
 
 @keras.saving.register_keras_serializable("tfgan_suite")
 class ExponentialMovingAverage:
-    """Moves an averaged network towards the trained one after each step.
+    """Moves an averaged network toward the trained one after each step.
 
-    Either a half-life in images, which does not depend on the batch size, or a fixed decay per step:
+    The decay either follows from a half-life in images, which is independent of the batch size, or is fixed:
 
-    * `decay = 0.5 ** (batch_size / half_life)`, where with a ramp-up the half-life is at most
-      `rampup_ratio * images_seen`: early on the average forgets the noise it began with.
-    * `decay` as given from `start_step` on; a plain copy until then.
+    * With a half-life, `decay = 0.5 ** (batch_size / half_life)`. With a ramp-up, the half-life is capped at
+      `rampup_ratio * images_seen`, so that early in training the average quickly forgets its random initial weights.
+    * With a fixed `decay`, averaging starts at `start_step`; until then, the weights are copied.
 
-    Trainable weights are averaged. Other state is averaged too if `average_buffers`, or else copied.
+    Trainable weights are averaged. Other state is averaged too if `average_buffers` is true, and copied otherwise.
 
     Args:
-        half_life_images: Images after which an old weight counts half, > 0, or `"auto"` for 312.5 batches.
-        rampup_ratio: Share of the images seen that bounds the half-life, > 0, or `None` for no ramp-up.
-        decay: Fixed decay per step in [0, 1), instead of `half_life_images`.
-        start_step: First step of averaging with a fixed `decay`.
-        average_buffers: Whether float state that is not trained (moving means and variances) is averaged as well. The
-            moments then match the averaged weights better than the latest ones do.
+        half_life_images: Float > 0, a `Schedule`, or `"auto"`. Number of images after which the contribution of old weights has
+            halved. `"auto"` stands for 312.5 batches.
+        rampup_ratio: Float > 0 or `None`. Caps the half-life at this fraction of the images seen so far. `None`
+            disables the ramp-up.
+        decay: Float in [0, 1) or `None`. Fixed decay per step, used instead of `half_life_images`.
+        start_step: Integer. First step of averaging. Only used with a fixed `decay`.
+        average_buffers: Boolean. Whether to also average non-trainable float state (moving means and variances).
+            Averaged moments match the averaged weights better than the latest ones do.
+
+    Raises:
+        ValueError: If an argument is out of range.
 
     Reference: Karras et al., "Training Generative Adversarial Networks with Limited Data" (2020), appendix C;
     Brock et al., "Large Scale GAN Training" (2019), appendix C (decay 0.9999, from step 20,000).
@@ -30,11 +37,12 @@ class ExponentialMovingAverage:
 
     def __init__(self, half_life_images=10_000, rampup_ratio=0.05, decay=None, start_step=0, average_buffers=False):
         if decay is not None and not 0.0 <= decay < 1.0:
-            raise ValueError(f"Expected decay in [0, 1). Received: decay={decay}")
-        if half_life_images != "auto" and half_life_images <= 0:
-            raise ValueError(f"Expected half_life_images > 0. Received: half_life_images={half_life_images}")
+            raise ValueError(f"`decay` must be in [0, 1) or `None`. Received: decay={decay}")
+        known = isinstance(half_life_images, Schedule) or half_life_images == "auto"
+        if not known and (isinstance(half_life_images, str) or half_life_images <= 0):
+            raise ValueError(f'`half_life_images` must be > 0 or "auto". Received: half_life_images={half_life_images}')
         if rampup_ratio is not None and rampup_ratio <= 0:
-            raise ValueError(f"Expected rampup_ratio > 0 or None. Received: rampup_ratio={rampup_ratio}")
+            raise ValueError(f"`rampup_ratio` must be > 0 or `None`. Received: rampup_ratio={rampup_ratio}")
         self.half_life_images = half_life_images
         self.rampup_ratio = rampup_ratio
         self.decay = decay
@@ -42,18 +50,26 @@ class ExponentialMovingAverage:
         self.average_buffers = average_buffers
 
     def decay_at(self, images_seen, steps, batch_size):
-        """The decay of one step, float32 scalar.
+        """Computes the decay of one step.
 
         Args:
-            images_seen: Real images seen before this step, integer scalar.
-            steps: Steps done before this one, integer scalar.
-            batch_size: Images of this step over all replicas, integer scalar.
+            images_seen: Integer scalar. Number of real images seen before this step.
+            steps: Integer scalar. Number of steps completed before this one.
+            batch_size: Integer scalar. Number of images in this step, over all replicas.
+
+        Returns:
+            A float32 scalar tensor.
         """
         if self.decay is not None:
             return tf.where(steps < self.start_step, 0.0, tf.constant(self.decay, tf.float32))
         batch_size = tf.cast(batch_size, tf.float32)
-        # "auto": ADA's rule, 10,000 images for a batch of 32.
-        half_life = batch_size * 312.5 if self.half_life_images == "auto" else float(self.half_life_images)
+        # "auto" is ADA's rule: 10,000 images for a batch of 32.
+        if isinstance(self.half_life_images, str):
+            half_life = batch_size * 312.5
+        else:
+            half_life = tf.maximum(
+                tf.cast(value_now(self.half_life_images), tf.float32), 1e-8
+            )  # A schedule may begin at 0.
         if self.rampup_ratio is not None:
             half_life = tf.minimum(half_life, self.rampup_ratio * (tf.cast(images_seen, tf.float32) + batch_size))
         return tf.pow(0.5, batch_size / half_life)
@@ -70,7 +86,7 @@ class ExponentialMovingAverage:
 
     def get_config(self):
         return {
-            "half_life_images": self.half_life_images,
+            "half_life_images": number_to_config(self.half_life_images),
             "rampup_ratio": self.rampup_ratio,
             "decay": self.decay,
             "start_step": self.start_step,
@@ -79,4 +95,4 @@ class ExponentialMovingAverage:
 
     @classmethod
     def from_config(cls, config):
-        return cls(**config)
+        return cls(**{**config, "half_life_images": number_from_config(config["half_life_images"])})

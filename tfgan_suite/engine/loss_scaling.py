@@ -1,4 +1,4 @@
-"""Loss scaling for float16, the same on all replicas."""
+"""Loss scaling for float16 that stays in sync across all replicas."""
 
 import keras
 import tensorflow as tf
@@ -6,19 +6,20 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable("tfgan_suite")
 class LossScaling(keras.optimizers.LossScaleOptimizer):
-    """Keras's dynamic loss scaling, which leaves out an update if any replica's gradients are not finite.
+    """Keras's dynamic loss scaling, skipping an update if the gradients of any replica are not finite.
 
-    Losses, penalties of the second order among them, are multiplied by a scale before they are differentiated, so that
-    small gradients do not become 0 in float16, and the gradients are divided by it. Where they overflow, the update is
-    left out and the scale halved; it doubles after a number of updates without that. Keras's class asks the first
-    replica alone, as its gradients are summed already; those of this suite are summed by the inner optimizer.
+    Losses, including second-order penalties, are multiplied by a scale before differentiation, so that small gradients
+    do not underflow to 0 in float16; the gradients are then divided by the scale. If they overflow, the update is
+    skipped and the scale is halved; after a number of updates without overflow, the scale is doubled. Keras's class
+    checks only the first replica, because it expects gradients that are already summed; in this suite, the inner
+    optimizer sums them.
 
-    `compile` puts it around the optimizers of networks that compute in float16.
+    `compile()` wraps the optimizers of networks that compute in float16 in this class.
 
     Args:
-        inner_optimizer: A Keras optimizer, or a `GradientGuard`.
-        initial_scale: Of the loss, > 0.
-        dynamic_growth_steps: Updates without overflow until the scale doubles, >= 1.
+        inner_optimizer: A Keras optimizer or a `GradientGuard`.
+        initial_scale: Float > 0. Initial loss scale.
+        dynamic_growth_steps: Integer >= 1. Number of updates without overflow after which the scale is doubled.
 
     Example:
 
@@ -40,10 +41,10 @@ class LossScaling(keras.optimizers.LossScaleOptimizer):
 
 
 def scales_loss(optimizer):
-    """Whether an optimizer leaves out updates with gradients that are not finite, as its way to find the scale."""
+    """Whether an optimizer skips updates with non-finite gradients as part of its search for the loss scale."""
     return isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
 
 
 def computes_in_float16(network):
-    """Whether any layer of a network does."""
+    """Whether any layer of a network computes in float16."""
     return any(layer.compute_dtype == "float16" for layer in network._flatten_layers())

@@ -1,13 +1,18 @@
 """TrainedModel: a model that trains, of any family: networks, optimizers and averages by name, counters, saving."""
 
+import difflib
+import inspect
 import types
 
 import keras
 import tensorflow as tf
 
 from tfgan_suite.engine.adam import Adam
+from tfgan_suite.engine.chart import Chart
 from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
 from tfgan_suite.engine.loss_scaling import LossScaling, computes_in_float16, scales_loss
+from tfgan_suite.engine.schedule import bind_schedules
+from tfgan_suite.engine.stability_rules import gradient_explodes, gradient_vanishes, updates_left_out
 from tfgan_suite.engine.step import Step
 from tfgan_suite.generative.generative_model import GenerativeModel
 
@@ -106,10 +111,7 @@ class TrainedModel(GenerativeModel):
 
     @property
     def optimizers(self):
-        single = len(self._optimizer_names) == 1
-        return types.MappingProxyType(
-            {name: self.optimizer if single else getattr(self, f"{name}_optimizer") for name in self._optimizer_names}
-        )
+        return types.MappingProxyType({name: getattr(self, f"{name}_optimizer") for name in self._optimizer_names})
 
     # === What a subclass states ===
 
@@ -146,6 +148,40 @@ class TrainedModel(GenerativeModel):
         """Names of what a subclass logs by `track_value` beside its updates, a tuple."""
         return ()
 
+    # === What it declares about its training, for monitors, the progress line and the report ===
+
+    def curves(self):
+        """What the report draws of the logs, a list of `Chart`; by default all that the updates log."""
+        series = {}
+        for name in dict.fromkeys(name for update in self.updates() for name in update.logs):
+            prefix, _, label = name.partition("/")
+            series.setdefault(prefix, {})[label or name] = name
+        norms = {update.name: f"gradient_norm/{update.name}" for update in self.updates() if update.interval == 1}
+        titles = {"loss": "Losses"}
+        charts = [Chart(titles.get(prefix, prefix.capitalize()), one, prefix) for prefix, one in series.items()]
+        return [*charts, Chart("Length of the gradients", norms, "norm")]
+
+    def progress_labels(self):
+        """What the progress line shows of the logs, a dict of short label to name; by default all losses."""
+        losses = [name for update in self.updates() for name in update.logs if name.split("/")[0] == "loss"]
+        if len(losses) == 1:
+            return {"loss": losses[0]}
+        return {name.removeprefix("loss/"): name for name in losses}
+
+    def stability_rules(self):
+        """What the `StabilityMonitor` judges a tick by, a list of `Rule`; by default the gradients of each update."""
+        names = [update.name for update in self.updates() if update.interval == 1]
+        rules = [rule(name) for name in names for rule in (gradient_explodes, gradient_vanishes)]
+        return [*rules, updates_left_out()]
+
+    def stability_measurements(self, logs):
+        """What these rules measure besides the logs of a tick, a dict of name to float; it is logged as well."""
+        return {}
+
+    def halvings(self):
+        """How many times the size of the examples is halved at present, for a model that grows; 0 for all others."""
+        return 0
+
     @property
     def num_shares(self):
         """Into how many shares a batch is divided: as many as the most updates of one kind in a step."""
@@ -155,13 +191,14 @@ class TrainedModel(GenerativeModel):
 
     def compile(
         self,
-        *,
+        *positional,
         optimizer="auto",
         ema="auto",
         microbatch_size=None,
         steps_per_execution=1,
         jit_compile=False,
         run_eagerly=False,
+        **unknown,
     ):
         """Chooses how to train. `"auto"` is what the model's paper did, or its preset says.
 
@@ -175,8 +212,9 @@ class TrainedModel(GenerativeModel):
             run_eagerly: Boolean. For debugging.
 
         Raises:
-            ValueError: An argument out of range.
+            ValueError: An argument of another type, out of range, or not known.
         """
+        self.check_compile_arguments(positional, unknown)
         chosen = self.resolve_auto(optimizer=optimizer, ema=ema)
         (update,) = {update.optimizer_name for update in self.updates()}
         self.finish_compile(
@@ -187,6 +225,50 @@ class TrainedModel(GenerativeModel):
             jit_compile=jit_compile,
             run_eagerly=run_eagerly,
         )
+
+    @classmethod
+    def compile_arguments(cls):
+        """The names that `compile` takes, those of the bases included, a list."""
+        names = {}
+        for base in reversed(cls.__mro__):
+            if issubclass(base, TrainedModel) and "compile" in vars(base):
+                parameters = inspect.signature(vars(base)["compile"]).parameters.values()
+                own = {one.name: one for one in parameters if one.kind is one.KEYWORD_ONLY}
+                passes_on = any(one.kind is one.VAR_KEYWORD and one.name != "unknown" for one in parameters)
+                names = {**names, **own} if passes_on else own
+        return list(names)
+
+    def check_compile_arguments(self, positional, unknown):
+        """Refuses what Keras's own `compile` would take and this model's does not, and says what to do instead.
+
+        Args:
+            positional: Tuple. Arguments that were passed by place.
+            unknown: Dict. Arguments by names that this `compile` does not have.
+
+        Raises:
+            ValueError: There is one.
+        """
+        known = self.compile_arguments()
+        optimizers = " and ".join(f"`{name}`" for name in known if name.endswith("optimizer"))
+        model = type(self).__name__
+        if positional:
+            raise ValueError(
+                f"`compile` of {model} takes its arguments by name, such as {optimizers}. Received {len(positional)} "
+                "without a name."
+            )
+        for name in unknown:
+            if name == "optimizer":
+                raise ValueError(
+                    f"{model} trains its networks with an optimizer each. Pass {optimizers} instead of `optimizer`."
+                )
+            if name in ("metrics", "weighted_metrics"):
+                raise ValueError(
+                    f"`compile` of {model} takes no `{name}`: what it minimizes is logged anyway. For scores use "
+                    "`tfgan_suite.evaluate`, or `callbacks.Scores` while it trains."
+                )
+            close = difflib.get_close_matches(name, known, 1)
+            hint = f" Did you mean `{close[0]}`?" if close else ""
+            raise ValueError(f"`compile` of {model} has no argument `{name}`.{hint} It has: {', '.join(known)}.")
 
     def resolve_auto(self, **received):
         """The arguments with `"auto"` replaced by what the preset says, or else the default; a dict."""
@@ -222,7 +304,12 @@ class TrainedModel(GenerativeModel):
             raise ValueError(
                 f"`microbatch_size` must be None or an integer >= 1. Received: microbatch_size={microbatch_size}"
             )
-        optimizers = {name: keras.optimizers.get(optimizer) for name, optimizer in optimizers.items()}
+        if not isinstance(chosen["ema"], ExponentialMovingAverage):
+            raise ValueError(
+                f"`ema` must be an ExponentialMovingAverage. Received: ema={chosen['ema']!r}. For weights that are not "
+                "averaged pass ExponentialMovingAverage(decay=0.0)."
+            )
+        optimizers = {name: _get_optimizer(name, optimizer, optimizers) for name, optimizer in optimizers.items()}
         if len({id(optimizer) for optimizer in optimizers.values()}) < len(optimizers):
             names = " and ".join(f"`{name}_optimizer`" for name in optimizers)
             raise ValueError(
@@ -237,6 +324,8 @@ class TrainedModel(GenerativeModel):
         super().compile(
             optimizer=None, steps_per_execution=steps_per_execution, jit_compile=jit_compile, run_eagerly=run_eagerly
         )
+        parts = [*optimizers.values(), *penalties, *(value for value in chosen.values() if hasattr(value, "__dict__"))]
+        bind_schedules(parts, self.examples_seen)
         self.ema = chosen["ema"]
         self.microbatch_size = microbatch_size
         self._optimizer_names = tuple(optimizers)
@@ -318,6 +407,10 @@ class TrainedModel(GenerativeModel):
     def metrics(self):
         return list(self._trackers.values())
 
+    def get_metrics_result(self):
+        """The means of a tick so far. `loss`, which Keras's callbacks monitor, is the sum of all that begin with `loss/`."""
+        return with_total({name: tracker.result() for name, tracker in self._trackers.items()})
+
     def make_train_function(self, force=False):
         """Under a strategy, a loop around `train_step`: Keras's own runs it inside a replica, and only singly."""
         if self._distribute_strategy is None:
@@ -354,6 +447,21 @@ class TrainedModel(GenerativeModel):
 
     def compile_from_config(self, config):
         self.compile(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
+
+
+def with_total(results):
+    """The same dict of logged values with their total `loss` first, unless one of them has that name."""
+    losses = [value for name, value in results.items() if name.startswith("loss/")]
+    return results if not losses or "loss" in results else {"loss": sum(losses), **results}
+
+
+def _get_optimizer(name, optimizer, optimizers):
+    argument = "optimizer" if len(optimizers) == 1 else f"{name}_optimizer"
+    if optimizer is None or not isinstance(optimizer, str | dict | keras.optimizers.Optimizer):
+        raise ValueError(
+            f"`{argument}` must be a Keras optimizer or the name of one. Received: {argument}={optimizer!r}"
+        )
+    return keras.optimizers.get(optimizer)
 
 
 class JointOptimizer:

@@ -1,4 +1,4 @@
-"""Stretches of training, and the calls of `fit` that they take from any point on."""
+"""Phases of training, and the `fit()` calls that remain from any point in them."""
 
 import dataclasses
 import itertools
@@ -7,13 +7,13 @@ import math
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingPhase:
-    """A stretch of training on images of one size, in batches of one size.
+    """A phase of training with a fixed image size and a fixed batch size.
 
     Attributes:
-        first_image: Images seen at the phase's start.
-        end_image: Images seen at its end, where the next one starts.
-        batch_size: Images of one step over all replicas.
-        size: Height and width of the images in pixels, or `None` for the data's own.
+        first_image: Integer. Number of images seen at the start of the phase.
+        end_image: Integer. Number of images seen at the end of the phase, where the next one starts.
+        batch_size: Integer. Number of images per step, over all replicas.
+        size: Integer or `None`. Height and width of the images in pixels. `None` is the size of the dataset's images.
     """
 
     first_image: int
@@ -22,14 +22,14 @@ class TrainingPhase:
     size: int | None = None
 
     def steps_from(self, images_seen):
-        """Steps that are left when `images_seen` images have been seen; the last one may go past the phase's end."""
+        """Number of steps left after `images_seen` images; the last step may run past the end of the phase."""
         left = self.end_image - max(int(images_seen), self.first_image)
         return max(0, math.ceil(left / self.batch_size))
 
 
 @dataclasses.dataclass(frozen=True)
 class Tick:
-    """What one epoch of `fit` does: `steps` steps of a phase, from `first_image` images seen on."""
+    """One epoch of `fit()`: `steps` steps of a phase, starting after `first_image` images."""
 
     phase: TrainingPhase
     first_image: int
@@ -42,7 +42,7 @@ class Tick:
 
 @dataclasses.dataclass(frozen=True)
 class FitCall:
-    """One call: `fit(initial_epoch=first_tick, epochs=end_tick, steps_per_epoch=steps)` in a phase."""
+    """One call of `fit(initial_epoch=first_tick, epochs=end_tick, steps_per_epoch=steps)` in a phase."""
 
     phase: TrainingPhase
     first_tick: int
@@ -51,12 +51,17 @@ class FitCall:
 
 
 def plan_ticks(phases, images_per_tick, steps_per_execution=1):
-    """Cuts phases into ticks: a list of `Tick`, a function of the arguments alone.
+    """Divides phases into ticks. The result depends on the arguments only.
 
     Args:
         phases: List of `TrainingPhase`, in order.
-        images_per_tick: Images of a tick, rounded to whole steps; a phase's last tick may be shorter.
-        steps_per_execution: Of the compiled model. A tick's steps are a multiple of it, since Keras does no fewer.
+        images_per_tick: Integer. Number of images per tick, rounded to whole steps. The last tick of a phase may be
+            shorter.
+        steps_per_execution: Integer >= 1. The value in the compiled model. The number of steps in a tick is a multiple
+            of it, because Keras always executes that many.
+
+    Returns:
+        List of `Tick`.
 
     Example:
 
@@ -77,7 +82,14 @@ def plan_ticks(phases, images_per_tick, steps_per_execution=1):
 
 
 def fit_calls(ticks, images_seen):
-    """The calls of `fit` that are left after `images_seen` images: the rest of a tick, then equal ticks together.
+    """Lists the `fit()` calls left after `images_seen` images: the rest of a tick, then runs of equal ticks.
+
+    Args:
+        ticks: List of `Tick`, as returned by `plan_ticks`.
+        images_seen: Integer. Number of images seen so far.
+
+    Returns:
+        List of `FitCall`.
 
     Example:
 

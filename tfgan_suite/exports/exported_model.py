@@ -58,6 +58,11 @@ class ExportedModel(
         object.__setattr__(self, "_loaded", loaded)
         self.built = True
 
+    @property
+    def weights_kind(self):
+        # A card counts the parameters of an averaged network under `ema_<name>`.
+        return "ema" if any(name.startswith("ema_") for name in self.card["model"]["parameters"]) else "raw"
+
     def can(self, ability):
         return ability.__name__ in self.card["model"]["abilities"]
 

@@ -1,6 +1,7 @@
 """What a model card says of the data that a model was trained on."""
 
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.specs.example_spec import spec_to_config
 
 
 def check_dataset(model, dataset_info) -> None:
@@ -34,9 +35,9 @@ def describe_data(dataset_info, not_stated) -> dict | None:
     return {
         "name": dataset_info.name,
         "source": dataset_info.source,
-        "license": dataset_info.licence or not_stated,
+        "license": dataset_info.license or not_stated,
         "fingerprint": dataset_info.fingerprint,
         "class_names": list(dataset_info.class_names),
-        "example": {"kind": "image", "shape": list(dataset_info.image_shape)},
-        "num_examples": {name: split.num_images for name, split in dataset_info.splits.items()},
+        "example": spec_to_config(dataset_info.spec),
+        "num_examples": {name: split.num_examples for name, split in dataset_info.splits.items()},
     }

@@ -1,10 +1,10 @@
-"""Names that the configuration, the command line and the parts they stand for agree on."""
+"""Names shared by the configuration, the command line, and the parts they stand for."""
 
-# What may be asked for by name; objects with other settings are passed to `compile`.
+# Augmentations that can be selected by name; objects with other settings are passed to `compile`.
 AUGMENTATIONS = ("none", "adaptive", "diff_augment")
-# What may be done about a monitor's alerts, see `callbacks/actions.py`; "off" leaves the monitor out.
+# Responses to a monitor's alerts, see `callbacks/actions.py`; "off" disables the monitor.
 ALERT_ACTIONS = ("off", "note", "save", "stop", "lower_rate", "roll_back", "raise_augmentation")
-# What the collapse monitor measures the variety of samples with, see `callbacks/sample_statistics.py`.
+# Features with which the collapse monitor measures the diversity of samples, see `callbacks/sample_statistics.py`.
 DIVERSITY_MEASURES = ("features", "lpips")
 # Where training runs, see `engine/distribution.py`.
 STRATEGIES = ("auto", "none", "mirrored", "multi_worker", "tpu")

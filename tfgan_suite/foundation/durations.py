@@ -1,8 +1,8 @@
-"""Durations as people read them."""
+"""Human-readable durations."""
 
 
 def format_duration(seconds):
-    """Short form of a duration: `0:07`, `12:03`, `2:05:00`.
+    """Formats a duration in short form: `0:07`, `12:03`, `2:05:00`.
 
     Example:
 

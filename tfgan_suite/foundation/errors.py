@@ -1,4 +1,4 @@
-"""Errors that a user can act on: what was expected, what was received, what to do."""
+"""Errors that a user can act on: what was expected, what was received, and what to do."""
 
 import difflib
 import importlib
@@ -7,15 +7,15 @@ from types import ModuleType
 
 
 class UserError(ValueError):
-    """A mistake that the user can mend. The command line prints its message alone, without a traceback."""
+    """An error the user can fix. The command line prints only its message, without a traceback."""
 
 
 class MissingExtraError(UserError, ImportError):
-    """A part of the suite was asked for whose optional packages are not installed."""
+    """A part of the suite that needs optional packages was used, but the packages are not installed."""
 
 
 def unknown_name(kind: str, received: str, choices: Iterable[str]) -> UserError:
-    """Builds the error for a name that is not one of `choices`, naming the nearest right one.
+    """Builds the error for a name that is not one of `choices`, suggesting the closest valid name.
 
     Example:
 
@@ -29,21 +29,24 @@ def unknown_name(kind: str, received: str, choices: Iterable[str]) -> UserError:
 
 
 def import_extra(module: str, extra: str, purpose: str) -> ModuleType:
-    """Imports an optional package, or says which extra brings it.
+    """Imports an optional package, or names the extra that installs it.
 
     Args:
-        module: Dotted name of the module, such as `"apache_beam"`.
-        extra: Name of the extra in `setup.py` that installs it.
-        purpose: What needs it, the subject of the sentence "... needs the package ...".
+        module: String. Dotted name of the module, such as `"apache_beam"`.
+        extra: String. Name of the extra in `setup.py` that installs the module.
+        purpose: String. What needs the module: the subject of the sentence "... needs the package ...".
+
+    Returns:
+        The module.
 
     Raises:
-        MissingExtraError: The module is not installed.
+        MissingExtraError: If the module is not installed.
     """
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name is None or module != error.name and not module.startswith(error.name + "."):
-            raise  # The module is there, but one that it imports is not: that is not a missing extra.
+            raise  # The module is installed, but something it imports is not; that is not a missing extra.
         raise MissingExtraError(
             f"{purpose} needs the package {module.split('.')[0]!r}, which is not installed. "
             f'Install it with: pip install "tfgan-suite[{extra}]"'

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and what tells one from another."""
+"""Atomic writes, and hashes that identify a file's contents."""
 
 import hashlib
 import os
@@ -6,11 +6,13 @@ from pathlib import Path
 
 
 def write_atomically(path: str | os.PathLike, content: bytes | str) -> None:
-    """Writes a file so that a kill leaves the old one or the new one: write, flush to the disk, rename.
+    """Writes a file by writing a temporary one, flushing it to disk, and renaming it.
+
+    If the process is killed, either the old or the new file remains, never a partial one.
 
     Args:
-        path: Of the file; its directory exists.
-        content: Bytes, or text that is written as UTF-8 (names of files that are no UTF-8 come back as they were).
+        path: String or path. The file to write; its directory must exist.
+        content: Bytes, or a string that is written as UTF-8. File names that are not valid UTF-8 are written unchanged.
     """
     path = Path(path)
     if isinstance(content, str):
@@ -27,7 +29,7 @@ def write_atomically(path: str | os.PathLike, content: bytes | str) -> None:
 
 
 def file_sha256(path: str | os.PathLike) -> str:
-    """SHA-256 of a file, in hex, read in pieces."""
+    """Returns the SHA-256 of a file in hex. The file is read in chunks."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         while piece := file.read(1 << 20):

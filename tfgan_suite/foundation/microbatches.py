@@ -1,8 +1,8 @@
-"""Microbatches: a batch worked through in slices, one after another, so that memory holds one slice at a time.
+"""Microbatches: a batch is processed in slices, one after another, so memory holds only one slice at a time.
 
-A microbatch is a replica in time. What depends on the batch as a whole asks here which part of it it sees, whether the
-other parts are on other devices or come later: `parts_of_batch` for draws and means, `microbatch` for what is moved once
-a batch.
+A microbatch is a replica in time. Code that depends on the whole batch asks this module which part of it is being
+processed, whether the other parts are on other devices or come later: `parts_of_batch` is for random draws and means,
+`microbatch` for state that is updated once per batch.
 """
 
 import contextlib
@@ -10,17 +10,17 @@ import contextvars
 
 import tensorflow as tf
 
-# Index and number of the microbatch in work. Replicas run in threads of their own, each with its own value.
+# Index of the current microbatch and number of microbatches. Each replica's thread has its own value.
 _MICROBATCH = contextvars.ContextVar("microbatch", default=(0, 1))
 
 
 def microbatch():
-    """Index of the microbatch in work and number of microbatches of this replica's batch; `(0, 1)` for a whole one."""
+    """Returns the index of the current microbatch and the number of microbatches; `(0, 1)` for a whole batch."""
     return _MICROBATCH.get()
 
 
 def parts_of_batch():
-    """Index of the part of the global batch that is in work, and number of parts: microbatches of all replicas.
+    """Returns the index of the current part of the global batch and the number of parts: microbatches of all replicas.
 
     Example:
 
@@ -40,7 +40,7 @@ def parts_of_batch():
 
 @contextlib.contextmanager
 def in_microbatch(index, count):
-    """While open, the code sees the `index`-th of `count` equal parts of the batch."""
+    """Context manager in which code sees the `index`-th of `count` equal parts of the batch."""
     token = _MICROBATCH.set((index, count))
     try:
         yield
@@ -49,47 +49,53 @@ def in_microbatch(index, count):
 
 
 def count_microbatches(batch_size, microbatch_size):
-    """How many slices of `microbatch_size` images a batch has; `batch_size` is an int, or a scalar tensor.
+    """Returns the number of microbatches in a batch.
+
+    Args:
+        batch_size: Integer, or an integer scalar tensor. Number of images in the batch of one replica.
+        microbatch_size: Integer >= 1. Number of images in a microbatch.
+
+    Returns:
+        An integer if `batch_size` is one, else a scalar tensor.
 
     Raises:
-        ValueError: The one does not divide the other.
+        ValueError: If `microbatch_size` does not divide `batch_size`.
 
     Example:
 
     >>> count_microbatches(32, 8)
     4
     """
-    message = (
-        f"Expected microbatches that divide each replica's batch. Received: microbatches of {microbatch_size} images"
-    )
+    message = f"`microbatch_size` must divide each replica's batch. Received: microbatch_size={microbatch_size}"
     if isinstance(batch_size, int):
         if batch_size % microbatch_size:
-            raise ValueError(f"{message}, a batch of {batch_size}. Change microbatch_size or the batch size.")
+            raise ValueError(f"{message}, batch_size={batch_size}. Change `microbatch_size` or the batch size.")
         return batch_size // microbatch_size
     with tf.control_dependencies([tf.debugging.assert_equal(batch_size % microbatch_size, 0, message)]):
         return tf.identity(batch_size // microbatch_size)
 
 
 def accumulate(compute, data, variables, num_rows, count, run):
-    """Sums gradients over microbatches, and gathers what is one number an example.
+    """Sums gradients over microbatches, and collects one number per example.
 
-    The loop stands outside the replicas and each turn is a call of `run`, so that within a turn they may meet each other
-    (synchronised moments, variables that are averaged), which they may not in a loop of their own.
+    The loop is outside the replicas and each iteration is a call of `run`, so replicas can synchronize within an
+    iteration (for synchronized moments and averaged variables), which they could not in loops of their own.
 
     Args:
-        compute: Function of a part of `data` to a list of gradients, of `variables`, and float32 `[num_rows]`.
-        data: Structure of tensors whose first axis is the batch, or of one such tensor for each replica.
-        variables: What gradients are of; may be empty.
-        num_rows: Length of the second result for one microbatch; 0 if there is none.
-        count: Number of microbatches, an int or a scalar tensor.
-        run: Calls a function with arguments on each replica, as `strategy.run` does.
+        compute: Callable that maps a part of `data` to a list of gradients with respect to `variables` and a float32
+            tensor of shape `[num_rows]`.
+        data: Structure of tensors whose first axis is the batch, or of one such tensor per replica.
+        variables: List of variables. What the gradients are with respect to; may be empty.
+        num_rows: Integer >= 0. Length of the second result for one microbatch; 0 if there is none.
+        count: Integer >= 1, or an integer scalar tensor. Number of microbatches.
+        run: Callable that calls a function with arguments on each replica, as `strategy.run` does.
 
     Returns:
-        Sums of the gradients, and float32 `[count * num_rows]`, in the order of the examples.
+        The sums of the gradients, and a float32 tensor of shape `[count * num_rows]` in the order of the examples.
     """
 
     def begin():
-        # Not tf.zeros: that would become a constant of the graph, as large as the weights and there for good.
+        # Not tf.zeros: that would become a constant in the graph, as large as the weights and never freed.
         sums = [tf.raw_ops.Empty(shape=variable.shape, dtype=variable.dtype, init=True) for variable in variables]
         return sums, tf.zeros([count, num_rows])
 
@@ -102,7 +108,7 @@ def accumulate(compute, data, variables, num_rows, count, run):
     def body(index, state):
         return index + 1, run(turn, index, *state, data)
 
-    # One at a time: the next slice begins when all of the last one is done and its memory is free.
+    # One at a time: each slice starts only when the previous one is finished and its memory is free.
     _, (sums, rows) = tf.while_loop(
         lambda index, state: index < count, body, (tf.constant(0), run(begin)), parallel_iterations=1
     )
@@ -110,7 +116,7 @@ def accumulate(compute, data, variables, num_rows, count, run):
 
 
 def _part(data, index, count):
-    """The `index`-th of `count` equal parts of the rows of each tensor."""
+    """Returns the `index`-th of `count` equal parts of the rows of each tensor."""
 
     def part(tensor):
         if tensor is None:
@@ -123,7 +129,7 @@ def _part(data, index, count):
 
 
 def take_rows(tensor, start, num_rows):
-    """`tensor[start : start + num_rows]`, in a form that XLA compiles for a `start` that only the run will know."""
+    """Returns `tensor[start : start + num_rows]`, in a form that XLA compiles even if only the run knows `start`."""
     rest = [size if size is not None else tf.shape(tensor)[axis + 1] for axis, size in enumerate(tensor.shape[1:])]
     rows = tf.slice(tensor, [start] + [0] * len(rest), [num_rows, *rest])
     return tf.ensure_shape(rows, [num_rows if isinstance(num_rows, int) else None, *tensor.shape[1:]])

@@ -1,4 +1,4 @@
-"""A line in the terminal that says how far a long computation is."""
+"""A line in the terminal that shows the progress of a long computation."""
 
 import sys
 import time
@@ -6,14 +6,14 @@ from typing import TextIO
 
 
 class ProgressLine:
-    """Shows count, images per second and time left: one line rewritten in a terminal, a line every ten seconds elsewhere.
+    """Shows count, rate, and time left: one rewritten line in a terminal, a line every ten seconds elsewhere.
 
     Args:
-        title: What is being counted, such as `"real images"`.
-        total: How many there will be, or `None` if unknown.
-        enabled: False shows nothing.
-        stream: Where to, by default standard error.
-        unit: What is counted, in the plural.
+        title: String. What is being counted, such as `"real images"`.
+        total: Integer, or `None` if unknown. The final count.
+        enabled: Boolean. Whether to show anything.
+        stream: A text stream to write to. Defaults to standard error.
+        unit: String. The unit of the count, in the plural.
 
     Example:
 
@@ -36,7 +36,7 @@ class ProgressLine:
         self.count = 0
 
     def advance(self, count: int) -> None:
-        """Counts `count` more."""
+        """Advances the count by `count`."""
         self.count += count
         if self.enabled and time.monotonic() - self._shown > self._interval_seconds:
             self._shown = time.monotonic()

@@ -1,4 +1,4 @@
-"""TensorFlow for programs whose output people read: it tells at its start of CPU instructions and absent GPUs."""
+"""Quiet imports of TensorFlow, which otherwise reports CPU instructions and missing GPUs on the standard error."""
 
 import importlib
 import os
@@ -9,15 +9,15 @@ _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "GRPC_VERBOSITY": "ERROR", "KERAS_BACKEND
 
 
 def set_quiet_environment():
-    """Asks for errors alone, in this process and in those that it starts, unless the user has set another level."""
+    """Limits logs to errors, in this process and its child processes, unless the user has set another level."""
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
 
 
 def import_tensorflow_quietly():
-    """Imports TensorFlow with the process's standard error set aside; shows it if the import fails.
+    """Imports TensorFlow with the process's standard error redirected; shows the output if the import fails.
 
-    What it says before its log level counts cannot be silenced otherwise.
+    What TensorFlow prints before its log level takes effect cannot be silenced in any other way.
     """
     set_quiet_environment()
     sys.stderr.flush()

@@ -1,9 +1,8 @@
-"""Explicit random state: every draw is a pure function of (seed, what it is for, step).
+"""Explicit random state: every draw is a pure function of (seed, purpose, step).
 
-A run that is resumed draws what the uninterrupted one would have drawn, because nothing here has hidden state:
-seeds are folded from the model's seed, the saved step and the name of the draw. Two replicas with 8 examples each draw
-what one device with 16 would draw, because each replica draws for the global batch and keeps its own rows; so does a
-microbatch.
+A resumed run draws what the uninterrupted one would have drawn, because there is no hidden state: seeds are folded from
+the model's seed, the saved step, and the name of the draw. Two replicas with 8 examples each draw what one device with
+16 would draw, because each replica draws for the global batch and keeps its own rows. The same holds for microbatches.
 """
 
 import zlib
@@ -13,18 +12,19 @@ import tensorflow as tf
 
 from tfgan_suite.foundation.microbatches import parts_of_batch, take_rows
 
-# Named, so that a draw is the same in a graph, under XLA and on any device.
+# Explicit, so that a draw is the same in a graph, under XLA, and on any device.
 _ALGORITHM = "philox"
 
 
 def fold(seed, *data) -> tf.Tensor:
-    """Derives a new seed from `seed` and what follows: names (str) or counters (int or integer scalar tensor).
+    """Derives a new seed from `seed` and the given names and counters.
 
     Args:
-        seed: An int, an integer scalar tensor, or an int32 `[2]` tensor as returned by this function.
+        seed: Integer, an integer scalar tensor, or an int32 tensor of shape `[2]` as returned by this function.
+        *data: Strings (names), integers, or integer scalar tensors (counters).
 
     Returns:
-        int32 `[2]`, for the `seed` argument of `tf.random.stateless_*`.
+        An int32 tensor of shape `[2]`, for the `seed` argument of `tf.random.stateless_*`.
 
     Example:
 
@@ -47,41 +47,44 @@ def _as_pair(seed) -> tf.Tensor:
 
 
 def uniform(shape, seed, low=0.0, high=1.0) -> tf.Tensor:
-    """Uniform on [low, high), float32 of `shape`. `seed` is int32 `[2]`, here and below."""
+    """Draws a float32 tensor of `shape`, uniform on [low, high). `seed` is int32 `[2]`, here and below."""
     return low + (high - low) * (_random_integers(shape, seed) * 2.0**-23)
 
 
 def normal(shape, seed) -> tf.Tensor:
-    """Standard normal, float32 of `shape`, within +-5.3."""
+    """Draws a float32 tensor of `shape` from the standard normal distribution, limited to +-5.3."""
     return tf.math.ndtri((_random_integers(shape, seed) + 0.5) * 2.0**-23)
 
 
 def _random_integers(shape, seed) -> tf.Tensor:
-    """Whole numbers from 0 to 2^23 - 1 as float32.
+    """Draws integers from 0 to 2^23 - 1, as float32.
 
-    TensorFlow's own floating-point draws take other bits under XLA than outside, its integers are the same everywhere.
+    TensorFlow's own floating-point draws use different bits under XLA; its integers are the same everywhere.
     """
     bits = tf.random.stateless_uniform(shape, seed, minval=None, maxval=None, dtype=tf.int32, alg=_ALGORITHM)
     return tf.cast(tf.bitwise.bitwise_and(bits, 2**23 - 1), tf.float32)
 
 
 def categorical(weights, count, seed) -> tf.Tensor:
-    """Indices int32 `[count]`, each drawn in proportion to `weights`, a list of numbers >= 0."""
+    """Draws int32 indices `[count]`, each with probability proportional to `weights`, a list of floats >= 0."""
     bounds = tf.cumsum(tf.constant(weights, tf.float32) / sum(weights))
     indices = tf.searchsorted(bounds, uniform([count], seed), side="right")
-    return tf.minimum(indices, len(weights) - 1)  # The last bound may be rounded to less than 1.
+    return tf.minimum(indices, len(weights) - 1)  # Rounding may leave the last bound below 1.
 
 
 def draw_per_example(draw: Callable, batch_size, seed) -> tf.Tensor:
     """Calls `draw(batch_size, seed)` so that the result does not depend on the number of replicas or microbatches.
 
-    Where only a part of the global batch is in work, the draw is made for all of it, with the same seed for every part,
-    and the part's own rows are cut out.
+    When only a part of the global batch is being processed, the draw covers the whole batch, with the same seed for
+    every part, and the rows of this part are cut out.
 
     Args:
-        draw: Takes `(batch_size, seed)` and returns a tensor whose first axis is the batch.
-        batch_size: Examples wanted here, an int or an integer scalar tensor.
-        seed: int32 `[2]`.
+        draw: Callable that takes `(batch_size, seed)` and returns a tensor whose first axis is the batch.
+        batch_size: Integer, or an integer scalar tensor. Number of examples to draw here.
+        seed: An int32 tensor of shape `[2]`.
+
+    Returns:
+        A tensor with `batch_size` rows.
     """
     index, count = parts_of_batch()
     if isinstance(count, int) and count == 1:

@@ -1,4 +1,4 @@
-"""The versions that a score or an exported model was made with."""
+"""Versions of the libraries with which a score or an exported model was produced."""
 
 import platform
 
@@ -10,7 +10,7 @@ from tfgan_suite.foundation.version import __version__
 
 
 def library_versions() -> dict[str, str]:
-    """Versions by name, for provenance."""
+    """Returns the versions by name, for provenance."""
     return {
         "tfgan_suite": __version__,
         "tensorflow": tf.__version__,

@@ -76,9 +76,15 @@ class HasLikelihood(Ability):
 
 
 class Discriminates(Ability):
-    """Tells real examples from made ones."""
+    """Tells real examples from made ones.
+
+    Attributes:
+        logit_zero: Float, the logit at which an example is as likely real as made; `None` where only differences between
+            logits count.
+    """
 
     verb = "discriminate"
+    logit_zero = 0.0
 
     def discriminate(self, examples, labels=None, training=False):
         """Logits float32 `[batch]`; higher is more real."""

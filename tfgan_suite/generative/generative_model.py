@@ -1,6 +1,7 @@
 """GenerativeModel: what every model of the suite can do, trained here or not: make examples from a seed."""
 
 import copy
+import os
 import types
 
 import keras
@@ -68,6 +69,11 @@ class GenerativeModel(keras.Model):
             kind = "nothing yet" if self.spec is None else self.spec.unit[1]
             raise AttributeError(f"{type(self).__name__} makes {kind}: it has `spec.shape`, no `image_shape`.")
         return self.spec.shape
+
+    @property
+    def weights_kind(self):
+        """Which weights make the examples: `"ema"` for averaged ones, else `"raw"`."""
+        return "ema" if self.averages else "raw"
 
     def can(self, ability):
         """Whether the model has an ability, one of the classes in `generative/abilities.py`."""
@@ -183,6 +189,13 @@ class GenerativeModel(keras.Model):
             )
         return tf.constant(labels, tf.int32)
 
+    def predict_step(self, data):
+        """What Keras's `predict` calls: examples of latents, or of `(latents, labels)` for a conditional model."""
+        inputs, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        if isinstance(inputs, dict):
+            return self(**inputs, training=False)
+        return self(*inputs, training=False) if isinstance(inputs, list | tuple) else self(inputs, training=False)
+
     # === Training in phases ===
 
     def training_phases(self, total_images=None, batch_size=None):
@@ -200,24 +213,46 @@ class GenerativeModel(keras.Model):
 
     @classmethod
     def from_preset(cls, preset, **overrides):
-        """Makes an untrained model with a preset's architecture, whose `compile()` takes the preset's choices.
+        """Makes a model from a preset, or loads one that was trained.
 
         Args:
-            preset: A name out of `cls.presets`.
-            **overrides: Constructor arguments that replace the preset's, such as `image_shape`.
+            preset: String. The name of a preset of this class or of a subclass: the model has the preset's architecture, is
+                untrained, and its `compile()` takes the preset's choices. Or the path of a finished run or of a `.keras`
+                file: the model is the one that is saved there.
+            **overrides: Constructor arguments that replace the preset's, such as `image_shape`. A saved model takes none.
 
         Raises:
-            UserError: There is no such preset; the error suggests the nearest name.
+            UserError: There is no such preset or file, or it holds a model of another class; the error suggests the nearest
+                name.
 
         Example:
 
         >>> gan = DCGAN.from_preset("dcgan_digits_32", num_classes=None)
+        >>> type(GAN.from_preset("dcgan_digits_32")).__name__
+        'DCGAN'
         """
         if preset not in cls.presets:
-            raise unknown_name(f"{cls.__name__} preset", preset, cls.presets)
+            return cls._from_elsewhere(preset, overrides)
         model = cls(**{**copy.deepcopy(cls.presets[preset]["config"]), **overrides})
         model._preset = preset
         return model
+
+    @classmethod
+    def _from_elsewhere(cls, preset, overrides):
+        """A saved model, or a preset of a subclass."""
+        import tfgan_suite  # The front door, which knows all models; this room knows none.
+
+        if os.path.exists(preset):
+            if overrides:
+                raise UserError(f"A saved model takes no arguments. Received: {', '.join(overrides)} with {preset!r}.")
+            model = tfgan_suite.load_model(preset)
+            if not isinstance(model, cls):
+                raise UserError(f"{str(preset)!r} holds a {type(model).__name__}, which is no {cls.__name__}.")
+            return model
+        found = {name: owner for name, owner in tfgan_suite.all_presets().items() if issubclass(owner, cls)}
+        if preset not in found:
+            raise unknown_name(f"{cls.__name__} preset", str(preset), {*cls.presets, *found})
+        return found[preset].from_preset(preset, **overrides)
 
     def preset_training(self):
         """The `compile` arguments of the preset that the model was made from; none for another model."""

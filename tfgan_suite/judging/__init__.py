@@ -1,1 +1,1 @@
-"""Judgements by people: which picture is real, or better. A study, its page on this machine, answers, a report."""
+"""Human evaluation: people judge which image is real, or better. A study, its local web page, the answers, a report."""

@@ -1,4 +1,4 @@
-"""Answers of raters in an SQLite file: each is on the disk before the next picture is shown."""
+"""Stores the raters' answers in an SQLite file. Each answer is on disk before the next image is shown."""
 
 import contextlib
 import sqlite3
@@ -21,15 +21,15 @@ CREATE TABLE IF NOT EXISTS answers (
 
 
 class Answer(NamedTuple):
-    """One answer.
+    """An answer given by a rater.
 
     Args:
-        rater: Who gave it.
-        trial: Number of the screen within the rater's session, from 0.
-        item: Number of what was asked, the same for all raters.
-        choice: `"real"` or `"fake"`, or of a pair the chosen picture.
-        milliseconds: From the picture's appearance to the answer.
-        shown_milliseconds: How long the picture was to be seen, `None` if without end.
+        rater: String. Name of the rater.
+        trial: Integer. Index of the trial within the rater's session, starting from 0.
+        item: Integer. Number of the item, the same for all raters.
+        choice: String, `"real"` or `"fake"`, or for a pair the name of the chosen image.
+        milliseconds: Float. Time from the appearance of the image to the answer.
+        shown_milliseconds: Float or `None`. How long the image was visible. `None` if it stayed until the answer.
     """
 
     rater: str
@@ -41,16 +41,16 @@ class Answer(NamedTuple):
 
 
 class AnswerStore:
-    """The answers of a study.
+    """Stores the answers of a study.
 
     Args:
-        path: Of the SQLite file; made if it is not there.
+        path: String or path of the SQLite file, which is created if it does not exist.
 
     Example:
 
     >>> store = AnswerStore(":memory:")
     >>> store.add(Answer("Ada", 0, 7, "real", 812.0, None))
-    >>> store.add(Answer("Ada", 0, 7, "fake", 90.0, None)).choice  # The first answer stands, and is given back.
+    >>> store.add(Answer("Ada", 0, 7, "fake", 90.0, None)).choice  # The first answer stands and is returned.
     'real'
     """
 
@@ -61,18 +61,25 @@ class AnswerStore:
         self._connection.execute(_TABLE)
 
     def add(self, answer: Answer) -> Answer | None:
-        """Keeps an answer for good, and returns `None`; if the trial has one already, that stands and is returned."""
+        """Stores an answer.
+
+        Args:
+            answer: An `Answer`.
+
+        Returns:
+            `None`, or the existing `Answer` if the trial already has one, which remains unchanged.
+        """
         with self._lock, contextlib.suppress(sqlite3.IntegrityError):
             self._connection.execute("INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?)", (*answer, time.time()))
             return None
         return next(kept for kept in self.of(answer.rater) if kept.trial == answer.trial)
 
     def of(self, rater: str) -> list[Answer]:
-        """A rater's answers in the order of trials."""
+        """Returns a rater's answers, ordered by trial."""
         return self._read("WHERE rater = ? ORDER BY trial", [rater])
 
     def all(self) -> list[Answer]:
-        """All answers, by rater and trial."""
+        """Returns all answers, ordered by rater and trial."""
         return self._read("ORDER BY rater, trial", [])
 
     def _read(self, condition, values):

@@ -1,4 +1,4 @@
-"""The page on this machine: three files, the study's pictures, and a session in JSON."""
+"""Serves the study's web page on this machine: three static files, the study's images, and the session as JSON."""
 
 import json
 import re
@@ -27,17 +27,17 @@ _TIMEOUT_SECONDS = 60.0
 
 
 class JudgeServer(HttpServer):
-    """Serves a study to this machine alone, from `start` to `stop`.
+    """Serves a study to this machine only, from `start()` to `stop()`.
 
     Args:
-        study: The study.
-        port: TCP port; 0 for any free one.
+        study: A `Study`.
+        port: Integer. TCP port to listen on. 0 picks any free port.
 
     Attributes:
-        url: Of the page.
+        url: String. URL of the page.
 
     Raises:
-        UserError: The port is taken.
+        UserError: If the port is in use.
     """
 
     def __init__(self, study: Study, port: int = 0):
@@ -48,7 +48,9 @@ class JudgeServer(HttpServer):
             )
         except OSError as error:
             self._store.close()
-            raise UserError(f"Cannot listen on port {port}: {error.strerror}. Choose another, 0 for any.") from error
+            raise UserError(
+                f"Cannot listen on port {port}: {error.strerror}. Choose another port, or 0 for any free port."
+            ) from error
         self.url = f"http://{_HOST}:{self.port}/"
 
     def stop(self, grace_seconds: float = 5.0) -> None:
@@ -72,7 +74,7 @@ class _Handler(HttpHandler):
         if self.command == "POST" and path == "/api/answers":
             return _json(self.session.answer(self._content(body)))
         if self.command not in ("GET", "HEAD"):
-            raise ServingError("UNIMPLEMENTED", "Expected GET, or POST to /api/answers.", http_status=405)
+            raise ServingError("UNIMPLEMENTED", "Only GET, and POST to /api/answers, are supported.", http_status=405)
         if path in _PAGE_FILES:
             name, content_type = _PAGE_FILES[path]
             return content_type, (_PAGE / name).read_bytes()
@@ -84,25 +86,27 @@ class _Handler(HttpHandler):
         return "image/png", self._picture(path)
 
     def _refuse_other_sites(self):
-        """A page from elsewhere must neither read nor answer, whatever name it has given this address."""
+        """Refuses requests from other sites, which must neither read nor answer, whatever they call this host."""
         own = {f"{name}:{self.server.server_address[1]}" for name in (_HOST, "localhost")}
         origin = self.headers.get("Origin")
         if self.headers.get("Host") not in own or (origin is not None and origin.removeprefix("http://") not in own):
-            raise ServingError("PERMISSION_DENIED", f"Expected a request from this page. Open http://{min(own)}/")
+            raise ServingError(
+                "PERMISSION_DENIED", f"Requests must come from the study's own page. Open http://{min(own)}/"
+            )
 
     def _content(self, body):
         if self.headers.get_content_type() != "application/json":
-            raise ServingError("INVALID_ARGUMENT", "Expected Content-Type: application/json.", http_status=415)
+            raise ServingError("INVALID_ARGUMENT", "The Content-Type must be application/json.", http_status=415)
         try:
             return json.loads(body)
         except (ValueError, RecursionError) as error:
-            raise invalid_argument("Expected JSON.") from error
+            raise invalid_argument("The request must be valid JSON.") from error
 
     def _picture(self, path) -> bytes:
         match = _PICTURE.fullmatch(path)
         file = self.session.study.picture_path(match[1]) if match else None
         if file is None:
-            raise not_found("There is no such page.")
+            raise not_found("Page not found.")
         return file.read_bytes()
 
 
@@ -111,16 +115,27 @@ def _json(value) -> tuple[str, bytes]:
 
 
 def judge(study: Study, port: int) -> None:
-    """Serves a study until Ctrl-C or SIGTERM; prints where."""
+    """Serves a study until Ctrl-C or SIGTERM. Prints the URL.
+
+    Args:
+        study: A `Study`.
+        port: Integer. TCP port to listen on. 0 picks any free port.
+
+    Raises:
+        UserError: If the port is in use.
+    """
     stopping = threading.Event()
     server = JudgeServer(study, port)
     previous = {number: signal.signal(number, lambda *_: stopping.set()) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         server.start()
-        print(f"Open {server.url} in a browser of this machine. Ctrl-C ends; every answer is kept at once.", flush=True)
+        print(
+            f"Open {server.url} in a browser on this machine. Press Ctrl-C to stop; every answer is saved immediately.",
+            flush=True,
+        )
         stopping.wait()
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
         server.stop()
-    print(f"Stopped. The results: tfgan-suite judge {study.directory} --report", flush=True)
+    print(f"Stopped. To see the results, run: tfgan-suite judge {study.directory} --report", flush=True)

@@ -1,4 +1,4 @@
-"""What raters' answers say: rates with intervals, agreement, attention; as JSON and as Markdown."""
+"""Summarizes the raters' answers as JSON and Markdown: rates with intervals, agreement, and attention."""
 
 import dataclasses
 import json
@@ -15,21 +15,22 @@ from tfgan_suite.judging.answers import Answer, AnswerStore
 from tfgan_suite.judging.statistics import bootstrap_interval, krippendorff_alpha
 from tfgan_suite.judging.study import ANSWERS_NAME, REAL_OR_FAKE, WHICH_IS_REAL, Study
 
-# Raters who recognise fewer of the checks do not count.
+# Raters who get a smaller fraction of the attention checks right are excluded.
 REQUIRED_CHECKS = 0.75
 
 
 @dataclasses.dataclass(frozen=True)
 class RaterSummary:
-    """One rater.
+    """Summary of one rater.
 
     Attributes:
-        name: As typed.
-        answers: Trials answered, and `trials`: of how many.
-        checks_right: Share of the attention checks, `None` before the first.
-        repeats_alike: Share of repeated trials with the same answer, likewise.
-        median_seconds: Of the answers.
-        counts: Whether the answers enter the results.
+        name: String. Name as typed by the rater.
+        answers: Integer. Number of trials answered.
+        trials: Integer. Number of trials in total.
+        checks_right: Float or `None`. Fraction of attention checks answered correctly. `None` before the first one.
+        repeats_alike: Float or `None`. Fraction of repeated trials with the same answer. `None` before the first one.
+        median_seconds: Float. Median time per answer.
+        counts: Boolean. Whether the answers enter the results.
     """
 
     name: str
@@ -42,10 +43,16 @@ class RaterSummary:
 
 
 def make_report(study: Study) -> dict:
-    """Everything that the answers of a study say, as JSON values.
+    """Summarizes the answers of a study.
+
+    Args:
+        study: A `Study`.
+
+    Returns:
+        Dict of JSON values: the study, the results, the raters' agreement, and a summary of each rater.
 
     Raises:
-        UserError: There are no answers.
+        UserError: If there are no answers.
     """
     path = study.directory / ANSWERS_NAME
     answers = []
@@ -55,7 +62,8 @@ def make_report(study: Study) -> dict:
         store.close()
     if not answers:
         raise UserError(
-            f"{str(study.directory)!r} has no answers yet. Expected some: tfgan-suite judge {study.directory}"
+            f"The study {str(study.directory)!r} has no answers yet. Collect some with: tfgan-suite judge "
+            f"{study.directory}"
         )
     of_raters = defaultdict(list)
     for answer in answers:
@@ -73,7 +81,17 @@ def make_report(study: Study) -> dict:
 
 
 def write_report(study: Study) -> tuple[Path, Path]:
-    """Writes `report.json` and `report.md` into the study's directory, and returns their paths."""
+    """Writes `report.json` and `report.md` to the study's directory.
+
+    Args:
+        study: A `Study`.
+
+    Returns:
+        Tuple of the two paths.
+
+    Raises:
+        UserError: If there are no answers.
+    """
     report = make_report(study)
     paths = study.directory / "report.json", study.directory / "report.md"
     write_atomically(paths[0], json.dumps(report, indent=1) + "\n")
@@ -104,7 +122,7 @@ def _summarize(study: Study, name: str, answers: list[Answer]) -> RaterSummary:
 
 
 def _first_choices(study: Study, answers: list[Answer]) -> dict[int, str]:
-    """The choice at each item, checks and repeats left out."""
+    """Returns the first choice for each item, without checks and repeats."""
     choices = {}
     for answer in answers:
         if not study.items[answer.item].is_check:
@@ -113,17 +131,17 @@ def _first_choices(study: Study, answers: list[Answer]) -> dict[int, str]:
 
 
 def _results(study: Study, choices: list[dict[int, str]]) -> list[dict]:
-    """A row for each thing that is counted: what, of which sources, rate and interval."""
+    """Returns a row for each quantity: its name with the sources, the rate, and the interval."""
     items = [item for item in study.items if not item.is_check]
     groups = defaultdict(list)
     for item in items:
         if study.question == REAL_OR_FAKE:
-            groups["errors, of all pictures"].append(item)
-            groups[f"real ones judged fake, of {item.sources[0]}" if item.right == "real" else
-                   f"fakes judged real, of {item.sources[0]}"].append(item)  # fmt: skip
+            groups["errors, all images"].append(item)
+            groups[f"real images judged fake, from {item.sources[0]}" if item.right == "real" else
+                   f"fake images judged real, from {item.sources[0]}"].append(item)  # fmt: skip
         elif study.question == WHICH_IS_REAL:
             fake = next(source for source in item.sources if source != study.settings["real"])
-            groups[f"taken for the real one, of {fake}"].append(item)
+            groups[f"judged to be the real one, from {fake}"].append(item)
         else:
             one, other = sorted(item.sources, key=study.settings["fakes"].index)
             groups[f"{one} preferred to {other}"].append(item)
@@ -138,7 +156,7 @@ def _results(study: Study, choices: list[dict[int, str]]) -> list[dict]:
 
 
 def _outcome(study: Study, item, choice: str | None) -> float:
-    """1 for an error, or for the source that comes first among `fakes`; NaN without an answer."""
+    """Returns 1 for an error, or if the chosen source comes first in `fakes`; NaN without an answer."""
     if choice is None:
         return np.nan
     if item.right is not None:
@@ -148,7 +166,7 @@ def _outcome(study: Study, item, choice: str | None) -> float:
 
 
 def _agreement(study: Study, choices: list[dict[int, str]]) -> dict:
-    """Krippendorff's alpha of "real" and "fake", or of first and second picture in the item's random order."""
+    """Computes Krippendorff's alpha for "real" and "fake", or for first and second image in the item's random order."""
     items = [item for item in study.items if not item.is_check]
     categories = np.full([len(choices), len(items)], np.nan)
     for row, own in enumerate(choices):
@@ -165,15 +183,23 @@ def _agreement(study: Study, choices: list[dict[int, str]]) -> dict:
 
 
 def to_markdown(report: dict) -> str:
-    """The report as a page."""
+    """Formats a report as Markdown.
+
+    Args:
+        report: Dict, as returned by `make_report`.
+
+    Returns:
+        String.
+    """
     settings, agreement = report["study"]["settings"], report["agreement"]
     duration = settings["display_milliseconds"]
     alpha = agreement["krippendorff_alpha"]
     lines = [
-        f"# Judgements: {settings['question']}",
+        f"# Judgments: {settings['question']}",
         "",
-        f"{settings['num_items']} items, {settings['num_repeats']} of them twice, {settings['num_checks']} attention "
-        f"checks; each seen {'without end' if duration is None else f'for {duration:g} ms'}; seed {settings['seed']}.",
+        f"{settings['num_items']} items, {settings['num_repeats']} of them shown twice, {settings['num_checks']} "
+        f"attention checks; display time {'unlimited' if duration is None else f'{duration:g} ms'}; seed "
+        f"{settings['seed']}.",
         "",
         *_result_lines(report["results"]),
         "",
@@ -182,9 +208,9 @@ def to_markdown(report: dict) -> str:
         "",
         f"Agreement of {agreement['raters']} raters on {agreement['items_with_two_answers_or_more']} items: "
         + ("not defined" if alpha is None else f"Krippendorff's alpha {alpha:.3f}")
-        + " (1: always alike, 0: as by chance).",
+        + " (1: perfect agreement, 0: chance level).",
         "",
-        "| rater | answers | checks right | repeats alike | median time | counts |",
+        "| rater | answers | checks right | same answer to repeats | median time | included |",
         "|---|---|---|---|---|---|",
     ]
     for rater in report["raters"]:
@@ -196,8 +222,8 @@ def to_markdown(report: dict) -> str:
             f"| {name} | {rater['answers']} of {rater['trials']} | {shares[0]} | {shares[1]} | "
             f"{rater['median_seconds']:.1f} s | {'yes' if rater['counts'] else 'no'} |"
         )
-    lines += ["", f"Raters with fewer than {report['required_checks']:.0%} of the checks right do not count.", ""]
-    lines += ["| pictures of | origin |", "|---|---|"]
+    lines += ["", f"Raters with fewer than {report['required_checks']:.0%} of the checks right are excluded.", ""]
+    lines += ["| images from | origin |", "|---|---|"]
     for name, origin in report["study"]["sources"].items():
         known = ", ".join(f"{key} {value}" for key, value in origin.items() if value is not None)
         lines.append(f"| {name} | {known} |")
@@ -206,9 +232,9 @@ def to_markdown(report: dict) -> str:
 
 def _result_lines(results: list[dict]) -> list[str]:
     if not results:
-        return ["There is no rater yet who counts."]
+        return ["No rater is included yet."]
     return [
-        "| counted | rate | 95% interval | answers |",
+        "| quantity | rate | 95% interval | answers |",
         "|---|---|---|---|",
         *(
             f"| {row['name']} | {row['rate']:.1%} | {row['low']:.1%} to {row['high']:.1%} | {row['answers']} |"
@@ -219,7 +245,7 @@ def _result_lines(results: list[dict]) -> list[str]:
 
 def _chance(question: str) -> str:
     if question == REAL_OR_FAKE:
-        return "50% errors: nobody can tell. Above: the fakes look more real than real pictures."
+        return "50% errors: raters cannot tell. Above 50%: the fake images look more real than the real ones."
     if question == WHICH_IS_REAL:
-        return "50%: nobody can tell. Above: the fakes look more real than real pictures."
+        return "50%: raters cannot tell. Above 50%: the fake images look more real than the real ones."
     return "50%: neither is preferred."

@@ -1,4 +1,4 @@
-"""Pictures to be judged, from whatever a path stands for: a model, a prepared set, a folder, a zip or arrays."""
+"""Loads images to be judged from a model, a prepared dataset, a folder, a zip file, or arrays."""
 
 import dataclasses
 import tempfile
@@ -7,22 +7,23 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tfgan_suite.data.images import ImageFormat, ImageRefused, decode_image, transform_image
+from tfgan_suite.data.example_refused import ExampleRefused
+from tfgan_suite.data.images import ImageFormat, decode_image, transform_image
 from tfgan_suite.data.sources.open_source import open_source
 from tfgan_suite.foundation.errors import UserError
-from tfgan_suite.metrics.protocol.generated_images import origin_of
-from tfgan_suite.metrics.protocol.real_images import RealImages
+from tfgan_suite.metrics.protocol.generated_examples import origin_of
+from tfgan_suite.metrics.protocol.real_examples import RealExamples
 from tfgan_suite.runs import run_files
 
 
 @dataclasses.dataclass(frozen=True)
 class PictureSet:
-    """Pictures of one origin.
+    """Images from a single source.
 
     Attributes:
-        images: uint8 arrays `[height, width, 3]`.
-        labels: Integers `[count]`, or `None` where there are no classes.
-        origin: What is known of them, JSON values.
+        images: List of uint8 arrays `[height, width, 3]`.
+        labels: Integer array `[count]`, or `None` without classes.
+        origin: Dict of JSON values. What is known about the origin of the images.
     """
 
     images: list[np.ndarray]
@@ -33,19 +34,23 @@ class PictureSet:
 def load_pictures(
     path, count: int, *, split: str, seed: int, truncation: float, image_size: int | None = None
 ) -> PictureSet:
-    """Draws pictures at random from what a path stands for.
+    """Loads or generates random images from the source at a path.
 
     Args:
-        path: A run, a `.keras` file or an exported model, which then generates them; a prepared directory; or what
-            `prepare` takes, such as a folder of image files.
-        count: How many.
-        split: Of a prepared directory.
-        seed: Of the draw, or of the model.
-        truncation: In [0, 1], for a model.
-        image_size: Of squares, to which the middle of each picture is scaled; by default they stay as they are.
+        path: String or path of a run, a `.keras` file, or an exported model, which generates the images; of a prepared
+            dataset; or of anything that `prepare` accepts, such as a folder of image files.
+        count: Integer. Number of images.
+        split: String. Split of a prepared dataset.
+        seed: Integer. Seed for the selection, or for the model.
+        truncation: Float in [0, 1]. Truncation of a model's latents.
+        image_size: Integer or `None`. Height and width to which the central square of each image is scaled. `None`
+            leaves the images unchanged.
+
+    Returns:
+        A `PictureSet`.
 
     Raises:
-        UserError: There is nothing of the kind, or there are too few pictures.
+        UserError: If there is no such source, it has too few images, or an image cannot be read.
     """
     path = Path(path)
     if (path / "dataset_info.json").is_file() and not (path / "config.json").is_file():
@@ -64,17 +69,17 @@ def _of_model(path, count, seed, truncation, image_size):
         labels = np.random.default_rng(seed).permutation(np.arange(count) % model.num_classes)
     images = model.generate(count, labels, truncation=truncation, seed=seed)
     origin = {**origin_of(model), "truncation": truncation}
-    return PictureSet([_in_colour(_picture_of(image), image_size) for image in images], labels, origin)
+    return PictureSet([_in_color(_picture_of(image), image_size) for image in images], labels, origin)
 
 
 def _of_prepared_set(path, count, split, seed, image_size):
-    real = RealImages(path, split, batch_size=256)
-    wanted = _choose(real.num_images, count, path, seed)
+    real = RealExamples(path, split, batch_size=256)
+    wanted = _choose(real.num_examples, count, path, seed)
     found, first = {}, 0
     for images, labels in real.batches():
         for row in set(range(first, first + len(images))) & set(wanted):
             label = 0 if labels is None else int(labels[row - first])
-            found[row] = (_in_colour(_picture_of(images[row - first]), image_size), label)
+            found[row] = (_in_color(_picture_of(images[row - first]), image_size), label)
         first += len(images)
     images, labels = zip(*(found[row] for row in wanted))
     origin = {"dataset": real.name, "dataset_fingerprint": real.fingerprint, "split": split}
@@ -83,7 +88,7 @@ def _of_prepared_set(path, count, split, seed, image_size):
 
 def _of_source(path, count, seed, image_size):
     source = open_source(path)
-    items = source.list_images(use_labels=False, limit=None).items
+    items = source.list_items(use_labels=False, limit=None).items
     chosen = [items[row] for row in _choose(len(items), count, path, seed)]
     images = []
     with tempfile.TemporaryDirectory() as work_dir:
@@ -92,27 +97,29 @@ def _of_source(path, count, seed, image_size):
             try:
                 picture = reader.read(item)
                 picture = decode_image(picture) if isinstance(picture, bytes) else _picture_of(picture)
-            except ImageRefused as error:
-                raise UserError(f"{item.name!r} in {path!r} cannot be judged: {error} Take it away.") from error
-            images.append(_in_colour(picture, image_size))
+            except ExampleRefused as error:
+                raise UserError(
+                    f"The image {item.name!r} in {path!r} cannot be judged: {error} Remove the image."
+                ) from error
+            images.append(_in_color(picture, image_size))
     return PictureSet(images, None, {"source": source.kind, "fingerprint": source.fingerprint()})
 
 
 def _choose(available: int, count: int, path, seed: int) -> list[int]:
     if available < count:
-        raise UserError(f"Expected at least {count} pictures in {str(path)!r}. Received: {available}.")
+        raise UserError(f"{str(path)!r} must contain at least {count} images. Received: {available} images")
     return np.random.default_rng(seed).permutation(available)[:count].tolist()
 
 
 def _picture_of(image) -> Image.Image:
-    """A Pillow image of uint8 `[height, width, channels]`, or of what is one already."""
+    """Converts a uint8 array `[height, width, channels]` to a Pillow image. Pillow images are returned unchanged."""
     if isinstance(image, Image.Image):
         return image
     return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
 
 
-def _in_colour(picture: Image.Image, image_size: int | None) -> np.ndarray:
-    """uint8 `[height, width, 3]`, on white where it is transparent: the kind of file must not tell who made it."""
+def _in_color(picture: Image.Image, image_size: int | None) -> np.ndarray:
+    """Converts to uint8 `[height, width, 3]`, on white if transparent. The file type must not reveal the source."""
     if image_size is None:
         return transform_image(picture, ImageFormat(picture.height, picture.width, channels=3, crop="none"))
     return transform_image(picture, ImageFormat(image_size, image_size, channels=3, crop="center"))

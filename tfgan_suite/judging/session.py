@@ -1,4 +1,4 @@
-"""What the page asks and tells, without HTTP: the next trial of a rater, and answers."""
+"""The session behind the web page, independently of HTTP: returns each rater's next trial and accepts answers."""
 
 import math
 import unicodedata
@@ -18,11 +18,11 @@ _MAX_MILLISECONDS = 86_400_000
 
 
 class Session:
-    """Hands out trials and takes answers. All that it knows lies on the disk, so a new one goes on where another was.
+    """Returns trials and accepts answers. All state is on disk, so a new session continues where the last one ended.
 
     Args:
-        study: The study.
-        store: Its answers.
+        study: A `Study`.
+        store: The `AnswerStore` of the study.
     """
 
     def __init__(self, study: Study, store: AnswerStore):
@@ -30,7 +30,7 @@ class Session:
         self._store = store
 
     def describe(self) -> dict:
-        """What the first screen tells."""
+        """Returns a dict with the content of the first screen."""
         settings = self.study.settings
         return {
             "question": self.study.question,
@@ -41,14 +41,20 @@ class Session:
         }
 
     def next_trial(self, rater) -> dict:
-        """The first trial that a rater has not answered: its number and pictures.
+        """Returns the first trial that a rater has not answered.
+
+        Args:
+            rater: String. Name of the rater.
+
+        Returns:
+            Dict with the number and the images of the trial, and whether the rater is done.
 
         Raises:
-            ServingError: The name is none.
+            ServingError: If the name is invalid.
         """
         rater = _checked_name(rater)
         trials = self.study.trials(rater)
-        number = len(self._store.of(rater))  # They are answered in order.
+        number = len(self._store.of(rater))  # Trials are answered in order.
         return {
             "rater": rater,
             "trial": number,
@@ -58,29 +64,32 @@ class Session:
         }
 
     def answer(self, content) -> dict:
-        """Takes an answer, and returns the next trial.
+        """Accepts an answer and returns the next trial.
 
-        The same answer again, as after an answer whose receipt was lost, changes nothing and is no error.
+        Sending the same answer again, for example because the reply was lost, has no effect and is not an error.
 
         Args:
-            content: `rater`, `trial`, `choice`, `milliseconds`, `shown_milliseconds`.
+            content: Dict with the keys `rater`, `trial`, `choice`, `milliseconds`, and `shown_milliseconds`.
+
+        Returns:
+            Dict. The next trial, as from `next_trial`.
 
         Raises:
-            ServingError: Another form; another trial than the next; or another answer to one that has its own.
+            ServingError: If the answer is malformed, skips a trial, or contradicts an earlier answer to its trial.
         """
         fields = {"rater", "trial", "choice", "milliseconds", "shown_milliseconds"}
         if not isinstance(content, dict) or set(content) != fields:
-            raise invalid_argument(f"Expected an object with {', '.join(sorted(fields))}.")
+            raise invalid_argument(f"The answer must be an object with {', '.join(sorted(fields))}.")
         rater, number, choice = _checked_name(content["rater"]), content["trial"], content["choice"]
         if type(number) is not int or not 0 <= number <= _MAX_TRIAL:
-            raise invalid_argument("Expected the number of a trial.")
+            raise invalid_argument("`trial` must be the number of a trial.")
         trials, answered = self.study.trials(rater), len(self._store.of(rater))
         if number >= len(trials):
-            raise not_found(f"Expected a trial from 0 to {len(trials) - 1}. Received: {number}")
+            raise not_found(f"`trial` must be from 0 to {len(trials) - 1}. Received: trial={number}")
         if number > answered:
-            raise ServingError("ABORTED", f"Expected an answer to trial {answered}. Received one to {number}.")
+            raise ServingError("ABORTED", f"`trial` must be the next one, {answered}. Received: trial={number}")
         if choice not in self._choices():
-            raise invalid_argument(f"Expected a choice: {' or '.join(self._choices())}.")
+            raise invalid_argument(f"`choice` must be {' or '.join(self._choices())}.")
         trial = trials[number]
         if self.study.question != REAL_OR_FAKE:
             choice = trial.pictures[self._choices().index(choice)]
@@ -90,7 +99,7 @@ class Session:
         )
         standing = self._store.add(Answer(rater, number, trial.item.number, choice, *durations))
         if standing is not None and standing.choice != choice:
-            raise ServingError("ALREADY_EXISTS", f"Trial {number} is answered already, and the answer stands.")
+            raise ServingError("ALREADY_EXISTS", f"Trial {number} has already been answered, and that answer stands.")
         return self.next_trial(rater)
 
     def _choices(self) -> list[str]:
@@ -99,10 +108,10 @@ class Session:
 
 def _checked_name(name) -> str:
     if not isinstance(name, str):
-        raise invalid_argument("Expected a name.")
+        raise invalid_argument("The name must be a string.")
     name = " ".join(unicodedata.normalize("NFC", name).split())
     if not 1 <= len(name) <= _MAX_NAME or not name.isprintable():
-        raise invalid_argument(f"Expected a name of 1 to {_MAX_NAME} letters.")
+        raise invalid_argument(f"The name must have 1 to {_MAX_NAME} characters.")
     return name
 
 
@@ -110,5 +119,5 @@ def _checked_duration(value, optional: bool) -> float | None:
     if value is None and optional:
         return None
     if type(value) not in (int, float) or not (math.isfinite(value) and 0 <= value <= _MAX_MILLISECONDS):
-        raise invalid_argument("Expected durations in milliseconds.")
+        raise invalid_argument("Durations must be numbers of milliseconds.")
     return float(value)

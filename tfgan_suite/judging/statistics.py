@@ -1,27 +1,27 @@
-"""Rates with intervals, and how far raters agree."""
+"""Rates with confidence intervals, and the agreement between raters."""
 
 import numpy as np
 
 
 def bootstrap_interval(values: np.ndarray, *, confidence: float = 0.95, draws: int = 10_000, seed: int = 0):
-    """Mean of judgements, and its percentile bootstrap interval over raters and items.
+    """Computes the mean of judgments and its percentile bootstrap interval over raters and items.
 
-    Raters and items are both drawn with replacement: the interval is for other people and other pictures. It is
-    conservative (Owen 2007). Where all values are equal, a bootstrap knows no spread: then the other end is the exact
-    binomial bound for as many items.
+    Raters and items are both resampled with replacement, so the interval generalizes to other people and other images.
+    It is conservative (Owen 2007). If all values are equal, the bootstrap distribution has no spread; in this case, the
+    other end of the interval is the exact binomial bound for the same number of items.
 
     Args:
-        values: 0, 1 or NaN (not answered), `[raters, items]`; at least one is not NaN.
-        confidence: In (0, 1).
-        draws: Of the bootstrap.
-        seed: Of the draws.
+        values: Float array `[raters, items]` of 0, 1, or NaN (not answered), with at least one value that is not NaN.
+        confidence: Float in (0, 1). Confidence level.
+        draws: Integer. Number of bootstrap samples.
+        seed: Integer. Seed for the bootstrap samples.
 
     Returns:
-        `(mean, low, high)`.
+        Tuple `(mean, low, high)`.
 
     Example:
 
-    >>> bootstrap_interval(np.ones([1, 20]))  # 20 of 20: at 83% it would still happen in one of 40 cases.
+    >>> bootstrap_interval(np.ones([1, 20]))  # 20 of 20: with a rate of 83%, it would still happen once in 40 times.
     (1.0, 0.8315665..., 1.0)
 
     Reference: Efron 1979, "Bootstrap Methods: Another Look at the Jackknife"; Owen 2007, "The Pigeonhole Bootstrap";
@@ -43,14 +43,16 @@ def bootstrap_interval(values: np.ndarray, *, confidence: float = 0.95, draws: i
 
 
 def krippendorff_alpha(categories: np.ndarray) -> float | None:
-    """Krippendorff's alpha of nominal judgements: 1 for agreement, 0 for that of chance, below for disagreement.
+    """Computes Krippendorff's alpha for nominal judgments.
+
+    1 is perfect agreement, 0 is the agreement expected by chance, and negative values are systematic disagreement.
 
     Args:
-        categories: Numbers, each a category, or NaN (not answered), `[raters, items]`. Items of one rater alone do not
-            count.
+        categories: Float array `[raters, items]` of category numbers, or NaN (not answered). Items answered by only one
+            rater are ignored.
 
     Returns:
-        Alpha, or `None` where it has no meaning: no item with two answers, or one category alone.
+        Float, or `None` if alpha is undefined: no item has two answers, or only one category occurs.
 
     Example:
 
@@ -67,7 +69,7 @@ def krippendorff_alpha(categories: np.ndarray) -> float | None:
     sizes, totals = counts.sum(axis=1, keepdims=True), counts.sum(axis=0)
     if np.count_nonzero(totals) < 2:
         return None
-    # Pairs within an item weigh 1 / (answers - 1); alpha is 1 - observed / expected disagreement.
+    # Pairs within an item have the weight 1 / (answers - 1); alpha is 1 - observed / expected disagreement.
     observed = (counts * (sizes - counts) / (sizes - 1)).sum() / totals.sum()
     expected = (totals * (totals.sum() - totals)).sum() / (totals.sum() * (totals.sum() - 1))
     return float(1.0 - observed / expected)

@@ -1,4 +1,4 @@
-"""A study: its question, its pictures, and which trials in which order each rater sees."""
+"""A study: its question, its images, and the trials that each rater sees."""
 
 import dataclasses
 import hashlib
@@ -25,7 +25,7 @@ DEFAULTS = {
     "fakes": (),
     "num_items": 100,
     "num_repeats": None,  # A tenth of the items.
-    "num_checks": None,  # A twentieth, two or more.
+    "num_checks": None,  # A twentieth of the items, but at least two.
     "display_milliseconds": None,
     "image_size": None,
     "split": "train",
@@ -33,20 +33,20 @@ DEFAULTS = {
     "seed": 0,
 }
 _FORMAT_VERSION = 1
-# The source of pictures that are made to be recognised by everyone who looks.
+# The source of images that anyone who pays attention recognizes.
 CHECK_SOURCE = "attention check"
 
 
 @dataclasses.dataclass(frozen=True)
 class Item:
-    """What is asked: a picture, or two.
+    """An image, or a pair of images, to be judged.
 
     Attributes:
-        number: From 0; checks come last.
-        pictures: Their names.
-        sources: Where they come from, as many.
-        right: `"real"`, `"fake"` or the right picture; `None` where there is no right answer.
-        is_check: Whether it only shows that the rater looks.
+        number: Integer. Number of the item, starting from 0. Attention checks come last.
+        pictures: Tuple of one or two strings. Names of the images.
+        sources: Tuple of strings. Sources of the images, in the same order.
+        right: String, `"real"`, `"fake"`, or the name of the right image. `None` if there is no right answer.
+        is_check: Boolean. Whether the item is an attention check.
     """
 
     number: int
@@ -58,7 +58,14 @@ class Item:
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """One screen of one rater: the item, its pictures from left to right, and whether it was shown before."""
+    """One screen shown to one rater.
+
+    Attributes:
+        number: Integer. Index of the trial within the rater's session, starting from 0.
+        item: The `Item` to judge.
+        pictures: Tuple of strings. Names of the images, from left to right.
+        is_repeat: Boolean. Whether the item was shown to the rater before.
+    """
 
     number: int
     item: Item
@@ -67,28 +74,34 @@ class Trial:
 
 
 class Study:
-    """A study in its directory. Its settings, pictures and items never change; answers come in.
+    """A study on disk. Its settings, images, and items never change; only answers are added.
 
     Args:
-        directory: What `make_study` wrote.
+        directory: String or path of a directory written by `make_study`.
 
     Attributes:
-        settings: A value for each key of `DEFAULTS`.
-        items: All `Item`s.
-        content: The whole of `study.json`.
+        settings: Dict with a value for each key of `DEFAULTS`.
+        items: List of all `Item`s.
+        content: Dict. The content of `study.json`.
 
     Raises:
-        UserError: The directory holds no study of this version.
+        UserError: If the directory does not contain a study, or one of another format version.
     """
 
     def __init__(self, directory):
         self.directory = Path(directory)
         path = self.directory / FILE_NAME
         if not path.is_file():
-            raise UserError(f"{str(directory)!r} holds no study. Expected --fake, and --real, to make one.")
+            raise UserError(
+                f"`directory` must contain a study. Received: directory={str(directory)!r}. Pass --fake and --real to "
+                "create one."
+            )
         self.content = json.loads(path.read_text("utf-8"))
         if self.content.get("format_version") != _FORMAT_VERSION:
-            raise UserError(f"{str(path)!r} was written by another version. Expected format version {_FORMAT_VERSION}.")
+            raise UserError(
+                f"{str(path)!r} was written by another version of the suite. The format version must be "
+                f"{_FORMAT_VERSION}. Received: format_version={self.content.get('format_version')}"
+            )
         self.settings = self.content["settings"]
         self.items = [
             Item(item["number"], tuple(item["pictures"]), tuple(item["sources"]), item["right"], item["is_check"])
@@ -100,15 +113,21 @@ class Study:
         return self.settings["question"]
 
     def picture_path(self, name: str) -> Path | None:
-        """The file of a picture, `None` for any name that is not one of the study's."""
+        """Returns the file of an image, or `None` if the study has no image with this name."""
         known = {picture for item in self.items for picture in item.pictures}
         return self.directory / "pictures" / f"{name}.png" if name in known else None
 
     def trials(self, rater: str) -> list[Trial]:
-        """A rater's trials: all items in random order with checks and repeats among them, always the same.
+        """Returns a rater's trials: all items in random order, interspersed with attention checks and repeats.
 
-        Pictures of a pair stand on random sides; in a repeat on the other ones. A repeat comes a quarter of the study
-        later, or after it.
+        The order depends only on the study's seed and the rater's name. The images of a pair are on random sides, and
+        swap sides in a repeat. A repeat follows at least a quarter of the study later.
+
+        Args:
+            rater: String. Name of the rater.
+
+        Returns:
+            List of `Trial`.
         """
         digest = hashlib.sha256(rater.encode()).digest()
         generator = np.random.default_rng([self.settings["seed"], *np.frombuffer(digest, np.uint32)])
@@ -129,17 +148,23 @@ class Study:
 
 
 def make_study(directory, **settings) -> Study:
-    """Draws pictures and writes a study, whole or not at all.
+    """Selects images and writes a study. An error or interruption leaves no incomplete study behind.
 
     Args:
-        directory: To write; must not exist, or be empty.
-        **settings: Of `DEFAULTS`: `question`, one out of `QUESTIONS`; `real` and `fakes`, what `load_pictures` takes;
-            `num_items` that everyone judges, of them `num_repeats` twice (a tenth); `num_checks`, pictures or pairs whose
-            answer is plain (a twentieth, at least two); `display_milliseconds`, `None` without end; `image_size`, to which all pictures are cut and scaled;
-            `split`, `truncation`, `seed`.
+        directory: String or path of the directory to write, which must be empty or not exist.
+        **settings: Values for the keys of `DEFAULTS`: `question` (one of `QUESTIONS`); `real` and `fakes` (a path and a
+            list of paths, as accepted by `load_pictures`); `num_items` (number of items that everyone judges);
+            `num_repeats` (number of items shown twice, by default a tenth); `num_checks` (number of images or pairs
+            with an obvious answer, by default a twentieth, but at least two); `display_milliseconds` (how long images
+            are shown, `None` for unlimited); `image_size` (to which all images are cropped and scaled); `split`,
+            `truncation`, and `seed` (see `load_pictures`).
+
+    Returns:
+        The `Study`.
 
     Raises:
-        UserError: A setting is out of range, pictures are too few or of several sizes, or the directory is in use.
+        UserError: If a setting is out of range, there are too few images, the images differ in size, or the directory
+            is not empty.
 
     Example:
 
@@ -158,11 +183,14 @@ def make_study(directory, **settings) -> Study:
         settings["num_checks"] = max(2, settings["num_items"] // 20)
     _check(settings)
     if directory.exists() and any(directory.iterdir()):
-        raise UserError(f"{str(directory)!r} is not empty and holds no study. Expected a new directory.")
+        raise UserError(
+            "`directory` must be a study, a new directory, or an empty one, but is not empty. Received: "
+            f"directory={str(directory)!r}"
+        )
     pictures = _load_all(settings)
     directory.parent.mkdir(parents=True, exist_ok=True)
     unfinished = directory.with_name(f".{directory.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)  # Of a call that was killed.
+    shutil.rmtree(unfinished, ignore_errors=True)  # Left over from a call that was killed.
     items = _Items(settings, pictures, unfinished / "pictures").make()
     content = {
         "format_version": _FORMAT_VERSION,
@@ -181,39 +209,53 @@ def _check(settings):
     if question not in QUESTIONS:
         raise unknown_name("question", question, QUESTIONS)
     if question == WHICH_IS_BETTER and (settings["real"] is not None or len(fakes) < 2):
-        raise UserError(f"{question} compares two or more --fake, without --real. Received: {len(fakes)} of them.")
+        raise UserError(
+            f"The question {question} needs two or more --fake and no --real. Received: --real={settings['real']}, "
+            f"--fake={fakes}"
+        )
     if question != WHICH_IS_BETTER and (settings["real"] is None or not fakes):
-        raise UserError(f"{question} needs --real and one or more --fake.")
+        raise UserError(
+            f"The question {question} needs --real and one or more --fake. Received: --real={settings['real']}, "
+            f"--fake={fakes}"
+        )
     if len({settings["real"], *fakes}) <= len(fakes):
-        raise UserError(f"Expected different pictures to judge. Received: {settings['real']}, {', '.join(fakes)}.")
+        raise UserError(
+            f"--real and all --fake must be different sources. Received: --real={settings['real']}, --fake={fakes}"
+        )
     if settings["num_items"] < 2 * max(1, len(fakes)):
-        raise UserError(f"Expected at least {2 * max(1, len(fakes))} items. Received: {settings['num_items']}.")
+        raise UserError(f"`num_items` must be >= {2 * max(1, len(fakes))}. Received: num_items={settings['num_items']}")
     if settings["num_repeats"] > settings["num_items"] // 2:
-        raise UserError(f"At most half of the items can come twice. Received: {settings['num_repeats']} repeats.")
+        raise UserError(
+            f"`num_repeats` must be at most half of `num_items`. Received: num_repeats={settings['num_repeats']}, "
+            f"num_items={settings['num_items']}"
+        )
     duration = settings["display_milliseconds"]
     if duration is not None and not 16 <= duration <= 60_000:
-        raise UserError(f"Expected 16 to 60,000 milliseconds to look. Received: {duration}.")
+        raise UserError(
+            f"`display_milliseconds` must be in [16, 60000] or `None`. Received: display_milliseconds={duration}"
+        )
 
 
 def _load_all(settings) -> dict[str, PictureSet]:
-    """The pictures of each source, by its path; real ones first."""
+    """Returns the images of each source by its path, real images first."""
     paths = [*([settings["real"]] if settings["real"] is not None else []), *settings["fakes"]]
     options = {name: settings[name] for name in ("split", "truncation", "image_size")}
     found = {}
     for number, path in enumerate(paths):
-        # Seeds of their own: two copies of one model would make the same pictures.
+        # Each source has its own seed, because two copies of a model would generate the same images.
         found[path] = load_pictures(path, settings["num_items"], seed=settings["seed"] + number, **options)
     shapes = {image.shape[:2] for picture_set in found.values() for image in picture_set.images}
     if len(shapes) > 1:
         raise UserError(
-            f"Pictures of {len(shapes)} sizes could be told apart by their size: "
-            f"{', '.join(f'{height}x{width}' for height, width in sorted(shapes)[:4])}. Expected --image-size."
+            f"All images must have the same size, which could otherwise reveal their source. Received: {len(shapes)} "
+            f"sizes, such as {', '.join(f'{height}x{width}' for height, width in sorted(shapes)[:4])}. "
+            "Set --image-size."
         )
     return found
 
 
 class _Items:
-    """Makes the items of a study, and writes their pictures under names that say nothing."""
+    """Makes the items of a study and writes their images under names that reveal nothing."""
 
     def __init__(self, settings, pictures: dict[str, PictureSet], directory: Path):
         self._settings = settings
@@ -245,14 +287,15 @@ class _Items:
         return self._items
 
     def _add(self, keys, right, is_check=False):
-        # In random order: agreement is about first and second pictures, and must not see the real one always first.
+        # In random order, because agreement compares first and second images, and the real one must not always be
+        # first.
         keys = [keys[row] for row in self._generator.permutation(len(keys))]
         names = tuple(self._name(key) for key in keys)
         right = self._name(right) if isinstance(right, tuple) else right
         self._items.append(Item(len(self._items), names, tuple(source for source, _ in keys), right, is_check))
 
     def _add_check(self, number):
-        """Noise is no picture: it is fake, and the worse one."""
+        """Adds an attention check with noise as the image that is obviously fake, or worse."""
         noise = (CHECK_SOURCE, number)
         if self._settings["question"] == REAL_OR_FAKE:
             self._add([noise], "fake", is_check=True)
@@ -262,7 +305,7 @@ class _Items:
         self._add([picture, noise], picture, is_check=True)
 
     def _take(self, source, label=None):
-        """(source, row) of the next picture that was not taken, of the class `label` if there still is one."""
+        """Returns (source, row) of the next unused image, preferring the class `label`."""
         unused, labels = self._unused[source], self._pictures[source].labels
         of_class = [] if label is None or labels is None else [row for row in unused if labels[row] == label]
         row = (of_class or unused)[0]

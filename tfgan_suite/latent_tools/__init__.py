@@ -1,4 +1,4 @@
-"""What can be done with a trained generator's latents and styles."""
+"""Tools for exploring the latents and styles of a trained generator."""
 
 from tfgan_suite.latent_tools.animation import closed_path, loop_frames, write_animation
 from tfgan_suite.latent_tools.class_interpolation import interpolate_classes

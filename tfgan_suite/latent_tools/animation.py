@@ -1,4 +1,4 @@
-"""Moving pictures: loops through latents without a seam, as GIF and MP4."""
+"""Animations: seamless loops through the latent space, as GIF and MP4."""
 
 import io
 import os
@@ -14,31 +14,33 @@ from tfgan_suite.foundation.errors import UserError, import_extra
 from tfgan_suite.foundation.files import write_atomically
 from tfgan_suite.foundation.randomness import fold
 from tfgan_suite.generative import latents as latent_distributions
+from tfgan_suite.generative.abilities import HasLatents, require
+from tfgan_suite.generative.sampling_options import resolve_sampling
 from tfgan_suite.latent_tools.style_space import StyleSpace, has_style_space, labels_in_turn
-from tfgan_suite.specs.image_range import to_uint8
 
 ANIMATION_SUFFIXES = (".gif", ".mp4")
 _PALETTE_FRAMES = 16
 
 
 def closed_path(points, steps_per_point, keep_length=False):
-    """A smooth path through points that ends where it begins.
+    """Computes a smooth closed path through points.
 
-    A Catmull-Rom spline: it passes through every point, and its speed has no jumps, at the seam neither.
+    The path is a Catmull-Rom spline. It passes through every point, and its velocity is continuous, including at the
+    seam.
 
     Args:
-        points: float `[count, ...]`, at least 2.
-        steps_per_point: Steps from one point to the next, >= 1.
-        keep_length: Scale every step to a length between those of its two points: right for normal latents, whose mass
-            lies on a shell.
+        points: Float array `[count, ...]`, with at least 2 points.
+        steps_per_point: Integer >= 1. Number of steps from one point to the next.
+        keep_length: Boolean. Whether to scale every step to a length between those of its two points. Use it for normal
+            latents, whose mass lies on a shell.
 
     Returns:
-        float32 `[count * steps_per_point, ...]`; the last step leads to the first one.
+        Float32 array `[count * steps_per_point, ...]`. The last step leads back to the first one.
 
     Raises:
-        UserError: Fewer than two points, or no steps.
+        UserError: If there are fewer than two points, or no steps.
 
-    Example: four points around the origin give a round.
+    Example: Four points around the origin yield a circular path.
 
     >>> path = closed_path([[1, 0], [0, 1], [-1, 0], [0, -1]], 2, keep_length=True)
     >>> np.round(path[:3].astype(float), 2).tolist()
@@ -47,7 +49,8 @@ def closed_path(points, steps_per_point, keep_length=False):
     points = np.asarray(points, np.float64)
     if len(points) < 2 or steps_per_point < 1:
         raise UserError(
-            f"Expected at least 2 points and 1 step from one to the next. Received: {len(points)} and {steps_per_point}"
+            "`points` must have at least 2 points, and `steps_per_point` must be >= 1. Received: "
+            f"{len(points)} points, steps_per_point={steps_per_point}"
         )
     before, after, later = (np.roll(points, shift, axis=0) for shift in (1, -1, -2))
     path = []
@@ -71,26 +74,28 @@ def _lengths(points):
 
 
 def loop_frames(
-    model, *, num_points=6, steps_per_point=30, rows=1, columns=1, labels=None, truncation=1.0, seed=0, in_w=None
+    model, *, num_points=6, steps_per_point=30, rows=1, columns=1, labels=None, seed=0, in_w=None, **sampling
 ):
-    """The frames of a loop: each picture of a grid wanders through random points of its own and comes back.
+    """Generates the frames of a loop, in which each image of a grid moves through random points and back.
 
     Args:
         model: A `GenerativeModel`.
-        num_points: Points that a picture passes, >= 2.
-        steps_per_point: Frames from one point to the next.
-        rows: Of the grid.
-        columns: Of the grid.
-        labels: For a conditional model: classes, taken in turn by the pictures; `None` or `"all"` for all classes.
-        truncation: In [0, 1].
-        seed: Of the points.
-        in_w: Whether to wander in W instead of among latents; by default if the model has a W space.
+        num_points: Integer >= 2. Number of points that each image passes through.
+        steps_per_point: Integer >= 1. Number of frames from one point to the next.
+        rows: Integer. Number of rows in the grid.
+        columns: Integer. Number of columns in the grid.
+        labels: List of integers, `None`, or `"all"`. Classes of the images, repeated as needed. `None` and `"all"`
+            select all classes. For an unconditional model, it must be `None`.
+        seed: Integer. Seed for the points.
+        in_w: Boolean or `None`. Whether to move in W instead of in the latent space. Defaults to true if the model has
+            a W space.
+        **sampling: The model's sampling options, such as `truncation`.
 
     Returns:
-        uint8 `[num_points * steps_per_point, height, width, channels]`.
+        uint8 array `[num_points * steps_per_point, height, width, channels]`.
 
     Raises:
-        UserError: Too few points, labels that do not fit, or no W space.
+        UserError: If there are too few points, the labels do not match the model, or the model has no W space.
 
     Example:
 
@@ -98,51 +103,55 @@ def loop_frames(
     >>> frames.shape
     (6, 8, 18, 1)
     """
+    require(model, HasLatents, "An animation")
+    sampling = resolve_sampling(model, sampling)
     if in_w is None:
         in_w = has_style_space(model)
     pictures = rows * columns
     labels = labels_in_turn(model, labels, pictures)
     make_path = _path_in_w if in_w else _path_among_latents
-    make_images = make_path(model, pictures, num_points, steps_per_point, labels, truncation, seed)
+    make_images = make_path(model, pictures, num_points, steps_per_point, labels, sampling, seed)
     return np.stack([make_grid(make_images(frame), columns) for frame in range(num_points * steps_per_point)])
 
 
-def _path_in_w(model, pictures, num_points, steps_per_point, labels, truncation, seed):
-    """A function from a frame's number to the images uint8 `[pictures, height, width, channels]`."""
+def _path_in_w(model, pictures, num_points, steps_per_point, labels, sampling, seed):
+    """Returns a function from a frame's index to uint8 images `[pictures, height, width, channels]`."""
     space = StyleSpace(model)
     repeated = None if labels is None else np.tile(labels, num_points)
-    ws = space.sample(num_points * pictures, seed, repeated, truncation)
+    ws = space.sample(num_points * pictures, seed, repeated, **sampling)
     path = closed_path(ws.reshape([num_points, pictures, *ws.shape[1:]]), steps_per_point)
     return lambda frame: space.synthesize(path[frame])
 
 
-def _path_among_latents(model, pictures, num_points, steps_per_point, labels, truncation, seed):
-    points = np.asarray(model.sample_latents(num_points * pictures, fold(seed, "generate", "latents"), truncation))
+def _path_among_latents(model, pictures, num_points, steps_per_point, labels, sampling, seed):
+    points = np.asarray(model.sample_latents(num_points * pictures, fold(seed, "generate", "latents"), **sampling))
     distribution = getattr(model, "latent_distribution", None)
     keep_length = getattr(distribution, "on_a_shell", False)
-    path = closed_path(points.reshape([num_points, pictures, -1]), steps_per_point, keep_length)
+    path = closed_path(points.reshape([num_points, pictures, *points.shape[1:]]), steps_per_point, keep_length)
     if isinstance(distribution, latent_distributions.Uniform):
-        path = np.clip(path, -truncation, truncation)  # The spline swings out a little at the points.
+        limit = sampling.get("truncation", 1.0)
+        path = np.clip(path, -limit, limit)  # The spline overshoots slightly near the points.
     make_images = tf.function(
-        lambda latents: to_uint8(model(latents, labels, training=False, truncation=truncation)), autograph=False
+        lambda latents: model.spec.to_edge(model(latents, labels, training=False, **sampling)), autograph=False
     )
-    return lambda frame: make_images(path[frame]).numpy()
+    return lambda frame: np.stack([model.spec.draw(example) for example in make_images(path[frame]).numpy()])
 
 
 def write_animation(frames, path, frames_per_second=30):
-    """Writes frames as an endless GIF, or as MP4 (H.264, which needs the extra `[video]`).
+    """Writes frames as an endlessly looping GIF, or as an MP4 (H.264, which requires the extra `[video]`).
 
-    GIF keeps 256 colours for the whole animation, and the time of a frame in hundredths of a second: 30 frames a second
-    become 33. Grey pictures lose nothing. Transparent pictures are laid on white.
+    A GIF has 256 colors for the whole animation and stores frame durations in hundredths of a second, so 30 frames per
+    second become 33. Grayscale images are stored losslessly. Transparent images are placed on a white background.
 
     Args:
-        frames: uint8 `[count, height, width, channels]`, 1, 3 or 4 channels.
-        path: `NAME.gif` or `NAME.mp4`.
-        frames_per_second: From 1 to 50.
+        frames: uint8 array `[count, height, width, channels]` with 1, 3, or 4 channels.
+        path: String or path of the file to write, `NAME.gif` or `NAME.mp4`.
+        frames_per_second: Float in [1, 50]. Frame rate.
 
     Raises:
-        UserError: Another suffix, too few or too many frames a second, or ffmpeg fails; an earlier file then stays.
-        MissingExtraError: MP4 without `imageio-ffmpeg`.
+        UserError: If the suffix is not supported, the frame rate is out of range, or ffmpeg fails. An existing file is
+            kept in this case.
+        MissingExtraError: If the file is an MP4, and `imageio-ffmpeg` is not installed.
     """
     path = Path(path)
     check_animation(path, frames_per_second)
@@ -157,12 +166,21 @@ def write_animation(frames, path, frames_per_second=30):
 
 
 def check_animation(path, frames_per_second):
-    """Raises what `write_animation` would, before the frames are made."""
+    """Checks the arguments of `write_animation` before the frames are generated.
+
+    Args:
+        path: String or path of the file to write.
+        frames_per_second: Float in [1, 50]. Frame rate.
+
+    Raises:
+        UserError: If the suffix is not supported, or the frame rate is out of range.
+        MissingExtraError: If the file is an MP4, and `imageio-ffmpeg` is not installed.
+    """
     suffix = Path(path).suffix.lower()
     if suffix not in ANIMATION_SUFFIXES:
-        raise UserError(f"Expected an output file NAME.gif or NAME.mp4. Received: {str(path)!r}")
+        raise UserError(f"`path` must be a file NAME.gif or NAME.mp4. Received: path={str(path)!r}")
     if not 1 <= frames_per_second <= 50:
-        raise UserError(f"Expected 1 to 50 frames a second. Received: {frames_per_second}")
+        raise UserError(f"`frames_per_second` must be in [1, 50]. Received: frames_per_second={frames_per_second}")
     if suffix == ".mp4":
         import_extra("imageio_ffmpeg", "video", "Writing MP4")
 
@@ -171,7 +189,7 @@ def _write_gif(frames, path, frames_per_second):
     if frames.shape[-1] == 1:
         pictures = [Image.fromarray(frame[..., 0]) for frame in frames]
     else:
-        # One palette for all frames, or flat areas would flicker.
+        # All frames share one palette; otherwise, flat areas would flicker.
         shown = frames[:: -(-len(frames) // _PALETTE_FRAMES)]
         palette = Image.fromarray(np.concatenate(shown)).quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=3)
         pictures = [Image.fromarray(frame).quantize(palette=palette) for frame in frames]
@@ -183,19 +201,19 @@ def _write_gif(frames, path, frames_per_second):
 
 def _write_mp4(frames, path, frames_per_second):
     ffmpeg = import_extra("imageio_ffmpeg", "video", "Writing MP4").get_ffmpeg_exe()
-    # Colours at half the resolution need even sizes; players want them.
+    # Players expect colors at half the resolution, which requires even sizes.
     frames = np.pad(frames, [[0, 0], [0, frames.shape[1] % 2], [0, frames.shape[2] % 2], [0, 0]], "edge")
     _, height, width, channels = frames.shape
     pixels = ["-f", "rawvideo", "-pix_fmt", {1: "gray", 3: "rgb24"}[channels], "-s", f"{width}x{height}"]
     coded = ["-c:v", "libx264", "-crf", "10", "-pix_fmt", "yuv420p", "-f", "mp4"]
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    # Not imageio-ffmpeg's own writer: it does not tell when the program failed.
+    # imageio-ffmpeg's own writer is not used because it does not report failures of the program.
     command = [ffmpeg, "-y", "-v", "error", *pixels, "-r", str(frames_per_second), "-i", "-", *coded, str(temporary)]
     try:
         done = subprocess.run(command, input=np.ascontiguousarray(frames).data.cast("B"), capture_output=True)
         if done.returncode:
             raise UserError(
-                f"Expected ffmpeg to write {path}. It ended with code {done.returncode}: "
+                f"ffmpeg could not write {path}. It exited with code {done.returncode}: "
                 f"{done.stderr.decode(errors='replace').strip()}"
             )
         os.replace(temporary, path)

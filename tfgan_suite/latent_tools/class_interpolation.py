@@ -1,4 +1,4 @@
-"""Ways from class to class: of the class alone, or of class and latent together."""
+"""Interpolation between classes, with fixed latents or together with the latents."""
 
 import numpy as np
 import tensorflow as tf
@@ -6,6 +6,8 @@ import tensorflow as tf
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.randomness import fold
 from tfgan_suite.generative import latents as latent_distributions
+from tfgan_suite.generative.abilities import HasLatents, require
+from tfgan_suite.generative.sampling_options import resolve_sampling
 from tfgan_suite.latent_tools.interpolation import interpolate_styles
 from tfgan_suite.latent_tools.style_space import StyleSpace, has_style_space, labels_in_turn
 from tfgan_suite.specs.image_range import to_uint8
@@ -14,33 +16,36 @@ _BATCH_SIZE = 16
 
 
 def interpolate_classes(
-    model, labels, steps, *, rows=1, move_latents=False, closed=False, truncation=1.0, seed=0, batch_size=_BATCH_SIZE
+    model, labels, steps, *, rows=1, move_latents=False, closed=False, seed=0, batch_size=_BATCH_SIZE, **sampling
 ):
-    """Pictures on the way from one class to the next, each row with a latent of its own.
+    """Generates images that interpolate from one class to the next, with a different latent for each row.
 
-    Between classes is where the model has something between them: BigGAN's shared class embedding; the W space of a
-    StyleGAN2, where each leg is straight between the styles that the mapping makes of its two classes; a mixture of
-    one-hot vectors for DCGAN and ProGAN. The pictures at the classes themselves are those of
-    `model.generate(rows, labels=label, seed=seed)`, as long as the latents stay.
+    Classes are interpolated where the model represents them continuously: in BigGAN's shared class embedding; in the W
+    space of a StyleGAN2, linearly between the styles to which the mapping network maps the latent with each class; as
+    mixtures of one-hot vectors for DCGAN and ProGAN. With fixed latents, the images at the classes themselves are those
+    of `model.generate(rows, labels=label, seed=seed)`.
 
     Args:
-        model: A conditional `GenerativeModel`, not an exported one: that takes whole classes only.
-        labels: Classes to pass, at least 2 integers; `None` or `"all"` for all.
-        steps: Pictures from one class to the next, both included, >= 2.
-        rows: How many rows.
-        move_latents: Whether every class is met with a new latent, instead of the row's one; normal latents move along
-            great circles.
-        closed: Whether the way leads back to the first class; then its last picture is the one before that.
-        truncation: In [0, 1].
-        seed: Of the latents.
-        batch_size: Pictures made at a time; bounds memory and changes nothing else.
+        model: A conditional `GenerativeModel`. Exported models are not supported, because they only accept integer
+            classes.
+        labels: List of at least 2 integers, `None`, or `"all"`. Classes to pass through. `None` and `"all"` select all
+            classes.
+        steps: Integer >= 2. Number of images from one class to the next, including both ends.
+        rows: Integer >= 1. Number of rows.
+        move_latents: Boolean. Whether to use a new latent at every class, instead of one per row. Normal latents move
+            along great circles.
+        closed: Boolean. Whether to return to the first class. The path then ends one image before it.
+        seed: Integer. Seed for the latents.
+        batch_size: Integer. Number of images to generate at a time. Bounds memory, and affects nothing else.
+        **sampling: The model's sampling options, such as `truncation`.
 
     Returns:
-        uint8 `[rows, count, height, width, channels]` with `count = (len(labels) - 1) * (steps - 1) + 1` pictures, or
-        `len(labels) * (steps - 1)` if closed.
+        uint8 array `[rows, count, height, width, channels]` with `count = (len(labels) - 1) * (steps - 1) + 1`, or
+        `count = len(labels) * (steps - 1)` if `closed` is true.
 
     Raises:
-        UserError: Too few classes or steps, or a model that has no classes or nothing between them.
+        UserError: If there are too few classes or steps, or the model has no classes, or cannot interpolate between
+            them.
 
     Example:
 
@@ -51,28 +56,31 @@ def interpolate_classes(
     Reference: Brock et al., "Large Scale GAN Training for High Fidelity Natural Image Synthesis" (2019), appendix,
     "Interpolations".
     """
+    require(model, HasLatents, "A path from class to class")
+    sampling = resolve_sampling(model, sampling)
     if model.num_classes is None:
-        raise UserError("A way from class to class needs a conditional model. This one has no classes.")
+        raise UserError("`model` must be conditional to interpolate between classes. This model has no classes.")
     count = model.num_classes if labels is None or isinstance(labels, str) else len(labels)
     if count < 2 or steps < 2 or rows < 1:
         raise UserError(
-            f"Expected at least 2 classes, 2 steps and 1 row. Received: {count} classes, {steps} steps, {rows} rows"
+            "`labels` must have at least 2 classes, `steps` must be >= 2, and `rows` must be >= 1. Received: "
+            f"{count} classes, steps={steps}, rows={rows}"
         )
     labels = labels_in_turn(model, labels, count)
     num_latents = count * rows if move_latents else rows
-    latents = np.asarray(model.sample_latents(num_latents, fold(seed, "generate", "latents"), truncation))
+    latents = np.asarray(model.sample_latents(num_latents, fold(seed, "generate", "latents"), **sampling))
     latents = np.broadcast_to(latents.reshape([-1, rows, latents.shape[-1]]), [count, rows, latents.shape[-1]])
     if has_style_space(model):
         space = StyleSpace(model, batch_size)
-        ws = space.map(latents.reshape([count * rows, -1]), labels.repeat(rows), truncation)
+        ws = space.map(latents.reshape([count * rows, -1]), labels.repeat(rows), **sampling)
         path = _path(ws.reshape([count, rows, *ws.shape[1:]]), interpolate_styles, steps, closed)
         images = space.synthesize(path.reshape([-1, *ws.shape[1:]]))
     else:
-        embed, make_images = _class_vectors_of(model, truncation)
+        embed, make_images = _class_vectors_of(model, sampling)
         spherical = getattr(getattr(model, "latent_distribution", None), "on_a_shell", False)
-        latent_path = _path(latents, _latent_way(spherical), steps, closed)
+        latent_path = _path(latents, _latent_interpolation(spherical), steps, closed)
         vectors = np.broadcast_to(np.asarray(embed(labels))[:, np.newaxis], [count, rows, embed(labels).shape[-1]])
-        vector_path = _path(vectors, _latent_way(spherical=False), steps, closed)
+        vector_path = _path(vectors, _latent_interpolation(spherical=False), steps, closed)
         flat = [path.reshape([-1, path.shape[-1]]) for path in (latent_path, vector_path)]
         images = np.concatenate(
             [
@@ -83,21 +91,21 @@ def interpolate_classes(
     return images.reshape([-1, rows, *images.shape[1:]]).swapaxes(0, 1)
 
 
-def _latent_way(spherical):
+def _latent_interpolation(spherical):
     return lambda start, end, steps: latent_distributions.interpolate(start, end, steps, spherical)
 
 
-def _path(points, way, steps, closed):
-    """Points `[count, rows, ...]` and what lies between them, `[frames, rows, ...]`."""
+def _path(points, interpolate, steps, closed):
+    """Interpolates between points `[count, rows, ...]`. Returns an array `[frames, rows, ...]`."""
     legs = []
     for index in range(len(points) if closed else len(points) - 1):
         ends = points[index], points[(index + 1) % len(points)]
-        legs.append(np.stack([way(start, end, steps)[:-1] for start, end in zip(*ends)], axis=1))
+        legs.append(np.stack([interpolate(start, end, steps)[:-1] for start, end in zip(*ends)], axis=1))
     return np.concatenate(legs if closed else [*legs, points[-1:]])
 
 
-def _class_vectors_of(model, truncation):
-    """A function from labels to vectors, and one from latents and vectors to uint8 images."""
+def _class_vectors_of(model, sampling):
+    """Returns a function from labels to vectors, and a function from latents and vectors to uint8 images."""
     generator = getattr(model, "ema_generator", None)
     if hasattr(generator, "embed"):
         embed = generator.embed
@@ -111,11 +119,11 @@ def _class_vectors_of(model, truncation):
             return np.eye(model.num_classes, dtype=np.float32)[labels]
 
         def make_images(latents, vectors):
-            return to_uint8(model(latents, vectors, training=False, truncation=truncation))
+            return to_uint8(model(latents, vectors, training=False, **sampling))
 
     else:
         raise UserError(
-            f"{type(model).__name__} takes whole classes only: there is nothing between them. Expected a BigGAN, "
-            "StyleGAN2, ProGAN or DCGAN with classes, as a run or a .keras file."
+            f"`model` must accept class vectors, but {type(model).__name__} only accepts integer classes. Use a "
+            "BigGAN, StyleGAN2, ProGAN, or DCGAN with classes, from a run or a .keras file."
         )
     return embed, tf.function(make_images, autograph=False, reduce_retracing=True)

@@ -1,4 +1,4 @@
-"""Pictures by class: a named row of samples for each, and loops from class to class."""
+"""Images by class: a labeled row of samples for each class, and loops through the classes."""
 
 from pathlib import Path
 
@@ -15,21 +15,21 @@ _GRID_MARGIN = 2
 _NAME_MARGIN = 4
 
 
-def samples_per_class(model, count, labels=None, truncation=1.0, seed=0):
-    """Images of each class. Column j of all rows has the same latent.
+def samples_per_class(model, count, labels=None, seed=0, **sampling):
+    """Generates images of each class. All images in a column share the same latent.
 
     Args:
         model: A conditional `GenerativeModel`.
-        count: Images of each class, >= 1.
-        labels: Classes, one a row; `None` or `"all"` for all.
-        truncation: In [0, 1].
-        seed: Row c is `model.generate(count, labels=c, seed=seed)`.
+        count: Integer >= 1. Number of images per class.
+        labels: List of integers, `None`, or `"all"`. Class of each row. `None` and `"all"` select all classes.
+        seed: Integer. Seed for the latents. Row c is `model.generate(count, labels=c, seed=seed)`.
+        **sampling: The model's sampling options, such as `truncation`.
 
     Returns:
-        uint8 `[classes, count, height, width, channels]`.
+        uint8 array `[classes, count, height, width, channels]`.
 
     Raises:
-        UserError: A model without classes, or labels that it does not have.
+        UserError: If the model has no classes, or a label is out of range.
 
     Example:
 
@@ -38,21 +38,21 @@ def samples_per_class(model, count, labels=None, truncation=1.0, seed=0):
     (3, 4, 8, 8, 1)
     """
     if model.num_classes is None:
-        raise UserError("Samples of each class need a conditional model. This one has no classes.")
+        raise UserError("`model` must be conditional to generate samples of each class. This model has no classes.")
     rows = model.num_classes if labels is None or isinstance(labels, str) else len(labels)
     labels = labels_in_turn(model, labels, rows)
-    return np.stack([model.generate(count, int(label), truncation=truncation, seed=seed) for label in labels])
+    return np.stack([model.generate(count, int(label), seed=seed, **sampling) for label in labels])
 
 
 def name_rows(grid, names):
-    """A grid of pictures with a name in front of each row.
+    """Adds a name to the left of each row of a grid.
 
     Args:
-        grid: uint8 `[height, width, channels]`, as `make_grid` makes it.
-        names: One a row.
+        grid: uint8 array `[height, width, channels]`, as returned by `make_grid`.
+        names: List of strings. Name of each row.
 
     Returns:
-        uint8 `[height, wider, channels]`.
+        uint8 array `[height, wider, channels]`.
 
     Example:
 
@@ -85,27 +85,31 @@ def write_class_loop(
     frames_per_second=25,
     labels=None,
     move_latents=False,
-    truncation=1.0,
     scale=1,
     seed=0,
+    **sampling,
 ):
-    """Writes a loop in which every picture of a grid passes through the classes, as GIF or MP4.
+    """Writes a loop in which every image of a grid passes through the classes, as GIF or MP4.
 
     Args:
-        model: As in `interpolate_classes`.
-        path: A `.gif` or `.mp4`.
-        rows: Of the grid.
-        columns: Of the grid.
-        seconds: How long it lasts, to the nearest whole number of frames between classes.
-        frames_per_second: From 1 to 50.
-        labels: Classes on the way, as in `interpolate_classes`.
-        move_latents: As in `interpolate_classes`.
-        truncation: In [0, 1].
-        scale: Pixels of the animation for one of an image.
-        seed: Of the latents.
+        model: A conditional `GenerativeModel`, as in `interpolate_classes`.
+        path: String or path of the `.gif` or `.mp4` file to write.
+        rows: Integer. Number of rows in the grid.
+        columns: Integer. Number of columns in the grid.
+        seconds: Float. Duration, which is rounded to a whole number of frames between classes.
+        frames_per_second: Float in [1, 50]. Frame rate.
+        labels: List of integers, `None`, or `"all"`. Classes to pass through, as in `interpolate_classes`.
+        move_latents: Boolean. Whether to use a new latent at every class.
+        scale: Integer >= 1. Factor by which images are enlarged.
+        seed: Integer. Seed for the latents.
+        **sampling: The model's sampling options, such as `truncation`.
 
     Returns:
-        `path`.
+        A `pathlib.Path`. The path of the file.
+
+    Raises:
+        UserError: If an argument is out of range, or the model does not support it.
+        MissingExtraError: If the file is an MP4, and `imageio-ffmpeg` is not installed.
     """
     check_animation(path, frames_per_second)
     num_classes = len(labels) if isinstance(labels, tuple | list) else model.num_classes or 1
@@ -116,8 +120,8 @@ def write_class_loop(
         rows=rows * columns,
         move_latents=move_latents,
         closed=True,
-        truncation=truncation,
         seed=seed,
+        **sampling,
     )
     frames = np.stack([make_grid(frame, columns) for frame in images.swapaxes(0, 1)])
     write_animation(frames.repeat(scale, axis=1).repeat(scale, axis=2), path, frames_per_second)

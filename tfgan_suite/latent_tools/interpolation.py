@@ -1,4 +1,4 @@
-"""Ways between styles."""
+"""Interpolation between styles."""
 
 import numpy as np
 
@@ -6,20 +6,20 @@ from tfgan_suite.foundation.errors import UserError
 
 
 def interpolate_styles(start, end, steps):
-    """Styles on the straight way from `start` to `end`, both included.
+    """Interpolates linearly between two styles.
 
-    In W, unlike among latents, the straight way is the right one: W has no shell on which its mass lies.
+    Linear interpolation is right for W, unlike for normal latents, because the mass of W does not lie on a shell.
 
     Args:
-        start: float `[num_ws, w_size]`.
-        end: float `[num_ws, w_size]`.
-        steps: How many, >= 2.
+        start: Float array `[num_ws, w_size]`. First style.
+        end: Float array `[num_ws, w_size]`. Last style.
+        steps: Integer >= 2. Number of styles, including both ends.
 
     Returns:
-        float32 `[steps, num_ws, w_size]`.
+        Float32 array `[steps, num_ws, w_size]`.
 
     Raises:
-        UserError: Fewer than two steps.
+        UserError: If there are fewer than two steps.
 
     Example:
 
@@ -30,6 +30,6 @@ def interpolate_styles(start, end, steps):
     4.1.
     """
     if steps < 2:
-        raise UserError(f"Expected at least 2 steps, the two ends. Received: {steps}")
+        raise UserError(f"`steps` must be >= 2, to include both ends. Received: steps={steps}")
     fractions = np.linspace(0.0, 1.0, steps)[:, np.newaxis, np.newaxis]
     return ((1.0 - fractions) * np.asarray(start) + fractions * np.asarray(end)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Noise maps as unknowns: what keeps a picture's signal out of them while they are searched for."""
+"""Noise maps as variables of an optimization, and the regularization that keeps image content out of them."""
 
 import keras
 import tensorflow as tf
@@ -9,14 +9,14 @@ _SMALLEST_SIZE = 8
 
 
 class NoiseMaps:
-    """A generator's noise maps as variables, one for each convolution that takes noise.
+    """A generator's noise maps as variables, one for each convolution with noise.
 
     Args:
         generator: A generator with `noise_shapes`.
-        seed: Of the maps at the start, standard normal.
+        seed: Integer. Seed for the initial maps, which are standard normal.
 
     Attributes:
-        variables: float32 `[1, height, width, 1]`, from the coarsest on.
+        variables: List of float32 variables `[1, height, width, 1]`, coarsest first.
 
     Reference: Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020), appendix D.
     """
@@ -31,7 +31,7 @@ class NoiseMaps:
         return [tf.convert_to_tensor(variable) for variable in self.variables]
 
     def normalize(self):
-        """Back to mean 0 and variance 1, as after each step of the paper's search."""
+        """Normalizes the maps to mean 0 and variance 1, as the paper does after each step."""
         for variable in self.variables:
             noise = tf.convert_to_tensor(variable)
             mean, variance = tf.nn.moments(noise, axes=[0, 1, 2, 3])
@@ -39,15 +39,17 @@ class NoiseMaps:
 
 
 def noise_correlation(noise):
-    """How much neighbours in a map are alike, at its own size and at each half down to 8 pixels: 0 for white noise.
+    """Measures the correlation between neighboring pixels of a noise map, which is 0 for white noise.
 
-    Equation of appendix D: the squared means of the products with the map moved by one pixel, along each axis.
+    The map is measured at its own size, and repeatedly at half the size, down to 8 pixels. At each size, the
+    correlation along an axis is the squared mean of the product of the map with itself, shifted by one pixel (appendix
+    D).
 
     Args:
-        noise: float32 `[1, height, width, 1]`, mean 0 and variance 1.
+        noise: Float32 tensor `[1, height, width, 1]` with mean 0 and variance 1.
 
     Returns:
-        A float32 scalar.
+        A float32 scalar tensor.
     """
     total = tf.constant(0.0)
     while True:
@@ -55,4 +57,4 @@ def noise_correlation(noise):
             total += tf.square(tf.reduce_mean(noise * tf.roll(noise, 1, axis)))
         if min(noise.shape[1:3]) <= _SMALLEST_SIZE:
             return total
-        noise = 2.0 * tf.nn.avg_pool2d(noise, 2, 2, "VALID")  # Doubled: the variance stays 1.
+        noise = 2.0 * tf.nn.avg_pool2d(noise, 2, 2, "VALID")  # Doubling keeps the variance at 1.

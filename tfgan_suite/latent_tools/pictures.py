@@ -1,4 +1,4 @@
-"""What the commands of the latent tools write: a table of mixed styles, a loop, directions, a projection."""
+"""Writes the output of the latent tools' commands: a style mixing table, a loop, directions, or a projection."""
 
 from pathlib import Path
 
@@ -14,26 +14,29 @@ from tfgan_suite.latent_tools.sefa import direction_grid, find_directions
 from tfgan_suite.latent_tools.style_mixing import mix_styles
 from tfgan_suite.latent_tools.style_space import StyleSpace, has_style_space, labels_in_turn
 
-# Latents from which the spread along a direction is measured, and how many of it the pictures reach by default.
+# Number of latents from which the spread along a direction is measured, and the default reach in units of this spread.
 _NUM_SPREAD_SAMPLES = 1000
 _DEFAULT_REACH = 3.0
 
 
 def write_style_mix(model, path, *, rows=4, columns=6, layers="coarse", labels=None, truncation=1.0, seed=0):
-    """Writes the table of style mixing as PNG; see `mix_styles`.
+    """Writes a style mixing table as PNG. See `mix_styles`.
 
     Args:
         model: A model with a W space.
-        path: A `.png`.
-        rows: Pictures at the left: the first ones of `model.generate(seed=seed)`.
-        columns: Pictures on top: the next ones.
-        layers: Styles taken from the top.
-        labels: As in `labels_in_turn`.
-        truncation: In [0, 1].
-        seed: The same seed gives the same pictures.
+        path: String or path of the `.png` file to write.
+        rows: Integer. Number of images on the left, the first ones of `model.generate(seed=seed)`.
+        columns: Integer. Number of images at the top, the next ones of `model.generate(seed=seed)`.
+        layers: String, list of integers, or `None`. Styles taken from the images at the top, as in `StyleSpace.layers`.
+        labels: List of integers, `None`, or `"all"`. Classes of the images, as in `labels_in_turn`.
+        truncation: Float in [0, 1]. 1 samples the full distribution; smaller values trade variety for quality.
+        seed: Integer. Seed for the latents.
 
     Returns:
-        `path`.
+        A `pathlib.Path`. The path of the file.
+
+    Raises:
+        UserError: If the model has no W space, or an argument is out of range.
     """
     path = _check_png(path)
     space = StyleSpace(model)
@@ -53,27 +56,31 @@ def write_loop(
     points=6,
     frames_per_second=25,
     labels=None,
-    truncation=1.0,
     scale=1,
     seed=0,
+    **sampling,
 ):
-    """Writes a seamless loop as GIF or MP4; see `loop_frames`.
+    """Writes a seamless loop as GIF or MP4. See `loop_frames`.
 
     Args:
         model: A `GenerativeModel`.
-        path: A `.gif` or `.mp4`.
-        rows: Of the grid.
-        columns: Of the grid.
-        seconds: How long it lasts, to the nearest whole number of frames between points.
-        points: Random points that each picture passes.
-        frames_per_second: From 1 to 50.
-        labels: As in `labels_in_turn`.
-        truncation: In [0, 1].
-        scale: Pixels of the animation for one of an image.
-        seed: Of the points.
+        path: String or path of the `.gif` or `.mp4` file to write.
+        rows: Integer. Number of rows in the grid.
+        columns: Integer. Number of columns in the grid.
+        seconds: Float. Duration, which is rounded to a whole number of frames between points.
+        points: Integer >= 2. Number of random points that each image passes through.
+        frames_per_second: Float in [1, 50]. Frame rate.
+        labels: List of integers, `None`, or `"all"`. Classes of the images, as in `labels_in_turn`.
+        scale: Integer >= 1. Factor by which images are enlarged.
+        seed: Integer. Seed for the points.
+        **sampling: The model's sampling options, such as `truncation`.
 
     Returns:
-        `path`.
+        A `pathlib.Path`. The path of the file.
+
+    Raises:
+        UserError: If an argument is out of range, or the labels do not match the model.
+        MissingExtraError: If the file is an MP4, and `imageio-ffmpeg` is not installed.
     """
     check_animation(path, frames_per_second)
     frames = loop_frames(
@@ -83,8 +90,8 @@ def write_loop(
         rows=rows,
         columns=columns,
         labels=labels,
-        truncation=truncation,
         seed=seed,
+        **sampling,
     )
     write_animation(frames.repeat(scale, axis=1).repeat(scale, axis=2), path, frames_per_second)
     return Path(path)
@@ -104,23 +111,29 @@ def write_directions(
     save_path=None,
     seed=0,
 ):
-    """Finds directions and writes what they do as PNG; see `find_directions` and `direction_grid`.
+    """Finds directions and writes their effects as PNG. See `find_directions` and `direction_grid`.
 
     Args:
-        model: A model that is not an exported one: the directions come from its weights.
-        path: A `.png`.
-        count: Number of directions.
-        layers: Styles to look at and to move, for a model with a W space.
-        reach: How far to go along each; by default three times the spread of random codes along it.
-        steps: Pictures in a row.
-        images: Pictures to move: the first ones of `model.generate(seed=seed)`.
-        labels: As in `labels_in_turn`.
-        truncation: In [0, 1], for a model with a W space.
-        save_path: Where to write the directions as well, an `.npz`.
-        seed: Of the pictures.
+        model: A `GenerativeModel`. Exported models are not supported, because the directions are computed from weights.
+        path: String or path of the `.png` file to write.
+        count: Integer. Number of directions.
+        layers: String, list of integers, or `None`. Styles to analyze and to move, as in `StyleSpace.layers`. Only for
+            a model with a W space.
+        reach: Float or `None`. How far to move along each direction. Defaults to three times the spread of random codes
+            along it.
+        steps: Integer >= 2. Number of images per row.
+        images: Integer. Number of images to move, the first ones of `model.generate(seed=seed)`.
+        labels: List of integers, `None`, or `"all"`. Classes of the images, as in `labels_in_turn`.
+        truncation: Float in [0, 1]. 1 samples the full distribution; smaller values trade variety for quality. Only for
+            a model with a W space.
+        save_path: String, path, or `None`. The `.npz` file to which the directions are also written.
+        seed: Integer. Seed for the latents.
 
     Returns:
-        Paths of what was written.
+        List of the paths of the files.
+
+    Raises:
+        UserError: If an argument is out of range, or the model does not support it.
     """
     paths = [_check_png(path)]
     directions = find_directions(model, layers, count)
@@ -140,16 +153,21 @@ def write_directions(
 
 
 def write_projection(model, image_path, path, **search):
-    """Projects a picture and writes it beside what was found, as PNG, and the styles as `.npz`.
+    """Projects an image, and writes it next to the result as PNG, and the styles as `.npz`.
 
     Args:
         model: A model with a W space.
-        image_path: A picture file; it is cropped around its middle to the model's shape, and resized.
-        path: A `.png`.
-        **search: Arguments of `project`.
+        image_path: String or path of an image file, which is center-cropped and resized to the model's shape.
+        path: String or path of the `.png` file to write.
+        **search: The arguments of `project`.
 
     Returns:
-        The PNG's path, the `.npz`'s (`ws`, `distance`, `losses`, and `noise_0` ... if they were searched for), and the `Projection`.
+        Tuple of the path of the `.png` file, the path of the `.npz` file (with `ws`, `distance`, `losses`, and
+        `noise_0`, `noise_1`, ... if noise maps were optimized), and the `Projection`.
+
+    Raises:
+        UserError: If the model has no W space, the image cannot be read, or an argument is out of range.
+        MissingExtraError: If the package with the weights of LPIPS is not installed.
     """
     path = _check_png(path)
     space = StyleSpace(model)
@@ -163,26 +181,28 @@ def write_projection(model, image_path, path, **search):
 
 
 def read_image(path, image_shape):
-    """Reads a picture, cropped around its middle and resized.
+    """Reads an image, center-crops it, and resizes it.
 
     Args:
-        path: A file that Pillow knows.
-        image_shape: `(height, width, channels)`, 1, 3 or 4 channels.
+        path: String or path of a file in any format that Pillow supports.
+        image_shape: Tuple `(height, width, channels)` with 1, 3, or 4 channels.
 
     Returns:
-        uint8 of `image_shape`.
+        uint8 array of shape `image_shape`.
 
     Raises:
-        UserError: There is no such file, or it is no picture.
+        UserError: If the file does not exist, or is not an image.
     """
     height, width, channels = image_shape
     if not Path(path).is_file():
-        raise UserError(f"There is no picture {str(path)!r}.")
+        raise UserError(f"`path` must be an image file. There is no such file. Received: path={str(path)!r}")
     try:
         with Image.open(path) as image:
             image = ImageOps.exif_transpose(image).convert({1: "L", 3: "RGB", 4: "RGBA"}[channels])
     except (UnidentifiedImageError, OSError) as error:
-        raise UserError(f"Expected a picture. Received: {str(path)!r}, which cannot be read as one.") from error
+        raise UserError(
+            f"`path` must be an image file, but it cannot be read as an image. Received: path={str(path)!r}"
+        ) from error
     cut = min(image.width / width, image.height / height)
     cut_width, cut_height = round(width * cut), round(height * cut)
     left, top = (image.width - cut_width) // 2, (image.height - cut_height) // 2
@@ -193,5 +213,5 @@ def read_image(path, image_shape):
 def _check_png(path):
     path = Path(path)
     if path.suffix.lower() != ".png":
-        raise UserError(f"Expected an output file NAME.png. Received: {str(path)!r}")
+        raise UserError(f"`path` must be a file NAME.png. Received: path={str(path)!r}")
     return path

@@ -1,4 +1,4 @@
-"""Projection: the styles from which a generator makes a given picture."""
+"""Projection: finds the styles from which a generator reproduces a given image."""
 
 import dataclasses
 import math
@@ -18,7 +18,8 @@ SPACES = ("w", "w+")
 _NUM_STATISTICS = 10_000
 _MAX_DISTANCE_SIZE = 256
 _NOISE_SCALE = 0.05
-# Shares of the steps: the styles are shaken during the first, the rate falls during the second, rises in the third.
+# Fractions of the steps during which the styles are perturbed (at the start), the learning rate falls (at the end), and
+# the learning rate rises (at the start).
 _SHAKEN_SHARE = 0.75
 _FALL_SHARE = 0.25
 _RISE_SHARE = 0.05
@@ -26,15 +27,16 @@ _RISE_SHARE = 0.05
 
 @dataclasses.dataclass(frozen=True)
 class Projection:
-    """What a projection found.
+    """The result of a projection.
 
     Attributes:
-        ws: float32 `[num_ws, w_size]`, for `StyleSpace.synthesize(projection.ws[None])`.
-        image: uint8 `[height, width, channels]`, made of `ws`.
-        distance: LPIPS between `image` and the target.
-        losses: float32 `[steps]`, what was minimised; the early ones are those of shaken styles.
-        noise: For each convolution the noise map that was found, float32 `[height, width]`; `None` if they were left as
-            they are. `image` is `generator.synthesize(ws[None], noise=[one[None, ..., None] for one in noise])` then.
+        ws: Float32 array `[num_ws, w_size]`. The styles, for `StyleSpace.synthesize(projection.ws[None])`.
+        image: uint8 array `[height, width, channels]`. The image generated from `ws`.
+        distance: Float. LPIPS between `image` and the target.
+        losses: Float32 array `[steps]`. The loss at each step. Early losses are those of perturbed styles.
+        noise: List of float32 arrays `[height, width]`, or `None`. The noise map found for each convolution. `None` if
+            the noise maps were not optimized; otherwise, `image` is
+            `generator.synthesize(ws[None], noise=[one[None, ..., None] for one in noise])`.
     """
 
     ws: np.ndarray
@@ -59,56 +61,62 @@ def project(
     distance=None,
     progress=True,
 ):
-    """Searches for the styles of an image, by gradient descent on the perceptual distance to it.
+    """Finds the styles of an image by gradient descent on the perceptual distance to it.
 
-    The search starts at the mean style. At first the styles are shaken, with a strength that falls to zero over three
-    quarters of the steps, so that it does not stop in the next hollow. Images larger than 256 pixels are compared at a
-    quarter, a half ... of their size, so that at most 256 remain.
+    The optimization starts at the mean style. To escape local minima, the styles are perturbed with noise, whose
+    strength falls to zero over the first three quarters of the steps. Images larger than 256 pixels are compared at a
+    half, a third, ... of their size, such that at most 256 pixels remain.
 
-    In W all layers share one style: the result looks like the generator's own pictures, and edits of it stay good. In W+ each
-    layer has its own: nearer to the target, and further from what the generator knows.
+    In W, all layers share one style: the result resembles the generator's own images and can be edited well. In W+,
+    each layer has its own style: the result is closer to the target, but further from what the generator has learned.
 
     Args:
         space: A `StyleSpace`.
-        image: uint8 `[height, width, channels]`, of the generator's shape.
-        in_space: `"w"` or `"w+"`.
-        steps: Of gradient descent.
-        learning_rate: The largest, of Adam.
-        pixel_weight: Weight of the mean squared difference of pixel values in [-1, 1], beside the perceptual distance.
-        noise_weight: With a number, the noise maps are searched for as well, and this is the weight of what keeps them
-            noise: 1e5 in the paper. `None` leaves the generator's own.
-        label: Class, for a conditional generator; `None` takes the mean over all classes as the start.
-        seed: Of the statistics, the shaking and the first noise maps.
-        num_statistics: Latents from which mean and spread of the styles are taken.
-        distance: A metric like `LPIPS()`, to load it once for many projections.
-        progress: Whether to show how far it is, on standard error.
+        image: uint8 array `[height, width, channels]` of the generator's shape.
+        in_space: String, `"w"` or `"w+"`.
+        steps: Integer >= 1. Number of steps of gradient descent.
+        learning_rate: Float > 0. Maximum learning rate of Adam.
+        pixel_weight: Float >= 0. Weight of the mean squared difference between pixel values in [-1, 1], which is added
+            to the perceptual distance.
+        noise_weight: Float >= 0 or `None`. If a number, the noise maps are optimized too, and this is the weight of the
+            regularization that keeps them noise (1e5 in the paper). `None` uses the generator's own noise maps.
+        label: Integer or `None`. Class for a conditional generator. `None` starts at the mean over all classes.
+        seed: Integer. Seed for the statistics, the perturbations, and the initial noise maps.
+        num_statistics: Integer. Number of latents from which the mean and the spread of the styles are computed.
+        distance: An `LPIPS` or a similar metric. Pass it to load the metric only once for many projections.
+        progress: Boolean. Whether to show the progress on standard error.
 
     Returns:
         A `Projection`.
 
     Raises:
-        UserError: The image does not have the generator's shape, there is no such space, or there is no noise.
-        MissingExtraError: The package with the weights of LPIPS is not installed.
+        UserError: If the image does not have the generator's shape, the space is unknown, or `noise_weight` is given
+            for a generator without noise.
+        MissingExtraError: If the package with the weights of LPIPS is not installed.
 
     Example:
 
     >>> space = StyleSpace(load_model("runs/avatars"))
     >>> found = project(space, space.synthesize(space.sample(1, seed=7))[0], steps=500)
 
-    Reference: Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020), appendix D. W+: Abdal et al., "Image2StyleGAN" (2019), section 3.
+    Reference: Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020), appendix D. W+: Abdal et
+    al., "Image2StyleGAN" (2019), section 3.
     """
     image = np.asarray(image)
     if image.shape != space.image_shape or image.dtype != np.uint8:
         raise UserError(
-            f"Expected a uint8 image of shape {space.image_shape}, the generator's. Received: shape={image.shape}, "
+            f"`image` must be uint8 with the generator's shape {space.image_shape}. Received: shape={image.shape}, "
             f"dtype={image.dtype}"
         )
     if in_space not in SPACES:
         raise unknown_name("space", in_space, SPACES)
     if steps < 1:
-        raise UserError(f"Expected steps >= 1. Received: {steps}")
+        raise UserError(f"`steps` must be >= 1. Received: steps={steps}")
     if noise_weight is not None and not space.generator.noise_shapes:
-        raise UserError("Expected noise_weight=None, as this generator has no noise inputs. Received: a weight.")
+        raise UserError(
+            "`noise_weight` must be `None`, because this generator has no noise inputs. Received: "
+            f"noise_weight={noise_weight}"
+        )
     distance = distance or LPIPS()
     mean, spread = style_statistics(space, num_statistics, seed, label)
     num_styles = 1 if in_space == "w" else space.num_ws
@@ -141,22 +149,26 @@ def project(
 
 
 def rate_factor(share):
-    """The learning rate at a share of the steps, as part of the largest one: a linear rise, at last a cosine's fall."""
+    """Returns the learning rate relative to the maximum one: a linear rise at first, and a cosine decay at the end.
+
+    Args:
+        share: Float in [0, 1]. Fraction of the steps completed.
+    """
     fall = min(1.0, (1.0 - share) / _FALL_SHARE)
     return (0.5 - 0.5 * math.cos(math.pi * fall)) * min(1.0, share / _RISE_SHARE)
 
 
 def style_statistics(space, num_samples=_NUM_STATISTICS, seed=0, label=None):
-    """Mean and spread of the styles of random latents.
+    """Computes the mean and the spread of the styles of random latents.
 
     Args:
         space: A `StyleSpace`.
-        num_samples: Latents.
-        seed: Of the latents, and of the labels if `label` is `None`.
-        label: Class, for a conditional generator.
+        num_samples: Integer. Number of latents.
+        seed: Integer. Seed for the latents, and for the labels if `label` is `None`.
+        label: Integer or `None`. Class for a conditional generator. `None` samples the labels.
 
     Returns:
-        The mean, float32 `[w_size]`, and the root of the mean squared distance from it, a float.
+        Tuple of the mean, a float32 array `[w_size]`, and the root mean squared distance from it, a float.
     """
     labels = space.check_labels(label, num_samples, seed)
     ws = space.map(space.sample_latents(num_samples, seed), labels)[:, 0].astype(np.float64)  # [num_samples, w_size]
@@ -165,7 +177,7 @@ def style_statistics(space, num_samples=_NUM_STATISTICS, seed=0, label=None):
 
 
 def _make_step(space, image, styles, noise_maps, optimizer, distance, pixel_weight, noise_weight):
-    """A compiled step: takes the shaking float32 `[num_styles, w_size]`, returns the loss before it."""
+    """Returns a compiled step, from the perturbation float32 `[num_styles, w_size]` to the loss before the update."""
     target = to_float(tf.constant(image[np.newaxis]))
     target_embedding = distance.embed(_shrink(target[..., :3]))
 
@@ -193,6 +205,6 @@ def _make_step(space, image, styles, noise_maps, optimizer, distance, pixel_weig
 
 
 def _shrink(images):
-    """Images averaged over blocks until no side is longer than 256 pixels."""
+    """Averages images over blocks, such that no side is longer than 256 pixels."""
     factor = math.ceil(max(images.shape[1:3]) / _MAX_DISTANCE_SIZE)
     return images if factor == 1 else tf.nn.avg_pool2d(images, factor, factor, "SAME")

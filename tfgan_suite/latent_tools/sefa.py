@@ -1,4 +1,4 @@
-"""Directions in which a generator's pictures change most, in closed form: SeFa."""
+"""Finds the directions in which a generator's images change most, in closed form: SeFa."""
 
 import dataclasses
 
@@ -12,14 +12,16 @@ from tfgan_suite.specs.image_range import to_uint8
 
 @dataclasses.dataclass(frozen=True)
 class Directions:
-    """Directions in W or among latents, the most effective first.
+    """Directions in W or in the latent space, most effective first.
 
     Attributes:
-        vectors: float32 `[count, size]`, of length one and orthogonal to each other. Their signs mean nothing; the
-            largest entry is positive.
-        strengths: float32 `[count]`: how much a step of one along a direction moves what the first affine maps put out.
-        in_w: Whether they are directions in W.
-        layers: The styles that they were found from and are meant for, or `None` among latents.
+        vectors: Float32 array `[count, size]`. Orthonormal vectors. Their signs are arbitrary; the largest entry is
+            made positive.
+        strengths: Float32 array `[count]`. How much a step of length one along each direction changes the output of the
+            first affine maps.
+        in_w: Boolean. Whether the directions are in W.
+        layers: Tuple of integers, or `None`. The styles that the directions were computed from, and apply to. `None`
+            for directions in the latent space.
     """
 
     vectors: np.ndarray
@@ -28,7 +30,7 @@ class Directions:
     layers: tuple | None
 
     def save(self, path):
-        """Writes an `.npz` file."""
+        """Writes the directions to an `.npz` file."""
         np.savez(
             path,
             vectors=self.vectors,
@@ -39,7 +41,7 @@ class Directions:
 
     @classmethod
     def load(cls, path):
-        """Reads what `save` wrote."""
+        """Reads a file written by `save`."""
         with np.load(path) as arrays:
             in_w = bool(arrays["in_w"])
             layers = tuple(arrays["layers"].tolist()) if in_w else None
@@ -49,12 +51,12 @@ class Directions:
         """Moves styles or latents along a direction.
 
         Args:
-            codes: In W, styles float `[count, num_ws, w_size]`; else latents float `[count, latent_size]`.
-            index: Of the direction.
-            distance: How far; may be negative.
+            codes: Float array. In W, styles `[count, num_ws, w_size]`; otherwise, latents `[count, latent_size]`.
+            index: Integer. Index of the direction.
+            distance: Float. How far to move. May be negative.
 
         Returns:
-            float32 of the shape of `codes`. In W only the styles `layers` are moved.
+            Float32 array of the shape of `codes`. In W, only the styles in `layers` are moved.
         """
         codes = np.array(codes, np.float32)
         if self.in_w:
@@ -65,22 +67,23 @@ class Directions:
 
 
 def find_directions(model, layers=None, count=10):
-    """Finds the directions along which the generator's first affine maps stretch most.
+    """Finds the directions along which the output of the generator's first affine maps changes most.
 
-    A step `d` along a unit vector `n` moves `A w + b` by `d A n`, whatever `w` is. The `n` with the longest `A n` are the
-    eigenvectors of `A^T A` with the largest eigenvalues. In a style-based generator `A` are the maps from the styles of the
-    chosen layers to their scales, one below the other. In others it is the first dense layer.
+    A step `d` along a unit vector `n` changes `A w + b` by `d A n`, regardless of `w`. The vectors `n` with the longest
+    `A n` are the eigenvectors of `A^T A` with the largest eigenvalues. In a style-based generator, `A` stacks the maps
+    from the styles of the selected layers to their scales. In other generators, `A` is the first dense layer.
 
     Args:
         model: A model, a generator, or a `StyleSpace`.
-        layers: Styles to look at, as in `StyleSpace.layers`; for generators with a W space only.
-        count: Number of directions.
+        layers: String, list of integers, or `None`. Styles to analyze, as in `StyleSpace.layers`. Only for generators
+            with a W space.
+        count: Integer >= 1. Number of directions.
 
     Returns:
-        `Directions`.
+        The `Directions`.
 
     Raises:
-        UserError: The generator has neither styles nor a first dense layer, or fewer than `count` dimensions.
+        UserError: If the generator has neither styles nor a first dense layer, or fewer than `count` dimensions.
 
     Example:
 
@@ -95,7 +98,9 @@ def find_directions(model, layers=None, count=10):
     if space is None and has_style_space(generator):
         space = StyleSpace(generator)
     if space is None and layers is not None:
-        raise UserError(f"{type(model).__name__} has no W space, so there are no layers to choose. Leave layers out.")
+        raise UserError(
+            f"`layers` must be `None`, because {type(model).__name__} has no W space. Received: layers={layers}"
+        )
     if space is not None:
         layers = tuple(space.layers(layers))
         kernels = style_kernels(generator)
@@ -103,20 +108,20 @@ def find_directions(model, layers=None, count=10):
     else:
         kernel = first_dense_kernel(generator, model.latent_size)
     if not 1 <= count <= len(kernel):
-        raise UserError(f"Expected a count from 1 to {len(kernel)}. Received: {count}")
+        raise UserError(f"`count` must be from 1 to {len(kernel)}. Received: count={count}")
     vectors, strengths = principal_directions(kernel)
     return Directions(vectors[:count], strengths[:count], space is not None, layers)
 
 
 def style_kernels(generator):
-    """The maps from styles to the scales of channels, one for each style.
+    """Returns the maps from styles to the scales of channels, one for each style.
 
     Args:
-        generator: A generator whose `blocks` have `convolutions` and `to_rgb` (or `None`), each with an affine map of its
-            style; ToRGB shares its style with the next block's first convolution.
+        generator: A generator whose `blocks` have `convolutions` and `to_rgb` (or `None`), each with an affine map of
+            its style. ToRGB shares its style with the first convolution of the next block.
 
     Returns:
-        Float arrays `[w_size, channels]`. The last style has no convolution: its array is ToRGB's.
+        List of float arrays `[w_size, channels]`. The last style has no convolution, so its array is that of ToRGB.
     """
     affine_maps = [convolution.affine for block in generator.blocks for convolution in block.convolutions]
     affine_maps.append(generator.blocks[-1].to_rgb.affine)
@@ -124,32 +129,42 @@ def style_kernels(generator):
 
 
 def first_dense_kernel(generator, latent_size):
-    """What the first dense layer does with the latents, float32 `[latent_size, units]`.
+    """Returns the kernel with which the first dense layer maps the latents.
 
-    Rows for classes, which come after the latents, are left out. Latents that the layer does not see get rows of zeros.
+    Rows for classes, which follow those for the latents, are removed. Latents that are not inputs of the layer get rows
+    of zeros.
+
+    Args:
+        generator: A generator.
+        latent_size: Integer. Size of the latents.
+
+    Returns:
+        Float32 array `[latent_size, units]`.
+
+    Raises:
+        UserError: If the generator has no dense layer, or does not provide its weights.
     """
     if not generator.weights:
         raise UserError(
-            f"{type(generator).__name__} shows no weights to find directions in: expected a run or a .keras file, not an "
-            "exported model."
+            f"`model` must provide its weights, but {type(generator).__name__} has none. Use a run or a .keras file, "
+            "not an exported model."
         )
     for variable in generator.weights:
         if variable.name == "kernel" and len(variable.shape) == 2:
             kernel = np.asarray(variable)[:latent_size]
             return np.pad(kernel, [[0, latent_size - len(kernel)], [0, 0]])
-    raise UserError(
-        f"{type(generator).__name__} has neither a W space nor a dense layer: there is nothing to find directions in."
-    )
+    raise UserError(f"`model` must have a W space or a dense layer, but {type(generator).__name__} has neither.")
 
 
 def principal_directions(kernel):
-    """Unit vectors `n` in descending order of the length of `n^T kernel`.
+    """Computes orthonormal vectors `n` in descending order of the length of `n^T kernel`.
 
     Args:
-        kernel: float `[size, units]`, of a layer `inputs @ kernel`.
+        kernel: Float array `[size, units]`. Kernel of a layer `inputs @ kernel`.
 
     Returns:
-        The vectors float32 `[size, size]`, one a row, and the lengths float32 `[size]`.
+        Tuple of the vectors, a float32 array `[size, size]` with one vector per row, and the lengths, a float32 array
+        `[size]`.
     """
     kernel = np.asarray(kernel, np.float64)
     eigenvalues, eigenvectors = np.linalg.eigh(kernel @ kernel.T)  # Ascending; columns.
@@ -160,22 +175,29 @@ def principal_directions(kernel):
 
 
 def direction_grid(model, directions, latents, labels=None, reach=3.0, steps=5, truncation=1.0):
-    """Pictures of what directions do: a row a direction, from `-reach` to `reach`; a block of rows for each latent.
+    """Renders a grid that shows the effects of directions.
+
+    Each row shows an image moved along one direction, from `-reach` to `reach`. There is a block of rows for each
+    latent.
 
     Args:
-        model: A model with latents and a generator that `directions` belong to.
-        directions: `Directions`.
-        latents: float `[count, latent_size]`.
-        labels: int32 `[count]`, or `None` for a model without classes.
-        reach: How far to move along each direction, a float or floats `[directions]`.
-        steps: Pictures in a row, >= 2; with an odd number the middle one is the picture itself.
-        truncation: In [0, 1]; in W only.
+        model: The model that `directions` were computed for.
+        directions: A `Directions`.
+        latents: Float array `[count, latent_size]`.
+        labels: Int32 array `[count]`, or `None` for a model without classes.
+        reach: Float, or float array `[directions]`. How far to move along each direction.
+        steps: Integer >= 2. Number of images per row. If it is odd, the middle image is the original one.
+        truncation: Float in [0, 1]. 1 samples the full distribution; smaller values trade variety for quality. Only
+            used in W.
 
     Returns:
-        uint8 `[height, width, channels]`.
+        uint8 array `[height, width, channels]`.
+
+    Raises:
+        UserError: If there are fewer than two steps.
     """
     if steps < 2:
-        raise UserError(f"Expected at least 2 steps, the two ends. Received: {steps}")
+        raise UserError(f"`steps` must be >= 2, to include both ends. Received: steps={steps}")
     reach = np.broadcast_to(np.asarray(reach, np.float32), [len(directions.vectors)])
     distances = np.linspace(-reach, reach, steps, axis=1)  # [directions, steps]
     space = StyleSpace(model) if directions.in_w else None

@@ -1,4 +1,4 @@
-"""Style mixing: pictures that take some styles from one source and the rest from another."""
+"""Style mixing: images that take some styles from one source and the rest from another."""
 
 import numpy as np
 
@@ -6,16 +6,21 @@ from tfgan_suite.drawing.image_grid import make_grid
 
 
 def mix_styles(space, row_ws, column_ws, layers="coarse"):
-    """The table of style mixing: sources at the left and on top, and each pair of them mixed where they cross.
+    """Renders a style mixing table, with sources on the left and at the top, and the mix of each pair in its cell.
 
     Args:
         space: A `StyleSpace`.
-        row_ws: Styles float `[rows, num_ws, w_size]` of the pictures at the left.
-        column_ws: Styles float `[columns, num_ws, w_size]` of the pictures on top.
-        layers: Which styles come from the top, as in `StyleSpace.layers`; all others come from the left.
+        row_ws: Float array `[rows, num_ws, w_size]`. Styles of the images on the left.
+        column_ws: Float array `[columns, num_ws, w_size]`. Styles of the images at the top.
+        layers: String, list of integers, or `None`. The styles taken from the images at the top, as in
+            `StyleSpace.layers`. All others are taken from the images on the left.
 
     Returns:
-        uint8 `[height, width, channels]`: `(rows + 1) x (columns + 1)` pictures, the first one blank.
+        uint8 array `[height, width, channels]`, a grid of `(rows + 1) x (columns + 1)` images, the first of which is
+        blank.
+
+    Raises:
+        UserError: If the generator has no such styles.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""A generator's W space: latents to styles, styles to pictures, in batches and compiled."""
+"""A generator's W space: maps latents to styles and styles to images, in batches and compiled."""
 
 import numpy as np
 import tensorflow as tf
@@ -7,62 +7,65 @@ from tfgan_suite.foundation import randomness
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.specs.image_range import to_uint8
 
-# Styles of 4x4 and 8x8, of 16x16 and 32x32, and of everything above (StyleGAN, section 3.1): two a resolution.
+# Styles of 4x4 and 8x8, of 16x16 and 32x32, and of all higher resolutions (StyleGAN, section 3.1), two per resolution.
 STYLE_RANGES = {"coarse": range(0, 4), "middle": range(4, 8), "fine": range(8, 1000)}
 
 
 def has_style_space(model):
-    """Whether a model's generator, or a generator, is made of a mapping to styles and a synthesis from them."""
+    """Whether a model's generator, or a generator, consists of a mapping to styles and a synthesis from styles."""
     generator = getattr(model, "ema_generator", model)
     return all(hasattr(generator, name) for name in ("map", "synthesize", "num_ws"))
 
 
 def labels_in_turn(model, labels, count):
-    """Classes of `count` pictures.
+    """Assigns classes to `count` images by repeating a list of labels.
 
     Args:
         model: A model or a `StyleSpace`.
-        labels: `None` or `"all"` for all classes, or integers; taken in turn.
-        count: Number of pictures.
+        labels: List of integers, `None`, or `"all"`. Labels to repeat. `None` and `"all"` select all classes. For a
+            model without classes, it must be `None`.
+        count: Integer. Number of images.
 
     Returns:
-        int32 `[count]`, or `None` for a model without classes.
+        Int32 array `[count]`, or `None` for a model without classes.
 
     Raises:
-        UserError: Labels out of range, or for a model without classes.
+        UserError: If a label is out of range, or labels are given for a model without classes.
     """
     if model.num_classes is None:
         if labels is not None:
-            raise UserError("This model has no classes: expected no labels.")
+            raise UserError(f"`labels` must be `None`, because this model has no classes. Received: labels={labels}")
         return None
     labels = np.arange(model.num_classes) if labels is None or isinstance(labels, str) else np.asarray(labels)
     if not 0 <= labels.min() <= labels.max() < model.num_classes:
         raise UserError(
-            f"Expected labels from 0 to {model.num_classes - 1}. Received: {labels.min()} to {labels.max()}"
+            f"`labels` must be from 0 to {model.num_classes - 1}. Received: labels from {labels.min()} to "
+            f"{labels.max()}"
         )
     return np.resize(labels.astype(np.int32), [count])
 
 
 class StyleSpace:
-    """The space between the two halves of a style-based generator: W, one vector an image, or W+, one for each layer.
+    """The style space of a style-based generator: W, with one vector per image, or W+, with one vector per layer.
 
-    Styles are arrays `ws`, float32 `[batch, num_ws, w_size]`; in W all layers of an image have the same vector.
+    Styles are float32 arrays `ws` of shape `[batch, num_ws, w_size]`. In W, all layers of an image have the same
+    vector.
 
     Args:
-        model: A model whose generator has `map` and `synthesize` (StyleGAN2), or such a generator. Of a model the averaged
-            generator is taken.
-        batch_size: Images made at a time; bounds memory and changes nothing else.
+        model: A model whose generator has `map` and `synthesize` (StyleGAN2), or such a generator. For a model, its
+            averaged generator is used.
+        batch_size: Integer. Number of images to generate at a time. Bounds memory and affects nothing else.
 
     Attributes:
         generator: The generator.
-        latent_size: Length of a latent vector.
-        num_ws: Styles of an image.
-        w_size: Length of a style.
-        num_classes: Number of classes, or `None`.
-        image_shape: `(height, width, channels)`.
+        latent_size: Integer. Size of a latent vector.
+        num_ws: Integer. Number of styles per image.
+        w_size: Integer. Size of a style vector.
+        num_classes: Integer or `None`. Number of classes. `None` for an unconditional generator.
+        image_shape: Tuple `(height, width, channels)`.
 
     Raises:
-        UserError: The model has no W space.
+        UserError: If the model has no W space.
 
     Example:
 
@@ -75,8 +78,8 @@ class StyleSpace:
     def __init__(self, model, batch_size=16):
         if not has_style_space(model):
             raise UserError(
-                f"{type(model).__name__} has no W space: expected a StyleGAN2, as a run, a .keras file or a converted "
-                "checkpoint."
+                f"`model` must have a W space, but {type(model).__name__} has no W space. Use a StyleGAN2, from a run, "
+                "a .keras file, or a converted checkpoint."
             )
         self.generator = generator = getattr(model, "ema_generator", model)
         self.batch_size = batch_size
@@ -93,34 +96,45 @@ class StyleSpace:
         )
 
     def sample_latents(self, count, seed=0):
-        """Latents float32 `[count, latent_size]`: those from which `model.generate(count, seed=seed)` makes images."""
+        """Samples latents, the same as `model.generate(count, seed=seed)` does.
+
+        Args:
+            count: Integer. Number of latents.
+            seed: Integer. Seed for the latents.
+
+        Returns:
+            Float32 array `[count, latent_size]`.
+        """
         return randomness.normal([count, self.latent_size], randomness.fold(seed, "generate", "latents")).numpy()
 
     def check_labels(self, labels, count, seed=0):
-        """The labels of `count` images.
+        """Checks or samples the labels of `count` images.
 
         Args:
-            labels: `None` to draw them as `model.generate(count, seed=seed)` does, one class for all, classes
-                `[count]`, or vectors `[count, label_size]`.
-            count: Number of images.
-            seed: Of drawn labels.
+            labels: Integer, integer array `[count]`, float array `[count, label_size]`, or `None`. One class for all
+                images, the class of each image, or the label vector of each image. `None` samples classes as
+                `model.generate(count, seed=seed)` does.
+            count: Integer. Number of images.
+            seed: Integer. Seed for sampled labels.
 
         Returns:
-            int32 `[count]`, float32 `[count, label_size]`, or `None` for a generator without labels.
+            Int32 array `[count]`, float32 array `[count, label_size]`, or `None` for a generator without labels.
 
         Raises:
-            UserError: The labels do not fit the generator.
+            UserError: If the labels do not match the generator.
         """
         if self.num_classes is None and self.label_size is None:
             if labels is not None:
-                raise UserError("This model has no classes: expected no labels.")
+                raise UserError(
+                    f"`labels` must be `None`, because this model has no classes. Received: labels={labels}"
+                )
             return None
         if self.num_classes is None:
             labels = None if labels is None else np.asarray(labels, np.float32)
             if labels is None or labels.shape != (count, self.label_size):
                 raise UserError(
-                    f"Expected label vectors of shape {(count, self.label_size)}. "
-                    f"Received: {None if labels is None else labels.shape}"
+                    f"`labels` must be vectors of shape {(count, self.label_size)}. "
+                    f"Received: {None if labels is None else f'shape={labels.shape}'}"
                 )
             return labels
         if labels is None:
@@ -128,24 +142,28 @@ class StyleSpace:
             return randomness.categorical(weights, count, randomness.fold(seed, "generate", "labels")).numpy()
         labels = np.broadcast_to(np.asarray(labels), [count]) if np.ndim(labels) == 0 else np.asarray(labels)
         if labels.shape != (count,) or labels.dtype.kind not in "iu":
-            raise UserError(f"Expected {count} integer labels. Received: shape={labels.shape}, dtype={labels.dtype}")
+            raise UserError(
+                f"`labels` must be {count} integer labels. Received: shape={labels.shape}, dtype={labels.dtype}"
+            )
         if labels.size and not 0 <= labels.min() <= labels.max() < self.num_classes:
             raise UserError(
-                f"Expected labels from 0 to {self.num_classes - 1}. Received: {labels.min()} to {labels.max()}"
+                f"`labels` must be from 0 to {self.num_classes - 1}. Received: labels from {labels.min()} to "
+                f"{labels.max()}"
             )
         return labels.astype(np.int32)
 
     def map(self, latents, labels=None, truncation=1.0, truncation_cutoff=None):
-        """Styles of latents.
+        """Maps latents to styles.
 
         Args:
-            latents: float `[count, latent_size]`.
-            labels: As `check_labels` returns them.
-            truncation: In [0, 1]: 1 leaves the styles, 0 makes all the average one.
-            truncation_cutoff: Layers to truncate, counted from the coarsest; `None` for all.
+            latents: Float array `[count, latent_size]`.
+            labels: Array or `None`, as returned by `check_labels`.
+            truncation: Float in [0, 1]. 1 leaves the styles unchanged; 0 replaces them by the average style.
+            truncation_cutoff: Integer or `None`. Number of layers to truncate, starting from the coarsest. `None`
+                truncates all layers.
 
         Returns:
-            float32 `[count, num_ws, w_size]`.
+            Float32 array `[count, num_ws, w_size]`.
         """
         latents = np.asarray(latents, np.float32)
         batches = [
@@ -160,32 +178,40 @@ class StyleSpace:
         return np.concatenate(batches)
 
     def sample(self, count, seed=0, labels=None, truncation=1.0):
-        """Styles of random images: those of the images of `model.generate(count, labels, truncation, seed)`.
+        """Samples styles, the same as those of the images of `model.generate(count, labels, truncation, seed)`.
 
         Args:
-            count: Number of images.
-            seed: The same seed gives the same styles.
-            labels: As in `check_labels`.
-            truncation: As in `map`.
+            count: Integer. Number of images.
+            seed: Integer. Seed for the latents and sampled labels.
+            labels: Integer, array, or `None`, as in `check_labels`.
+            truncation: Float in [0, 1]. 1 leaves the styles unchanged; 0 replaces them by the average style.
 
         Returns:
-            float32 `[count, num_ws, w_size]`.
+            Float32 array `[count, num_ws, w_size]`.
+
+        Raises:
+            UserError: If the labels do not match the generator.
         """
         return self.map(self.sample_latents(count, seed), self.check_labels(labels, count, seed), truncation)
 
     def synthesize(self, ws, noise="const"):
-        """Images of styles.
+        """Generates images from styles.
 
         Args:
-            ws: float `[count, num_ws, w_size]`.
-            noise: `"const"`, `"none"` or maps, as the generator has it.
+            ws: Float array `[count, num_ws, w_size]`.
+            noise: String, `"const"` or `"none"`, or noise maps, as in the generator's `synthesize`.
 
         Returns:
-            uint8 `[count, height, width, channels]`.
+            uint8 array `[count, height, width, channels]`.
+
+        Raises:
+            UserError: If the styles do not have the right shape.
         """
         ws = np.asarray(ws, np.float32)
         if ws.ndim != 3 or ws.shape[1:] != (self.num_ws, self.w_size):
-            raise UserError(f"Expected styles [count, {self.num_ws}, {self.w_size}]. Received shape: {ws.shape}")
+            raise UserError(
+                f"`ws` must have the shape [count, {self.num_ws}, {self.w_size}]. Received: shape={ws.shape}"
+            )
         batches = [
             self._synthesize(tf.constant(ws[i : i + self.batch_size]), noise).numpy()
             for i in range(0, len(ws), self.batch_size)
@@ -193,16 +219,17 @@ class StyleSpace:
         return np.concatenate(batches)
 
     def layers(self, layers):
-        """The numbers of chosen styles.
+        """Returns the indices of the selected styles.
 
         Args:
-            layers: `None` for all; `"coarse"`, `"middle"` or `"fine"`; or numbers from 0, the coarsest, on.
+            layers: String (`"coarse"`, `"middle"`, or `"fine"`), list of integers, or `None`. The styles to select,
+                where 0 is the coarsest. `None` selects all styles.
 
         Returns:
-            Sorted list of ints.
+            Sorted list of integers.
 
         Raises:
-            UserError: The generator has no such styles.
+            UserError: If the generator has no such styles.
         """
         if layers is None:
             return list(range(self.num_ws))
@@ -212,5 +239,5 @@ class StyleSpace:
             layers = [layer for layer in STYLE_RANGES[layers] if layer < self.num_ws] or STYLE_RANGES[layers][:1]
         layers = sorted(set(int(layer) for layer in layers))
         if not layers or layers[0] < 0 or layers[-1] >= self.num_ws:
-            raise UserError(f"Expected styles from 0 to {self.num_ws - 1}, the finest. Received: {layers}")
+            raise UserError(f"`layers` must be styles from 0 to {self.num_ws - 1}. Received: layers={layers}")
         return layers

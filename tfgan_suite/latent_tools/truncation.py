@@ -1,4 +1,4 @@
-"""Truncation in W: towards the average, or, with classes, towards each class's own centre."""
+"""Truncation in W: toward the average style or, for a conditional model, toward the center of each class."""
 
 import numpy as np
 
@@ -6,21 +6,21 @@ from tfgan_suite.foundation.errors import UserError
 
 
 def class_centers(space, num_samples=1000, seed=0):
-    """The mean style of each class.
+    """Computes the mean style of each class.
 
-    The average over all classes lies between them: truncating a cat towards it makes the cat a little of everything.
-    Truncating towards the mean of cats makes it a more typical cat.
+    The global average lies between the classes: truncating a cat toward it makes the cat a bit of everything.
+    Truncating toward the mean of cats makes it a more typical cat.
 
     Args:
         space: A `StyleSpace` of a conditional generator.
-        num_samples: Latents to average over, the same ones for each class.
-        seed: Of the latents.
+        num_samples: Integer. Number of latents to average over, which are the same for each class.
+        seed: Integer. Seed for the latents.
 
     Returns:
-        float32 `[num_classes, w_size]`.
+        Float32 array `[num_classes, w_size]`.
 
     Raises:
-        UserError: The generator has no classes.
+        UserError: If the generator has no classes.
 
     Example:
 
@@ -33,7 +33,9 @@ def class_centers(space, num_samples=1000, seed=0):
     appendix B, applied to each class.
     """
     if space.num_classes is None:
-        raise UserError("Centres of classes need a conditional model. This one has no classes.")
+        raise UserError(
+            "`space` must be that of a conditional model to compute class centers. This model has no classes."
+        )
     latents = space.sample_latents(num_samples, seed)
     return np.stack(
         [
@@ -44,16 +46,17 @@ def class_centers(space, num_samples=1000, seed=0):
 
 
 def truncate(ws, centers, truncation, cutoff=None):
-    """Moves styles towards centres: `center + truncation * (w - center)`.
+    """Moves styles toward centers: `center + truncation * (w - center)`.
 
     Args:
-        ws: float `[count, num_ws, w_size]`.
-        centers: float `[w_size]`, one for all, or `[count, w_size]`.
-        truncation: 1 leaves the styles, 0 makes them the centre; also beyond these.
-        cutoff: Layers to truncate, counted from the coarsest; `None` for all.
+        ws: Float array `[count, num_ws, w_size]`. The styles.
+        centers: Float array `[w_size]` or `[count, w_size]`. One center for all styles, or one for each.
+        truncation: Float. 1 leaves the styles unchanged; 0 replaces them by the centers. May be outside [0, 1].
+        cutoff: Integer or `None`. Number of layers to truncate, starting from the coarsest. `None` truncates all
+            layers.
 
     Returns:
-        float32 `[count, num_ws, w_size]`.
+        Float32 array `[count, num_ws, w_size]`.
 
     Example:
 

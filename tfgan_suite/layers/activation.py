@@ -7,20 +7,24 @@ _SLOPE = 0.2
 
 
 def check_activation(activation):
-    """Raises `ValueError` for a name that `activate` does not know."""
+    """Raises `ValueError` if `activate` does not know the activation."""
     if activation not in ACTIVATIONS:
-        raise ValueError(f"Expected activation to be None or 'leaky_relu'. Received: activation={activation!r}")
+        raise ValueError(f"`activation` must be None or 'leaky_relu'. Received: activation={activation!r}")
 
 
 def activate(features, activation, clamp=None):
-    """Leaky ReLU of slope 0.2, or nothing; then the bound `[-clamp, clamp]`, or none.
+    """Applies leaky ReLU with negative slope 0.2, if requested, then clips to `[-clamp, clamp]`, if requested.
 
-    A gain is best put into what is small before: weights, biases and noise. Leaky ReLU lets a positive factor pass.
+    Any gain is best folded into small tensors before this call: weights, biases, and noise. This works because leaky
+    ReLU commutes with a positive factor.
 
     Args:
-        features: Any shape.
-        activation: `"leaky_relu"` or `None`.
-        clamp: A positive number, or `None`.
+        features: A tensor of any shape.
+        activation: String or `None`. `"leaky_relu"`, or `None` for no activation.
+        clamp: Float > 0, or `None` for no bound.
+
+    Returns:
+        A tensor with the shape of `features`.
 
     Example:
 
@@ -35,6 +39,6 @@ def activate(features, activation, clamp=None):
 @tf.custom_gradient
 def _leaky_relu(features):
     outputs = tf.nn.leaky_relu(features, _SLOPE)
-    # The sign of the result is that of the input: only one of them has to be kept for the gradient. It has no derivative.
+    # The result has the sign of the input, so only one of the two must be kept for the gradient. It has no derivative.
     signs = tf.stop_gradient(outputs)
     return outputs, lambda upstream: tf.raw_ops.LeakyReluGrad(gradients=upstream, features=signs, alpha=_SLOPE)

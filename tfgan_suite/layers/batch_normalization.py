@@ -1,4 +1,4 @@
-"""Batch normalisation with one meaning on one replica and on many."""
+"""Batch normalization that means the same on one replica as on many."""
 
 import keras
 import tensorflow as tf
@@ -6,15 +6,15 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable("tfgan_suite")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Normalises by the moments of the global batch: fused on one replica, synchronised on several.
+    """Normalizes by the moments of the global batch: fused on one replica, synchronized across several.
 
-    Keras's own is neither fused (slower on one replica) nor synchronised by default (different on two). Both paths
-    here keep the biased variance in the moving average, so that they agree.
+    Keras's own layer is neither fused (so it is slower on one replica) nor synchronized by default (so it differs on
+    two). Both paths here store the biased variance in the moving average, so they agree.
 
     Args:
-        momentum: Of the moving averages, in [0, 1).
-        epsilon: Added to the variance.
-        **kwargs: As for `keras.layers.BatchNormalization`.
+        momentum: Float in [0, 1). Momentum of the moving averages.
+        epsilon: Float. Added to the variance to avoid division by zero.
+        **kwargs: See `keras.layers.BatchNormalization`.
 
     Example:
 

@@ -1,22 +1,23 @@
-"""Doubling by repeated pixels and halving by averages: each is, but for a factor, the other's transpose.
+"""Doubling by repeating pixels and halving by averaging them: each is the other's transpose, up to a factor.
 
-They are written as each other's derivatives. TensorFlow's own gradient of a resized image does not compile under XLA.
+They are written as each other's derivatives, since TensorFlow's own gradient of image resizing does not compile under
+XLA.
 """
 
 import tensorflow as tf
 
 
-# AutoGraph would look through the derivative's decorator and call what is within.
+# AutoGraph would otherwise see through the derivative's decorator and call the function inside it.
 @tf.autograph.experimental.do_not_convert
 @tf.custom_gradient
 def repeat_pixels(images):
-    """Doubles height and width by nearest neighbours.
+    """Doubles the height and width by nearest-neighbor upsampling.
 
     Args:
-        images: `[batch, height, width, channels]`.
+        images: A tensor of shape `[batch, height, width, channels]`.
 
     Returns:
-        `[batch, 2 * height, 2 * width, channels]`.
+        A tensor of shape `[batch, 2 * height, 2 * width, channels]`.
 
     Example:
 
@@ -33,13 +34,13 @@ def repeat_pixels(images):
 @tf.autograph.experimental.do_not_convert
 @tf.custom_gradient
 def average_pixels(images):
-    """Halves height and width, which must be even, by averages of 2x2 pixels.
+    """Halves the height and width, which must be even, by averaging blocks of 2x2 pixels.
 
     Args:
-        images: `[batch, height, width, channels]`.
+        images: A tensor of shape `[batch, height, width, channels]`.
 
     Returns:
-        `[batch, height / 2, width / 2, channels]`.
+        A tensor of shape `[batch, height / 2, width / 2, channels]`.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Batch normalisation whose gain and bias depend on a condition."""
+"""Batch normalization whose gain and bias depend on a condition."""
 
 import keras
 import tensorflow as tf
@@ -9,18 +9,23 @@ from tfgan_suite.layers.standing_batch_normalization import StandingBatchNormali
 
 @keras.saving.register_keras_serializable("tfgan_suite")
 class ConditionalBatchNormalization(StandingBatchNormalization):
-    """Batch normalisation with gain `1 + W_g s` and bias `W_b s`, linear in a condition `s` and without constants.
+    """Batch normalization with gain `1 + W_g s` and bias `W_b s`, linear in a condition `s` and without constants.
 
     Args:
-        momentum: Of the running averages, in [0, 1).
-        epsilon: Added to the variance.
-        spectral: Whether W_g and W_b are spectrally normalised. Without, and with one-hot conditions, they are tables
-            of one gain and bias a class.
-        spectral_norm_epsilon: As `epsilon` of `SpectralDense`.
-        initializer: Of W_g and W_b: `"orthogonal"`, or `"normal"` for N(0, 0.02).
-        seed: Of W_g; W_b has the one after it.
+        momentum: Float in [0, 1). Momentum of the running averages.
+        epsilon: Float. Added to the variance to avoid division by zero.
+        spectral: Boolean. Whether W_g and W_b are spectrally normalized. If not, and with one-hot conditions, they are
+            tables with one gain and one bias per class.
+        spectral_norm_epsilon: Float. The `epsilon` of `SpectralDense`.
+        initializer: String. Initializer of W_g and W_b: `"orthogonal"`, or `"normal"` for N(0, 0.02).
+        seed: Integer. Seed of W_g; W_b uses the next integer.
 
-    Call: images `[batch, height, width, channels]`, conditions float32 `[batch, condition_size]`, to the images' shape.
+    Call arguments:
+        inputs: A tensor of shape `[batch, height, width, channels]`.
+        conditions: A float32 tensor of shape `[batch, condition_size]`.
+
+    Output shape:
+        Same as the shape of `inputs`.
 
     Example:
 
@@ -28,8 +33,8 @@ class ConditionalBatchNormalization(StandingBatchNormalization):
     >>> normalize(np.zeros([2, 4, 4, 3], "float32"), np.zeros([2, 5], "float32")).shape
     TensorShape([2, 4, 4, 3])
 
-    Reference: Brock et al., "Large Scale GAN Training for High Fidelity Natural Image Synthesis" (2019), section 3.1 and
-    appendix B; de Vries et al., "Modulating early visual processing by language" (2017), section 3.2.
+    Reference: Brock et al., "Large Scale GAN Training for High Fidelity Natural Image Synthesis" (2019), section 3.1
+    and appendix B; de Vries et al., "Modulating early visual processing by language" (2017), section 3.2.
     """
 
     def __init__(
@@ -42,7 +47,7 @@ class ConditionalBatchNormalization(StandingBatchNormalization):
         seed=0,
         **kwargs,
     ):
-        # Conditions stay float32 under mixed precision; the images come in the compute type already.
+        # Conditions stay float32 under mixed precision; images already arrive in the compute dtype.
         kwargs.setdefault("autocast", False)
         super().__init__(momentum=momentum, epsilon=epsilon, affine=False, **kwargs)
         self.spectral = spectral

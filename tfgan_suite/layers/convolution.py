@@ -1,4 +1,4 @@
-"""Keras's Conv2D on the suite's own `convolve`, which is quicker at small sizes."""
+"""Keras's Conv2D on top of the suite's `convolve`, which is faster at small sizes."""
 
 import keras
 
@@ -7,7 +7,9 @@ from tfgan_suite.layers.convolve import convolve
 
 @keras.saving.register_keras_serializable("tfgan_suite")
 class Convolution(keras.layers.Conv2D):
-    """A 2-D convolution, channels last, without dilation or groups. Arguments and weights are `keras.layers.Conv2D`'s.
+    """A 2-D convolution, channels last, without dilation or groups.
+
+    The arguments and weights are those of `keras.layers.Conv2D`.
 
     Example:
 
@@ -18,7 +20,8 @@ class Convolution(keras.layers.Conv2D):
     def convolution_op(self, inputs, kernel):
         if self.groups != 1 or set(self.dilation_rate) != {1} or len(set(self.strides)) != 1:
             raise ValueError(
-                "Expected no groups, no dilation and equal strides; keras.layers.Conv2D has them. Received: "
-                f"groups={self.groups}, dilation_rate={self.dilation_rate}, strides={self.strides}"
+                "`groups` and `dilation_rate` must be 1, and `strides` equal along both axes. Received: "
+                f"groups={self.groups}, dilation_rate={self.dilation_rate}, strides={self.strides}. "
+                "Use `keras.layers.Conv2D` for the other cases."
             )
         return convolve(inputs, kernel, self.strides[0], self.padding.upper())

@@ -1,11 +1,11 @@
-"""Convolutions that are fast at small sizes too: `convolve` and `convolve_transpose`.
+"""Convolutions that are also fast at small image sizes: `convolve` and `convolve_transpose`.
 
-TensorFlow's convolutions lay a kernel out anew in every call. At 4x4 pixels, where kernels are larger than
-images, that costs more than the products themselves. There the same sums are done here as one product of matrices:
-patches of the image times the kernel. `python benchmarks/convolution.py` measures both.
+TensorFlow's convolutions rearrange the kernel in memory in every call. At 4x4 pixels, where kernels are larger than
+images, this costs more than the multiplications themselves. In that case, the functions here compute the same sums as a
+single matrix product: patches of the image times the kernel. `python benchmarks/convolution.py` measures both.
 
-A convolution, its transpose and its kernel's gradient are linear in each argument and each other's derivatives, so the
-three functions below can be differentiated any number of times.
+A convolution, its transpose, and the gradient of its kernel are linear in each argument and are each other's
+derivatives, so the three functions below can be differentiated any number of times.
 """
 
 import functools
@@ -13,7 +13,7 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-# Up to this many pixels of the smaller image the product was the quicker one, for batches from 8 to 64.
+# Up to this many pixels in the smaller image, the matrix product was faster, for batches of 8 to 64.
 _MAX_POSITIONS = 4 * 4
 
 
@@ -21,13 +21,13 @@ def convolve(inputs, kernel, strides=1, padding="SAME"):
     """Cross-correlates images with a kernel, as `tf.nn.conv2d` does.
 
     Args:
-        inputs: `[batch, height, width, in_channels]`.
-        kernel: `[kernel_height, kernel_width, in_channels, out_channels]`.
-        strides: Pixels from one output position to the next, >= 1.
-        padding: `"SAME"` or `"VALID"`, with TensorFlow's meaning.
+        inputs: A tensor of shape `[batch, height, width, in_channels]`.
+        kernel: A tensor of shape `[kernel_height, kernel_width, in_channels, out_channels]`.
+        strides: Integer >= 1. Distance in pixels between output positions.
+        padding: String, one of `"SAME"` or `"VALID"`, with the same meaning as in TensorFlow.
 
     Returns:
-        `[batch, out_height, out_width, out_channels]` of the inputs' dtype.
+        A tensor of shape `[batch, out_height, out_width, out_channels]`, with the dtype of `inputs`.
 
     Example:
 
@@ -42,21 +42,21 @@ def convolve(inputs, kernel, strides=1, padding="SAME"):
 
 
 def convolve_transpose(inputs, kernel, output_size, strides=1, padding="SAME"):
-    """The transpose of `convolve`, as `tf.nn.conv2d_transpose`: from small images to large ones.
+    """The transpose of `convolve`, like `tf.nn.conv2d_transpose`: maps small images to large ones.
 
     Args:
-        inputs: `[batch, height, width, in_channels]`.
-        kernel: `[kernel_height, kernel_width, out_channels, in_channels]`.
-        output_size: `(height, width)` of the result, which `convolve` would bring back to that of `inputs`; scalar
-            tensors where the size of `inputs` is not known before the graph runs.
-        strides: Pixels of the result for one of `inputs`, >= 1.
-        padding: As in `convolve`.
+        inputs: A tensor of shape `[batch, height, width, in_channels]`.
+        kernel: A tensor of shape `[kernel_height, kernel_width, out_channels, in_channels]`.
+        output_size: Tuple `(height, width)`. Size of the result, which `convolve` must map back to the size of
+            `inputs`. Scalar tensors if the size of `inputs` is not known until the graph runs.
+        strides: Integer >= 1. Number of output pixels per input pixel, along each axis.
+        padding: String. See `convolve`.
 
     Returns:
-        `[batch, *output_size, out_channels]` of the inputs' dtype.
+        A tensor of shape `[batch, *output_size, out_channels]`, with the dtype of `inputs`.
 
     Raises:
-        ValueError: `convolve` would not bring `output_size` back to the size of `inputs`.
+        ValueError: If `convolve` does not map `output_size` back to the size of `inputs`.
 
     Example:
 
@@ -71,8 +71,9 @@ def convolve_transpose(inputs, kernel, output_size, strides=1, padding="SAME"):
     geometry = _Geometry(output_size, kernel.shape[:2], strides, padding)
     if geometry.small_size != tuple(inputs.shape[1:3]):
         raise ValueError(
-            f"Expected inputs of size {geometry.small_size} for output_size={tuple(output_size)}, strides={strides}, "
-            f"padding={padding!r} and a kernel of {tuple(kernel.shape[:2])}. Received: {tuple(inputs.shape[1:3])}"
+            f"`inputs` must have size {geometry.small_size} for output_size={tuple(output_size)}, strides={strides}, "
+            f"padding={padding!r}, and a kernel of size {tuple(kernel.shape[:2])}. "
+            f"Received: inputs of size {tuple(inputs.shape[1:3])}"
         )
     if not geometry.prefers_matrices:
         output_shape = [tf.shape(inputs)[0], *geometry.large_size, kernel.shape[2]]
@@ -81,7 +82,7 @@ def convolve_transpose(inputs, kernel, output_size, strides=1, padding="SAME"):
 
 
 def size_of(images):
-    """`(height, width)` of `[batch, height, width, channels]`: numbers where they are known, else scalar tensors.
+    """Returns the `(height, width)` of `[batch, height, width, channels]`: integers if known, else scalar tensors.
 
     Example:
 
@@ -94,7 +95,7 @@ def size_of(images):
 
 
 class _Geometry:
-    """Which pixel of the larger image meets which tap of the kernel for which pixel of the smaller image."""
+    """Maps each pixel of the smaller image and each tap of the kernel to a pixel of the larger image."""
 
     def __init__(self, large_size, kernel_size, strides, padding):
         self.large_size = tuple(large_size)
@@ -110,12 +111,12 @@ class _Geometry:
     @property
     def prefers_matrices(self):
         on_cpu = not tf.config.get_visible_devices("GPU")
-        one_product = self.kernel_size == (1, 1)  # TensorFlow does that as a product already.
+        one_product = self.kernel_size == (1, 1)  # TensorFlow already computes this as a matrix product.
         return on_cpu and not one_product and None not in self.small_size and np.prod(self.small_size) <= _MAX_POSITIONS
 
     @functools.cached_property
     def patches(self):
-        """int32 `[small positions, taps]`: position in the larger image, or one past its last for the padding."""
+        """int32 `[small positions, taps]`: position in the larger image; one past the last position for padding."""
         rows, columns = (self._taps(axis) for axis in (0, 1))  # [small extent, kernel extent]
         height, width = self.large_size
         positions = rows[:, None, :, None] * width + columns[None, :, None, :]
@@ -129,7 +130,7 @@ class _Geometry:
 
     @functools.cached_property
     def contributions(self):
-        """int32 `[most contributions, large positions]`: the inverse of `patches`, filled up with one past its last."""
+        """int32 `[most contributions, large positions]`: the inverse of `patches`, padded with one past its last."""
         targets = self.patches.reshape(-1)
         lists = [[] for _ in range(np.prod(self.large_size) + 1)]
         for source, target in enumerate(targets):

@@ -1,4 +1,4 @@
-"""A convolution whose weights are scaled when they are used, alone or joined to a doubling or halving of the size."""
+"""A convolution with an equalized learning rate, optionally fused with doubling or halving the image size."""
 
 import keras
 import tensorflow as tf
@@ -13,28 +13,36 @@ RESAMPLINGS = (None, "up", "down")
 
 @keras.saving.register_keras_serializable("tfgan_suite")
 class EqualizedConvolution(keras.layers.Layer):
-    """`clamp(activation(activation_gain * (convolution(inputs, scale * kernel) + bias)))`, equalized learning rate.
+    """A convolution with an equalized learning rate, followed by bias, activation, and clamp.
 
-    `scale = gain / sqrt(fan_in)`; the kernel starts as N(0, 1).
+    It computes `clamp(activation(activation_gain * (convolution(inputs, scale * kernel) + bias)))`, where
+    `scale = gain / sqrt(fan_in)`, and the kernel is initialized from N(0, 1).
 
     Args:
-        filters: Number of output channels.
-        kernel_size: Odd number of taps.
-        resampling: `"up"`: a transposed convolution of stride 2, then the filter. `"down"`: the filter, then a
-            convolution of stride 2. `None`: neither.
-        resample_filter: The filter's taps along each axis.
-        padding: What lies beyond the edges: `"zeros"`, or `"wrap"`, the opposite edge, which goes with no resampling.
-        gain: Of the weights' scale.
-        use_bias: Whether there is a bias.
-        activation: `"leaky_relu"` (slope 0.2) or `None`.
-        activation_gain: Factor of the result; `sqrt(2)` for leaky ReLU in StyleGAN2, 1 in ProGAN.
-        clamp: Bound of the results' size, after the gain, or `None`.
-        seed: Of the initial kernel.
+        filters: Integer >= 1. Number of output channels.
+        kernel_size: Odd integer >= 1. Height and width of the kernel.
+        resampling: String or `None`. `"up"`: a transposed convolution with stride 2, followed by the filter. `"down"`:
+            the filter, followed by a convolution with stride 2. `None`: a plain convolution.
+        resample_filter: Sequence of floats. The filter's taps along each axis.
+        padding: String, one of `"zeros"` or `"wrap"`. What lies beyond the edges: zeros, or the opposite edge. `"wrap"`
+            requires `resampling=None`.
+        gain: Float. Scales the weights.
+        use_bias: Boolean. Whether the layer has a bias.
+        activation: String or `None`. `"leaky_relu"` (negative slope 0.2), or `None` for no activation.
+        activation_gain: Float. Multiplies the output; `sqrt(2)` for leaky ReLU in StyleGAN2, 1 in ProGAN.
+        clamp: Float > 0, or `None`. Maximum magnitude of the output, after the gain; `None` for no bound.
+        seed: Integer. Seed of the kernel's initial values.
 
-    Call: `[batch, height, width, in_channels]` to `[batch, out_height, out_width, filters]`.
+    Input shape:
+        `[batch, height, width, in_channels]`.
 
-    Weights: kernel `[kernel_size, kernel_size, in_channels, filters]`, with `"up"` that of a transposed convolution,
-    `[kernel_size, kernel_size, filters, in_channels]`; bias `[filters]`.
+    Output shape:
+        `[batch, out_height, out_width, filters]`.
+
+    Weights:
+        kernel: `[kernel_size, kernel_size, in_channels, filters]`; with `resampling="up"`, the kernel of a transposed
+            convolution, `[kernel_size, kernel_size, filters, in_channels]`.
+        bias: `[filters]`.
 
     Example:
 
@@ -64,12 +72,12 @@ class EqualizedConvolution(keras.layers.Layer):
         super().__init__(autocast=False, **kwargs)
         check_activation(activation)
         if kernel_size < 1 or kernel_size % 2 == 0:
-            raise ValueError(f"Expected an odd kernel_size. Received: kernel_size={kernel_size}")
+            raise ValueError(f"`kernel_size` must be an odd number >= 1. Received: kernel_size={kernel_size}")
         if resampling not in RESAMPLINGS:
-            raise ValueError(f"Expected resampling to be one of {RESAMPLINGS}. Received: resampling={resampling!r}")
+            raise ValueError(f"`resampling` must be one of {RESAMPLINGS}. Received: resampling={resampling!r}")
         check_padding(padding)
         if padding == "wrap" and resampling is not None:
-            raise ValueError(f"Expected padding='zeros' with resampling. Received: padding='wrap', {resampling=}")
+            raise ValueError(f"`padding` must be 'zeros' with resampling. Received: padding='wrap', {resampling=}")
         self.filters = filters
         self.kernel_size = kernel_size
         self.resampling = resampling
@@ -95,10 +103,10 @@ class EqualizedConvolution(keras.layers.Layer):
         self.scale = self.gain * (self.kernel_size**2 * input_shape[-1]) ** -0.5
 
     def call(self, inputs):
-        # Leaky ReLU lets the gain pass.
+        # Leaky ReLU commutes with a positive gain.
         scale = tf.cast(self.scale * self.activation_gain, self.compute_dtype)
         inputs, kernel = tf.cast(inputs, self.compute_dtype), tf.cast(self.kernel, self.compute_dtype)
-        # The smaller of the two is scaled. The weights of small images are by far larger than those images.
+        # Scale the smaller of the two: for small images, the weights are much larger than the images.
         height, width = inputs.shape[1:3]
         if None not in (height, width) and height * width <= self.filters:
             inputs *= scale
@@ -139,14 +147,17 @@ class EqualizedConvolution(keras.layers.Layer):
 
 
 def convolve_and_resample(inputs, kernel, resampling, taps):
-    """A convolution that keeps, doubles or halves the size, with the filter where it costs least.
+    """Convolves, and keeps, doubles, or halves the size, with the filter applied where it is cheapest.
 
     Args:
-        inputs: `[batch, height, width, in_channels]`.
-        kernel: `[size, size, in_channels, out_channels]`, for `"up"` `[size, size, out_channels, in_channels]`, of odd
-            size.
-        resampling: `"up"`, `"down"` or `None`.
-        taps: The filter along each axis.
+        inputs: A tensor of shape `[batch, height, width, in_channels]`.
+        kernel: A tensor of shape `[size, size, in_channels, out_channels]`, or
+            `[size, size, out_channels, in_channels]` for `"up"`, with an odd `size`.
+        resampling: String, one of `"up"` or `"down"`, or `None`.
+        taps: Sequence of floats. The filter along each axis.
+
+    Returns:
+        A tensor of shape `[batch, out_height, out_width, out_channels]`.
 
     Example:
 
@@ -167,6 +178,6 @@ def convolve_and_resample(inputs, kernel, resampling, taps):
     full_size = [2 * extent + size - 2 for extent in inputs.shape[1:3]]
     enlarged = convolve_transpose(inputs, kernel, full_size, strides=2, padding="VALID")  # [batch, 2 * in + 1, ...]
     before, after = size_keeping_padding(len(taps), up=2)
-    # What a transposed convolution adds at the edges is taken from the padding; gain 4 fills the place of zeros.
+    # Subtract from the padding what the transposed convolution adds at the edges. A gain of 4 makes up for the zeros.
     margins = (before + size // 2 - (size - 1), after + size // 2 - (size - 2))
     return resample(enlarged, taps, padding=margins, gain=4.0)

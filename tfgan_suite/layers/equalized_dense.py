@@ -1,4 +1,4 @@
-"""A dense layer whose weights are scaled when they are used: equalized learning rate."""
+"""A dense layer with an equalized learning rate: its weights are scaled at run time."""
 
 import keras
 import tensorflow as tf
@@ -8,23 +8,28 @@ from tfgan_suite.layers.activation import activate, check_activation
 
 @keras.saving.register_keras_serializable("tfgan_suite")
 class EqualizedDense(keras.layers.Layer):
-    """`activation(activation_gain * (inputs @ (scale * kernel) + learning_rate_multiplier * bias))`.
+    """A dense layer with an equalized learning rate, followed by bias and activation.
 
-    `scale = gain * learning_rate_multiplier / sqrt(fan_in)`, and the kernel starts as N(0, 1) divided by the
-    multiplier. So all layers start as He's, and an optimizer that normalises its steps moves all of them alike, those
-    with a multiplier by that much less.
+    It computes `activation(activation_gain * (inputs @ (scale * kernel) + learning_rate_multiplier * bias))`, where
+    `scale = gain * learning_rate_multiplier / sqrt(fan_in)`, and the kernel is initialized from N(0, 1) divided by the
+    multiplier. All layers therefore start with He initialization, and an optimizer that normalizes its steps updates
+    all of them at the same relative rate, scaled by the multiplier.
 
     Args:
-        units: Number of outputs.
-        gain: Of the weights' scale.
-        learning_rate_multiplier: How fast the layer learns, relative to others.
-        use_bias: Whether there is a bias.
-        bias_initial: What the bias adds at first.
-        activation: `"leaky_relu"` (slope 0.2) or `None`.
-        activation_gain: Factor of the result; `sqrt(2)` for leaky ReLU in StyleGAN2, 1 in ProGAN.
-        seed: Of the initial kernel.
+        units: Integer >= 1. Number of outputs.
+        gain: Float. Scales the weights.
+        learning_rate_multiplier: Float. How fast the layer learns, relative to other layers.
+        use_bias: Boolean. Whether the layer has a bias.
+        bias_initial: Float. The initial contribution of the bias.
+        activation: String or `None`. `"leaky_relu"` (negative slope 0.2), or `None` for no activation.
+        activation_gain: Float. Multiplies the output; `sqrt(2)` for leaky ReLU in StyleGAN2, 1 in ProGAN.
+        seed: Integer. Seed of the kernel's initial values.
 
-    Call: `[..., in_units]` to `[..., units]`.
+    Input shape:
+        `[..., in_units]`.
+
+    Output shape:
+        `[..., units]`.
 
     Example:
 
@@ -73,7 +78,7 @@ class EqualizedDense(keras.layers.Layer):
         self.scale = self.gain * self.learning_rate_multiplier * input_shape[-1] ** -0.5
 
     def call(self, inputs):
-        # Leaky ReLU lets the gain pass. Inputs are smaller than kernels, so they are scaled.
+        # Leaky ReLU commutes with a positive gain. Inputs are smaller than kernels, so the inputs are scaled.
         inputs = tf.cast(inputs, self.compute_dtype) * tf.cast(self.scale * self.activation_gain, self.compute_dtype)
         outputs = tf.matmul(inputs, tf.cast(self.kernel, self.compute_dtype))
         if self.use_bias:

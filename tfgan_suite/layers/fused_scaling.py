@@ -1,4 +1,4 @@
-"""ProGAN's convolutions that double or halve the size in the same step."""
+"""ProGAN's convolutions that double or halve the image size in the same step."""
 
 import keras
 import numpy as np
@@ -10,13 +10,13 @@ from tfgan_suite.layers.wrap_padding import check_padding, wrap_pad
 
 
 class _FusedConvolution(keras.layers.Layer):
-    """Kernel, bias and equalized learning rate of both layers."""
+    """The kernel, bias, and equalized learning rate that both layers share."""
 
     def __init__(self, filters, kernel_size=3, gain=1.0, activation=None, seed=0, **kwargs):
         super().__init__(autocast=False, **kwargs)
         check_activation(activation)
         if kernel_size < 1 or kernel_size % 2 == 0:
-            raise ValueError(f"Expected an odd kernel_size. Received: kernel_size={kernel_size}")
+            raise ValueError(f"`kernel_size` must be an odd number >= 1. Received: kernel_size={kernel_size}")
         self.filters = filters
         self.kernel_size = kernel_size
         self.gain = gain
@@ -53,21 +53,27 @@ class _FusedConvolution(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("tfgan_suite")
 class FusedUpscaleConvolution(_FusedConvolution):
-    """Repeats each pixel 2x2 and convolves, as one transposed convolution with stride 2; equalized learning rate.
+    """Repeats each pixel 2x2 and convolves, as a single transposed convolution with stride 2.
 
-    The kernel is that of a transposed convolution, `[kernel_size, kernel_size, filters, in_channels]`: after repetition
-    a convolution with the kernel flipped in both directions does the same. It starts as N(0, 1) and is multiplied by
-    `gain / sqrt(kernel_size^2 in_channels)` in every call, so that Adam moves all layers alike.
+    The kernel is that of a transposed convolution, `[kernel_size, kernel_size, filters, in_channels]`. The result
+    equals repeating the pixels and then convolving with the kernel flipped in both directions.
+
+    The learning rate is equalized: the kernel is initialized from N(0, 1) and multiplied by
+    `gain / sqrt(kernel_size^2 in_channels)` in every call, so Adam updates all layers at the same relative rate.
 
     Args:
-        filters: Number of output channels.
-        kernel_size: Odd number of taps.
-        gain: Of the weights' scale; `sqrt(2)` before a rectifier (He et al., 2015).
-        activation: `"leaky_relu"` (slope 0.2) or `None`.
-        seed: Of the initial kernel.
-        padding: What lies beyond the edges: `"zeros"`, or `"wrap"`, the opposite edge.
+        filters: Integer >= 1. Number of output channels.
+        kernel_size: Odd integer >= 1. Height and width of the kernel.
+        gain: Float. Scales the weights; use `sqrt(2)` before a rectifier (He et al., 2015).
+        activation: String or `None`. `"leaky_relu"` (negative slope 0.2), or `None` for no activation.
+        seed: Integer. Seed of the kernel's initial values.
+        padding: String, one of `"zeros"` or `"wrap"`. What lies beyond the edges: zeros, or the opposite edge.
 
-    Call: `[batch, height, width, in_channels]` to `[batch, 2 * height, 2 * width, filters]`.
+    Input shape:
+        `[batch, height, width, in_channels]`.
+
+    Output shape:
+        `[batch, 2 * height, 2 * width, filters]`.
 
     Example:
 
@@ -75,7 +81,7 @@ class FusedUpscaleConvolution(_FusedConvolution):
     TensorShape([2, 8, 8, 5])
 
     Reference: Karras et al., "Progressive Growing of GANs for Improved Quality, Stability, and Variation" (2018),
-    section 4.1 (equalized learning rate) and figure 2 (doubling by nearest neighbours).
+    section 4.1 (equalized learning rate) and figure 2 (doubling by nearest-neighbor filtering).
     """
 
     def __init__(self, filters, kernel_size=3, gain=1.0, activation=None, seed=0, padding="zeros", **kwargs):
@@ -88,7 +94,7 @@ class FusedUpscaleConvolution(_FusedConvolution):
 
     def call(self, inputs):
         kernel = tf.cast(sum_of_shifts(self.kernel, self.scale), self.compute_dtype)
-        # Zeros beyond the margin spoil kernel_size // 2 pixels at the edges, which are cut off with what it has become.
+        # The zeros beyond the margin corrupt kernel_size // 2 pixels at each edge, which are cropped with the margin.
         margin = (self.kernel_size // 2 + 1) // 2 if self.padding == "wrap" else 0
         inputs = wrap_pad(tf.cast(inputs, self.compute_dtype), margin)
         output_size = [2 * extent for extent in size_of(inputs)]
@@ -105,19 +111,24 @@ class FusedUpscaleConvolution(_FusedConvolution):
 
 @keras.saving.register_keras_serializable("tfgan_suite")
 class FusedDownscaleConvolution(_FusedConvolution):
-    """Convolves and averages squares of 2x2 pixels, as one convolution with stride 2; equalized learning rate.
+    """Convolves and averages blocks of 2x2 pixels, as a single convolution with stride 2.
 
-    The kernel `[kernel_size, kernel_size, in_channels, filters]` starts as N(0, 1) and is multiplied by
-    `gain / sqrt(kernel_size^2 in_channels)` in every call, so that Adam moves all layers alike.
+    The learning rate is equalized: the kernel, of shape `[kernel_size, kernel_size, in_channels, filters]`, is
+    initialized from N(0, 1) and multiplied by `gain / sqrt(kernel_size^2 in_channels)` in every call, so Adam updates
+    all layers at the same relative rate.
 
     Args:
-        filters: Number of output channels.
-        kernel_size: Odd number of taps.
-        gain: Of the weights' scale; `sqrt(2)` before a rectifier (He et al., 2015).
-        activation: `"leaky_relu"` (slope 0.2) or `None`.
-        seed: Of the initial kernel.
+        filters: Integer >= 1. Number of output channels.
+        kernel_size: Odd integer >= 1. Height and width of the kernel.
+        gain: Float. Scales the weights; use `sqrt(2)` before a rectifier (He et al., 2015).
+        activation: String or `None`. `"leaky_relu"` (negative slope 0.2), or `None` for no activation.
+        seed: Integer. Seed of the kernel's initial values.
 
-    Call: `[batch, height, width, in_channels]`, height and width even, to `[batch, height / 2, width / 2, filters]`.
+    Input shape:
+        `[batch, height, width, in_channels]`, with an even height and width.
+
+    Output shape:
+        `[batch, height / 2, width / 2, filters]`.
 
     Example:
 
@@ -125,7 +136,7 @@ class FusedDownscaleConvolution(_FusedConvolution):
     TensorShape([2, 4, 4, 5])
 
     Reference: Karras et al., "Progressive Growing of GANs for Improved Quality, Stability, and Variation" (2018),
-    section 4.1 (equalized learning rate) and figure 2 (halving by averages).
+    section 4.1 (equalized learning rate) and figure 2 (halving by average pooling).
     """
 
     def _kernel_channels(self, in_channels):
@@ -133,7 +144,9 @@ class FusedDownscaleConvolution(_FusedConvolution):
 
     def call(self, inputs):
         if inputs.shape[1] % 2 or inputs.shape[2] % 2:
-            raise ValueError(f"Expected images of even height and width. Received: {tuple(inputs.shape[1:3])}")
+            raise ValueError(
+                f"`inputs` must have an even height and width. Received: inputs of size {tuple(inputs.shape[1:3])}"
+            )
         kernel = tf.cast(sum_of_shifts(self.kernel, 0.25 * self.scale), self.compute_dtype)
         return self._finish(convolve(tf.cast(inputs, self.compute_dtype), kernel, strides=2))
 
@@ -143,17 +156,17 @@ class FusedDownscaleConvolution(_FusedConvolution):
 
 
 def sum_of_shifts(kernel, factor=1.0):
-    """Convolves a kernel with a box of 2x2 ones: the sum of four copies of it, each a pixel apart.
+    """Convolves a kernel with a 2x2 box of ones: the sum of four copies of the kernel, each shifted by one pixel.
 
-    Repeating pixels before a convolution, or summing them after it, is such a box. So a 3x3 kernel at twice the size
-    is a 4x4 kernel with stride 2, at 16/36 of the multiplications.
+    Repeating pixels before a convolution, or summing them after it, is a convolution with such a box. A 3x3 kernel at
+    double size is therefore a 4x4 kernel with stride 2, which takes 16/36 of the multiplications.
 
     Args:
-        kernel: `[height, width, a, b]`.
-        factor: Of the result.
+        kernel: A tensor of shape `[height, width, a, b]`.
+        factor: Float. Multiplies the result.
 
     Returns:
-        `[height + 1, width + 1, a, b]`.
+        A tensor of shape `[height + 1, width + 1, a, b]`.
 
     Example:
 
@@ -162,12 +175,12 @@ def sum_of_shifts(kernel, factor=1.0):
     """
     kernel = tf.convert_to_tensor(kernel)
     height, width, *channels = kernel.shape
-    # One product of matrices: the gradients of four shifted slices would be four paddings and a sum.
+    # A single matrix product: the gradients of four shifted slices would take four paddings and a sum.
     shifts = factor * np.kron(_shifts(height), _shifts(width))  # [(height + 1) * (width + 1), height * width]
     summed = tf.matmul(tf.constant(shifts, kernel.dtype), tf.reshape(kernel, [height * width, -1]))
     return tf.reshape(summed, [height + 1, width + 1, *channels])
 
 
 def _shifts(size):
-    """`[size + 1, size]`: ones where a tap, or its copy one pixel on, comes to lie."""
+    """`[size + 1, size]`, with ones where a tap, or its copy shifted by one pixel, ends up."""
     return np.eye(size + 1, size) + np.eye(size + 1, size, k=-1)

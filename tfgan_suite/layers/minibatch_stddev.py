@@ -1,4 +1,4 @@
-"""How much the images of a group differ, as one more channel for the discriminator."""
+"""A layer that shows the discriminator how much the images in a group differ, as one more channel."""
 
 import keras
 import tensorflow as tf
@@ -11,15 +11,21 @@ class MinibatchStddev(keras.layers.Layer):
     """Appends the standard deviation over a group of examples, averaged over pixels and channels.
 
     Args:
-        group_size: Examples of a group; `None` for the whole batch. A smaller batch is one group.
-        num_channels: Channels to append, each the average over its own part of the channels.
-        grouping: `"strided"`: of `n` groups, example `i` belongs to group `i mod n`, as in the papers' code.
-            `"contiguous"`: neighbours form a group, so that replicas whose batch is a multiple of the group size make
-            the same groups as one device.
-        epsilon: Added to the variance.
+        group_size: Integer >= 1, or `None`. Number of examples in a group; `None` puts the whole batch in one group. A
+            batch smaller than `group_size` is one group.
+        num_channels: Integer >= 1. Number of channels to append, each averaged over its own share of the input
+            channels.
+        grouping: String, one of `"strided"` or `"contiguous"`. With `"strided"` and `n` groups, example `i` belongs to
+            group `i mod n`, as in the authors' code. With `"contiguous"`, adjacent examples form a group, so replicas
+            whose batch is a multiple of the group size form the same groups as a single device.
+        epsilon: Float. Added to the variance to avoid division by zero in the gradient.
 
-    Call: `[batch, height, width, channels]` to `[batch, height, width, channels + num_channels]`. The batch must be a
-    multiple of the group size, `channels` of `num_channels`.
+    Input shape:
+        `[batch, height, width, channels]`. The batch must be a multiple of the group size, and `channels` a multiple
+        of `num_channels`.
+
+    Output shape:
+        `[batch, height, width, channels + num_channels]`.
 
     Example:
 
@@ -32,9 +38,9 @@ class MinibatchStddev(keras.layers.Layer):
     def __init__(self, group_size=4, num_channels=1, grouping="strided", epsilon=1e-8, **kwargs):
         super().__init__(autocast=False, **kwargs)
         if group_size is not None and group_size < 1:
-            raise ValueError(f"Expected group_size >= 1, or None. Received: group_size={group_size}")
+            raise ValueError(f"`group_size` must be an integer >= 1 or `None`. Received: group_size={group_size}")
         if grouping not in GROUPINGS:
-            raise ValueError(f"Expected grouping to be one of {GROUPINGS}. Received: grouping={grouping!r}")
+            raise ValueError(f"`grouping` must be one of {GROUPINGS}. Received: grouping={grouping!r}")
         self.group_size = group_size
         self.num_channels = num_channels
         self.grouping = grouping
@@ -43,7 +49,8 @@ class MinibatchStddev(keras.layers.Layer):
     def build(self, input_shape):
         if input_shape[-1] % self.num_channels:
             raise ValueError(
-                f"Expected channels in a multiple of num_channels={self.num_channels}. Received: {input_shape[-1]}"
+                f"The number of input channels must be a multiple of `num_channels`. Received: "
+                f"{input_shape[-1]} input channels, num_channels={self.num_channels}"
             )
 
     def call(self, inputs):
@@ -57,7 +64,7 @@ class MinibatchStddev(keras.layers.Layer):
         deviations = grouped - tf.reduce_mean(grouped, axis=axis, keepdims=True)
         variances = tf.reduce_mean(tf.square(deviations), axis=axis, keepdims=True)
         stddevs = tf.sqrt(variances + self.epsilon)
-        stddevs = tf.reduce_mean(stddevs, axis=[2, 4], keepdims=True)  # One number a group and part.
+        stddevs = tf.reduce_mean(stddevs, axis=[2, 4], keepdims=True)  # One number per group and part.
         stddevs = tf.broadcast_to(stddevs, tf.concat([tf.shape(grouped)[:4], [1]], axis=0))
         stddevs = tf.reshape(stddevs, [-1, height, width, self.num_channels])
         dtype = self.compute_dtype
@@ -71,8 +78,8 @@ class MinibatchStddev(keras.layers.Layer):
             group_size = max(1, min(self.group_size, batch_size))
             if batch_size % group_size:
                 raise ValueError(
-                    f"Expected a batch in a multiple of the minibatch stddev's group_size={self.group_size}, or a "
-                    f"smaller one. Received: {batch_size} examples. Change the batch or the group size."
+                    f"The batch must be a multiple of `group_size`, or smaller. Received: {batch_size} examples, "
+                    f"group_size={self.group_size}. Change the batch size or the group size of the minibatch stddev."
                 )
             return batch_size // group_size
         batch_size = tf.shape(inputs)[0]
@@ -80,7 +87,8 @@ class MinibatchStddev(keras.layers.Layer):
         whole = tf.debugging.assert_equal(
             batch_size % group_size,
             0,
-            f"Expected a batch in a multiple of the minibatch stddev's group_size={self.group_size}, or a smaller one.",
+            f"The batch must be a multiple of `group_size`, or smaller. Received: group_size={self.group_size}. "
+            "Change the batch size or the group size of the minibatch stddev.",
         )
         with tf.control_dependencies([] if whole is None else [whole]):
             return batch_size // group_size

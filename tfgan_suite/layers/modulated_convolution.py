@@ -1,4 +1,4 @@
-"""StyleGAN2's convolution: a style scales its inputs, and its outputs are brought back to unit size."""
+"""StyleGAN2's convolution: a style scales its inputs, and its outputs are rescaled to unit variance."""
 
 import keras
 import tensorflow as tf
@@ -10,33 +10,43 @@ from tfgan_suite.layers.equalized_dense import EqualizedDense
 
 @keras.saving.register_keras_serializable("tfgan_suite")
 class ModulatedConvolution(keras.layers.Layer):
-    """A convolution with other weights for every example, then noise, bias, activation and clamp.
+    """A convolution with different weights for every example, followed by noise, bias, activation, and clamp.
 
-    The weights of an example are `kernel * styles` along the input channels, `styles` an affine map of `w`; with
-    `demodulate` each output channel of them is then divided by its norm. As both are factors of whole channels, the
-    inputs are scaled, convolved with one shared kernel, and the outputs scaled: the same result at a fraction of the
-    cost of a kernel for every example.
+    The weights of an example are `kernel * styles` along the input channels, where `styles` is an affine map of `w`.
+    With `demodulate`, each output channel of these weights is then divided by its norm. Both factors apply to whole
+    channels, so the layer scales the inputs, convolves them with one shared kernel, and scales the outputs: the same
+    result at a fraction of the cost of one kernel per example.
 
-    In float16 kernel and styles are first divided by their largest magnitudes, which demodulation makes up for.
+    In float16, the kernel and the styles are first divided by their largest magnitudes; demodulation cancels this.
 
     Args:
-        filters: Number of output channels.
-        kernel_size: Odd number of taps.
-        up: Whether to double the size: a transposed convolution of stride 2, then the filter.
-        demodulate: Whether to normalise. If not, the styles carry the `1 / sqrt(fan_in)` of equalized learning rate.
-        use_noise: Whether the layer has a strength for noise, and constant noise of its own.
-        resample_filter: The filter's taps along each axis.
-        activation: `"leaky_relu"` (slope 0.2) or `None`.
-        activation_gain: Factor of the result.
-        clamp: Bound of the results' size, after the gain, or `None`.
-        seed: Of the initial weights.
+        filters: Integer >= 1. Number of output channels.
+        kernel_size: Odd integer >= 1. Height and width of the kernel.
+        up: Boolean. Whether to double the size, with a transposed convolution of stride 2 followed by the filter.
+        demodulate: Boolean. Whether to normalize the weights. If not, the styles carry the `1 / sqrt(fan_in)` of the
+            equalized learning rate.
+        use_noise: Boolean. Whether the layer has a noise strength and a constant noise map.
+        resample_filter: Sequence of floats. The filter's taps along each axis.
+        activation: String or `None`. `"leaky_relu"` (negative slope 0.2), or `None` for no activation.
+        activation_gain: Float. Multiplies the output.
+        clamp: Float > 0, or `None`. Maximum magnitude of the output, after the gain; `None` for no bound.
+        seed: Integer. Base seed of the initial weights.
 
-    Call: inputs `[batch or 1, height, width, in_channels]`, w float32 `[batch, w_size]`, noise float32
-    `[batch or 1, out_height, out_width, 1]` or `None`, to `[batch, out_height, out_width, filters]`.
+    Call arguments:
+        inputs: A tensor of shape `[batch, height, width, in_channels]`, or with a batch of 1.
+        w: A float32 tensor of shape `[batch, w_size]`.
+        noise: A float32 tensor of shape `[batch, out_height, out_width, 1]`, or with a batch of 1, or `None`.
 
-    Weights: kernel `[kernel_size, kernel_size, in_channels, filters]`, with `up` that of a transposed convolution,
-    `[kernel_size, kernel_size, filters, in_channels]`; bias `[filters]`; noise_strength `[]` and, not trained,
-    noise_constant `[out_height, out_width]`; the affine map's.
+    Output shape:
+        `[batch, out_height, out_width, filters]`.
+
+    Weights:
+        kernel: `[kernel_size, kernel_size, in_channels, filters]`; with `up`, the kernel of a transposed convolution,
+            `[kernel_size, kernel_size, filters, in_channels]`.
+        bias: `[filters]`.
+        noise_strength: `[]`.
+        noise_constant: `[out_height, out_width]`, not trained.
+        affine: The weights of the affine map.
 
     Example:
 
@@ -44,8 +54,8 @@ class ModulatedConvolution(keras.layers.Layer):
     >>> layer(np.zeros([2, 8, 8, 3], "float32"), np.zeros([2, 16], "float32")).shape
     TensorShape([2, 16, 16, 5])
 
-    Reference: Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020), equations 1 and 3; float16:
-    "Training Generative Adversarial Networks with Limited Data" (2020), appendix D.1.
+    Reference: Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020), equations 1 and 3;
+    float16: "Training Generative Adversarial Networks with Limited Data" (2020), appendix D.1.
     """
 
     def __init__(
@@ -65,7 +75,7 @@ class ModulatedConvolution(keras.layers.Layer):
         super().__init__(autocast=False, **kwargs)
         check_activation(activation)
         if kernel_size < 1 or kernel_size % 2 == 0:
-            raise ValueError(f"Expected an odd kernel_size. Received: kernel_size={kernel_size}")
+            raise ValueError(f"`kernel_size` must be an odd number >= 1. Received: kernel_size={kernel_size}")
         self.filters = filters
         self.kernel_size = kernel_size
         self.up = up
@@ -103,7 +113,7 @@ class ModulatedConvolution(keras.layers.Layer):
 
     def call(self, inputs, w, noise=None):
         if noise is not None and not self.use_noise:
-            raise ValueError("Expected no noise in a layer made with use_noise=False. Received a tensor of noise.")
+            raise ValueError("`noise` must be None in a layer with use_noise=False. Received: a noise tensor.")
         styles, kernel = self.affine(tf.cast(w, tf.float32)), tf.convert_to_tensor(self.kernel)
         if self.demodulate and self.compute_dtype == "float16":
             styles, kernel = self._bounded(styles, kernel)
@@ -118,14 +128,14 @@ class ModulatedConvolution(keras.layers.Layer):
         return activate(outputs, self.activation, self.clamp)
 
     def _bounded(self, styles, kernel):
-        """Styles and kernel of magnitude at most 1 and `1 / sqrt(fan_in)`, for sums that float16 can hold."""
+        """Bounds the magnitudes of styles and kernel by 1 and `1 / sqrt(fan_in)`, for sums that float16 can hold."""
         styles /= tf.reduce_max(tf.abs(styles), axis=1, keepdims=True)
         input_axis = 3 if self.up else 2
         largest = tf.reduce_max(tf.abs(kernel), axis=[0, 1, input_axis], keepdims=True)
         return styles, kernel * (self.fan_in**-0.5 / largest)
 
     def _demodulation(self, styles, kernel):
-        """Equation 3 without ever making an example's own weights: the norm of each of their output channels."""
+        """Equation 3 without building the weights of any example: the norm of each of their output channels."""
         squares = _sums_of_squares(kernel)  # [in_channels, filters], with `up` transposed
         return tf.math.rsqrt(tf.matmul(tf.square(styles), squares, transpose_b=self.up) + 1e-8)
 
@@ -136,7 +146,7 @@ class ModulatedConvolution(keras.layers.Layer):
         return outputs if gains is None else outputs * tf.cast(gains, self.compute_dtype)[:, None, None, :]
 
     def _convolve_pixels(self, inputs, styles, kernel, gains):
-        """Weights for each example after all: a 1x1 kernel, of ToRGB above all, is smaller than its inputs."""
+        """Builds the weights of each example after all: a 1x1 kernel, mainly in ToRGB, is smaller than its inputs."""
         _, height, width, in_channels = inputs.shape
         weights = styles[:, :, None] * kernel[0, 0]  # [batch, in_channels, filters]
         if gains is not None:
@@ -146,7 +156,7 @@ class ModulatedConvolution(keras.layers.Layer):
         return tf.reshape(outputs, [-1, height, width, self.filters])
 
     def _add_noise_and_bias(self, outputs, noise):
-        # Leaky ReLU lets the gain pass.
+        # Leaky ReLU commutes with a positive gain.
         bias = tf.convert_to_tensor(self.bias) * self.activation_gain
         if noise is None:
             return tf.nn.bias_add(outputs, tf.cast(bias, self.compute_dtype))
@@ -178,5 +188,5 @@ class ModulatedConvolution(keras.layers.Layer):
 
 @tf.custom_gradient
 def _sums_of_squares(kernel):
-    """Over the taps. The gradient that TensorFlow makes of this goes over the kernel three times more often."""
+    """Sums over the taps. TensorFlow's own gradient would traverse the kernel three times more often."""
     return tf.reduce_sum(tf.square(kernel), axis=[0, 1]), lambda upstream: kernel * (2.0 * upstream)

@@ -1,4 +1,4 @@
-"""Vectors of unit length, but for a factor: ProGAN's pixels, StyleGAN2's latents."""
+"""A layer that normalizes vectors to unit mean square: the pixels of ProGAN, the latents of StyleGAN2."""
 
 import keras
 import tensorflow as tf
@@ -6,10 +6,10 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable("tfgan_suite")
 class PixelNormalization(keras.layers.Layer):
-    """Divides each vector along the last axis by the root of its mean square, in float32.
+    """Divides each vector along the last axis by its root mean square, in float32.
 
     Args:
-        epsilon: Added to the mean square.
+        epsilon: Float. Added to the mean square to avoid division by zero.
 
     Example:
 

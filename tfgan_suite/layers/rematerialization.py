@@ -1,23 +1,23 @@
-"""Layers that keep their inputs alone for the backward pass, and compute what lies between anew there."""
+"""Layers that keep only their inputs for the backward pass, and recompute everything in between."""
 
 import keras
 import tensorflow as tf
 
 
 def rematerialize(layer, *inputs, **arguments):
-    """Calls a layer so that its activations do not stay in memory: memory for time, about a third more of it.
+    """Calls a layer without keeping its activations in memory, at the cost of about a third more time.
 
-    Outputs, gradients of any order and state are those of `layer(*inputs, **arguments)`. State moves once: the second
-    computation starts from what it was before the first, and what it would write is dropped. Under XLA the result is the
-    same, but XLA may find that both computations are one, and keep the activations.
+    Outputs, gradients of any order, and state are those of `layer(*inputs, **arguments)`. State is updated once: the
+    second computation starts from the state before the first, and its own updates are discarded. Under XLA the result
+    is the same, but XLA may find that the two computations are identical and keep the activations.
 
     Args:
-        layer: A built Keras layer whose outputs depend on inputs, arguments and its own variables alone.
+        layer: A built Keras layer whose outputs depend only on its inputs, its arguments, and its own variables.
         *inputs: Floating-point tensors, structures of them, or `None`.
-        **arguments: Anything else that the call takes.
+        **arguments: Any other arguments of the call.
 
     Returns:
-        What the layer returns.
+        The outputs of the layer.
 
     Example:
 
@@ -35,7 +35,7 @@ def rematerialize(layer, *inputs, **arguments):
     structure, after = [], []
 
     def compute(tensors, state):
-        """Outputs that are not `None`, and the variables' new values; nothing is read from them, nothing written."""
+        """Returns the outputs that are not `None` and the variables' new values, without touching the variables."""
         remaining = iter(tensors)
         whole = [None if leaf is None else next(remaining) for leaf in leaves]
         with keras.StatelessScope(state_mapping=list(zip(variables, state))) as scope:
@@ -50,7 +50,7 @@ def rematerialize(layer, *inputs, **arguments):
         outputs, after[:] = compute(known[: len(tensors)], known[len(tensors) :])
 
         def backward(*upstream):
-            # New tensors that wait for the gradient: else TensorFlow would take both computations for one.
+            # New tensors that wait for the gradient; otherwise TensorFlow would merge the two computations.
             with tf.control_dependencies(upstream):
                 again = [tf.identity(value) for value in known]
             with tf.GradientTape() as tape:
@@ -69,7 +69,7 @@ def rematerialize(layer, *inputs, **arguments):
 
 
 def call_block(block, rematerialized, *inputs, **arguments):
-    """`block(*inputs, **arguments)`, rematerialised or not."""
+    """Returns `block(*inputs, **arguments)`, rematerialized or not."""
     if rematerialized:
         return rematerialize(block, *inputs, **arguments)
     return block(*inputs, **arguments)

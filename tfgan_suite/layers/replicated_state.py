@@ -1,18 +1,22 @@
-"""State that every replica computes alike."""
+"""State that every replica computes identically."""
 
 import keras
 
 
 def replicated_state(name, shape, initializer):
-    """A float32 variable for a layer's state that is the same on all replicas, without their meeting.
+    """Creates a float32 state variable that is the same on all replicas without synchronization.
 
-    Each replica writes its own copy, and the first one's is saved: replicas may meet neither under a condition nor under
-    XLA. Only for what is computed from the global batch, or from nothing that differs between replicas.
+    Each replica writes its own copy, and the first replica's copy is saved. The reason: replicas cannot synchronize
+    inside a condition or under XLA. Use it only for values computed from the global batch, or from nothing that differs
+    between replicas.
 
     Args:
-        name: Of the variable.
-        shape: Its shape.
+        name: String. Name of the variable.
+        shape: Sequence of integers. Shape of the variable.
         initializer: A Keras initializer, or its name.
+
+    Returns:
+        A `tf.Variable`.
 
     Example:
 

@@ -1,8 +1,8 @@
-"""Resampling with a short filter: up, down, or in place, in one call.
+"""Resampling with a short filter: up, down, or in place, in a single call.
 
-The same sums in two forms. A convolution of each channel by itself is the quicker one in float32 and on a GPU. Under
-XLA on a CPU that is ninety times slower, and bfloat16 gains nothing by it: there each axis is multiplied by a banded
-matrix instead. The gradient of a resampling is a resampling again, in its own quicker form, any number of times.
+The same sums are computed in one of two forms. A depthwise convolution is faster in float32 and on a GPU. Under XLA on
+a CPU, it is ninety times slower, and bfloat16 does not speed it up; in these cases, each axis is multiplied by a banded
+matrix instead. The gradient of a resampling is again a resampling, in its own faster form, to any order.
 """
 
 import dataclasses
@@ -12,28 +12,28 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.ops import control_flow_util
 
-# Above this size the zeros of the banded matrix cost more than the convolution.
+# Above this size, the zeros of the banded matrix cost more than the convolution.
 _MAX_BANDED_SIZE = 128
 
 
 def resample(inputs, taps=(1, 3, 3, 1), up=1, down=1, padding=None, gain=1.0, form=None):
-    """Puts `up - 1` zeros behind every pixel, pads, convolves with a separable filter, keeps every `down`-th pixel.
+    """Inserts `up - 1` zeros after each pixel, pads, convolves with a separable filter, keeps every `down`-th pixel.
 
     Args:
-        inputs: `[batch, height, width, channels]`, of known height, width and channels.
-        taps: The filter along each axis, a list of numbers; it is divided by its sum.
-        up: Factor of enlarging, 1 or 2.
-        down: Factor of reducing, 1 or 2.
-        padding: `(before, after)`, pixels of zeros at both ends of each axis, counted after enlarging; negative ones
-            are cut off. By default what makes the size exactly `size * up / down`.
-        gain: Factor of the result. That enlarging thins out the pixels is made up for without it.
-        form: `"depthwise"` or `"banded"`; by default the quicker one.
+        inputs: A tensor of shape `[batch, height, width, channels]`, with known height, width, and channels.
+        taps: Sequence of floats. The filter along each axis; it is divided by its sum.
+        up: Integer, 1 or 2. Upsampling factor.
+        down: Integer, 1 or 2. Downsampling factor.
+        padding: Tuple `(before, after)`, or `None`. Number of zeros at both ends of each axis, counted after
+            upsampling; negative numbers crop. `None` makes the size exactly `size * up / down`.
+        gain: Float. Multiplies the result. Upsampling already makes up for the inserted zeros; this is on top.
+        form: String, one of `"depthwise"` or `"banded"`. `None` picks the faster one.
 
     Returns:
-        `[batch, out_height, out_width, channels]` of the inputs' dtype.
+        A tensor of shape `[batch, out_height, out_width, channels]`, with the dtype of `inputs`.
 
     Raises:
-        ValueError: An argument has another value than these.
+        ValueError: If `up`, `down`, or `form` has any other value.
 
     Example:
 
@@ -48,18 +48,18 @@ def resample(inputs, taps=(1, 3, 3, 1), up=1, down=1, padding=None, gain=1.0, fo
     inputs = tf.convert_to_tensor(inputs)
     if up not in (1, 2) or down not in (1, 2) or form not in (None, "depthwise", "banded"):
         raise ValueError(
-            "Expected up and down to be 1 or 2, and form to be None, 'depthwise' or 'banded'. "
+            "`up` and `down` must be 1 or 2, and `form` must be None, 'depthwise', or 'banded'. "
             f"Received: up={up}, down={down}, form={form!r}"
         )
     before, after = size_keeping_padding(len(taps), up, down) if padding is None else padding
     factor = up * float(gain) ** 0.5 / sum(taps)
-    kernel = tuple(float(tap) * factor for tap in reversed(taps))  # A convolution meets its filter in reverse.
+    kernel = tuple(float(tap) * factor for tap in reversed(taps))  # A convolution reverses its filter.
     rows, columns = (_Axis(int(size), kernel, up, down, before, after) for size in inputs.shape[1:3])
     return _apply(inputs, rows, columns, form)
 
 
 def size_keeping_padding(num_taps, up=1, down=1):
-    """`(before, after)` with which `size` pixels become `size * up / down`, centred.
+    """Returns the `(before, after)` that maps `size` pixels to `size * up / down`, centered.
 
     Example:
 
@@ -73,7 +73,7 @@ def size_keeping_padding(num_taps, up=1, down=1):
 
 @dataclasses.dataclass(frozen=True)
 class _Axis:
-    """The operation along one axis; `kernel` as a cross-correlation meets it."""
+    """The operation along one axis, with `kernel` in the order of a cross-correlation."""
 
     size: int
     kernel: tuple
@@ -87,7 +87,7 @@ class _Axis:
         return (self.size * self.up + self.before + self.after - len(self.kernel)) // self.down + 1
 
     def adjoint(self):
-        """The transpose of `matrix`, as another such operation."""
+        """Returns the transpose of `matrix`, as another such operation."""
         last = len(self.kernel) - 1
         before = last - self.before
         after = self.size * self.up + last - self.out_size * self.down - before
@@ -95,7 +95,7 @@ class _Axis:
 
     @property
     def cut(self):
-        """`(first, last)`: what negative padding cuts off, in pixels."""
+        """`(first, last)`: how many pixels negative padding crops at each end."""
         return max(0, -self.before), max(0, -self.after)
 
     @property
@@ -108,7 +108,7 @@ class _Axis:
         matrix = np.zeros([self.out_size, self.size])
         for target in range(self.out_size):
             for offset, tap in enumerate(self.kernel):
-                source = target * self.down + offset - self.before  # In the enlarged axis.
+                source = target * self.down + offset - self.before  # In the upsampled axis.
                 if 0 <= source < self.size * self.up and source % self.up == 0:
                     matrix[target, source // self.up] += tap
         return matrix.astype(np.float32)
@@ -126,8 +126,8 @@ def _apply(inputs, rows, columns, form):
 
 
 def traced_for_xla():
-    """Whether what is being traced will be compiled as a whole, by `tf.function(jit_compile=True)` or for a TPU."""
-    return control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())  # There is no public name.
+    """Whether the function being traced is compiled as a whole, by `tf.function(jit_compile=True)` or for a TPU."""
+    return control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())  # It has no public name.
 
 
 def _quicker_form(inputs, up):
@@ -158,9 +158,9 @@ def _depthwise(inputs, rows, columns):
 
 
 def _depthwise_up(inputs, rows, columns):
-    """As the transpose of a convolution with stride: zeros are neither laid down nor multiplied."""
+    """Computes the transpose of a strided convolution, so that no zeros are inserted or multiplied."""
     if rows.down > 1:
-        raise ValueError("Expected up=1 or down=1 in the depthwise form. Received: up=2, down=2")
+        raise ValueError("`up` or `down` must be 1 with form='depthwise'. Received: up=2, down=2")
     rows, columns = rows.adjoint(), columns.adjoint()
     height, width = (axis.size - sum(axis.cut) for axis in (rows, columns))
     outputs = tf.raw_ops.DepthwiseConv2dNativeBackpropInput(
@@ -171,7 +171,7 @@ def _depthwise_up(inputs, rows, columns):
         padding="EXPLICIT",
         explicit_paddings=[0, 0, *rows.margin, *columns.margin, 0, 0],
     )
-    # The transpose of cutting off.
+    # The transpose of cropping.
     return tf.pad(outputs, [[0, 0], rows.cut, columns.cut, [0, 0]]) if any(rows.cut + columns.cut) else outputs
 
 

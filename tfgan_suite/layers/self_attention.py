@@ -10,19 +10,23 @@ from tfgan_suite.layers.spectral_normalization import SpectralConvolution
 class SelfAttention(keras.layers.Layer):
     """Adds to each pixel a mixture of all pixels: `x + gamma o(softmax(theta(x) phi(x)^T) g(x))`.
 
-    theta, phi, g and o are spectrally normalised 1x1 convolutions without biases; theta and phi have an eighth of the
-    channels, g a half. phi and g are max-pooled 2x2, so that each pixel looks at a quarter of the positions. `gamma`
-    starts as zero: the layer is the identity at first.
+    theta, phi, g, and o are spectrally normalized 1x1 convolutions without biases; theta and phi have an eighth of the
+    channels, and g has half. phi and g are max-pooled 2x2, so each pixel attends to a quarter of the positions. `gamma`
+    is initialized to zero, so the layer starts as the identity.
 
     Args:
-        epsilon: As `epsilon` of `SpectralConvolution`.
-        initializer: Of the four kernels: `"orthogonal"`, or `"normal"` for N(0, 0.02).
-        seed: Of the first kernel; the others have the ones after it.
+        epsilon: Float. The `epsilon` of `SpectralConvolution`.
+        initializer: String. Initializer of the four kernels: `"orthogonal"`, or `"normal"` for N(0, 0.02).
+        seed: Integer. Seed of the first kernel; the others use the next three integers.
 
-    Call: `[batch, height, width, channels]`, height and width even, channels >= 8, to the same shape.
+    Input shape:
+        `[batch, height, width, channels]`, with an even height and width, and `channels` >= 8.
+
+    Output shape:
+        Same as the input shape.
 
     Raises:
-        ValueError: Fewer than 8 channels.
+        ValueError: If the input has fewer than 8 channels.
 
     Example:
 
@@ -42,7 +46,9 @@ class SelfAttention(keras.layers.Layer):
     def build(self, input_shape):
         channels = input_shape[-1]
         if channels < 8:
-            raise ValueError(f"Expected at least 8 channels, as an eighth of them is used. Received: {channels}")
+            raise ValueError(
+                f"`inputs` must have at least 8 channels, for theta to have one. Received: {channels} channels"
+            )
         self.theta = self._convolution(channels // 8, 0, "theta")
         self.phi = self._convolution(channels // 8, 1, "phi")
         self.g = self._convolution(channels // 2, 2, "g")

@@ -1,12 +1,12 @@
-"""Spectral normalisation as a reparameterisation: layers whose kernel is divided by its largest singular value.
+"""Spectral normalization as a reparameterization: layers whose kernel is divided by its largest singular value.
 
-The kernel that is stored and trained is the undivided one. Each call estimates its largest singular value sigma by one
-step of power iteration from the stored vector `u`, and uses `kernel / sigma`; the gradient flows through sigma, in which
-the two singular vectors count as constants.
+The kernel that is stored and trained is the one before the division. Each call estimates its largest singular value,
+sigma, by one step of power iteration from the stored vector `u`, and uses `kernel / sigma`. The gradient flows through
+sigma; the two singular vectors are treated as constants.
 
-A call in training mode stores the new `u` (once, whatever the batch) and sigma; any other call leaves them as they are.
-A frozen layer (`trainable = False`) keeps them in training mode too. The vectors depend on the kernel alone, so all
-replicas compute the same ones and need not exchange them.
+A call in training mode stores the new `u` (once, regardless of the batch) and sigma; other calls leave them unchanged.
+So do calls of a frozen layer (`trainable = False`), even in training mode. The vectors depend on the kernel only, so
+all replicas compute the same ones and never need to synchronize them.
 
 Reference: Miyato et al., "Spectral Normalization for Generative Adversarial Networks" (2018), section 2.1 and
 algorithm 1.
@@ -21,25 +21,25 @@ from tfgan_suite.layers.replicated_state import replicated_state
 
 
 def seeded_initializer(name, seed):
-    """The initializer of that name: `"orthogonal"`, or `"normal"` for N(0, 0.02).
+    """Returns the initializer for a name: `"orthogonal"`, or `"normal"` for N(0, 0.02).
 
     Raises:
-        ValueError: Another name.
+        ValueError: If the name is unknown.
     """
     if name == "orthogonal":
         return keras.initializers.Orthogonal(seed=seed)
     if name == "normal":
         return keras.initializers.RandomNormal(stddev=0.02, seed=seed)
-    raise ValueError(f'Expected initializer "orthogonal" or "normal". Received: {name!r}')
+    raise ValueError(f"`initializer` must be 'orthogonal' or 'normal'. Received: initializer={name!r}")
 
 
 class _SpectralLayer(keras.layers.Layer):
-    """The kernel, its vector `u`, and the division.
+    """The kernel, its vector `u`, and the division by the singular value.
 
     Attributes:
-        kernel: Trained, undivided.
-        u: float32 `[outputs]`, an estimate of the left singular vector.
-        sigma: float32 scalar, the singular value as of the last call in training mode.
+        kernel: The trained weights, before the division.
+        u: float32 `[outputs]`. An estimate of the left singular vector.
+        sigma: float32 scalar. The singular value at the last call in training mode.
     """
 
     def __init__(self, epsilon=1e-6, initializer="orthogonal", seed=0, **kwargs):
@@ -59,7 +59,7 @@ class _SpectralLayer(keras.layers.Layer):
         return tf.reshape(kernel, [-1, kernel.shape[-1]])  # [inputs, outputs]
 
     def spectral_norm(self, training=False):
-        """The estimate of the kernel's largest singular value, float32 scalar; in training mode `u` moves on."""
+        """Estimates the kernel's largest singular value, a float32 scalar; in training mode, updates `u`."""
         matrix = self._matrix(tf.convert_to_tensor(self.kernel))  # [inputs, outputs]
         constant = tf.stop_gradient(matrix)
         u = tf.convert_to_tensor(self.u)[None]  # [1, outputs]
@@ -76,7 +76,7 @@ class _SpectralLayer(keras.layers.Layer):
         return tf.math.l2_normalize(vector, epsilon=self.epsilon**2)
 
     def normalized_kernel(self, training=False):
-        """`kernel / sigma`, float32. See `spectral_norm`."""
+        """Returns `kernel / sigma`, in float32. See `spectral_norm`."""
         return tf.convert_to_tensor(self.kernel) / self.spectral_norm(training)
 
     def get_config(self):
@@ -90,25 +90,29 @@ class _SpectralLayer(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("tfgan_suite")
 class SpectralConvolution(_SpectralLayer):
-    """A convolution with stride 1 and "same" padding, spectrally normalised; it may double or halve the image too.
+    """A spectrally normalized convolution with stride 1 and "same" padding, which can also double or halve the size.
 
-    `resample="up"` is the repetition of each pixel 2x2 with the convolution after it, `"down"` the convolution with
-    averages of 2x2 pixels after it. Both are done in one convolution with stride 2, at 16/36 of the multiplications of
-    a 3x3 kernel; the singular value is that of the kernel as it stands.
+    `resample="up"` repeats each pixel 2x2 before the convolution; `"down"` averages blocks of 2x2 pixels after it. Each
+    is computed as a single convolution with stride 2, which takes 16/36 of the multiplications for a 3x3 kernel. The
+    singular value is that of the kernel itself.
 
     Args:
-        filters: Number of output channels.
-        kernel_size: Odd number of taps in each direction.
-        use_bias: Whether a bias, zero at first, is added.
-        resample: `None`, `"up"` or `"down"`.
-        epsilon: Least norm that a vector of the power iteration is divided by.
-        initializer: `"orthogonal"`, or `"normal"` for N(0, 0.02).
-        seed: Of the initial kernel and `u`.
+        filters: Integer >= 1. Number of output channels.
+        kernel_size: Odd integer >= 1. Height and width of the kernel.
+        use_bias: Boolean. Whether to add a bias, initialized to zero.
+        resample: String or `None`. `"up"` doubles the size, `"down"` halves it, and `None` keeps it.
+        epsilon: Float. Lower bound of the norms that the power iteration divides by.
+        initializer: String. `"orthogonal"`, or `"normal"` for N(0, 0.02).
+        seed: Integer. Seed of the initial kernel and of `u`.
 
-    Call: `[batch, height, width, in_channels]` to `[batch, height, width, filters]`, or twice or half that size.
+    Input shape:
+        `[batch, height, width, in_channels]`.
+
+    Output shape:
+        `[batch, height, width, filters]`, or twice or half that size.
 
     Raises:
-        ValueError: An even kernel size, an unknown `resample`, or an image of odd size to halve.
+        ValueError: If the kernel size is even, if `resample` is unknown, or if an image to halve has an odd size.
 
     Example:
 
@@ -121,9 +125,9 @@ class SpectralConvolution(_SpectralLayer):
     def __init__(self, filters, kernel_size=3, use_bias=True, resample=None, **kwargs):
         super().__init__(**kwargs)
         if kernel_size < 1 or kernel_size % 2 == 0:
-            raise ValueError(f"Expected an odd kernel_size. Received: kernel_size={kernel_size}")
+            raise ValueError(f"`kernel_size` must be an odd number >= 1. Received: kernel_size={kernel_size}")
         if resample not in (None, "up", "down"):
-            raise ValueError(f'Expected resample None, "up" or "down". Received: resample={resample!r}')
+            raise ValueError(f"`resample` must be None, 'up', or 'down'. Received: resample={resample!r}")
         self.filters = filters
         self.kernel_size = kernel_size
         self.use_bias = use_bias
@@ -150,7 +154,9 @@ class SpectralConvolution(_SpectralLayer):
             output_size = (2 * inputs.shape[1], 2 * inputs.shape[2])
             return convolve_transpose(inputs, sum_of_shifts(kernel), output_size, strides=2)
         if inputs.shape[1] % 2 or inputs.shape[2] % 2:
-            raise ValueError(f"Expected images of even height and width. Received: {tuple(inputs.shape[1:3])}")
+            raise ValueError(
+                f"`inputs` must have an even height and width. Received: inputs of size {tuple(inputs.shape[1:3])}"
+            )
         return convolve(inputs, sum_of_shifts(kernel, factor=0.25), strides=2)
 
     def compute_output_shape(self, input_shape):
@@ -170,16 +176,20 @@ class SpectralConvolution(_SpectralLayer):
 
 @keras.saving.register_keras_serializable("tfgan_suite")
 class SpectralDense(_SpectralLayer):
-    """A dense layer, spectrally normalised.
+    """A spectrally normalized dense layer.
 
     Args:
-        units: Number of outputs.
-        use_bias: Whether a bias, zero at first, is added.
-        epsilon: Least norm that a vector of the power iteration is divided by.
-        initializer: `"orthogonal"`, or `"normal"` for N(0, 0.02).
-        seed: Of the initial kernel and `u`.
+        units: Integer >= 1. Number of outputs.
+        use_bias: Boolean. Whether to add a bias, initialized to zero.
+        epsilon: Float. Lower bound of the norms that the power iteration divides by.
+        initializer: String. `"orthogonal"`, or `"normal"` for N(0, 0.02).
+        seed: Integer. Seed of the initial kernel and of `u`.
 
-    Call: `[batch, inputs]` to `[batch, units]`.
+    Input shape:
+        `[batch, inputs]`.
+
+    Output shape:
+        `[batch, units]`.
 
     Example:
 
@@ -214,24 +224,28 @@ class SpectralDense(_SpectralLayer):
 
 @keras.saving.register_keras_serializable("tfgan_suite")
 class SpectralEmbedding(_SpectralLayer):
-    """A table of vectors, spectrally normalised as one matrix.
+    """A table of vectors, spectrally normalized as a single matrix.
 
     Args:
-        num_rows: Number of vectors.
-        units: Length of each.
-        epsilon: Least norm that a vector of the power iteration is divided by.
-        initializer: `"orthogonal"`, or `"normal"` for N(0, 0.02).
-        seed: Of the initial table and `u`.
+        num_rows: Integer >= 1. Number of vectors.
+        units: Integer >= 1. Length of each vector.
+        epsilon: Float. Lower bound of the norms that the power iteration divides by.
+        initializer: String. `"orthogonal"`, or `"normal"` for N(0, 0.02).
+        seed: Integer. Seed of the initial table and of `u`.
 
-    Call: integers `[batch]` in [0, num_rows) to `[batch, units]`.
+    Input shape:
+        `[batch]`, integers in [0, num_rows).
+
+    Output shape:
+        `[batch, units]`.
 
     Example:
 
     >>> SpectralEmbedding(10, 8)(np.zeros([2], "int32")).shape
     TensorShape([2, 8])
 
-    Reference: Miyato and Koyama, "cGANs with Projection Discriminator" (2018), section 5 (spectral normalisation of
-    all weights, the embedding's among them).
+    Reference: Miyato and Koyama, "cGANs with Projection Discriminator" (2018), section 5 (spectral normalization of all
+    weights, including the embedding).
     """
 
     def __init__(self, num_rows, units, **kwargs):

@@ -1,4 +1,4 @@
-"""Batch normalisation whose statistics may be running averages or standing ones."""
+"""Batch normalization with either running averages or standing statistics."""
 
 import contextlib
 
@@ -10,18 +10,23 @@ from tfgan_suite.layers.replicated_state import replicated_state
 
 @keras.saving.register_keras_serializable("tfgan_suite")
 class StandingBatchNormalization(keras.layers.Layer):
-    """Normalises by the moments of the global batch: fused on one replica, synchronised on several.
+    """Normalizes by the moments of the global batch: fused on one replica, synchronized across several.
 
-    Unlike `BatchNormalization` it averages the *unbiased* variance, as PyTorch does, and knows two kinds of averages:
-    running ones in training, and standing ones, plain means over a number of forward passes, which
-    `standing_statistics` collects. It goes by `training` alone, so that statistics of a frozen network can be collected.
+    Unlike `BatchNormalization`, it averages the *unbiased* variance, as PyTorch does, and it supports two kinds of
+    averages: running averages during training, and standing statistics, which are plain means over a number of forward
+    passes collected under `standing_statistics`. It depends on `training` alone, so the statistics of a frozen network
+    can be collected too.
 
     Args:
-        momentum: Of the running averages, in [0, 1): `average = momentum * average + (1 - momentum) * value`.
-        epsilon: Added to the variance.
-        affine: Whether a trained gain and bias of each channel follow.
+        momentum: Float in [0, 1). `average = momentum * average + (1 - momentum) * value` in the running averages.
+        epsilon: Float. Added to the variance to avoid division by zero.
+        affine: Boolean. Whether a trained gain and bias per channel follow.
 
-    Call: `[batch, height, width, channels]` to the same shape.
+    Input shape:
+        `[batch, height, width, channels]`.
+
+    Output shape:
+        Same as the input shape.
 
     Example:
 
@@ -36,7 +41,7 @@ class StandingBatchNormalization(keras.layers.Layer):
     def __init__(self, momentum=0.9, epsilon=1e-5, affine=True, **kwargs):
         super().__init__(**kwargs)
         if not 0.0 <= momentum < 1.0:
-            raise ValueError(f"Expected momentum in [0, 1). Received: momentum={momentum}")
+            raise ValueError(f"`momentum` must be in [0, 1). Received: momentum={momentum}")
         self.momentum = momentum
         self.epsilon = epsilon
         self.affine = affine
@@ -48,7 +53,7 @@ class StandingBatchNormalization(keras.layers.Layer):
             self.beta = self.add_weight(name="beta", shape=[channels], initializer="zeros", autocast=False)
         self.moving_mean = replicated_state("moving_mean", [channels], "zeros")
         self.moving_variance = replicated_state("moving_variance", [channels], "ones")
-        # 0: running averages. k: the next forward pass is the k-th of the standing ones.
+        # 0: running averages. k: the next forward pass is the k-th of the standing statistics.
         self.standing_pass = replicated_state("standing_pass", [], "zeros")
 
     def call(self, inputs, training=False):
@@ -57,8 +62,8 @@ class StandingBatchNormalization(keras.layers.Layer):
         return self.normalize(inputs, gain, bias, training)
 
     def normalize(self, inputs, gain=None, bias=None, training=False):
-        """Normalises, then multiplies by `gain` and adds `bias`, each float32 `[channels]`, `[batch, channels]` or
-        `None`."""
+        """Normalizes, then multiplies by `gain` and adds `bias`, each `None` or a float32 tensor of shape `[channels]`
+        or `[batch, channels]`."""
         channels = inputs.shape[-1]
         gain = tf.ones([channels]) if gain is None else gain
         bias = tf.zeros([channels]) if bias is None else bias
@@ -78,7 +83,7 @@ class StandingBatchNormalization(keras.layers.Layer):
         return outputs
 
     def _fused(self, inputs, gain, bias):
-        """Outputs, mean and unbiased variance."""
+        """Returns the outputs, the mean, and the unbiased variance."""
         per_example = gain.shape.rank == 2
         scale, offset = (tf.ones_like(gain[0]), tf.zeros_like(bias[0])) if per_example else (gain, bias)
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
@@ -117,27 +122,27 @@ class StandingBatchNormalization(keras.layers.Layer):
 
 
 def _over_pixels(vectors):
-    """`[channels]` as it is, `[batch, channels]` to `[batch, 1, 1, channels]`."""
+    """Returns `[channels]` as it is, and `[batch, channels]` as `[batch, 1, 1, channels]`."""
     return vectors if vectors.shape.rank == 1 else vectors[:, None, None]
 
 
 def _global_moments(inputs):
-    """Mean and biased variance of each channel over the images of all replicas, float32 `[channels]`."""
+    """Mean and biased variance of each channel over the images on all replicas, float32 `[channels]`."""
     return keras.ops.moments(tf.cast(inputs, tf.float32), axes=[0, 1, 2], synchronized=True)
 
 
 @contextlib.contextmanager
 def standing_statistics(network):
-    """While open, forward passes of `network` in training mode collect standing statistics.
+    """Context manager in which forward passes of `network` in training mode collect standing statistics.
 
-    The first pass replaces the averages, each further one counts as much as those before it. Afterwards evaluation mode
-    uses what was collected, and training goes on with running averages from there.
+    The first pass replaces the averages, and all passes have the same weight in the result. Afterwards, evaluation mode
+    uses the collected statistics, and training resumes its running averages from them.
 
     Args:
-        network: A Keras model or layer with `StandingBatchNormalization` layers, built.
+        network: A built Keras model or layer with `StandingBatchNormalization` layers.
 
     Raises:
-        ValueError: It has no such layer.
+        ValueError: If the network has no such layer.
 
     Example:
 
@@ -155,7 +160,7 @@ def standing_statistics(network):
     layers = [layer for layer in network._flatten_layers() if isinstance(layer, StandingBatchNormalization)]
     if not layers:
         raise ValueError(
-            f"Expected a network with StandingBatchNormalization layers. Received: {network.name} without."
+            f"`network` must have StandingBatchNormalization layers. Received: network={network.name}, without any."
         )
     for layer in layers:
         layer.standing_pass.assign(1.0)

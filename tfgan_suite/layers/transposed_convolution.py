@@ -1,4 +1,4 @@
-"""Keras's Conv2DTranspose on the suite's own `convolve_transpose`, which is quicker at small sizes."""
+"""Keras's Conv2DTranspose on top of the suite's `convolve_transpose`, which is faster at small sizes."""
 
 import keras
 
@@ -7,13 +7,15 @@ from tfgan_suite.layers.convolve import convolve_transpose
 
 @keras.saving.register_keras_serializable("tfgan_suite")
 class TransposedConvolution(keras.layers.Conv2DTranspose):
-    """A transposed 2-D convolution that enlarges images by `strides`. Weights are `keras.layers.Conv2DTranspose`'s.
+    """A transposed 2-D convolution that upsamples images by `strides`.
+
+    The weights are those of `keras.layers.Conv2DTranspose`.
 
     Args:
-        filters: Channels of the result.
-        kernel_size: Taps, at least `strides`.
-        strides: Pixels of the result for one of the inputs.
-        **kwargs: As for `keras.layers.Conv2DTranspose`; padding is `"same"` here.
+        filters: Integer >= 1. Number of output channels.
+        kernel_size: Integer >= `strides`. Height and width of the kernel.
+        strides: Integer >= 1. Number of output pixels per input pixel, along each axis.
+        **kwargs: See `keras.layers.Conv2DTranspose`; `padding` must be `"same"`.
 
     Example:
 
@@ -25,8 +27,9 @@ class TransposedConvolution(keras.layers.Conv2DTranspose):
         super().__init__(filters, kernel_size, strides=strides, padding=padding, **kwargs)
         if self.padding != "same" or set(self.dilation_rate) != {1} or len(set(self.strides)) != 1:
             raise ValueError(
-                "Expected padding='same', no dilation and equal strides; keras.layers.Conv2DTranspose has the others. "
-                f"Received: padding={padding!r}, dilation_rate={self.dilation_rate}, strides={self.strides}"
+                "`padding` must be 'same', `dilation_rate` 1, and `strides` equal along both axes. Received: "
+                f"padding={padding!r}, dilation_rate={self.dilation_rate}, strides={self.strides}. "
+                "Use `keras.layers.Conv2DTranspose` for the other cases."
             )
 
     def call(self, inputs):

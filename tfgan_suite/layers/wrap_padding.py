@@ -1,4 +1,4 @@
-"""Padding with what lies at the opposite edge, as if the image were repeated without end: for images that tile."""
+"""Wrap-around padding, for images that tile: each edge is padded with pixels from the opposite edge."""
 
 import tensorflow as tf
 
@@ -6,23 +6,24 @@ PADDINGS = ("zeros", "wrap")
 
 
 def check_padding(padding):
-    """Raises `ValueError` for a name that is neither `"zeros"` nor `"wrap"`."""
+    """Raises `ValueError` if `padding` is neither `"zeros"` nor `"wrap"`."""
     if padding not in PADDINGS:
-        raise ValueError(f"Expected padding to be one of {PADDINGS}. Received: padding={padding!r}")
+        raise ValueError(f"`padding` must be one of {PADDINGS}. Received: padding={padding!r}")
 
 
 def wrap_pad(images, margin):
-    """Repeats the opposite edges around images, as `np.pad(mode="wrap")` does.
+    """Pads images with pixels from the opposite edges, as `np.pad(mode="wrap")` does.
 
     Args:
-        images: `[batch, height, width, channels]`; height and width may be unknown until the graph runs.
-        margin: Pixels added at each edge, from 0 to the height and the width.
+        images: A tensor of shape `[batch, height, width, channels]`. The height and width may be unknown until the
+            graph runs.
+        margin: Integer >= 0, and at most the height and the width. Number of pixels to add at each edge.
 
     Returns:
-        `[batch, height + 2 * margin, width + 2 * margin, channels]`.
+        A tensor of shape `[batch, height + 2 * margin, width + 2 * margin, channels]`.
 
     Raises:
-        ValueError: The images are smaller than the margin.
+        ValueError: If the images are smaller than the margin.
 
     Example:
 
@@ -33,7 +34,8 @@ def wrap_pad(images, margin):
         return images
     if any(extent is not None and extent < margin for extent in images.shape[1:3]):
         raise ValueError(
-            f"Expected images of at least {margin}x{margin} pixels, the margin. Received: {tuple(images.shape[1:3])}"
+            f"`images` must be at least as large as the margin, {margin}x{margin} pixels. "
+            f"Received: images of size {tuple(images.shape[1:3])}"
         )
     images = tf.concat([images[:, -margin:], images, images[:, :margin]], axis=1)
     return tf.concat([images[:, :, -margin:], images, images[:, :, :margin]], axis=2)

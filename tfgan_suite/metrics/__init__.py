@@ -1,7 +1,11 @@
-"""Scores of generated images, as functions of features and as objects for `tfgan_suite.evaluate`."""
+"""Scores of generative models, as functions of features and as objects for `tfgan_suite.evaluate`."""
 
-from tfgan_suite.metrics.bits_per_dimension import bits_per_dimension, dequantize
-from tfgan_suite.metrics.classification_accuracy import classification_accuracy, evaluate_classification_accuracy
+from tfgan_suite.metrics.bits_per_dimension import BitsPerDimension, bits_per_dimension, dequantize
+from tfgan_suite.metrics.classification_accuracy import (
+    ClassificationAccuracy,
+    classification_accuracy,
+    evaluate_classification_accuracy,
+)
 from tfgan_suite.metrics.classifier_scores import ClassAgreement, ConfidentShare, class_agreement, confident_share
 from tfgan_suite.metrics.density_coverage import DensityCoverage, density_coverage
 from tfgan_suite.metrics.different_bins import NumberOfDifferentBins, number_of_different_bins
@@ -22,17 +26,25 @@ from tfgan_suite.metrics.lpips_diversity import LPIPSDiversity, lpips_diversity
 from tfgan_suite.metrics.mode_coverage import ModeCoverage, mode_coverage
 from tfgan_suite.metrics.ms_ssim import MultiScaleSimilarity, ms_ssim, ms_ssim_diversity
 from tfgan_suite.metrics.numerics.neighbours import nearest_neighbours
-from tfgan_suite.metrics.path_length_rows import evaluate_perceptual_path_length
-from tfgan_suite.metrics.perceptual_path_length import perceptual_path_length
+from tfgan_suite.metrics.perceptual_path_length import (
+    PerceptualPathLength,
+    evaluate_perceptual_path_length,
+    perceptual_path_length,
+)
 from tfgan_suite.metrics.precision_recall import PrecisionRecall, precision_recall
-from tfgan_suite.metrics.protocol.metric import Activations, Metric
+from tfgan_suite.metrics.protocol.activations import Activations
+from tfgan_suite.metrics.protocol.metric import Metric
+from tfgan_suite.metrics.protocol.model_metric import ModelMetric
 from tfgan_suite.metrics.protocol.results import Comparison, Evaluation, EvaluationRow, compare
+from tfgan_suite.metrics.reconstruction_error import ReconstructionError, reconstruction_errors
 from tfgan_suite.metrics.sliced_wasserstein import SlicedWassersteinDistance, sliced_wasserstein_distance
 from tfgan_suite.metrics.streaming import StreamingFrechetDistance, StreamingInceptionScore
 
 __all__ = [
     "Activations",
+    "BitsPerDimension",
     "ClassAgreement",
+    "ClassificationAccuracy",
     "Comparison",
     "ConfidentShare",
     "DatasetClassifier",
@@ -50,9 +62,12 @@ __all__ = [
     "LPIPSDiversity",
     "Metric",
     "ModeCoverage",
+    "ModelMetric",
     "MultiScaleSimilarity",
     "NumberOfDifferentBins",
+    "PerceptualPathLength",
     "PrecisionRecall",
+    "ReconstructionError",
     "SlicedWassersteinDistance",
     "StackedDigitsClassifier",
     "StreamingFrechetDistance",
@@ -82,5 +97,6 @@ __all__ = [
     "number_of_different_bins",
     "perceptual_path_length",
     "precision_recall",
+    "reconstruction_errors",
     "sliced_wasserstein_distance",
 ]

@@ -1,6 +1,7 @@
 """Classification accuracy score: what a classifier learns from generated images alone."""
 
 import os
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -9,13 +10,12 @@ from tfgan_suite.foundation.progress_line import ProgressLine
 from tfgan_suite.metrics.features import small_classifier
 from tfgan_suite.metrics.features.resize import BICUBIC_DESCRIPTION, resize_bicubic
 from tfgan_suite.metrics.numerics.feature_checks import check_images, check_labels
-from tfgan_suite.metrics.protocol.generated_images import GeneratedImages
-from tfgan_suite.metrics.protocol.real_images import RealImages
+from tfgan_suite.metrics.protocol.evaluation import evaluate
+from tfgan_suite.metrics.protocol.model_metric import Measurement, ModelMetric
 from tfgan_suite.metrics.protocol.results import Evaluation
-from tfgan_suite.metrics.protocol.score_rows import count_text, deliver, make_row
+from tfgan_suite.metrics.protocol.score_rows import count_text
 from tfgan_suite.metrics.protocol.scoring import Score
-
-NAME = "classification_accuracy"
+from tfgan_suite.metrics.protocol.subject import Subject
 
 
 def classification_accuracy(
@@ -28,27 +28,27 @@ def classification_accuracy(
     title: str = "training a classifier",
     progress: bool = False,
 ) -> tuple[float, dict[int, dict[str, float]]]:
-    """Trains a small classifier on some images and says how many others it reads rightly.
+    """Trains a small classifier on some images and returns how many others it classifies correctly.
 
-    With generated images to train on and real ones to test on this is the classification accuracy score: whatever of
-    the real variety the generator lacks, the classifier has not seen. It is trained on 32 x 32 pixels for 1,200 steps
-    of 64 images (slightly shifted, turned and scaled), whatever the number of images.
+    With generated images to train on and real ones to test on, this is the classification accuracy score: the classifier
+    has not seen what the generator lacks of the real variety. It is trained on 32 x 32 pixels for 1,200 steps of 64 images
+    (slightly shifted, turned and scaled), whatever the number of images.
 
     Args:
-        train_images: uint8 [count, height, width, 1 or 3].
-        train_labels: Integers [count].
-        test_images: uint8 [count, height, width, the same channels].
-        test_labels: Integers [count]; each class has images to train on.
-        seed: Of the classifier's initial weights, the order and the distortions.
-        title: Of the line of progress.
-        progress: Whether to show it.
+        train_images: uint8 `[count, height, width, 1 or 3]`.
+        train_labels: Integers `[count]`.
+        test_images: uint8 `[count, height, width, the same channels]`.
+        test_labels: Integers `[count]`; each class has images to train on.
+        seed: Integer. The seed of the classifier's initial weights, the order and the distortions.
+        title: String. The title of the progress line.
+        progress: Boolean. Whether to show it.
 
     Returns:
-        The share of test images that are read rightly, and a dict of each label to `value` (the same within the class),
-        `num_real` (test images) and `num_fake` (training images).
+        The share of test images that are classified correctly, and a dict of each label to `value` (the same within the
+        class), `num_real` (test images) and `num_fake` (training images).
 
     Raises:
-        UserError: Images or labels of another form, or a class without images to train on.
+        UserError: Images or labels have another form, or a class has no images to train on.
 
     Example:
 
@@ -61,7 +61,9 @@ def classification_accuracy(
     test_labels = check_labels(test_labels, "test_labels", rows=len(test_images))
     missing = np.setdiff1d(test_labels, train_labels)
     if len(missing):
-        raise UserError(f"Expected images of every class to train on. Received none of the classes {missing.tolist()}.")
+        raise UserError(
+            f"`train_images` must have images of every class. Received: none of the classes {missing.tolist()}"
+        )
     num_classes = int(train_labels.max()) + 1
     # Seeds far apart: each layer takes the next one.
     model = small_classifier.build_classifier(train_images.shape[-1], num_classes, 1000 * seed)
@@ -86,6 +88,89 @@ def classification_accuracy(
     return float(right.mean()), classes
 
 
+class ClassificationAccuracy(ModelMetric):
+    """The classification accuracy score of a conditional model, and next to it that of as many real images.
+
+    Two rows, `classification_accuracy_5k` and `classification_accuracy_5k_real`, with each class's own accuracy. The model
+    must not have been trained on the held-out split, which cannot be checked here. Measured three times by default, with
+    other images and classifiers.
+
+    Args:
+        held_out_split: String. The split that the classifiers are tested on. The split of `evaluate` is the one that the
+            model was trained on: the proportions of its classes are those of the generated images, and from it come the
+            real images to compare with.
+
+    Example:
+
+    >>> rows = tg.evaluate(gan, "data/digits", [ClassificationAccuracy()], num_images=4000)
+    >>> rows["classification_accuracy_4k"].value, rows["classification_accuracy_4k_real"].value
+
+    Reference: Ravuri and Vinyals 2019, "Classification Accuracy Score for Conditional Generative Models", section 3.
+    """
+
+    name = "classification_accuracy"
+    direction = "higher"
+    kinds = ("image",)
+    default_repeats = 3
+
+    def __init__(self, held_out_split: str = "test"):
+        self._held_out_split = held_out_split
+
+    def check(self, subject: Subject) -> None:
+        if subject.real.split == self._held_out_split:
+            raise UserError(
+                "`held_out_split` must be a split that the model was not trained on. Received: "
+                f"split={subject.real.split!r}, held_out_split={self._held_out_split!r}"
+            )
+        subject.other_split(self._held_out_split)
+        if subject.real.class_counts is None or subject.model.num_classes is None:
+            raise UserError(f"{self.name} needs a class-conditional model and data with classes.")
+
+    def measure(self, subject: Subject, seeds: Sequence[int], show_progress: bool) -> list[Measurement]:
+        real, held_out = subject.real, subject.other_split(self._held_out_split)
+        generated = subject.generated(real.num_examples)
+        test_images, test_labels = _gather(held_out.batches())
+        real_images, real_labels = _gather(real.batches())
+        num_compared = min(generated.count, real.num_examples)
+        scores = {"generated": [], "real": []}
+        for seed in seeds:
+            fakes = _gather(generated.batches(seed), ProgressLine("generated images", generated.count, show_progress))
+            rows = np.random.default_rng(seed).permutation(real.num_examples)[:num_compared]
+            for kind, (images, labels) in (("generated", fakes), ("real", (real_images[rows], real_labels[rows]))):
+                title = f"training on {kind} images"
+                accuracy, classes = classification_accuracy(
+                    images, labels, test_images, test_labels, seed=seed, title=title, progress=show_progress
+                )
+                scores[kind].append(Score(accuracy, None, classes))
+        of_real = {
+            "num_fake": num_compared,
+            **dict.fromkeys(subject.sampling),
+            "weights": None,
+            "label_sampling": "real images",
+        }
+        return [
+            self._measurement("", scores["generated"], held_out, generated.protocol(), generated.run()),
+            self._measurement("_real", scores["real"], held_out, of_real, {"model": None, "images_seen": None}),
+        ]
+
+    def _measurement(self, suffix: str, scores: list[Score], held_out, protocol: dict, run: dict) -> Measurement:
+        protocol = {
+            "metric_settings": {
+                "recipe": small_classifier.RECIPE_VERSION,
+                "training_steps": small_classifier.TRAINING_STEPS,
+                "batch_size": small_classifier.BATCH_SIZE,
+            },
+            "extractor": "small-classifier",
+            "extractor_weights_sha256": None,  # Trained again in each repeat.
+            "extractor_input_size": [small_classifier.INPUT_SIZE, small_classifier.INPUT_SIZE],
+            "extractor_resize": BICUBIC_DESCRIPTION,
+            "held_out_split": held_out.split,
+            "num_real": held_out.num_examples,
+            **protocol,
+        }
+        return Measurement(f"{self.name}_{count_text(protocol['num_fake'])}{suffix}", scores, protocol, run)
+
+
 def evaluate_classification_accuracy(
     model,
     data: str | os.PathLike,
@@ -96,31 +181,28 @@ def evaluate_classification_accuracy(
     repeats: int = 3,
     seed: int = 0,
     batch_size: int = 64,
-    truncation: float = 1.0,
     output_dir: str | os.PathLike | None = None,
     progress: bool = True,
+    **sampling: float,
 ) -> Evaluation:
-    """The classification accuracy score of a conditional model, and beside it that of as many real images.
-
-    The generator must not have been trained on the held-out split; nothing here can know.
+    """`evaluate` with `ClassificationAccuracy` alone.
 
     Args:
         model: A `GenerativeModel` with classes.
-        data: A prepared directory with classes and two splits.
-        split: What the model was trained on: its classes' proportions are those of the generated images, and from it
-            come the real images to compare with.
-        held_out_split: What the classifiers are tested on.
-        num_images: Images to generate and train on; by default as many as `split` has. Of the real ones no more than
-            there are.
-        repeats: Times to generate, train and test anew, with seeds `seed`, `seed + 1`, ...
-        seed: Of images, classifiers and the choice of real images.
-        batch_size: Images generated in one go; changes none.
-        truncation: In [0, 1], passed to the model.
-        output_dir: Rows are appended to `metrics.json` there.
-        progress: Whether to show progress.
+        data: String. A prepared directory with classes and two splits.
+        split: String. The split that the model was trained on.
+        held_out_split: String. The split that the classifiers are tested on.
+        num_images: Integer. How many images to generate and train on; by default as many as `split` has. Of the real ones
+            no more than there are.
+        repeats: Integer >= 1. How many times to generate, train and test, with seeds `seed`, `seed + 1`, ...
+        seed: Integer. The seed of images, classifiers and the choice of real images.
+        batch_size: Integer >= 1. Images generated in one go; it changes none.
+        output_dir: String. A directory; rows are appended to its `metrics.json`.
+        progress: Boolean. Whether to show progress.
+        **sampling: The model's sampling options, such as `truncation`.
 
     Returns:
-        Two rows, `classification_accuracy_5k` and `classification_accuracy_5k_real`, with each class's own accuracy.
+        An `Evaluation` of two rows, `classification_accuracy_5k` and `classification_accuracy_5k_real`.
 
     Raises:
         UserError: No classes, no such splits, or an argument out of range.
@@ -130,70 +212,23 @@ def evaluate_classification_accuracy(
     >>> rows = evaluate_classification_accuracy(gan, "data/digits", num_images=4000)
     >>> rows["classification_accuracy_4k"].value, rows["classification_accuracy_4k_real"].value
     """
-    if repeats < 1 or batch_size < 1 or not 0.0 <= truncation <= 1.0 or (num_images or 2) < 2:
-        raise UserError(
-            "Expected repeats and batch_size >= 1, truncation in [0, 1] and num_images >= 2. Received: "
-            f"{repeats}, {batch_size}, {truncation} and {num_images}."
-        )
-    if split == held_out_split:
-        raise UserError(f"Expected a held-out split that the model was not trained on. Received {split!r} for both.")
-    real, held_out = (RealImages(data, name, batch_size) for name in (split, held_out_split))
-    if real.class_counts is None or model.num_classes is None:
-        raise UserError(f"{NAME} needs a class-conditional model and data with classes.")
-    generated = GeneratedImages(model, real, num_images or real.num_images, batch_size, truncation)
-    test_images, test_labels = _gather(held_out.batches())
-    real_images, real_labels = _gather(real.batches())
-    num_compared = min(generated.count, real.num_images)
-    scores = {"generated": [], "real": []}
-    for repeat_seed in range(seed, seed + repeats):
-        fakes = _gather(generated.batches(repeat_seed), ProgressLine("generated images", generated.count, progress))
-        rows = np.random.default_rng(repeat_seed).permutation(real.num_images)[:num_compared]
-        for kind, (images, labels) in (("generated", fakes), ("real", (real_images[rows], real_labels[rows]))):
-            title = f"training on {kind} images"
-            accuracy, classes = classification_accuracy(
-                images, labels, test_images, test_labels, seed=repeat_seed, title=title, progress=progress
-            )
-            scores[kind].append(Score(accuracy, None, classes))
-    of_real = {"num_fake": num_compared, "truncation": None, "weights": None, "label_sampling": "real images"}
-    return deliver(
-        [
-            _make_row("", scores["generated"], real, held_out, generated.protocol(), {**generated.run(), "seed": seed}),
-            _make_row(
-                "_real", scores["real"], real, held_out, of_real, {"model": None, "images_seen": None, "seed": seed}
-            ),
-        ],
-        output_dir,
-    )
-
-
-def _make_row(suffix: str, scores: list[Score], real: RealImages, held_out: RealImages, protocol: dict, run: dict):
-    return make_row(
-        f"{NAME}_{count_text(protocol['num_fake'])}{suffix}",
-        scores,
-        real,
-        direction="higher",
-        std_over=None,
-        protocol={
-            "metric": NAME,
-            "metric_settings": {
-                "recipe": small_classifier.RECIPE_VERSION,
-                "training_steps": small_classifier.TRAINING_STEPS,
-                "batch_size": small_classifier.BATCH_SIZE,
-            },
-            "extractor": "small-classifier",
-            "extractor_weights_sha256": None,  # Trained anew in each repeat.
-            "extractor_input_size": [small_classifier.INPUT_SIZE, small_classifier.INPUT_SIZE],
-            "extractor_resize": BICUBIC_DESCRIPTION,
-            "held_out_split": held_out.split,
-            "num_real": held_out.num_images,
-            **protocol,
-        },
-        run=run,
+    return evaluate(
+        model,
+        data,
+        [ClassificationAccuracy(held_out_split)],
+        split=split,
+        num_images=num_images,
+        repeats=repeats,
+        seed=seed,
+        batch_size=batch_size,
+        output_dir=output_dir,
+        progress=progress,
+        **sampling,
     )
 
 
 def _gather(batches, progress: ProgressLine | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """All images uint8 [count, 32, 32, channels] and labels of batches; at full size they might not fit into memory."""
+    """All images uint8 `[count, 32, 32, channels]` and labels of batches; at full size they might not fit into memory."""
     size = small_classifier.INPUT_SIZE
     images, labels = [], []
     for image_batch, label_batch in batches:

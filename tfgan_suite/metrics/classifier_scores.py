@@ -1,19 +1,20 @@
-"""What a classifier of the data's own classes says of generated images."""
+"""Scores by a classifier of the data's own classes: confidence, and agreement with the class that was asked for."""
 
 import numpy as np
 
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.metrics.inception_score import log_softmax
 from tfgan_suite.metrics.numerics.feature_checks import check_features, check_labels
-from tfgan_suite.metrics.protocol.metric import Activations, Metric
+from tfgan_suite.metrics.protocol.activations import Activations
+from tfgan_suite.metrics.protocol.metric import Metric
 
 
 def confident_share(logits: object, threshold: float = 0.95) -> float:
     """Share of rows whose most probable class has more than `threshold` of the probability.
 
     Args:
-        logits: Before softmax [rows, classes], floating point.
-        threshold: In (0, 1).
+        logits: Float array `[rows, classes]`, before softmax.
+        threshold: Float in (0, 1).
 
     Raises:
         UserError: NaN, infinity, integers, no rows, or a threshold out of range.
@@ -24,7 +25,7 @@ def confident_share(logits: object, threshold: float = 0.95) -> float:
     0.5
     """
     if not 0.0 < threshold < 1.0:
-        raise UserError(f"Expected a threshold between 0 and 1. Received: {threshold}.")
+        raise UserError(f"`threshold` must be in (0, 1). Received: threshold={threshold}")
     log_probabilities = log_softmax(check_features(logits, "logits", minimum_rows=1))
     return float((log_probabilities.max(axis=1) > np.log(threshold)).mean())
 
@@ -33,8 +34,8 @@ def class_agreement(logits: object, labels: object) -> float:
     """Share of rows whose most probable class is the one that was asked for.
 
     Args:
-        logits: Before softmax [rows, classes], floating point.
-        labels: Integers [rows], from 0 to classes - 1.
+        logits: Float array `[rows, classes]`, before softmax.
+        labels: Integers `[rows]`, from 0 to classes - 1.
 
     Raises:
         UserError: NaN, infinity, integers as logits, no rows, or labels that do not fit.
@@ -53,7 +54,7 @@ class ConfidentShare(Metric):
     """`confident_share` for `evaluate`: the higher, the more samples look like one of the classes.
 
     Args:
-        threshold: As in `confident_share`.
+        threshold: Float in (0, 1). As in `confident_share`.
 
     Example:
 
@@ -66,7 +67,7 @@ class ConfidentShare(Metric):
     name = "confident_share"
     direction = "higher"
     needs_real = False
-    needs_logits = True
+    inputs = frozenset({"logits"})
 
     def __init__(self, threshold: float = 0.95):
         self.threshold = threshold
@@ -97,8 +98,7 @@ class ClassAgreement(Metric):
     name = "class_agreement"
     direction = "higher"
     needs_real = False
-    needs_logits = True
-    needs_labels = True
+    inputs = frozenset({"logits", "labels"})
 
     def __init__(self):
         self._logits: list[np.ndarray] = []

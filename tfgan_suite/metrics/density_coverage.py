@@ -21,10 +21,10 @@ def density_coverage(real: object, fake: object, k: int = 5, progress: bool = Fa
     Float64, in blocks: memory beyond the features is O(block).
 
     Args:
-        real: Features of real images [rows, dimensions], floating point. Array or tensor.
-        fake: Features of fake images [rows, dimensions]; the number of rows may differ.
-        k: Neighbour whose distance is the radius, from 1 to one less than the real rows. The paper has 5.
-        progress: Whether to show progress.
+        real: Float array or tensor `[rows, dimensions]`. Features of real examples.
+        fake: Float array or tensor `[rows, dimensions]`. Features of generated examples; the number of rows may differ.
+        k: Integer. The neighbor whose distance is the radius, from 1 to one less than the real rows. The paper uses 5.
+        progress: Boolean. Whether to show progress.
 
     Returns:
         Density, which may be above 1, and coverage, in [0, 1].
@@ -63,7 +63,7 @@ class DensityCoverage(ManifoldMetric):
     Keeps all features (float32) until the result.
 
     Args:
-        k: As in `density_coverage`.
+        k: Integer >= 1. As in `density_coverage`.
 
     Example:
 

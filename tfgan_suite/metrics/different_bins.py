@@ -8,7 +8,8 @@ import numpy as np
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.metrics.numerics.clustering import move_centres, nearest_centres, spread_centres
 from tfgan_suite.metrics.numerics.feature_checks import check_count, check_feature_pair, check_features
-from tfgan_suite.metrics.protocol.metric import Activations, FeatureSetMetric
+from tfgan_suite.metrics.protocol.activations import Activations
+from tfgan_suite.metrics.protocol.feature_set_metric import FeatureSetMetric
 
 _MAX_ITERATIONS = 100
 
@@ -22,11 +23,11 @@ def number_of_different_bins(
     generator still differs in about `significance * num_bins` bins. A lost mode shows as bins without fakes.
 
     Args:
-        real: Features of real images (or the images' pixels) [rows, dimensions], floating point. Array or tensor.
-        fake: Features of fake images [rows, dimensions]; the number of rows may differ.
-        num_bins: From 2 to the number of different real rows.
-        significance: Of each test, in (0, 1).
-        seed: Of the first centres.
+        real: Float array or tensor `[rows, dimensions]`. Features of real images, or the images' pixels.
+        fake: Float array or tensor `[rows, dimensions]`. Features of generated examples; the number of rows may differ.
+        num_bins: Integer from 2 to the number of different real rows.
+        significance: Float in (0, 1). The significance level of each test.
+        seed: Integer. The seed of the first centers.
 
     Returns:
         The number of different bins, and the Jensen-Shannon divergence of the shares in nats.
@@ -53,7 +54,7 @@ def number_of_different_bins(
 def _check(num_bins: int, significance: float, rows: int | None) -> None:
     check_count(num_bins, "num_bins of the real rows", rows, lowest=2)
     if not 0.0 < significance < 1.0:
-        raise UserError(f"Expected significance in (0, 1). Received: {significance}.")
+        raise UserError(f"`significance` must be in (0, 1). Received: significance={significance}")
 
 
 def _different_bins(real_counts: np.ndarray, fake_counts: np.ndarray, significance: float) -> tuple[int, float]:
@@ -78,12 +79,12 @@ def _cluster(features: np.ndarray, num_bins: int, seed: int) -> np.ndarray:
 class NumberOfDifferentBins(FeatureSetMetric):
     """`number_of_different_bins` for `evaluate`: the share of different bins, and the divergence.
 
-    Sets with fewer than five real images a bin get fewer bins; the row's counts tell. The centres of the bins are kept with the
+    Sets with fewer than five real images a bin get fewer bins; the row's counts show it. The centres of the bins are kept with the
     statistics of the real images.
 
     Args:
-        num_bins: As in `number_of_different_bins`.
-        significance: As in `number_of_different_bins`.
+        num_bins: Integer >= 2. As in `number_of_different_bins`.
+        significance: Float in (0, 1). As in `number_of_different_bins`.
 
     Example:
 

@@ -8,7 +8,8 @@ from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.metrics.numerics.blas_threads import one_blas_thread
 from tfgan_suite.metrics.numerics.feature_checks import check_feature_pair
 from tfgan_suite.metrics.numerics.feature_statistics import FeatureStatistics
-from tfgan_suite.metrics.protocol.metric import Activations, Metric
+from tfgan_suite.metrics.protocol.activations import Activations
+from tfgan_suite.metrics.protocol.metric import Metric
 
 
 def frechet_distance(real: object, fake: object) -> float:
@@ -19,11 +20,11 @@ def frechet_distance(real: object, fake: object) -> float:
     by small samples: compare only values of equal counts.
 
     Args:
-        real: Features of real images [rows, dimensions], floating point. Array or tensor, at least two rows.
-        fake: Features of fake images [rows, dimensions], the same dimensions.
+        real: Float array or tensor `[rows, dimensions]`, at least two rows. Features of real examples.
+        fake: Float array or tensor `[rows, dimensions]`. Features of generated examples, with the same dimensions.
 
     Returns:
-        The distance, >= 0 up to rounding.
+        Float, the distance, >= 0 up to rounding.
 
     Raises:
         UserError: NaN, infinity, integers, too few rows, different dimensions, or rows that are all the same.
@@ -123,8 +124,8 @@ def _distance(real_mean: np.ndarray, real_factor: np.ndarray, fake_mean: np.ndar
 class FrechetDistance(Metric):
     """`frechet_distance` for `evaluate`: means and covariances are streamed in memory of O(dimensions^2).
 
-    A generator whose images are all the same gets its (finite, large) distance here: during training that is news, not
-    a mistake of the caller.
+    A generator whose images are all the same gets its (finite, large) distance here: during training that is a result,
+    not a mistake of the caller.
 
     Example:
 

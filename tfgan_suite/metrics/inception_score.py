@@ -3,7 +3,8 @@
 import numpy as np
 
 from tfgan_suite.metrics.numerics.feature_checks import check_count, check_features
-from tfgan_suite.metrics.protocol.metric import Activations, Metric
+from tfgan_suite.metrics.protocol.activations import Activations
+from tfgan_suite.metrics.protocol.metric import Metric
 
 
 def inception_score(logits: object, splits: int = 10) -> tuple[float, float]:
@@ -13,8 +14,8 @@ def inception_score(logits: object, splits: int = 10) -> tuple[float, float]:
     classifier it lies between 1 and that classifier's number of classes, and says so in the row's provenance.
 
     Args:
-        logits: Before softmax [rows, classes], floating point. Array or tensor.
-        splits: Number of parts; the rows should be in random order.
+        logits: Float array or tensor `[rows, classes]`, before softmax.
+        splits: Integer >= 1. Number of parts; the rows should be in random order.
 
     Returns:
         Mean, and population standard deviation over the parts.
@@ -53,7 +54,7 @@ class InceptionScore(Metric):
     """`inception_score` for `evaluate`, of whatever classifier the extractor has.
 
     Args:
-        splits: As in `inception_score`; fewer images than that make as many parts as images.
+        splits: Integer >= 1. As in `inception_score`; with fewer images there are as many parts as images.
 
     Example:
 
@@ -67,7 +68,7 @@ class InceptionScore(Metric):
     name = "inception_score"
     direction = "higher"
     needs_real = False
-    needs_logits = True
+    inputs = frozenset({"logits"})
     std_over = "splits"
 
     def __init__(self, splits: int = 10):

@@ -7,7 +7,8 @@ import numpy as np
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.metrics.frechet_distance import distance_of_rows
 from tfgan_suite.metrics.numerics.feature_checks import check_feature_pair, check_features, check_labels
-from tfgan_suite.metrics.protocol.metric import Activations, FeatureSetMetric
+from tfgan_suite.metrics.protocol.activations import Activations
+from tfgan_suite.metrics.protocol.feature_set_metric import FeatureSetMetric
 
 _MIN_IMAGES = 2
 
@@ -17,15 +18,15 @@ def intra_class_frechet_distance(
 ) -> tuple[float, dict[int, dict[str, float]]]:
     """The Frechet distance of each class's generated features from the same class's real ones, and their mean.
 
-    A generator that ignores its labels, or has forgotten one class, can have a good distance over all images; this one
-    tells. Classes are small, and small counts bias the distance upwards (it is exact with fewer rows than dimensions,
+    A generator that ignores its labels, or has forgotten one class, can have a good distance over all images;
+    this one reveals it. Classes are small, and small counts bias the distance upwards (it is exact with fewer rows than dimensions,
     but it is that of the samples): compare only values of equal counts. Also called intra-FID.
 
     Args:
-        real: Features of real images [rows, dimensions], floating point. Array or tensor.
-        real_labels: Their classes, integers [rows].
-        fake: Features of fake images [rows, dimensions], the same dimensions.
-        fake_labels: The classes that they were made for, integers [rows].
+        real: Float array or tensor `[rows, dimensions]`. Features of real examples.
+        real_labels: Integers `[rows]`. Their classes.
+        fake: Float array or tensor `[rows, dimensions]`. Features of generated examples, with the same dimensions.
+        fake_labels: Integers `[rows]`. The classes that they were made for.
 
     Returns:
         The mean over classes, each with the same weight, and a dict of each label to `value`, `num_real`, `num_fake`.
@@ -81,7 +82,7 @@ def _intra_class_distance(real, real_labels, fake, fake_labels) -> tuple[float, 
 class IntraClassFrechetDistance(FeatureSetMetric):
     """`intra_class_frechet_distance` for `evaluate`: the mean over classes, and the row has each class's own value.
 
-    Its standard deviation is over the classes: how unequally they are learnt. Keeps all features (float32) until the
+    Its standard deviation is over the classes: how unequally they are learned. Keeps all features (float32) until the
     result. A class whose images are all the same gets its distance here, see `FrechetDistance`.
 
     Example:
@@ -97,7 +98,7 @@ class IntraClassFrechetDistance(FeatureSetMetric):
     """
 
     name = "intra_class_frechet_distance"
-    needs_labels = True
+    inputs = frozenset({"features", "labels"})
     min_images_per_class = _MIN_IMAGES
     std_over = "classes"
 

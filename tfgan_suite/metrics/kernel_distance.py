@@ -3,7 +3,7 @@
 import numpy as np
 
 from tfgan_suite.metrics.numerics.feature_checks import check_count, check_feature_pair, check_features
-from tfgan_suite.metrics.protocol.metric import FeatureSetMetric
+from tfgan_suite.metrics.protocol.feature_set_metric import FeatureSetMetric
 
 # A tile of the kernel matrix, 8 MB, stays in the processor's cache.
 _TILE_ROWS = 1024
@@ -21,14 +21,14 @@ def kernel_distance(
     of 8 MB beyond the features.
 
     Args:
-        real: Features of real images [rows, dimensions], floating point. Array or tensor, at least two rows.
-        fake: Features of fake images [rows, dimensions]; the number of rows may differ.
-        degree: Of the polynomial.
-        gamma: Factor of the inner product, by default `1 / dimensions`.
-        coefficient: Constant inside the polynomial.
+        real: Float array or tensor `[rows, dimensions]`, at least two rows. Features of real examples.
+        fake: Float array or tensor `[rows, dimensions]`. Features of generated examples; the number of rows may differ.
+        degree: Integer. The degree of the polynomial.
+        gamma: Float. Factor of the inner product; by default `1 / dimensions`.
+        coefficient: Float. Constant inside the polynomial.
 
     Returns:
-        The distance, a float.
+        Float, the distance.
 
     Raises:
         UserError: NaN, infinity, integers, too few rows, different dimensions, or rows that are all the same.
@@ -61,16 +61,16 @@ def kernel_distance_subsets(
     Args:
         real: As in `kernel_distance`.
         fake: As in `kernel_distance`.
-        num_subsets: Pairs of subsets, each drawn without replacement.
-        subset_size: Rows in each, at most the rows that there are.
-        seed: Of the draws.
-        degree: As in `kernel_distance`; so `gamma` and `coefficient`.
+        num_subsets: Integer >= 1. Pairs of subsets, each drawn without replacement.
+        subset_size: Integer >= 2. Rows in each, at most the number of rows.
+        seed: Integer. The seed of the draws.
+        degree: As in `kernel_distance`, like `gamma` and `coefficient`.
 
     Returns:
         Mean, and population standard deviation over the subsets.
 
     Raises:
-        UserError: As `kernel_distance`; or subsets larger than the sets, or smaller than 2, or none.
+        UserError: As in `kernel_distance`; or subsets larger than the sets, or smaller than 2, or none.
 
     Example:
 
@@ -165,8 +165,8 @@ class KernelDistance(FeatureSetMetric):
     all the same, and the standard deviation is 0; the row's counts tell.
 
     Args:
-        num_subsets: As in `kernel_distance_subsets`.
-        subset_size: As in `kernel_distance_subsets`.
+        num_subsets: Integer >= 1. As in `kernel_distance_subsets`.
+        subset_size: Integer >= 2. As in `kernel_distance_subsets`.
 
     Example:
 

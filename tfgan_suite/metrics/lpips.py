@@ -1,4 +1,4 @@
-"""LPIPS: how different two images look, by a network trained on people's judgements."""
+"""LPIPS: how different two images look, by a network trained on people's judgments."""
 
 import functools
 from pathlib import Path
@@ -18,17 +18,17 @@ MIN_SIZE = 64
 class LPIPS:
     """Perceptual distance of images, differentiable: 0 for the same image, about 0.1 for slight, 0.7 for strong changes.
 
-    The network is the shift-tolerant LPIPS (AlexNet) of Ghildyal and Liu, trained on people's judgements from scratch. Its
+    The network is the shift-tolerant LPIPS (AlexNet) of Ghildyal and Liu, trained on people's judgments from scratch. Its
     values are **not** those of the original LPIPS network and do not compare with them; they order images in the same way,
-    but hardly react to a shift of a pixel or two. Images with a side below 64 pixels, the size it was trained at, are
+    but barely react to a shift of a pixel or two. Images with a side below 64 pixels, the size it was trained at, are
     enlarged bilinearly until their smaller side has 64. Larger ones are taken as they are.
 
     Args:
-        weights_path: The authors' `alex_shift_tolerant.pth`; by default the one in the installed package
+        weights_path: String or path. The authors' `alex_shift_tolerant.pth`; by default the one in the installed package
             `stlpips-pytorch`, whose SHA-256 is checked.
 
     Attributes:
-        weights_sha256: Of the file that the weights came from.
+        weights_sha256: String. The hash of the file that the weights came from.
 
     Raises:
         MissingExtraError: The package is not installed.
@@ -55,13 +55,13 @@ class LPIPS:
 
         Args:
             images_a: uint8 in [0, 255] or float in [-1, 1], `[batch, height, width, 1 or 3]`.
-            images_b: Images of the same size; of the same count, or one image that all of `images_a` are held against.
+            images_b: Images of the same size; of the same count, or one image that all of `images_a` are compared with.
 
         Returns:
             float32 `[batch]`.
 
         Raises:
-            UserError: The images are of different sizes, or not of these shapes and types.
+            UserError: The images have different sizes, or not these shapes and types.
         """
         images_a, images_b = _as_float_images(images_a), _as_float_images(images_b)
         if images_a.shape[1:3] != images_b.shape[1:3] or len({images_a.shape[0], images_b.shape[0], 1}) > 2:
@@ -78,7 +78,7 @@ class LPIPS:
         )
 
     def embed(self, images) -> tf.Tensor:
-        """Vectors whose squared Euclidean distance is LPIPS: to hold many images against one, or each against all.
+        """Vectors whose squared Euclidean distance is LPIPS: to compare many images with one, or each with all.
 
         Args:
             images: As in a call.
@@ -103,14 +103,14 @@ def lpips(images_a, images_b) -> tf.Tensor:
 
     Args:
         images_a: uint8 in [0, 255] or float in [-1, 1], `[batch, height, width, 1 or 3]`.
-        images_b: Images of the same size; of the same count, or one image that all of `images_a` are held against.
+        images_b: Images of the same size; of the same count, or one image that all of `images_a` are compared with.
 
     Returns:
         float32 `[batch]`, 0 for equal images.
 
     Raises:
         MissingExtraError: The package with the weights is not installed.
-        UserError: The images are of different sizes, or not of these shapes and types.
+        UserError: The images have different sizes, or not these shapes and types.
 
     Example:
 
@@ -143,7 +143,7 @@ def _as_float_images(images) -> tf.Tensor:
 
 
 def prepare(images: tf.Tensor) -> tf.Tensor:
-    """Grey images become three equal channels; images with a side below `MIN_SIZE` are enlarged.
+    """Gray images become three equal channels; images with a side below `MIN_SIZE` are enlarged.
 
     Args:
         images: float32 `[batch, height, width, 1 or 3]`.

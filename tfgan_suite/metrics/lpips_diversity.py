@@ -14,22 +14,22 @@ def lpips_diversity(
 ) -> tuple[float, float]:
     """Mean LPIPS distance over random pairs of generated images: 0 for a collapsed generator.
 
-    Only beside the value of real images it says anything: noise is varied as well.
+    It means something only next to the value of real images: noise is varied as well.
 
     Args:
-        images: uint8 in [0, 255] or floating point in [-1, 1], [count, height, width, 1 or 3], two or more. Array or
+        images: uint8 in [0, 255] or floating point in [-1, 1], `[count, height, width, 1 or 3]`, two or more. Array or
             tensor.
-        num_pairs: Pairs, drawn with replacement.
-        labels: Integers [count]: pairs are then within a class.
-        seed: Of the draw of pairs.
-        distance: What measures; by default one `LPIPS` that is kept from the first call on.
+        num_pairs: Integer >= 1. Pairs, drawn with replacement.
+        labels: Integers `[count]`, or `None`. With labels, pairs are within a class.
+        seed: Integer. The seed of the draw of pairs.
+        distance: An `LPIPS`; by default one that is kept from the first call on.
 
     Returns:
         Mean, and standard deviation over the pairs.
 
     Raises:
         MissingExtraError: The package with the weights is not installed.
-        UserError: Images of other shapes, types or ranges; fewer than two (of a class), or no pairs.
+        UserError: Images have other shapes, types or ranges; fewer than two (of a class), or no pairs.
 
     Example:
 
@@ -53,13 +53,13 @@ class LPIPSDiversity(ImagePairMetric):
     """`lpips_diversity` for `evaluate`, without regard to classes. The row names the network and its weights' hash.
 
     Args:
-        num_pairs: As in `lpips_diversity`.
-        distance: As in `lpips_diversity`.
+        num_pairs: Integer >= 1. As in `lpips_diversity`.
+        distance: An `LPIPS`. As in `lpips_diversity`.
 
     Example:
 
     >>> metric = LPIPSDiversity(num_pairs=2)
-    >>> metric.update_fake(tg.metrics.Activations(np.zeros([2, 64, 64, 3], "uint8")))
+    >>> metric.update_fake(tg.metrics.Activations(examples=np.zeros([2, 64, 64, 3], "uint8")))
     >>> metric.result()
     (0.0, 0.0)
     """

@@ -1,21 +1,22 @@
-"""Number of modes: how many of the known kinds of picture a generator makes, and how evenly."""
+"""Number of modes: how many of the known modes a generator covers, and how evenly."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
 from tfgan_suite.metrics.numerics.feature_checks import check_count, check_features, check_labels
-from tfgan_suite.metrics.protocol.metric import Activations, Metric
+from tfgan_suite.metrics.protocol.activations import Activations
+from tfgan_suite.metrics.protocol.metric import Metric
 
 
 def mode_coverage(labels: object, num_modes: int, real_labels: object = None) -> tuple[int, float]:
     """Modes that occur among generated images, and the divergence of their frequencies from the real ones.
 
     Args:
-        labels: Mode of each generated image, as a classifier reads it: integers [rows] from 0 to num_modes - 1. For stacked
+        labels: Integers `[rows]` from 0 to num_modes - 1. The mode of each generated image, as a classifier reads it. For stacked
             digits `100 * red + 10 * green + blue`, of 1,000 modes.
-        num_modes: Modes that there are.
-        real_labels: Modes of real images, likewise; by default all modes are taken to be equally frequent.
+        num_modes: Integer >= 1. The number of modes.
+        real_labels: Integers `[rows]`. The modes of real images; by default all modes count as equally frequent.
 
     Returns:
         The number of modes, and `KL(generated || real)` in nats, 0 for equal frequencies; infinite if a mode is generated
@@ -64,7 +65,7 @@ class ModeCoverage(Metric):
 
     name = "mode_coverage"
     directions = {"modes": "higher", "modes_kl": "lower", "modes_kl_uniform": "lower"}
-    needs_logits = True
+    inputs = frozenset({"logits"})
 
     def __init__(self):
         self._real_counts = np.zeros(0, np.int64)

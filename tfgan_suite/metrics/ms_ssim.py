@@ -18,17 +18,17 @@ def ms_ssim(images_a: object, images_b: object) -> np.ndarray:
     """Multi-scale structural similarity of pairs of images, on whole levels 0 to 255.
 
     Five scales need 176 pixels a side; smaller images have as many scales as keep 11 pixels a side (32: two, 64: three,
-    128: four), their weights normalised to a sum of one. Values of different sizes do not compare.
+    128: four), their weights normalized to a sum of one. Values of different sizes do not compare.
 
     Args:
-        images_a: uint8 in [0, 255] or floating point in [-1, 1], [count, height, width, 1 or 3]. Array or tensor.
+        images_a: uint8 in [0, 255] or floating point in [-1, 1], `[count, height, width, 1 or 3]`. Array or tensor.
         images_b: Images of the same shape.
 
     Returns:
-        float32 [count]: 1 for equal images.
+        float32 `[count]`: 1 for equal images.
 
     Raises:
-        UserError: Images of other shapes, types or ranges, or smaller than 11 pixels.
+        UserError: Images have other shapes, types or ranges, or smaller than 11 pixels.
 
     Example:
 
@@ -54,19 +54,19 @@ def ms_ssim_diversity(
 ) -> tuple[float, float]:
     """Mean MS-SSIM over random pairs of generated images: the lower, the more varied.
 
-    Only values of one size, and beside that of real images, say anything: noise is varied as well.
+    It means something only between images of one size, and next to the value of real images: noise is varied as well.
 
     Args:
         images: As in `ms_ssim`, two or more.
-        num_pairs: ProGAN takes 10,000 pairs, AC-GAN 100 of each class.
-        labels: Integers [count]: pairs are then within a class, as in AC-GAN.
-        seed: Of the draw of pairs.
+        num_pairs: Integer >= 1. ProGAN takes 10,000 pairs, AC-GAN 100 of each class.
+        labels: Integers `[count]`, or `None`. With labels, pairs are within a class, as in AC-GAN.
+        seed: Integer. The seed of the draw of pairs.
 
     Returns:
         Mean, and standard deviation over the pairs.
 
     Raises:
-        UserError: As `ms_ssim`; or fewer than two images (of a class), or no pairs.
+        UserError: As in `ms_ssim`; or fewer than two images (of a class), or no pairs.
 
     Example:
 
@@ -100,12 +100,12 @@ class MultiScaleSimilarity(ImagePairMetric):
     """`ms_ssim_diversity` for `evaluate`, without regard to classes.
 
     Args:
-        num_pairs: As in `ms_ssim_diversity`; fewer than the papers', for its time on a CPU.
+        num_pairs: Integer >= 1. As in `ms_ssim_diversity`; fewer than the papers', for its time on a CPU.
 
     Example:
 
     >>> metric = MultiScaleSimilarity(num_pairs=4)
-    >>> metric.update_fake(tg.metrics.Activations(np.zeros([3, 16, 16, 1], "uint8")))
+    >>> metric.update_fake(tg.metrics.Activations(examples=np.zeros([3, 16, 16, 1], "uint8")))
     >>> metric.result()
     (1.0, 0.0)
     """

@@ -16,14 +16,15 @@ def precision_recall(real: object, fake: object, k: int = 3, progress: bool = Fa
     """Share of fakes within the real manifold, and of real images within the fakes'.
 
     The manifold of a set is the union of closed balls around its points, each as wide as the distance to the point's
-    k-th nearest other point. Precision speaks of quality, recall of variety. Both depend on the counts: compare only
+    k-th nearest other point. Precision measures quality, recall variety. Both depend on the counts: compare only
     values of equal ones. Float64, in blocks: memory beyond the features is O(block).
 
     Args:
-        real: Features of real images [rows, dimensions], floating point. Array or tensor.
-        fake: Features of fake images [rows, dimensions]; the number of rows may differ.
-        k: Neighbour whose distance is the radius, from 1 to one less than the rows of the smaller set. The paper has 3.
-        progress: Whether to show progress.
+        real: Float array or tensor `[rows, dimensions]`. Features of real examples.
+        fake: Float array or tensor `[rows, dimensions]`. Features of generated examples; the number of rows may differ.
+        k: Integer. The neighbor whose distance is the radius, from 1 to one less than the rows of the smaller set. The paper
+            uses 3.
+        progress: Boolean. Whether to show progress.
 
     Returns:
         Precision and recall, in [0, 1].
@@ -64,7 +65,7 @@ class PrecisionRecall(ManifoldMetric):
     Keeps all features (float32) until the result.
 
     Args:
-        k: As in `precision_recall`.
+        k: Integer >= 1. As in `precision_recall`.
 
     Example:
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.metrics.numerics.feature_checks import check_count, check_images
-from tfgan_suite.metrics.protocol.metric import Activations, Metric
+from tfgan_suite.metrics.protocol.activations import Activations
+from tfgan_suite.metrics.protocol.metric import Metric
 from tfgan_suite.specs.image_range import to_float
 
 _PATCH_SIZE = 7
@@ -27,22 +28,22 @@ def sliced_wasserstein_distance(
     """Distance between the 7x7 patches of real and of fake images, at each level of a Laplacian pyramid.
 
     A small distance at the finest level says that details look alike, at 16 pixels that the large forms do. Patches are
-    normalised by mean and deviation of each colour channel over the whole set, projected on random directions, sorted and
+    normalized by mean and deviation of each color channel over the whole set, projected on random directions, sorted and
     compared. Values are times 1,000, as in the paper. Memory is that of the patches of one level: 147 float32 each.
 
     Args:
-        real_images: uint8 in [0, 255] or floating point in [-1, 1], [count, height, width, 1 or 3], 16 pixels or more a
+        real_images: uint8 in [0, 255] or floating point in [-1, 1], `[count, height, width, 1 or 3]`, 16 pixels or more a
             side. Array or tensor.
         fake_images: Images of the same size; the count may differ. The paper takes 16,384 of each.
-        patches_per_image: Drawn at random at each level.
-        num_directions: Random projections that are averaged.
-        seed: Of patches and directions.
+        patches_per_image: Integer >= 1. Patches drawn at random from each image at each level.
+        num_directions: Integer >= 1. Random projections that are averaged.
+        seed: Integer. The seed of patches and directions.
 
     Returns:
         `{height of the level in pixels: distance}`, from the finest level to that of 16 (up to 31) pixels.
 
     Raises:
-        UserError: Images of other shapes, types or ranges, of different sizes, too small, or all of one colour.
+        UserError: Images have other shapes, types or ranges, of different sizes, too small, or all of one color.
 
     Example:
 
@@ -65,7 +66,7 @@ def laplacian_pyramid(images: np.ndarray) -> dict[int, np.ndarray]:
     """Splits images by scale, down to 16 pixels.
 
     Args:
-        images: float32 [count, height, width, channels].
+        images: float32 `[count, height, width, channels]`.
 
     Returns:
         `{height: float32 [count, height, width, channels]}`: differences from the blurred image, the last one what is
@@ -123,16 +124,16 @@ class _PatchSet:
         return list(self._patches)
 
     def descriptors(self, level: int) -> np.ndarray:
-        """float32 [patches, 49 * channels], each colour channel with mean 0 and deviation 1 over all of them."""
+        """float32 [patches, 49 * channels], each color channel with mean 0 and deviation 1 over all of them."""
         patches = self.patches(level)
         mean = patches.mean(axis=(0, 1, 2), dtype=np.float64)
         deviation = patches.std(axis=(0, 1, 2), dtype=np.float64)
         if not (deviation > 0).all():
             raise UserError(
-                "Expected images with something on them. Received: a colour channel that is the same everywhere."
+                "Expected images with something on them. Received: a color channel that is the same everywhere."
             )
-        normalised = (patches - mean.astype(np.float32)) / deviation.astype(np.float32)
-        return normalised.reshape(len(patches), -1)
+        normalized = (patches - mean.astype(np.float32)) / deviation.astype(np.float32)
+        return normalized.reshape(len(patches), -1)
 
     def patches(self, level: int) -> np.ndarray:
         """float32 [patches, 7, 7, channels]."""
@@ -178,24 +179,25 @@ def _sliced_distance(first: np.ndarray, second: np.ndarray, directions: np.ndarr
 class SlicedWassersteinDistance(Metric):
     """`sliced_wasserstein_distance` for `evaluate`: its mean over the levels of the pyramid.
 
-    Keeps the patches (float32) until the result: 588 bytes each in colour, `patches_per_image` for each image and level.
+    Keeps the patches (float32) until the result: 588 bytes each in color, `patches_per_image` for each image and level.
     The paper's count of patches for each of 16,384 images would be 1.2 GB a level, so the default here is fewer.
 
     Args:
-        patches_per_image: As in `sliced_wasserstein_distance`.
-        num_directions: As in `sliced_wasserstein_distance`.
+        patches_per_image: Integer >= 1. As in `sliced_wasserstein_distance`.
+        num_directions: Integer >= 1. As in `sliced_wasserstein_distance`.
 
     Example:
 
     >>> metric = SlicedWassersteinDistance()
     >>> images = np.random.default_rng(0).integers(0, 256, (10, 16, 16, 1), np.uint8)
-    >>> metric.update_real(Activations(images))
-    >>> metric.update_fake(Activations(images))
+    >>> metric.update_real(Activations(examples=images))
+    >>> metric.update_fake(Activations(examples=images))
     >>> value, _ = metric.result()
     """
 
     name = "sliced_wasserstein_distance"
-    needs_images = True
+    inputs = frozenset({"examples"})
+    kinds = ("image",)
 
     def __init__(self, patches_per_image: int = 16, num_directions: int = 512):
         self.patches_per_image = patches_per_image
@@ -207,10 +209,10 @@ class SlicedWassersteinDistance(Metric):
         return {"patches_per_image": self.patches_per_image, "num_directions": self.num_directions}
 
     def update_real(self, activations: Activations) -> None:
-        self._real.add(check_images(activations.features, "real images", minimum_size=_SMALLEST_LEVEL))
+        self._real.add(check_images(activations.examples, "real images", minimum_size=_SMALLEST_LEVEL))
 
     def update_fake(self, activations: Activations) -> None:
-        self._fake.add(check_images(activations.features, "fake images", minimum_size=_SMALLEST_LEVEL))
+        self._fake.add(check_images(activations.examples, "fake images", minimum_size=_SMALLEST_LEVEL))
 
     def result(self) -> tuple[float, None]:
         return float(np.mean(list(_distances(self._real, self._fake, self.num_directions, seed=0).values()))), None

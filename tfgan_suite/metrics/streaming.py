@@ -1,6 +1,6 @@
 """Scores as Keras metrics: gathered inside `tf.function` and on several replicas, in memory that does not grow.
 
-There is none of the kernel distance: its cubic kernel needs all rows, and an estimate by batches would depend on the batch
+The kernel distance has none: its cubic kernel needs all rows, and an estimate by batches would depend on the batch
 size. `KernelDistance` and `kernel_distance` keep the rows.
 """
 
@@ -43,12 +43,12 @@ def _check_batch(rows, name: str, width: int) -> tf.Tensor:
 class StreamingFrechetDistance(StreamingMetric):
     """`frechet_distance` of features that pass batch by batch, in memory of O(num_features^2).
 
-    Sums of outer products are taken around zero. Float64 leaves 1e-6 of the distance or better for features whose mean is up
-    to some thousand times their deviation; what lies further out is better served by `frechet_distance`.
+    Sums of outer products are taken around zero. Float64 keeps the distance to 1e-6 or better for features whose mean is up
+    to some thousand times their deviation; beyond that, use `frechet_distance`.
 
     Args:
-        num_features: Dimensions of the features.
-        name: Of the metric.
+        num_features: Integer >= 1. Dimensions of the features.
+        name: String. The name of the metric.
 
     Example:
 
@@ -65,7 +65,7 @@ class StreamingFrechetDistance(StreamingMetric):
     def __init__(self, num_features: int, name: str = "frechet_distance"):
         super().__init__(name=name, dtype="float64")
         if num_features < 1:
-            raise UserError(f"Expected num_features >= 1. Received: {num_features}.")
+            raise UserError(f"`num_features` must be >= 1. Received: num_features={num_features}")
         self.num_features = num_features
         self._moments = {}
         for side in ("real", "fake"):
@@ -107,8 +107,8 @@ class StreamingInceptionScore(StreamingMetric):
     """`inception_score` with one split, of logits that pass batch by batch.
 
     Args:
-        num_classes: Of the classifier.
-        name: Of the metric.
+        num_classes: Integer >= 2. The number of classes of the classifier.
+        name: String. The name of the metric.
 
     Example:
 
@@ -123,7 +123,7 @@ class StreamingInceptionScore(StreamingMetric):
     def __init__(self, num_classes: int, name: str = "inception_score"):
         super().__init__(name=name, dtype="float64")
         if num_classes < 2:
-            raise UserError(f"Expected num_classes >= 2. Received: {num_classes}.")
+            raise UserError(f"`num_classes` must be >= 2. Received: num_classes={num_classes}")
         self.num_classes = num_classes
         self._count = self._add_sum("count", ())
         self._probabilities = self._add_sum("probabilities", (num_classes,))

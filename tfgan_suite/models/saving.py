@@ -10,7 +10,7 @@ from tfgan_suite.models.catalogue import MODELS
 _MODULES = [
     *("adversarial.augment", "adversarial.gan", "adversarial.losses", "adversarial.penalties"),
     *("adversarial.pretrained_generator", "engine.adam", "engine.exponential_moving_average"),
-    *("engine.gradient_guard", "generative.latents"),
+    *("engine.gradient_guard", "engine.schedule", "generative.latents"),
 ]
 
 
@@ -21,12 +21,12 @@ def register_classes():
 
 
 def load_model(path):
-    """Loads a model that was saved with `model.save("name.keras")`, ready to generate and to go on training.
+    """Loads a model that was saved with `model.save("name.keras")`, ready to generate and to continue training.
 
     The same as `keras.models.load_model`, which knows the suite's classes only if they have been imported.
 
     Args:
-        path: A `.keras` file, or a run directory that holds `model.keras`.
+        path: String. A `.keras` file, or a run directory that holds `model.keras`.
 
     Returns:
         The model, compiled as it was.
@@ -45,14 +45,15 @@ def load_model(path):
     path = Path(path)
     file = path / "model.keras" if path.is_dir() else path
     if not file.exists():
-        raise UserError(f"There is no {str(file)!r}. Expected a .keras file or a finished run's directory.")
+        raise UserError(f"There is no {str(file)!r}. Give a .keras file or a finished run's directory.")
     register_classes()
     try:
         model = keras.models.load_model(file)
     except (TypeError, ValueError, OSError) as error:
         raise UserError(
-            f"Expected a model saved by this suite in {str(file)!r}. {str(error).splitlines()[0]}"
+            f"{str(file)!r} must hold a model saved by this suite, of a class that is known: `--import MODULE` imports your "
+            f"own. {str(error).splitlines()[0]}"
         ) from error
     if not isinstance(model, GenerativeModel):
-        raise UserError(f"Expected a generative model in {str(file)!r}. Received: {type(model).__name__}")
+        raise UserError(f"{str(file)!r} must hold a generative model. Received: {type(model).__name__}")
     return model

@@ -1,8 +1,8 @@
-"""The images of an exported model as a source: Beam's RunInference in the place of a reader of files.
+"""The examples of an exported model as a source: Beam's RunInference in the place of a reader of files.
 
-    block numbers -> requests -> RunInference -> images -> block files, and on as in any preparation
+    block numbers -> requests -> RunInference -> examples -> block files, and on as in any preparation
 
-Each image has a seed of its own, and each block is generated in the same parts whoever generates it. So the set depends on
+Each example has a seed of its own, and each block is generated in the same parts whoever generates it. So the set depends on
 the model and the settings alone, not on runners, workers or bundles.
 """
 
@@ -18,6 +18,7 @@ from tfgan_suite.exports.exported_model import ExportedModel
 from tfgan_suite.exports.saved_model import find_version, load_generator
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.files import file_sha256
+from tfgan_suite.generative.sampling_options import resolve_sampling
 from tfgan_suite.preprocessing.beam_import import beam
 from tfgan_suite.preprocessing.transforms import (
     BeamSource,
@@ -29,12 +30,12 @@ from tfgan_suite.preprocessing.transforms import (
 
 from apache_beam.ml.inference.base import ModelHandler, PredictionResult, RunInference  # isort: skip
 
-# Images generated in one call; part of what the pixels depend on in their last bit.
-_PART_IMAGES = 64
+# Examples generated in one call; part of what pixels depend on in their last bit.
+_PART_EXAMPLES = 64
 
 
 def image_seed(seed: int, index: int) -> int:
-    """The seed of image `index` of a generated set: `model.generate(1, labels=..., seed=image_seed(seed, index))`.
+    """The seed of example `index` of a generated set: `model.generate(1, labels=..., seed=image_seed(seed, index))`.
 
     Example:
 
@@ -46,16 +47,17 @@ def image_seed(seed: int, index: int) -> int:
 
 
 class GeneratedSource(BeamSource):
-    """The images of an exported model.
+    """The examples of an exported model.
 
     Args:
-        model: `saved_models/NAME` or `saved_models/NAME/VERSION`; all workers must see it.
-        num_images: How many, >= 1.
-        labels: For a model with classes: `"all"` for each class in turn, or numbers of classes that are taken in turn.
-        truncation: In [0, 1].
-        seed: Of the set.
-        run_inference: Whether Beam's RunInference calls the model. It gives its last batch when a bundle ends, which Beam's
-            runner for Dask drops: there a step of our own calls the same handler.
+        model: String or path. `saved_models/NAME` or `saved_models/NAME/VERSION`; all workers must see it.
+        num_examples: Integer >= 1. How many.
+        labels: For a model with classes: `"all"` for each class in turn, or a sequence of integers, classes that are taken
+            in turn.
+        seed: Integer. Seed of the set.
+        run_inference: Boolean. Whether Beam's RunInference calls the model. It gives its last batch when a bundle ends,
+            which Beam's runner for Dask drops: there a step of our own calls the same handler.
+        **sampling: The model's sampling options, such as `truncation`.
 
     Raises:
         UserError: There is no such model, or an argument does not fit it.
@@ -64,47 +66,43 @@ class GeneratedSource(BeamSource):
     kind = "generated"
     is_cpu_bound = True
 
-    def __init__(
-        self,
-        model,
-        num_images: int,
-        labels="all",
-        truncation: float = 1.0,
-        seed: int = 0,
-        run_inference: bool = True,
-    ):
+    def __init__(self, model, num_examples: int, labels="all", seed: int = 0, run_inference: bool = True, **sampling):
         self.directory = find_version(model).resolve()
         exported = load_generator(self.directory)
         card = exported.card
-        if num_images < 1 or not 0.0 <= truncation <= 1.0:
-            raise UserError(f"Expected num_images >= 1 and truncation in [0, 1]. Received: {num_images}, {truncation}")
+        if num_examples < 1:
+            raise UserError(f"`num_examples` must be >= 1. Received: num_examples={num_examples}")
+        self.sampling = resolve_sampling(exported, sampling)
         self.name = card["name"]
-        self.licence = card["license"]
-        self.image_shape = exported.image_shape
+        self.license = card["license"]
+        self.generated_spec = exported.spec
+        if exported.spec.kind != "image":  # Images may be stored in one way or another: that is for the user to choose.
+            self.spec = exported.spec
         num_classes = exported.num_classes
         if num_classes is None:
             self.class_names, self._labels = (), (None,)
             if labels not in ("all", None):
-                raise UserError(f"This model has no classes: leave labels out. Received: labels={labels!r}")
+                raise UserError(
+                    f"`labels` must be left out, since this model is unconditional. Received: labels={labels!r}"
+                )
         else:
             names = (card.get("data") or {}).get("class_names") or ()
             self.class_names = tuple(names) or tuple(str(label) for label in range(num_classes))
             self._labels = tuple(range(num_classes)) if labels in ("all", None) else tuple(labels)
             if not self._labels or any(label not in range(num_classes) for label in self._labels):
-                raise UserError(f"Expected labels from 0 to {num_classes - 1}. Received: {labels!r}")
-        self.num_images = num_images
-        self.truncation = float(truncation)
+                raise UserError(f"`labels` must be in [0, {num_classes - 1}]. Received: labels={labels!r}")
+        self.num_examples = num_examples
         self.seed = seed
         self._run_inference = run_inference
-        self._part_images = min(_PART_IMAGES, card["serving"]["max_count"])
+        self._part_examples = min(_PART_EXAMPLES, card["serving"]["max_count"])
 
     def default_settings(self, image_size):
-        height, width, channels = self.image_shape
+        height, width, channels = self.generated_spec.shape
         return {"image_size": (height, width), "channels": channels, "crop": "border"}
 
-    def list_images(self, use_labels, limit):
+    def list_items(self, use_labels, limit):
         items = []
-        for index in range(self.num_images):
+        for index in range(self.num_examples):
             seed = image_seed(self.seed, index)
             items.append(SourceItem(f"{index:08d} seed {seed}", self._labels[index % len(self._labels)], seed))
         return SourceListing(items, [], self.class_names)
@@ -112,59 +110,61 @@ class GeneratedSource(BeamSource):
     def fingerprint(self):
         files = [path for path in sorted(self.directory.rglob("*")) if path.is_file()]
         content = [(str(path.relative_to(self.directory)), file_sha256(path)) for path in files]
-        wanted = (content, self.num_images, self._labels, self.truncation, self.seed)
+        # A truncation alone stands without its name, as it did before models had other options: such sets are known again.
+        sampling = self.sampling["truncation"] if list(self.sampling) == ["truncation"] else self.sampling
+        wanted = (content, self.num_examples, self._labels, sampling, self.seed)
         return hashlib.sha256(repr(wanted).encode()).hexdigest()[:16]
 
     def make_transform(self, plan):
-        handler = _ExportedModelHandler(self.directory, self._part_images)
+        handler = _ExportedModelHandler(self.directory, self._part_examples)
         step = RunInference(handler) if self._run_inference else beam.ParDo(_CallHandler(handler, self.fingerprint()))
-        return _GenerateBlocks(plan, step, self.truncation)
+        return _GenerateBlocks(plan, step, self.sampling)
 
 
 class GenerationRequest(NamedTuple):
-    """One block to generate: an image for each seed. A block that is finished asks for none."""
+    """One block to generate: an example for each seed. A block that is finished asks for none."""
 
     block: int
     seeds: tuple[int, ...]
     labels: tuple[int, ...]
-    truncation: float
+    sampling: dict[str, float]
 
 
 class _GenerateBlocks(beam.PTransform):
     """Block numbers -> `(shard name, rows)`, like `PrepareBlocks`."""
 
-    def __init__(self, plan: PreparePlan, step: beam.PTransform, truncation: float):
+    def __init__(self, plan: PreparePlan, step: beam.PTransform, sampling: dict[str, float]):
         super().__init__()
         self._plan = plan
-        self._step = step  # Of requests to Beam's PredictionResults.
-        self._truncation = truncation
+        self._step = step  # Turns requests into Beam's PredictionResults.
+        self._sampling = sampling
 
     def expand(self, blocks):
         return (
             blocks
             | "Spread over workers" >> beam.Reshuffle()
-            | "Ask" >> beam.Map(_request, self._plan, self._truncation)
+            | "Ask" >> beam.Map(_request, self._plan, self._sampling)
             | "Generate" >> self._step
             | "Store" >> beam.ParDo(_StoreBlock(self._plan))
         )
 
 
-def _request(block: int, plan: PreparePlan, truncation: float) -> GenerationRequest:
+def _request(block: int, plan: PreparePlan, sampling: dict[str, float]) -> GenerationRequest:
     items = read_block_items(plan, block) if read_block_index(plan, block) is None else []
     labels = tuple(item.label for item in items if item.label is not None)
-    return GenerationRequest(block, tuple(item.address for item in items), labels, truncation)
+    return GenerationRequest(block, tuple(item.address for item in items), labels, sampling)
 
 
 class _ExportedModelHandler(ModelHandler):
-    """Beam's way to an exported model: loaded once a process, called by its signature `generate`.
+    """An exported model for Beam: loaded once per process, called by its signature `generate`.
 
     (Beam's own handler for TensorFlow asks Keras to load the directory, which Keras 3 does not.)
     """
 
-    def __init__(self, directory: Path, part_images: int):
+    def __init__(self, directory: Path, part_examples: int):
         super().__init__()
         self._directory = str(directory)
-        self._part_images = part_images
+        self._part_examples = part_examples
 
     def load_model(self) -> ExportedModel:
         return load_generator(self._directory)
@@ -176,17 +176,17 @@ class _ExportedModelHandler(ModelHandler):
             yield PredictionResult(request, self._generate(request, model))
 
     def _generate(self, request: GenerationRequest, model: ExportedModel) -> np.ndarray:
-        """uint8 `[images, height, width, channels]`."""
-        parts = [np.empty([0, *model.image_shape], np.uint8)]
-        for start in range(0, len(request.seeds), self._part_images):
-            rows = slice(start, start + self._part_images)
+        """`[examples, *shape]` of the spec's `edge_dtype`."""
+        parts = [np.empty([0, *model.spec.shape], model.spec.edge_dtype)]
+        for start in range(0, len(request.seeds), self._part_examples):
+            rows = slice(start, start + self._part_examples)
             count = len(request.seeds[rows])
             parts.append(
                 model.generate_by_signature(
                     [1] * count,
                     labels=request.labels[rows] or None,
-                    truncation=[request.truncation] * count,
                     seed=request.seeds[rows],
+                    **{name: [value] * count for name, value in request.sampling.items()},
                 )
             )
         return np.concatenate(parts)
@@ -218,19 +218,19 @@ _LOADED: dict[str, tuple[str, ExportedModel]] = {}
 
 
 class _StoreBlock(PrepareBlock):
-    """The images of a request -> a block file, like images that were read."""
+    """The examples of a request -> a block file, like examples that were read."""
 
     def __init__(self, plan: PreparePlan):
         super().__init__(plan, reader=None)
 
     def process(self, result: PredictionResult):
-        self._reader = _GivenImages(result.inference)
+        self._reader = _GivenExamples(result.inference)
         yield from super().process(result.example.block)
 
 
-class _GivenImages(SourceReader):
-    def __init__(self, images: np.ndarray):
-        self._images = images
+class _GivenExamples(SourceReader):
+    def __init__(self, examples: np.ndarray):
+        self._examples = examples
 
     def read_many(self, items: Iterable[SourceItem]):
-        yield from self._images
+        yield from self._examples

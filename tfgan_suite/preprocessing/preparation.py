@@ -20,32 +20,34 @@ import PIL
 from tfgan_suite.data.dataset_info import (
     FILE_NAME,
     DatasetInfo,
-    RefusedImage,
+    RefusedExample,
     RefusedInfo,
     ShardInfo,
     SplitInfo,
 )
-from tfgan_suite.data.images import ImageFormat
+from tfgan_suite.data.example_format import ExampleFormat
 from tfgan_suite.data.sources.source import Source, SourceItem, SourceListing
 from tfgan_suite.foundation.errors import UserError, import_extra
 from tfgan_suite.foundation.files import write_atomically
 from tfgan_suite.preprocessing import transforms
 from tfgan_suite.preprocessing.beam_import import beam
 from tfgan_suite.preprocessing.preparation_progress import PreparationProgress
+from tfgan_suite.specs.condition import Condition
+from tfgan_suite.specs.example_spec import ExampleSpec
 
 WORK_DIR_NAME = ".prepare"
 REFUSED_FILE_NAME = "refused.json"
 # A block is what a kill can lose, and what one worker takes at a time.
-BLOCK_IMAGES = 256
-SLOW_BLOCK_IMAGES = 64
+BLOCK_EXAMPLES = 256
+SLOW_BLOCK_EXAMPLES = 64
 SHARD_RAW_BYTES = 64 * 2**20
-# Encoded images do not compress, but the 200 bytes of names and sizes around each do. Above this many raw bytes an
-# image they weigh nothing, and reading is spared the work.
+# Compressed examples do not shrink, but the 200 bytes of names and sizes around each do. Above this many raw bytes an
+# example they weigh nothing, and reading is spared the work.
 GZIP_RAW_BYTES = 256 * 1024
 # Of Dask, either decides how many pieces the work is cut into.
 _DASK_PARTITIONS = ("--dask_npartitions", "--dask_partition_size")
 _DEFAULT_DASK_PARTITIONS = 64
-# Files that belong beside images. They are listed as set aside, but do not count towards `max_refused_fraction`.
+# Files that belong next to images. They are listed as set aside, but do not count towards `max_refused_fraction`.
 HARMLESS_REASONS = ("hidden_file", "side_file")
 
 
@@ -57,7 +59,7 @@ class Preparation:
         source: Source,
         source_entry: dict,
         settings: dict,
-        image_format: ImageFormat,
+        example_format: ExampleFormat,
         output_dir: Path,
         reporter: PreparationProgress,
     ):
@@ -65,33 +67,35 @@ class Preparation:
         self.settings = settings
         self.output_dir = output_dir
         self.reporter = reporter
-        self.licence = source.licence
+        self.license = source.license
         self.source = source
+        self.units = example_format.spec.unit[1]
         reporter.say(f"Listing {source.kind} {source.name!r} ...")
-        self.listing: SourceListing = source.list_images(settings["labels"], settings["limit"])
+        self.listing: SourceListing = source.list_items(settings["labels"], settings["limit"])
         if not self.listing.items:
             raise UserError(
-                f"{source.kind} {source.name!r} holds no images." + _first_reasons(self.listing.refused, "Set aside: ")
+                f"{source.kind} {source.name!r} holds no {self.units}."
+                + _first_reasons(self.listing.refused, "Set aside: ")
             )
         items = self.listing.items
-        size = SLOW_BLOCK_IMAGES if source.is_cpu_bound else BLOCK_IMAGES
+        size = SLOW_BLOCK_EXAMPLES if source.is_cpu_bound else BLOCK_EXAMPLES
         self.blocks: list[tuple[int, list[SourceItem]]] = [
             (number, items[start : start + size]) for number, start in enumerate(range(0, len(items), size))
         ]
-        raw_bytes = math.prod(image_format.shape)
+        spec = example_format.spec
         self.work_dir = output_dir / WORK_DIR_NAME
         self.plan = transforms.PreparePlan(
             work_dir=str(self.work_dir.resolve()),
-            image_format=image_format,
-            splits=_shards_per_split(settings["splits"], settings["num_shards"], len(items) * raw_bytes),
+            example_format=example_format,
+            splits=_shards_per_split(settings["splits"], settings["num_shards"], len(items) * spec.num_bytes),
             seed=settings["seed"],
             deduplicate=settings["deduplicate"],
-            compression="GZIP" if image_format.encoding == "raw" or raw_bytes <= GZIP_RAW_BYTES else "",
+            compression=choose_compression(spec),
         )
         self._open_work_dir()
 
     def _open_work_dir(self) -> None:
-        """Goes on with an unfinished preparation of the same plan; discards one of another plan."""
+        """Resumes an unfinished preparation of the same plan; discards one of another plan."""
         plan = {
             "settings": self.settings,
             "source": self.source_entry,
@@ -102,7 +106,7 @@ class Preparation:
         plan_path = self.work_dir / "plan.json"
         if plan_path.is_file() and plan_path.read_text("utf-8") == text:
             done = sum(1 for number, _ in self.blocks if transforms.read_block_index(self.plan, number))
-            self.reporter.say(f"Going on with an unfinished preparation: {done} of {len(self.blocks)} blocks are done.")
+            self.reporter.say(f"Resuming an unfinished preparation: {done} of {len(self.blocks)} blocks are done.")
         else:
             if self.work_dir.exists():
                 if plan_path.is_file():
@@ -125,7 +129,7 @@ class Preparation:
         if isinstance(self.source, transforms.BeamSource):
             prepare_blocks = self.source.make_transform(plan)
         else:
-            reader = self.source.make_reader(self.work_dir.resolve(), self.plan.image_format)
+            reader = self.source.make_reader(self.work_dir.resolve(), self.plan.example_format)
             prepare_blocks = transforms.PrepareBlocks(plan, reader)
         sizes = {number: len(items) for number, items in self.blocks}
         with self.reporter.watch_blocks(self.work_dir / "blocks", sizes):
@@ -133,7 +137,7 @@ class Preparation:
                 rows = (
                     pipeline
                     | "List blocks" >> beam.Create([number for number, _ in self.blocks], reshuffle=False)
-                    | "Prepare images" >> prepare_blocks
+                    | "Prepare examples" >> prepare_blocks
                 )
                 _ = rows | "Write shards" >> transforms.WriteShards(plan)
 
@@ -146,25 +150,25 @@ class Preparation:
             index = transforms.read_block_index(self.plan, number)
             if index is None or len(index["rows"]) + len(index["refused"]) != len(items):
                 raise RuntimeError(
-                    f"Block {number} of {len(items)} images was not prepared: the Beam runner lost work."
+                    f"Block {number} of {len(items)} {self.units} was not prepared: the Beam runner lost work."
                 )
             num_rows += len(index["rows"])
             shard_names |= {self.plan.shard_of(row[0]) for row in index["rows"]}
-            refused += [RefusedImage(*entry) for entry in index["refused"]]
+            refused += [RefusedExample(*entry) for entry in index["refused"]]
         journal = {shard: transforms.read_journal(self.plan, shard) for shard in sorted(shard_names)}
         missing = [shard for shard, entry in journal.items() if entry is None]
         if missing:
             raise RuntimeError(f"The shards {missing} were not written: the Beam runner lost work.")
-        refused += [RefusedImage(*image) for entry in journal.values() for image in entry["refused"]]
+        refused += [RefusedExample(*example) for entry in journal.values() for example in entry["refused"]]
         duplicates = sum(entry["duplicates"] for entry in journal.values())
-        written = sum(entry["num_images"] for entry in journal.values())
+        written = sum(entry["num_examples"] for entry in journal.values())
         num_read = len(self.listing.items) + len(self.listing.refused)
         if num_read != written + duplicates + len(refused):
             raise RuntimeError(
                 f"Counts do not agree: read {num_read:,}, but {written:,} written + {duplicates:,} duplicates + "
                 f"{len(refused):,} refused. Nothing was published; the Beam runner lost or doubled records."
             )
-        refused.sort(key=lambda image: (image.source, image.reason))
+        refused.sort(key=lambda example: (example.source, example.reason))
         self._check_refused(refused, num_read, written, max_refused_fraction)
         info = self._describe(journal, refused, duplicates)
         self._move_shards(info)
@@ -172,37 +176,37 @@ class Preparation:
         (self.output_dir / REFUSED_FILE_NAME).unlink(missing_ok=True)
         shutil.rmtree(self.work_dir)
         self.reporter.say(
-            f"{self.output_dir}: {info.num_images:,} images written, {duplicates:,} duplicates left out, "
-            f"{len(refused):,} files set aside."
+            f"{self.output_dir}: {info.num_examples:,} {self.units} written, {duplicates:,} duplicates left out, "
+            f"{len(refused):,} inputs set aside."
         )
         return info
 
     def _check_refused(
-        self, refused: list[RefusedImage], num_read: int, written: int, max_refused_fraction: float
+        self, refused: list[RefusedExample], num_read: int, written: int, max_refused_fraction: float
     ) -> None:
-        harmful = [image for image in refused if image.reason not in HARMLESS_REASONS]
-        num_images = num_read - (len(refused) - len(harmful))
-        if written and len(harmful) <= max_refused_fraction * num_images:
+        harmful = [example for example in refused if example.reason not in HARMLESS_REASONS]
+        num_examples = num_read - (len(refused) - len(harmful))
+        if written and len(harmful) <= max_refused_fraction * num_examples:
             return
         path = self.output_dir / REFUSED_FILE_NAME
-        content = [dataclasses.asdict(image) for image in refused]
+        content = [dataclasses.asdict(example) for example in refused]
         text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
         write_atomically(path, text)
         if written:
             verdict = (
-                f"{len(harmful):,} of {num_images:,} images cannot be used ({len(harmful) / num_images:.1%}; at most "
+                f"{len(harmful):,} of {num_examples:,} {self.units} cannot be used ({len(harmful) / num_examples:.1%}; at most "
                 f"{max_refused_fraction:.1%} is allowed)."
             )
-            advice = " Mend the files, or allow more with max_refused_fraction (what is done so far is kept)."
+            advice = " Fix the source, or allow more with max_refused_fraction (what is done so far is kept)."
         else:
-            verdict, advice = f"None of the {num_images:,} images can be used.", ""
+            verdict, advice = f"None of the {num_examples:,} {self.units} can be used.", ""
         raise UserError(
             f"{verdict} Nothing was published. The whole list: {path}."
             + _first_reasons(harmful, " The first: ")
             + advice
         )
 
-    def _describe(self, journal: dict[str, dict], refused: list[RefusedImage], duplicates: int) -> DatasetInfo:
+    def _describe(self, journal: dict[str, dict], refused: list[RefusedExample], duplicates: int) -> DatasetInfo:
         splits = {}
         for split, _, _ in self.plan.splits:
             entries = {shard: entry for shard, entry in journal.items() if shard.rsplit("-", 3)[0] == split}
@@ -210,28 +214,28 @@ class Preparation:
             for entry in entries.values():
                 counts.update(entry["class_counts"])
             splits[split] = SplitInfo(
-                num_images=sum(entry["num_images"] for entry in entries.values()),
+                num_examples=sum(entry["num_examples"] for entry in entries.values()),
                 class_counts=tuple(counts[str(label)] for label in range(len(self.listing.class_names))),
                 shards=tuple(
-                    ShardInfo(shard, entry["num_images"], entry["size_bytes"], entry["sha256"])
+                    ShardInfo(shard, entry["num_examples"], entry["size_bytes"], entry["sha256"])
                     for shard, entry in entries.items()
-                    if entry["num_images"]
+                    if entry["num_examples"]
                 ),
             )
-        image_format = self.plan.image_format
+        example_format = self.plan.example_format
+        class_names = self.listing.class_names
         return DatasetInfo(
             name=self.settings["name"],
-            image_shape=image_format.shape,
-            class_names=self.listing.class_names,
+            spec=example_format.spec,
             splits=splits,
-            encoding=image_format.encoding,
+            condition=Condition.of_classes(len(class_names), class_names),
             compression=self.plan.compression,
-            resize=_describe_resize(image_format),
+            processing=example_format.processing(),
             settings=self.settings,
             versions=_versions(),
-            licence=self.licence,
+            license=self.license,
             source=self.source_entry,
-            refused=RefusedInfo(len(refused), dict(Counter(image.reason for image in refused)), tuple(refused)),
+            refused=RefusedInfo(len(refused), dict(Counter(example.reason for example in refused)), tuple(refused)),
             duplicates=duplicates,
         )
 
@@ -252,21 +256,16 @@ class Preparation:
             os.replace(linked, self.output_dir / shard)
 
 
-def _describe_resize(image_format: ImageFormat) -> dict[str, str]:
-    resize = {
-        "filter": "none" if image_format.crop == "border" else image_format.resize_filter,
-        "library": image_format.resize_library,
-    }
-    if image_format.scaled_side is not None:
-        resize["decoder"] = f"JPEG scaled to {image_format.scaled_side} pixels or more"
-    return resize
-
-
 def _link_or_copy(path: Path, target: Path) -> None:
     try:
         os.link(path, target)
     except OSError:  # A file system without hard links.
         shutil.copyfile(path, target)
+
+
+def choose_compression(spec: ExampleSpec) -> str:
+    """The compression of shards with such examples, `"GZIP"` or `""`."""
+    return "" if spec.is_compressed and spec.num_bytes > GZIP_RAW_BYTES else "GZIP"
 
 
 def _shards_per_split(
@@ -297,13 +296,13 @@ def names_dask(runner) -> bool:
 
 
 def choose_runner(runner, pipeline_options):
-    """Beam options, runner and threads per worker. Without a wish: the fastest within this process.
+    """Beam options, runner and threads per worker. By default, the fastest within this process.
 
     `"dask"` is Beam's DaskRunner, which Beam itself does not know by name.
     """
     if isinstance(pipeline_options, str):
         raise UserError(
-            f"pipeline_options should be a list of '--flag=value'. Received one string: {pipeline_options!r}."
+            f"`pipeline_options` must be a list of '--flag=value'. Received one string: pipeline_options={pipeline_options!r}"
         )
     pipeline_module = beam.options.pipeline_options
     flags = list(pipeline_options) if isinstance(pipeline_options, Sequence) else []
@@ -361,7 +360,7 @@ def _is_no_interrupt(record: logging.LogRecord) -> bool:
     return not record.getMessage().startswith(KeyboardInterrupt.__name__)
 
 
-def _first_reasons(refused: Sequence[RefusedImage], lead: str) -> str:
+def _first_reasons(refused: Sequence[RefusedExample], lead: str) -> str:
     if not refused:
         return ""
-    return lead + "; ".join(f"{image.source}: {image.reason} ({image.message})" for image in refused[:5]) + "."
+    return lead + "; ".join(f"{one.source}: {one.reason} ({one.message})" for one in refused[:5]) + "."

@@ -1,4 +1,4 @@
-"""Progress of a preparation on the terminal, read from the work directory: it needs nothing of the Beam runner."""
+"""Progress of a preparation on the terminal, read from the work directory: it needs nothing from the Beam runner."""
 
 import contextlib
 import sys
@@ -9,13 +9,18 @@ from pathlib import Path
 
 
 class PreparationProgress:
-    """Says what happens, on standard error; says nothing when not enabled.
+    """Reports what happens, on standard error.
 
     On a terminal one line is rewritten twice a second; in a log a line is written every 15 seconds.
+
+    Args:
+        enabled: Boolean. Whether to report at all.
+        units: String. The word for several examples.
     """
 
-    def __init__(self, enabled: bool = True):
+    def __init__(self, enabled: bool = True, units: str = "images"):
         self._enabled = enabled
+        self._units = units
         self._in_place = sys.stderr.isatty()
 
     def say(self, text: str) -> None:
@@ -24,7 +29,7 @@ class PreparationProgress:
 
     @contextlib.contextmanager
     def watch_blocks(self, directory: Path, block_sizes: dict[int, int]) -> Iterator[None]:
-        """Within the block, shows how many images of finished blocks lie in the directory."""
+        """Within the block, shows how many examples of finished blocks lie in the directory."""
         if not self._enabled:
             yield
             return
@@ -39,15 +44,15 @@ class PreparationProgress:
 
     def _watch(self, directory: Path, block_sizes: dict[int, int], stop: threading.Event) -> None:
         started = time.monotonic()
-        first = _count_images(directory, block_sizes)
+        first = _count_examples(directory, block_sizes)
         total = sum(block_sizes.values())
         stopped = False
         while not stopped:
             stopped = stop.wait(0.5 if self._in_place else 15.0)
-            done = _count_images(directory, block_sizes)
+            done = _count_examples(directory, block_sizes)
             rate = (done - first) / max(time.monotonic() - started, 1e-3)
             left_seconds = f", {(total - done) / rate:.0f} s left" if rate and not stopped else ""
-            line = f"  {done:,} of {total:,} images, {rate:,.0f} images/s{left_seconds}"
+            line = f"  {done:,} of {total:,} {self._units}, {rate:,.0f} {self._units}/s{left_seconds}"
             print(
                 f"\r{line:<78}" if self._in_place else line,
                 end="" if self._in_place else "\n",
@@ -58,6 +63,6 @@ class PreparationProgress:
             print(file=sys.stderr, flush=True)
 
 
-def _count_images(directory: Path, block_sizes: dict[int, int]) -> int:
+def _count_examples(directory: Path, block_sizes: dict[int, int]) -> int:
     finished = (int(path.stem) for path in directory.glob("*.json") if path.stem.isdigit())
     return sum(block_sizes.get(number, 0) for number in finished)

@@ -1,8 +1,9 @@
-"""`prepare_dataset`: any source of images becomes shards and a description, on any Beam runner."""
+"""`prepare_dataset`: any source of examples becomes shards and a description, on any Beam runner."""
 
 import contextlib
 import dataclasses
 import fcntl
+import inspect
 import json
 import math
 import os
@@ -12,13 +13,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tfgan_suite.data.dataset_info import FILE_NAME, DatasetInfo, halved_shapes
-from tfgan_suite.data.images import MAX_SOURCE_PIXELS, ImageFormat
+from tfgan_suite.data.example_format import ExampleFormat
+from tfgan_suite.data.images import ImageFormat
 from tfgan_suite.data.sources.open_source import open_source
 from tfgan_suite.data.sources.source import Source
-from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.preprocessing.preparation import WORK_DIR_NAME, Preparation
 from tfgan_suite.preprocessing.preparation_progress import PreparationProgress
 from tfgan_suite.preprocessing.pyramid import remove_pyramid, write_pyramid
+
+# What may stand in a group of `prepare_dataset`, or by itself among its arguments.
+FORMAT_OPTIONS = tuple(field.name for field in dataclasses.fields(ImageFormat) if field.name not in ("height", "width"))
+BEAM_OPTIONS = ("runner", "pipeline_options")
 
 
 def prepare_dataset(
@@ -26,99 +32,91 @@ def prepare_dataset(
     output_dir: str | os.PathLike,
     *,
     image_size: int | tuple[int, int] | None = None,
-    channels: int | None = None,
-    crop: str | None = None,
-    resize_filter: str = "lanczos",
-    background: str | None = None,
-    encoding: str = "png",
-    jpeg_quality: int = 95,
+    format: ExampleFormat | Mapping | None = None,
     splits: Mapping[str, float] | None = None,
-    num_shards: int | None = None,
-    max_refused_fraction: float = 0.05,
-    max_source_pixels: int = MAX_SOURCE_PIXELS,
-    decoding: str = "exact",
-    deduplicate: bool = True,
     labels: bool = True,
-    seed: int = 0,
     limit: int | None = None,
+    seed: int = 0,
     name: str | None = None,
+    num_shards: int | None = None,
+    deduplicate: bool = True,
+    max_refused_fraction: float = 0.05,
     pyramid: bool = False,
-    runner=None,
-    pipeline_options=None,
+    beam: Mapping | None = None,
     force: bool = False,
     progress: bool = True,
+    **options,
 ) -> DatasetInfo:
     """Prepares a data set: decodes, crops, resizes, removes copies, splits, and writes shards with a description.
 
     The content of the output depends on the source and the settings alone, not on the runner or the number of workers.
-    The same call again does nothing; after a kill it finishes what was begun. Either way nothing half-written ever
-    carries a final name, and `dataset_info.json` is written last.
+    The same call again does nothing; an interrupted one is resumed by it. Either way nothing half-written ever carries a
+    final name, and `dataset_info.json` is written last.
 
     Args:
-        source: A directory of images (class sub-folders, or `labels.csv` / `dataset.json`), a `.zip` of the same, a
-            `.npz` file, a uint8 array, a tuple `(images, labels)`, `"tfds:NAME"`, `"digits"`, `"stacked-digits"`, `"avatars"`,
-            `"textures"`, or a `Source`.
-        output_dir: Directory to write; all workers must see it.
-        image_size: Pixels of the (square) images, or `(height, width)`. Demo sets and arrays have a default.
-        channels: 1 (grey), 3 (RGB) or 4 (RGBA); by default 3, for arrays their own.
-        crop: `"center"`, `"pad"`, `"border"` or `"none"`, see `ImageFormat`.
-        resize_filter: `"lanczos"`, `"bicubic"`, `"bilinear"`, `"hamming"` or `"box"`, all antialiased.
-        background: Colour behind transparency and padding; white by default, black for digits.
-        encoding: `"png"`, `"jpeg"`, `"webp"` (lossless) or `"raw"`.
-        jpeg_quality: 1 to 100, for `"jpeg"`.
-        splits: Fractions by name that sum to 1, by default `{"train": 1.0}`. An image's split is a function of its
-            pixels and the seed, so that copies can never lie on both sides.
-        num_shards: Of all splits together; by default one per 64 MiB of raw pixels.
-        max_refused_fraction: More unusable files than this share stop the run before anything is published.
-        max_source_pixels: A larger picture is refused from its header.
-        decoding: `"exact"`, or `"scaled"`, which lets the decoder skip detail of large JPEG files that the resize filter
-            would smooth away: faster, and not quite the same pixels.
-        deduplicate: Leave out exact copies (equal pixels after preparation), and refuse equal images of several labels.
-        labels: False ignores the labels of the source.
-        seed: Of the assignment to splits and the order.
-        limit: Take this many images (a sample by hash of the name; for `"avatars"` and `"stacked-digits"` the number to draw).
-        name: Short name of the set; by default the source's.
-        pyramid: Also write the images at half the size, a quarter and so on down to 4 pixels, for models that grow:
-            `load_dataset(image_size=...)` then decodes no larger images than it needs. A finished set gets it, too.
-        runner: Beam runner, by name or object; by default a fast one within this process.
-        pipeline_options: `PipelineOptions` or a list of `"--flag=value"`, passed to Beam.
-        force: Replace a set that was prepared with other settings or from changed inputs.
-        progress: Show progress on the terminal, and say what was done.
+        source: String, path, array or `Source`. A directory of images (class sub-folders, or `labels.csv` /
+            `dataset.json`), a `.zip` of the same, a `.npz` file, a uint8 array, a tuple `(images, labels)`, `"tfds:NAME"`,
+            `"digits"`, `"stacked-digits"`, `"avatars"`, `"textures"`, or a `Source`. Examples that are not images come from
+            a `Source` with a `spec`, such as `ArraySource(examples, labels, spec=...)`.
+        output_dir: String or path. Directory to write; all workers must see it.
+        image_size: Integer, pixels of the (square) images, or tuple `(height, width)`. Demo sets and arrays have a default.
+        format: Dict of arguments of `ImageFormat`, how images look and how they come to: `channels` (by default 3, for
+            arrays their own), `crop`, `resize_filter`, `background`, `encoding`, `jpeg_quality`, `max_source_pixels`,
+            `decoding`. Or an `ExampleFormat`, such as an `ImageFormat`, which says all of it.
+        splits: Dict of split name to float in (0, 1]. Fractions that sum to 1, by default `{"train": 1.0}`. The split of an
+            example is a function of its content and the seed, so that copies can never lie on both sides.
+        labels: Boolean. Whether to keep the labels of the source.
+        limit: Integer >= 1. Take this many examples (a sample by hash of the name; for `"avatars"` and `"stacked-digits"`
+            the number to draw). `None` takes all.
+        seed: Integer >= 0. Seed of the assignment to splits and of the order.
+        name: String. Short name of the set; by default the source's.
+        num_shards: Integer >= 1. Shards of all splits together; by default one per 64 MiB of raw examples.
+        deduplicate: Boolean. Whether to leave out exact copies (equal after preparation), and refuse equal examples with
+            different labels.
+        max_refused_fraction: Float in [0, 1]. More unusable inputs than this share stop the run before anything is
+            published.
+        pyramid: Boolean. Whether to also write images at half the size, a quarter and so on down to 4 pixels, for models
+            that grow: `load_dataset(image_size=...)` then decodes no larger images than it needs. A finished set gets it
+            as well.
+        beam: Dict with `runner`, a Beam runner by name or object, by default a fast one within this process; and
+            `pipeline_options`, `PipelineOptions` or a list of `"--flag=value"`. Either may be left out.
+        force: Boolean. Whether to replace a set that was prepared with other settings or from changed inputs.
+        progress: Boolean. Whether to show progress on the terminal, and report what was done.
+        **options: Any entry of `format` or `beam` by itself, such as `encoding="webp"` or `runner="dask"`.
 
     Returns:
         The `DatasetInfo`, as `DatasetInfo.load(output_dir)` gives it.
 
     Raises:
-        UserError: A setting or the source cannot be used, too many files were refused, the directory holds another data
+        UserError: A setting or the source cannot be used, too many inputs were refused, the directory holds another data
             set, or it cannot be written.
 
     Example:
 
     >>> info = prepare_dataset("digits", "data/digits")
     >>> prepare_dataset("photos", "data/photos64", image_size=64, splits={"train": 0.9, "test": 0.1})
+    >>> prepare_dataset("photos", "data/photos_webp", image_size=64, format={"crop": "pad", "encoding": "webp"})
     """
     source = open_source(source)
-    image_format = _image_format(
-        source,
-        image_size,
-        channels=channels,
-        crop=crop,
-        background=background,
-        resize_filter=resize_filter,
-        encoding=encoding,
-        jpeg_quality=jpeg_quality,
-        max_source_pixels=max_source_pixels,
-        decoding=decoding,
-    )
-    if pyramid and not halved_shapes(image_format.height, image_format.width):
+    example_format = _choose_format(source, image_size, format, _take(options, FORMAT_OPTIONS))
+    beam_options = _join("beam", dict(beam or {}), _take(options, BEAM_OPTIONS), BEAM_OPTIONS)
+    if options:
+        own = [name for name in inspect.signature(prepare_dataset).parameters if name not in ("options", "source")]
+        raise unknown_name("argument of prepare_dataset", next(iter(options)), [*own, *FORMAT_OPTIONS, *BEAM_OPTIONS])
+    spec = example_format.spec
+    if pyramid and spec.kind != "image":
+        raise UserError(f"`pyramid` is for images, and {source.name!r} holds {spec.unit[1]}: leave it out.")
+    if pyramid and not halved_shapes(*spec.shape[:2]):
         raise UserError(
-            "A pyramid needs images of 8 pixels or more whose sides are even. Received: "
-            f"{image_format.height} x {image_format.width}. Choose another image_size, or leave the pyramid out."
+            f"`pyramid` needs images of 8 pixels or more whose sides are even. Received: {spec.shape[0]} x "
+            f"{spec.shape[1]}. Choose another image_size, or leave the pyramid out."
         )
     if not 0 <= max_refused_fraction <= 1:
-        raise UserError(f"max_refused_fraction should be from 0 to 1. Received: {max_refused_fraction!r}.")
+        raise UserError(
+            f"`max_refused_fraction` must be in [0, 1]. Received: max_refused_fraction={max_refused_fraction!r}"
+        )
     settings = {
-        **dataclasses.asdict(image_format),
+        **example_format.settings(),
         "splits": _check_splits(splits),
         "num_shards": _check_count("num_shards", num_shards),
         "deduplicate": bool(deduplicate),
@@ -129,34 +127,74 @@ def prepare_dataset(
     }
     output_dir = Path(output_dir)
     _check_apart(source, output_dir)
-    reporter = PreparationProgress(enabled=progress)
+    reporter = PreparationProgress(progress, spec.unit[1])
     source_entry = {"kind": source.kind, "name": source.name, "fingerprint": source.fingerprint()}
     info = _finished_info(output_dir, settings, source_entry, force)
     if info is not None:
-        reporter.say(f"{output_dir} is already prepared ({info.num_images:,} images): nothing to do.")
+        reporter.say(f"{output_dir} is already prepared ({info.num_examples:,} {spec.unit[1]}): nothing to do.")
         if not pyramid:
             return info
     with _writable(output_dir), _locked(output_dir):
         if info is None:
-            preparation = Preparation(source, source_entry, settings, image_format, output_dir, reporter)
-            preparation.run(runner, pipeline_options)
+            preparation = Preparation(source, source_entry, settings, example_format, output_dir, reporter)
+            preparation.run(beam_options.get("runner"), beam_options.get("pipeline_options"))
             info = preparation.publish(max_refused_fraction)
             remove_pyramid(output_dir)
         if pyramid:
-            write_pyramid(output_dir, info, reporter, runner, pipeline_options)
+            write_pyramid(output_dir, info, reporter, **beam_options)
     return info
 
 
-def _image_format(source: Source, image_size, **settings) -> ImageFormat:
+def _take(options: dict, names: Sequence[str]) -> dict:
+    """Moves the options of some names out of `options`."""
+    return {name: options.pop(name) for name in names if name in options}
+
+
+def _join(group: str, members: dict, alone: dict, names: Sequence[str]) -> dict:
+    """The entries of a group together with those that were passed by themselves."""
+    for name in members:
+        if name not in names:
+            raise unknown_name(f"entry of `{group}`", name, names)
+        if name in alone:
+            raise UserError(
+                f"`{name}` must be passed once. Received: by itself, and in `{group}`. Leave one of them out."
+            )
+    return {**members, **alone}
+
+
+def _choose_format(source: Source, image_size, format, alone: dict) -> ExampleFormat:
+    """How the raw inputs of the source become examples."""
+    if image_size is not None:
+        alone = {"image_size": image_size, **alone}
+    if isinstance(format, ExampleFormat):
+        if alone:
+            raise UserError(f"`{next(iter(alone))}` must be left out, or be a part of `format`. Received both.")
+        return format
+    if format is not None and not isinstance(format, Mapping):
+        raise UserError(
+            f"`format` must be a dict of arguments of ImageFormat, or an ExampleFormat. Received: format={format!r}"
+        )
+    chosen = _join("format", dict(format or {}), alone, ("image_size", *FORMAT_OPTIONS))
+    if source.spec is None:
+        return _image_format(source, **chosen)
+    if chosen:
+        units = source.spec.unit[1]
+        raise UserError(f"`{next(iter(chosen))}` is for images, and {source.name!r} holds {units}: leave it out.")
+    return source.make_format()
+
+
+def _image_format(source: Source, image_size=None, **settings) -> ImageFormat:
     if isinstance(image_size, int) and not isinstance(image_size, bool):
         image_size = (image_size, image_size)
     if image_size is not None and (not isinstance(image_size, Sequence) or len(image_size) != 2):
-        raise UserError(f"image_size should be a number of pixels or (height, width). Received: {image_size!r}.")
+        raise UserError(
+            f"`image_size` must be an integer, or a tuple (height, width). Received: image_size={image_size!r}"
+        )
     defaults = {"background": "white", **source.default_settings(image_size)}
-    size = image_size or defaults.pop("image_size", None)
+    size = image_size or defaults.get("image_size")
     if size is None:
         raise UserError(
-            f"image_size is needed for a {source.kind}: the side of the prepared images in pixels, such as image_size=64."
+            f"`image_size` is needed for a {source.kind}: the side of the prepared images in pixels, such as image_size=64."
         )
     chosen = {key: value for key, value in settings.items() if value is not None}
     defaults.pop("image_size", None)
@@ -170,7 +208,7 @@ def _check_apart(source: Source, output_dir: Path) -> None:
         folder, output = folder.resolve(), output_dir.resolve()
         if output == folder or folder in output.parents:
             raise UserError(
-                f"{str(output_dir)!r} lies within the source {str(folder)!r}. Choose a directory outside of it."
+                f"`output_dir` must be outside of the source {str(folder)!r}. Received: {str(output_dir)!r}, which lies within it"
             )
 
 
@@ -178,27 +216,27 @@ def _check_splits(splits: Mapping[str, float] | None) -> dict[str, float]:
     splits = {"train": 1.0} if splits is None else dict(splits)
     for name, fraction in splits.items():
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", str(name)):
-            raise UserError(f"A split's name should be letters, digits and underscores. Received: {name!r}.")
+            raise UserError(f"A name in `splits` must be letters, digits and underscores. Received: {name!r}")
         if isinstance(fraction, bool) or not isinstance(fraction, int | float) or not 0 < fraction <= 1:
             raise UserError(
-                f"The fraction of the split {name!r} should lie above 0 and up to 1. Received: {fraction!r}."
+                f"The fraction of {name!r} in `splits` must be above 0 and at most 1. Received: {fraction!r}"
             )
     if not splits or abs(math.fsum(splits.values()) - 1) > 1e-6:
         raise UserError(
-            f"The fractions of the splits should sum to 1. Received: {splits}, summing to {sum(splits.values()):g}."
+            f"The fractions in `splits` must sum to 1. Received: splits={splits}, summing to {sum(splits.values()):g}"
         )
     return {name: float(fraction) for name, fraction in splits.items()}
 
 
 def _check_count(name: str, value: int | None) -> int | None:
     if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
-        raise UserError(f"{name} should be a whole number from 1 up, or None. Received: {value!r}.")
+        raise UserError(f"`{name}` must be an integer >= 1, or None. Received: {name}={value!r}")
     return value
 
 
 def _check_seed(seed: int) -> int:
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
-        raise UserError(f"seed should be a whole number from 0 to 2**63 - 1. Received: {seed!r}.")
+        raise UserError(f"`seed` must be an integer in [0, 2**63). Received: seed={seed!r}")
     return seed
 
 
@@ -212,8 +250,9 @@ def _finished_info(output_dir: Path, settings: dict, source_entry: dict, force: 
         if force:
             return None
         raise
-    # Sets of earlier versions do not name the decoding.
-    old = {"decoding": "exact", **info.settings, "source kind": info.source["kind"], "source name": info.source["name"]}
+    old = {**info.settings, "source kind": info.source["kind"], "source name": info.source["name"]}
+    if info.spec.kind == "image":
+        old.setdefault("decoding", "exact")  # Sets of earlier versions do not name it.
     new = {**settings, "source kind": source_entry["kind"], "source name": source_entry["name"]}
     # Through JSON, so that tuples and lists compare equal.
     old, new = json.loads(json.dumps([old, new]))
@@ -234,7 +273,7 @@ def _finished_info(output_dir: Path, settings: dict, source_entry: dict, force: 
     if force:
         return None
     raise UserError(
-        f"{output_dir} holds a data set that was prepared otherwise: {'; '.join(differences)}. "
+        f"{output_dir} holds a data set that was prepared with other settings: {'; '.join(differences)}. "
         "Choose another directory, or replace that set with force=True."
     )
 
@@ -244,7 +283,9 @@ def _writable(output_dir: Path) -> Iterator[None]:
     """Makes the directory, and turns failures to write within the block into errors for the user."""
     try:
         if output_dir.exists() and not output_dir.is_dir():
-            raise UserError(f"{str(output_dir)!r} is a file. Expected a directory to write to.")
+            raise UserError(
+                f"`output_dir` must be a directory to write. Received: {str(output_dir)!r}, which is a file"
+            )
         output_dir.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as error:
@@ -252,7 +293,7 @@ def _writable(output_dir: Path) -> Iterator[None]:
             raise
         raise UserError(
             f"Cannot write to {str(output_dir)!r}: {error.strerror or error}. Nothing was published. Free space or "
-            "choose another directory, then run the same command again: it goes on where it stopped."
+            "choose another directory, then run the same command again: it resumes where it stopped."
         ) from error
 
 
@@ -266,9 +307,7 @@ def _locked(output_dir: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise UserError(
-                f"Another process is preparing {str(output_dir)!r} just now. Wait until it is done."
-            ) from error
+            raise UserError(f"Another process is preparing {str(output_dir)!r}. Wait until it is done.") from error
         try:
             yield
         finally:

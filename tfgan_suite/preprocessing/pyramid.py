@@ -12,17 +12,17 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from tfgan_suite.data.dataset_info import FILE_NAME, PYRAMID_DIR_NAME, DatasetInfo, ShardInfo
-from tfgan_suite.data.images import MODES, ImageFormat, encode_image, reduce_image
-from tfgan_suite.data.records import ImageRecord, encode_example, parse_examples, write_tfrecords
+from tfgan_suite.data.images import reduce_image
+from tfgan_suite.data.records import encode_record, parse_records, write_tfrecords
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.files import file_sha256
 from tfgan_suite.preprocessing.beam_import import beam
-from tfgan_suite.preprocessing.preparation import GZIP_RAW_BYTES, choose_runner, open_pipeline
+from tfgan_suite.preprocessing.preparation import choose_compression, choose_runner, open_pipeline
 from tfgan_suite.preprocessing.preparation_progress import PreparationProgress
 from tfgan_suite.preprocessing.transforms import write_file
+from tfgan_suite.specs.image_spec import ImageSpec
 
 
 def write_pyramid(
@@ -31,10 +31,11 @@ def write_pyramid(
     """Writes what is missing of a finished set's pyramid. A size's description is written last.
 
     Args:
-        directory: Of the set.
-        info: Its description.
-        reporter: Says what happens.
-        runner, pipeline_options: As in `prepare_dataset`.
+        directory: Path. Where the set lies.
+        info: `DatasetInfo`. Its description.
+        reporter: `PreparationProgress`. Reports what happens.
+        runner: Beam runner, by name or object, as in `prepare_dataset`.
+        pipeline_options: As in `prepare_dataset`.
 
     Raises:
         UserError: A shard is missing or damaged.
@@ -42,12 +43,12 @@ def write_pyramid(
     missing = [shape for shape in info.pyramid_shapes if not _is_finished(directory, info, shape)]
     if not missing:
         return
-    reporter.say(f"Reducing {info.num_images:,} images to {', '.join(f'{h} x {w}' for h, w in missing)} ...")
+    reporter.say(f"Reducing {info.num_examples:,} images to {', '.join(f'{h} x {w}' for h, w in missing)} ...")
     info.verify(directory)
     for height, _ in missing:
         level_dir = info.pyramid_dir(directory, height)
         if level_dir.exists():
-            shutil.rmtree(level_dir)  # Of another set, or of a run that was killed.
+            shutil.rmtree(level_dir)  # Left by another set, or by a run that was killed.
         level_dir.mkdir(parents=True)
     shards = [shard for split in info.splits.values() for shard in split.shards]
     options, runner, _ = choose_runner(runner, pipeline_options)
@@ -73,9 +74,9 @@ class ReduceShards(beam.PTransform):
     """Names of a set's shards -> the same names, once their smaller versions are written.
 
     Args:
-        directory: Of the set.
-        info: Its description.
-        reduced: Descriptions of the sizes to write, by height and width.
+        directory: String. Where the set lies.
+        info: `DatasetInfo`. Its description.
+        reduced: Dict of height and width to the `DatasetInfo` of a size to write.
     """
 
     def __init__(self, directory: str, info: DatasetInfo, reduced: dict[tuple[int, int], DatasetInfo]):
@@ -95,45 +96,34 @@ class _ReduceShard(beam.DoFn):
     def process(self, shard):
         import tensorflow as tf
 
-        examples = {shape: [] for shape in self._reduced}
+        stored = self._info.spec
+
+        def read(record):
+            features, sources, labels = parse_records(stored, record[tf.newaxis])
+            return stored.decode({name: values[0] for name, values in features.items()}), sources[0], labels[0]
+
+        records = {shape: [] for shape in self._reduced}
         path = str(Path(self._directory, shard))
-        for batch in tf.data.TFRecordDataset(path, compression_type=self._info.compression).batch(256):
-            features = {name: values.numpy() for name, values in parse_examples(batch).items()}
-            for encoded, source, label in zip(
-                features["image/encoded"], features["image/source"], features["label"], strict=True
-            ):
-                pixels = _decode(encoded, self._info)
-                label = int(label) if self._info.num_classes else None
-                for shape, level_info in self._reduced.items():
-                    smaller = reduce_image(pixels, pixels.shape[0] // shape[0])
-                    examples[shape].append(_encode(smaller, level_info, source, label))
+        images = tf.data.TFRecordDataset(path, compression_type=self._info.compression).map(read)
+        for pixels, source, label in images.as_numpy_iterator():
+            source = source.decode("utf-8", "surrogateescape")
+            label = int(label) if self._info.num_classes else None
+            for shape, level_info in self._reduced.items():
+                smaller = reduce_image(pixels, pixels.shape[0] // shape[0])
+                records[shape].append(encode_record(level_info.spec, smaller, source, label))
         for shape, level_info in self._reduced.items():
             path = self._info.pyramid_dir(self._directory, shape[0]) / _name_at(shard, level_info)
-            write_file(path, [_serialize(examples[shape], level_info)], durable=True)
+            write_file(path, [_serialize(records[shape], level_info)], durable=True)
         yield shard
 
 
-def _decode(encoded: bytes, info: DatasetInfo) -> np.ndarray:
-    """uint8 `[height, width, channels]`."""
-    if info.encoding == "raw":
-        return np.frombuffer(encoded, np.uint8).reshape(info.image_shape)
-    with Image.open(io.BytesIO(encoded), formats=[info.encoding.upper()]) as image:
-        return np.asarray(image.convert(MODES[info.image_shape[-1]]), np.uint8).reshape(info.image_shape)
-
-
-def _encode(pixels: np.ndarray, info: DatasetInfo, source: bytes, label: int | None) -> bytes:
-    target = ImageFormat(*info.image_shape, encoding=info.encoding)
-    source = source.decode("utf-8", "surrogateescape")
-    return encode_example(ImageRecord(encode_image(pixels, target), info.encoding, *info.image_shape, source, label))
-
-
-def _serialize(examples: list[bytes], info: DatasetInfo) -> bytes:
+def _serialize(records: list[bytes], info: DatasetInfo) -> bytes:
     buffer = io.BytesIO()
     if info.compression:
         with gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=buffer, mtime=0) as file:
-            write_tfrecords(file, examples)
+            write_tfrecords(file, records)
     else:
-        write_tfrecords(buffer, examples)
+        write_tfrecords(buffer, records)
     return buffer.getvalue()
 
 
@@ -151,15 +141,14 @@ def _is_finished(directory: Path, info: DatasetInfo, shape: tuple[int, int]) -> 
 
 def _describe(info: DatasetInfo, shape: tuple[int, int]) -> DatasetInfo:
     """The description of one size, its shards still the whole images'."""
-    image_shape = (*shape, info.image_shape[-1])
     # JPEG's blocks are larger than the smallest images.
-    encoding = "png" if info.encoding == "jpeg" else info.encoding
+    encoding = "png" if info.spec.encoding == "jpeg" else info.spec.encoding
+    spec = ImageSpec((*shape, info.image_shape[-1]), encoding, info.spec.jpeg_quality)
     return dataclasses.replace(
         info,
-        image_shape=image_shape,
-        encoding=encoding,
-        compression="GZIP" if encoding == "raw" or np.prod(image_shape) <= GZIP_RAW_BYTES else "",
-        resize={"filter": "averages", "library": f"NumPy {np.__version__}"},
+        spec=spec,
+        compression=choose_compression(spec),
+        processing={"filter": "averages", "library": f"NumPy {np.__version__}"},
         settings={**info.settings, "reduced_from": info.fingerprint},
     )
 
@@ -173,10 +162,10 @@ def _measured(directory: Path, shard: ShardInfo, info: DatasetInfo) -> ShardInfo
     path = directory / name
     if not path.is_file():
         raise RuntimeError(f"The shard {path} was not written: the Beam runner lost work.")
-    return ShardInfo(name, shard.num_images, path.stat().st_size, file_sha256(path))
+    return ShardInfo(name, shard.num_examples, path.stat().st_size, file_sha256(path))
 
 
 def remove_pyramid(directory: Path) -> None:
-    """Takes the pyramid of an earlier set away."""
+    """Removes the pyramid of an earlier set."""
     if (directory / PYRAMID_DIR_NAME).exists():
         shutil.rmtree(directory / PYRAMID_DIR_NAME)

@@ -2,9 +2,9 @@
 
     Create(block numbers) -> PrepareBlocks -> (shard name, rows) -> WriteShards (GroupByKey) -> shard files + journal
 
-Only numbers and small rows (hash, label, name, place in a block file) travel through Beam; the image bytes wait in block files
+Only numbers and small rows (hash, label, name, place in a block file) travel through Beam; the records wait in block files
 within the work directory, which all workers must see. That bounds the memory of the in-process runner, and a
-preparation that was killed goes on from the blocks and shards that were finished. Every file appears under its name by
+preparation that was killed resumes from the blocks and shards that were finished. Every file appears under its name by
 `os.replace`, whole. (Beam's own WriteToTFRecord loses records on Dask.)
 """
 
@@ -21,11 +21,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-from PIL import Image
-
-from tfgan_suite.data.images import ImageFormat, ImageRefused, decode_image, encode_image, transform_image
-from tfgan_suite.data.records import ImageRecord, encode_example, write_tfrecords
+from tfgan_suite.data.example_format import ExampleFormat
+from tfgan_suite.data.example_refused import ExampleRefused
+from tfgan_suite.data.records import encode_record, write_tfrecords
 from tfgan_suite.data.sources.source import Source, SourceItem, SourceReader
 from tfgan_suite.foundation.files import file_sha256
 from tfgan_suite.preprocessing.beam_import import beam
@@ -34,10 +32,10 @@ WRITE_FAILED = "tfgan-suite cannot write"
 
 
 class Row(NamedTuple):
-    """A prepared image on its way from a block file to its shard."""
+    """A prepared example on its way from a block file to its shard."""
 
-    order: str  # Hash of pixels and seed: decides split and shard, and the place within the shard.
-    key: str  # SHA-256 of the pixels.
+    order: str  # Hash of the example and the seed: decides split and shard, and the place within the shard.
+    key: str  # SHA-256 of the example as it is at the edge: for images, of the pixels.
     source: str
     label: int | None
     block: int
@@ -50,17 +48,17 @@ class PreparePlan:
     """What the workers need to know. Picklable.
 
     Args:
-        work_dir: Directory that all workers share.
-        image_format: How the images shall look.
-        splits: `(name, fraction, number of shards)` in order; the fractions sum to 1.
-        seed: Changes which images go into which split, and their order.
-        deduplicate: Leave out exact copies, and refuse equal images with different labels.
-        compression: `"GZIP"` or `""`.
-        num_threads: Threads that decode within one worker.
+        work_dir: String. A directory that all workers share.
+        example_format: `ExampleFormat`. How raw inputs become examples.
+        splits: Tuple of `(name, fraction, number of shards)`; the fractions sum to 1.
+        seed: Integer. Changes which examples go into which split, and their order.
+        deduplicate: Boolean. Whether to leave out exact copies, and refuse equal examples with different labels.
+        compression: String. `"GZIP"` or `""`.
+        num_threads: Integer >= 1. Threads that decode within one worker.
     """
 
     work_dir: str
-    image_format: ImageFormat
+    example_format: ExampleFormat
     splits: tuple[tuple[str, float, int], ...]
     seed: int
     deduplicate: bool
@@ -80,7 +78,7 @@ class PreparePlan:
         return hashlib.sha256(f"{self.seed}:{key}".encode()).hexdigest()
 
     def shard_of(self, order: str) -> str:
-        """The file that an image belongs to, a function of its content alone."""
+        """The file that an example belongs to, a function of its content alone."""
         position = int(order[:13], 16) / 16**13  # 52 bits: exact in a float.
         name, _, num_shards = self.splits[-1]
         for split in self.splits:
@@ -93,15 +91,15 @@ class PreparePlan:
 
 
 class BeamSource(Source):
-    """A source whose images come out of a Beam transform rather than a reader, as those of a model do."""
+    """A source whose examples come out of a Beam transform rather than a reader, as those of a model do."""
 
     def make_transform(self, plan: PreparePlan) -> beam.PTransform:
-        """The transform that stands in the place of `PrepareBlocks`, with its input and output."""
+        """The transform that takes the place of `PrepareBlocks`, with its input and output."""
         raise NotImplementedError
 
 
 class PrepareBlocks(beam.PTransform):
-    """Block numbers -> `(shard name, rows)`; reads each block's items and writes its images into a block file."""
+    """Block numbers -> `(shard name, rows)`; reads each block's items and writes its examples into a block file."""
 
     def __init__(self, plan: PreparePlan, reader: SourceReader):
         super().__init__()
@@ -139,22 +137,22 @@ class PrepareBlock(beam.DoFn):
         yield from sorted(by_shard.items())
 
     def _write_block(self, block: int, items: list[SourceItem]) -> list[Row]:
-        rows, refused, examples, offset = [], [], [], 0
+        rows, refused, records, offset = [], [], [], 0
         for item, result in zip(items, self._prepare_all(items), strict=True):
-            if isinstance(result, ImageRefused):
+            if isinstance(result, ExampleRefused):
                 refused.append((item.name, result.reason, result.message))
                 continue
-            key, example = result
-            rows.append(Row(self._plan.order(key), key, item.name, item.label, block, offset, len(example)))
-            examples.append(example)
-            offset += len(example)
-        write_file(self._plan.block_path(block, "records"), [b"".join(examples)])
+            key, record = result
+            rows.append(Row(self._plan.order(key), key, item.name, item.label, block, offset, len(record)))
+            records.append(record)
+            offset += len(record)
+        write_file(self._plan.block_path(block, "records"), [b"".join(records)])
         index = {"rows": rows, "refused": refused, "size_bytes": offset}
         # The index is written last: it says that the block is finished.
         write_file(self._plan.block_path(block, "json"), [json.dumps(index).encode()])
         return rows
 
-    def _prepare_all(self, items: list[SourceItem]) -> Iterator[tuple[str, bytes] | ImageRefused]:
+    def _prepare_all(self, items: list[SourceItem]) -> Iterator[tuple[str, bytes] | ExampleRefused]:
         loaded = zip(items, self._reader.read_many(items), strict=True)
         if self._plan.num_threads == 1:
             yield from map(self._prepare_one, loaded)
@@ -162,23 +160,17 @@ class PrepareBlock(beam.DoFn):
         with ThreadPoolExecutor(self._plan.num_threads) as pool:
             yield from pool.map(self._prepare_one, loaded)
 
-    def _prepare_one(self, pair) -> tuple[str, bytes] | ImageRefused:
-        item, loaded = pair
-        target = self._plan.image_format
-        if isinstance(loaded, ImageRefused):
-            return loaded
+    def _prepare_one(self, pair) -> tuple[str, bytes] | ExampleRefused:
+        item, raw = pair
+        if isinstance(raw, ExampleRefused):
+            return raw
+        example_format = self._plan.example_format
         try:
-            if isinstance(loaded, bytes):
-                loaded = decode_image(loaded, target.max_source_pixels, target.scaled_side)
-            elif isinstance(loaded, np.ndarray):
-                loaded = Image.fromarray(loaded[..., 0] if loaded.shape[-1] == 1 else loaded)
-            pixels = transform_image(loaded, target)  # uint8 [height, width, channels]
-        except ImageRefused as refusal:
+            example = example_format.prepare(raw)
+        except ExampleRefused as refusal:
             return refusal
-        record = ImageRecord(
-            encode_image(pixels, target), target.encoding, *target.shape, source=item.name, label=item.label
-        )
-        return hashlib.sha256(pixels.tobytes()).hexdigest(), encode_example(record)
+        record = encode_record(example_format.spec, example, item.name, item.label)
+        return hashlib.sha256(example.tobytes()).hexdigest(), record
 
 
 def write_block_items(plan: PreparePlan, block: int, items: list[SourceItem]) -> None:
@@ -214,7 +206,7 @@ class _WriteShard(beam.DoFn):
             path = self._plan.shard_path(shard)
             labels = [row.label for row in kept]
             entry = {
-                "num_images": len(kept),
+                "num_examples": len(kept),
                 "class_counts": {str(label): labels.count(label) for label in sorted(set(labels), key=str)},
                 "duplicates": duplicates,
                 "refused": refused,
@@ -226,7 +218,7 @@ class _WriteShard(beam.DoFn):
         yield shard
 
     def _select(self, rows: list[Row]) -> tuple[list[Row], int, list[tuple[str, str, str]]]:
-        """Keeps the first by name of equal images; refuses all of them when their labels differ."""
+        """Keeps the first by name of equal examples; refuses all of them when their labels differ."""
         if not self._plan.deduplicate:
             return rows, 0, []
         kept, refused, groups = [], [], {}
@@ -239,7 +231,7 @@ class _WriteShard(beam.DoFn):
             for row in group:
                 other = next(other for other in group if other.label != row.label)
                 refused.append(
-                    (row.source, "conflicting_labels", f"The same picture as {other.source!r}, labelled otherwise.")
+                    (row.source, "conflicting_labels", f"Equal to {other.source!r}, which has another label.")
                 )
         return kept, len(rows) - len(kept) - len(refused), refused
 
@@ -247,29 +239,29 @@ class _WriteShard(beam.DoFn):
         buffer = io.BytesIO()
         if self._plan.compression:
             with gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=buffer, mtime=0) as file:
-                write_tfrecords(file, self._read_examples(rows))
+                write_tfrecords(file, self._read_records(rows))
         else:
-            write_tfrecords(buffer, self._read_examples(rows))
+            write_tfrecords(buffer, self._read_records(rows))
         return buffer.getvalue()
 
-    def _read_examples(self, rows: list[Row]) -> list[bytes]:
-        """Reads the images of one shard from the block files, one open file at a time."""
-        examples = {}
+    def _read_records(self, rows: list[Row]) -> list[bytes]:
+        """Reads the records of one shard from the block files, one open file at a time."""
+        records = {}
         for block, block_rows in itertools.groupby(sorted(rows, key=lambda row: row[-3:]), key=lambda row: row.block):
             with open(self._plan.block_path(block, "records"), "rb") as file:
                 for row in block_rows:
                     file.seek(row.offset)
-                    examples[row.block, row.offset] = file.read(row.size_bytes)
-        return [examples[row.block, row.offset] for row in rows]
+                    records[row.block, row.offset] = file.read(row.size_bytes)
+        return [records[row.block, row.offset] for row in rows]
 
 
 def read_journal(plan: PreparePlan, shard: str) -> dict | None:
     """The journal entry of a finished shard; None when the shard has to be (re)made."""
     try:
         entry = json.loads(plan.journal_path(shard).read_bytes())
-        if entry["num_images"] and plan.shard_path(shard).stat().st_size != entry["size_bytes"]:
+        if entry["num_examples"] and plan.shard_path(shard).stat().st_size != entry["size_bytes"]:
             return None
-    except (OSError, ValueError):
+    except (OSError, ValueError, KeyError):  # Version 0.1 counted under another name.
         return None
     return entry
 

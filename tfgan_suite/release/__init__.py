@@ -1,6 +1,6 @@
-"""From images to a pushed model in one call: prepare, check, train, score, decide, validate, push.
+"""Takes images to a pushed model in one call: prepare, check, train, score, decide, validate, push.
 
-Each step is a function of its own, so that other orchestrators can call it.
+Each step is a separate function that other orchestrators can call.
 """
 
 from tfgan_suite.release.data_schema import DataAnomalyError, DataSchema

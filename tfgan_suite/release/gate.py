@@ -1,4 +1,4 @@
-"""Whether a model may be pushed: better than thresholds, and than the last one that was."""
+"""Decides whether a model may be pushed: it must meet the thresholds, and beat the last model pushed."""
 
 import dataclasses
 import math
@@ -8,11 +8,11 @@ from tfgan_suite.metrics.protocol.results import compare
 
 @dataclasses.dataclass(frozen=True)
 class Blessing:
-    """A decision and its grounds.
+    """A decision and its reasons.
 
     Attributes:
-        blessed: Whether the model may be pushed.
-        reasons: Sentences, those that speak against it first.
+        blessed: Boolean. Whether the model may be pushed.
+        reasons: Tuple of sentences. Reasons against pushing come first.
     """
 
     blessed: bool
@@ -20,22 +20,23 @@ class Blessing:
 
 
 def bless(scores, thresholds, compared_score=None, last_scores=None):
-    """Decides on a model by its scores.
+    """Decides from its scores whether a model may be pushed.
 
-    A score that is lower the better must be at most its threshold, one that is higher the better at least. Then, if there
-    is a model to be compared with, the compared score must be better than that model's; equal is not better.
+    Each score must meet its threshold: at most the threshold if lower is better, at least the threshold if higher is
+    better. If there is a previous model, the compared score must also be strictly better than that model's.
 
     Args:
-        scores: `Evaluation` of the model.
-        thresholds: From names of scores to numbers.
-        compared_score: Name of a score; needed with `last_scores`.
-        last_scores: `Evaluation` of the last model that was pushed, of the same protocol, or `None`.
+        scores: An `Evaluation` of the model.
+        thresholds: Dict `{name: number}`. Threshold for each score.
+        compared_score: String or `None`. Name of the score to compare. Required with `last_scores`.
+        last_scores: An `Evaluation` of the last model pushed, with the same protocol, or `None`.
 
     Returns:
         A `Blessing`.
 
     Raises:
-        UserError: There is no score of a name, or the two models' scores were not made in the same way.
+        UserError: If there is no score with a given name, or the scores of the two models were not computed in the same
+            way.
 
     Example:
 
@@ -56,6 +57,7 @@ def bless(scores, thresholds, compared_score=None, last_scores=None):
         comparison = compare(last_scores[compared_score], scores[compared_score])
         better = comparison.better == "second" and math.isfinite(comparison.second)
         (for_it if better else against).append(
-            f"{compared_score} is {comparison.second:.5g}, that of the last model pushed {comparison.first:.5g}."
+            f"{compared_score} is {comparison.second:.5g}, compared to {comparison.first:.5g} for the last model "
+            "pushed."
         )
     return Blessing(not against, (*against, *for_it))

@@ -1,4 +1,4 @@
-"""What a pipeline has done: one line of JSON for each step, kept for ever."""
+"""The permanent record of a pipeline: one line of JSON for each completed step."""
 
 import hashlib
 import json
@@ -9,10 +9,10 @@ FILE_NAME = "ledger.jsonl"
 
 
 class Ledger:
-    """The record by which finished steps are known again, and by which a pushed model is traced to its images.
+    """Records completed steps, so that they are not repeated and a pushed model can be traced to its images.
 
     Args:
-        directory: Where `ledger.jsonl` lies; it is made if need be.
+        directory: String or path of the directory with `ledger.jsonl`, which is created if necessary.
 
     Example:
 
@@ -28,14 +28,20 @@ class Ledger:
         self.path.parent.mkdir(parents=True, exist_ok=True)
 
     def add(self, step, key, **entry):
-        """Adds a line: a finished step, the fingerprint of what went into it, and what came out."""
+        """Records a completed step.
+
+        Args:
+            step: String. Name of the step.
+            key: String. Fingerprint of its inputs.
+            **entry: JSON values. Its outputs.
+        """
         line = json.dumps({"step": step, "key": key, "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), **entry})
         torn = self.path.exists() and not self.path.read_bytes().endswith(b"\n") and self.path.stat().st_size
         with open(self.path, "a", encoding="utf-8") as file:
             file.write(("\n" if torn else "") + line + "\n")
 
     def entries(self):
-        """All lines, the oldest first; one that a kill cut short is left out."""
+        """Returns all entries, oldest first. A line truncated by a kill is skipped."""
         if not self.path.exists():
             return []
         entries = []
@@ -47,7 +53,12 @@ class Ledger:
         return entries
 
     def find(self, step, key=None):
-        """The newest entry of a step, of that fingerprint if one is given; or `None`."""
+        """Returns the newest entry of a step, or `None`.
+
+        Args:
+            step: String. Name of the step.
+            key: String or `None`. If given, only entries with this fingerprint are considered.
+        """
         for entry in reversed(self.entries()):
             if entry["step"] == step and key in (None, entry["key"]):
                 return entry
@@ -55,5 +66,5 @@ class Ledger:
 
 
 def fingerprint(content):
-    """16 hex digits that stand for JSON-like content."""
+    """Returns a fingerprint of JSON-like content, as 16 hexadecimal digits."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""What a pipeline is to do, read from a YAML file."""
+"""The configuration of a pipeline, read from a YAML file."""
 
 import dataclasses
 import inspect
@@ -7,23 +7,23 @@ from pathlib import Path
 from tfgan_suite.foundation.errors import UserError, import_extra, unknown_name
 from tfgan_suite.runs.train_config import TrainConfig
 
-# Of a run, what the pipeline chooses itself.
+# Fields of a run's configuration that the pipeline sets itself.
 _OWN_TRAIN_FIELDS = ("data_dir", "run_dir", "score_every_ticks")
 
 
 @dataclasses.dataclass(frozen=True)
 class PipelineConfig:
-    """The steps' settings, each a dict as a section of the YAML file has it.
+    """The settings of the steps. Each dict corresponds to a section of the YAML file.
 
     Attributes:
-        name: Of the model: it is pushed as `DIRECTORY/NAME/VERSION`.
-        root: Directory of the ledger, the data's schema, the runs and the candidates.
-        data: `source` and `directory`, and any other argument of `prepare_dataset`.
-        train: Fields of `TrainConfig`.
-        evaluate: Arguments of `tfgan_suite.evaluate`, as far as they are plain values.
-        gate: `thresholds`, from names of scores to the value to be reached or passed; `compare`, the score in which a new
-            model must be better than the last one pushed, by default the first threshold's.
-        push: `directory`, by default `saved_models`; `description` and `license` for the model card.
+        name: String. Name of the model, which is pushed as `DIRECTORY/NAME/VERSION`.
+        root: String. Directory of the ledger, the data schema, the runs, and the candidates.
+        data: Dict with `source`, `directory`, and any other arguments of `prepare_dataset`.
+        train: Dict. Fields of `TrainConfig`.
+        evaluate: Dict. Arguments of `tfgan_suite.evaluate` that are plain values.
+        gate: Dict with `thresholds`, which maps names of scores to the values they must reach, and `compare`, the score
+            in which a new model must be better than the last one pushed (by default, the first one in `thresholds`).
+        push: Dict with `directory` (by default `saved_models`), and `description` and `license` for the model card.
 
     Example:
 
@@ -45,36 +45,51 @@ class PipelineConfig:
 
     @classmethod
     def load(cls, path):
-        """Reads a YAML file.
+        """Reads a configuration from a YAML file.
+
+        Args:
+            path: String or path of the file.
+
+        Returns:
+            A `PipelineConfig`.
 
         Raises:
-            UserError: There is no such file, it is no YAML, or `from_dict` refuses it.
-            MissingExtraError: PyYAML is not installed.
+            UserError: If the file does not exist, is not YAML, or is refused by `from_dict`.
+            MissingExtraError: If PyYAML is not installed.
         """
-        yaml = import_extra("yaml", "pipeline", "to read a pipeline's configuration")
+        yaml = import_extra("yaml", "pipeline", "Reading a pipeline's configuration")
         path = Path(path)
         if not path.is_file():
-            raise UserError(f"There is no file {str(path)!r}. Expected the YAML file of a pipeline.")
+            raise UserError(
+                f"`path` must be the YAML file of a pipeline. There is no such file. Received: path={str(path)!r}"
+            )
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8"))
         except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise UserError(f"Expected YAML in {str(path)!r}. Received: {error}") from error
+            raise UserError(f"{str(path)!r} must be a YAML file. Received: {error}") from error
         return cls.from_dict(content)
 
     @classmethod
     def from_dict(cls, content):
-        """Checks names and kinds of all entries, down to the arguments of the steps.
+        """Creates a configuration, checking the names and types of all entries, including the arguments of the steps.
+
+        Args:
+            content: Dict. The content of the YAML file.
+
+        Returns:
+            A `PipelineConfig`.
 
         Raises:
-            UserError: An entry is missing, unknown or of another kind.
+            UserError: If an entry is missing, unknown, or of the wrong type.
         """
         from tfgan_suite.metrics.protocol.evaluation import evaluate
 
         fields = {field.name: field for field in dataclasses.fields(cls)}
         _check_section("the pipeline", content, fields, ("name", "root", "data", "train", "gate"))
-        from tfgan_suite.preprocessing.prepare_dataset import prepare_dataset
+        from tfgan_suite.preprocessing.prepare_dataset import BEAM_OPTIONS, FORMAT_OPTIONS, prepare_dataset
 
-        prepare_names = [*_argument_names(prepare_dataset, ("source", "output_dir", "runner", "progress")), "runner"]
+        prepare_names = _argument_names(prepare_dataset, ("source", "output_dir", "progress", "options"))
+        prepare_names += [*FORMAT_OPTIONS, *BEAM_OPTIONS]
         _check_section("data", content["data"], ("source", "directory", *prepare_names), ("source", "directory"))
         train_names = [field.name for field in dataclasses.fields(TrainConfig) if field.name not in _OWN_TRAIN_FIELDS]
         _check_section("train", content["train"], train_names, ("preset",))
@@ -85,13 +100,15 @@ class PipelineConfig:
         _check_section("push", content["push"], ("directory", "description", "license"))
         thresholds = content["gate"]["thresholds"]
         if not isinstance(thresholds, dict) or not thresholds:
-            raise UserError(f"Expected gate.thresholds to map scores to numbers. Received: {thresholds!r}")
+            raise UserError(f"`gate.thresholds` must map scores to numbers. Received: gate.thresholds={thresholds!r}")
         for name, value in thresholds.items():
             if isinstance(value, bool) or not isinstance(value, (int, float)):
-                raise UserError(f"Expected a number as the threshold of {name}. Received: {value!r}")
+                raise UserError(
+                    f"`gate.thresholds.{name}` must be a number. Received: gate.thresholds.{name}={value!r}"
+                )
         for name in ("name", "root"):
             if not isinstance(content[name], str) or not content[name]:
-                raise UserError(f"Expected text as the pipeline's {name}. Received: {content[name]!r}")
+                raise UserError(f"`{name}` must be a non-empty string. Received: {name}={content[name]!r}")
         return cls(**content)
 
     @property
@@ -103,7 +120,7 @@ class PipelineConfig:
         return Path(self.push.get("directory", "saved_models")) / self.name
 
     def train_config(self, run_dir):
-        """The `TrainConfig` of a run in `run_dir`; scores are a step of their own."""
+        """Returns the `TrainConfig` of a run in `run_dir`, without scores, which are computed in a separate step."""
         return TrainConfig(
             data_dir=self.data["directory"], run_dir=str(run_dir), **{**self.train, "score_every_ticks": -1}
         )
@@ -122,12 +139,12 @@ def _with_license(push):
 
 def _check_section(title, section, known, needed=()):
     if not isinstance(section, dict):
-        raise UserError(f"Expected a mapping as the section {title}. Received: {section!r}")
+        raise UserError(f"The section {title} must be a mapping. Received: {section!r}")
     for name in section:
         if name not in known:
             raise unknown_name(f"entry of {title}", name, known)
     missing = [name for name in needed if name not in section]
     if missing:
         raise UserError(
-            f"Expected {', '.join(missing)} in the section {title}. Received: {', '.join(section) or 'none'}."
+            f"The section {title} must contain {', '.join(missing)}. Received: {', '.join(section) or 'no entries'}"
         )

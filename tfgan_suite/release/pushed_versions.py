@@ -1,4 +1,4 @@
-"""Versions of a model that a gate has let through: the newest, its scores, and the way of a new one there."""
+"""Versions of a model that have passed the gate: finding the newest one and its scores, and pushing a new one."""
 
 import json
 import os
@@ -16,13 +16,13 @@ LINEAGE_FILE = "lineage.json"
 
 
 def newest_version(directory):
-    """Directory of the highest version, or `None`."""
+    """Returns the directory of the highest version, or `None`."""
     version = next_version(directory) - 1
     return Path(directory) / str(version) if version else None
 
 
 def pushed_scores(version_dir):
-    """The `Evaluation` that a version was pushed with; `None` for one that came by another way."""
+    """Returns the `Evaluation` that a version was pushed with, or `None` if it was not pushed by a pipeline."""
     path = Path(version_dir) / LINEAGE_FILE
     if not path.is_file():
         return None
@@ -30,22 +30,22 @@ def pushed_scores(version_dir):
 
 
 def bless_against_pushed(scores, config, score, say=print):
-    """The gate of a pipeline: its thresholds, and better than the newest version pushed.
+    """Applies the gate of a pipeline: a model must meet the thresholds, and beat the newest version pushed.
 
-    That version's scores are those it was pushed with, or are taken anew where the two cannot be compared, as after a
-    change of the data.
+    The newest version is compared by the scores it was pushed with. If these are not comparable, for example because
+    the data has changed, it is scored again.
 
     Args:
-        scores: `Evaluation` of the new model.
-        config: `PipelineConfig`.
-        score: Called with a model, returns its `Evaluation` on the data of today.
-        say: Called with a line of text if that takes place.
+        scores: An `Evaluation` of the new model.
+        config: A `PipelineConfig`.
+        score: Callable that takes a model and returns its `Evaluation` on the current data.
+        say: Callable. Called with a line of text if the newest version is scored again.
 
     Returns:
         A `Blessing`.
 
     Raises:
-        UserError: There is no score of a name that the gate asks for.
+        UserError: If a score that the gate needs does not exist.
     """
     last_dir = newest_version(config.push_directory)
     last_scores = None
@@ -54,24 +54,24 @@ def bless_against_pushed(scores, config, score, say=print):
         try:
             compare(last_scores[config.compared_score], scores[config.compared_score])
         except (UserError, TypeError):
-            say(f"gate: scoring {last_dir} on the data of today")
+            say(f"gate: scoring {last_dir} on the current data")
             last_scores = score(load_generator(last_dir))
     return bless(scores, config.gate["thresholds"], config.compared_score, last_scores)
 
 
 def push_version(candidate, directory, lineage, card=None):
-    """Copies an exported model to where a server looks, as the next version.
+    """Copies an exported model to the directory that a server watches, as the next version.
 
-    It is copied under a name that no server looks at, and renamed when it is whole.
+    The model is copied under a name that servers ignore, and renamed once the copy is complete.
 
     Args:
-        candidate: What `export_saved_model` wrote.
-        directory: `saved_models/NAME`.
-        lineage: JSON-like content of `lineage.json`; `scores` holds rows of scores.
-        card: Entries of the model card that are new or different; the version is set in any case.
+        candidate: String or path of a directory written by `export_saved_model`.
+        directory: String or path, such as `"saved_models/NAME"`.
+        lineage: Dict of JSON values. Content of `lineage.json`, where `scores` is a list of rows.
+        card: Dict or `None`. Entries to add to the model card or to replace in it. The version is always set.
 
     Returns:
-        The directory of the version.
+        A `pathlib.Path`. The directory of the version.
     """
     directory = Path(directory)
     version = next_version(directory)

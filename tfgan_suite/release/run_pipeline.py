@@ -1,4 +1,4 @@
-"""The steps of a pipeline, one after the other; what is done and unchanged is not done again."""
+"""Runs the steps of a pipeline in order, skipping those that are done and whose inputs have not changed."""
 
 import dataclasses
 from pathlib import Path
@@ -19,14 +19,14 @@ from tfgan_suite.runs.train import train
 
 @dataclasses.dataclass(frozen=True)
 class PipelineResult:
-    """What came of it.
+    """The result of a pipeline.
 
     Attributes:
-        pushed: Directory of the version that serves this very model, from now on or from an earlier time; `None` if the
-            gate refused it.
-        blessing: The gate's `Blessing`; `None` if nothing had changed.
-        run_dir: Of the training.
-        done: Names of the steps that did work this time.
+        pushed: A `pathlib.Path` or `None`. Directory of the version that contains this model, pushed now or earlier.
+            `None` if the gate refused the model.
+        blessing: A `Blessing` or `None`. The gate's decision. `None` if nothing has changed.
+        run_dir: A `pathlib.Path`. Directory of the training run.
+        done: Tuple of strings. Names of the steps that were not skipped.
     """
 
     pushed: Path | None
@@ -36,30 +36,31 @@ class PipelineResult:
 
 
 def run_pipeline(config, say=print):
-    """Prepares images, checks them, trains, scores, decides, exports, tries the export out and pushes it.
+    """Prepares and checks the data, trains and scores a model, and exports, validates, and pushes it if it is blessed.
 
-    Each step's settings and inputs have a fingerprint; a step whose fingerprint stands in the ledger is not done again. A
-    run that was killed is gone on with. Nothing is pushed unless the gate blesses it and a process of its own has got
-    pictures out of it.
+    The settings and inputs of each step have a fingerprint, and a step whose fingerprint is recorded in the ledger is
+    skipped. An interrupted run is resumed. A model is pushed only if the gate blesses it, and a separate process has
+    obtained images from the export.
 
     Args:
         config: A `PipelineConfig`.
-        say: Called with a line of text about each step.
+        say: Callable. Called with a line of text about each step.
 
     Returns:
         A `PipelineResult`.
 
     Raises:
-        DataAnomalyError: The data are not what the schema in `root/schema.json` says. The first run writes the schema.
-        UserError: A step cannot be done.
+        DataAnomalyError: If the data does not match the schema in `root/schema.json`, which is written by the first
+            run.
+        UserError: If a step fails.
 
     Example:
 
     >>> run_pipeline(PipelineConfig.load("pipelines/digits.yaml")).pushed
     PosixPath('saved_models/digits/1')
 
-    Reference: the steps are those of TensorFlow Extended: ExampleGen, ExampleValidator, Trainer, Evaluator, InfraValidator,
-    Pusher.
+    Reference: the steps are those of TensorFlow Extended: ExampleGen, ExampleValidator, Trainer, Evaluator,
+    InfraValidator, Pusher.
     """
     return _PipelineRun(config, say).run()
 
@@ -82,18 +83,18 @@ class _PipelineRun:
         scores = self.evaluate(train_key, run_dir)
         earlier = self.ledger.find("push", train_key)
         if earlier is not None and Path(earlier["version_dir"]).is_dir():
-            self.say(f"push: nothing to do, {earlier['version_dir']} is this very model")
+            self.say(f"push: nothing to do, {earlier['version_dir']} already contains this model")
             return PipelineResult(Path(earlier["version_dir"]), None, run_dir, tuple(self.done))
         blessing = self.decide(scores)
         if not blessing.blessed:
-            self.say(f"gate: not blessed, so nothing is pushed. {' '.join(blessing.reasons)}")
+            self.say(f"gate: not blessed, nothing is pushed. {' '.join(blessing.reasons)}")
             return PipelineResult(None, blessing, run_dir, tuple(self.done))
         self.say(f"gate: blessed. {' '.join(blessing.reasons)}")
         version_dir = self.push(train_key, run_dir, info, scores, blessing)
         return PipelineResult(version_dir, blessing, run_dir, tuple(self.done))
 
     def prepare(self):
-        """Prepares anew what has changed at the source; a set that someone else has prepared otherwise is refused."""
+        """Prepares the data again if the source has changed. Refuses a different dataset prepared by someone else."""
         options = {name: value for name, value in self.config.data.items() if name not in ("source", "directory")}
         directory = self.config.data["directory"]
         before = _fingerprint_of(directory)
@@ -103,7 +104,7 @@ class _PipelineRun:
         if info.fingerprint != before:
             self.ledger.add("prepare", fingerprint(directory), directory=directory, fingerprint=info.fingerprint)
             self.done.append("prepare")
-        self.say(f"prepare: {info.num_images:,} images in {directory} ({info.fingerprint})")
+        self.say(f"prepare: {info.num_examples:,} {info.spec.unit[1]} in {directory} ({info.fingerprint})")
         return info
 
     def check_data(self, info):
@@ -111,7 +112,9 @@ class _PipelineRun:
         if not path.exists():
             split = self.config.evaluate.get("split", "train")
             DataSchema.infer(info, split).save(path)
-            self.say(f"check data: wrote {path}, what is expected from now on; read it, and change what is not meant")
+            self.say(
+                f"check data: wrote the schema that future data must match to {path}; review it, and edit as needed"
+            )
         key = fingerprint([info.fingerprint, path.read_text(encoding="utf-8")])
         if self.ledger.find("check data", key) is not None:
             self.say("check data: nothing to do")
@@ -121,12 +124,12 @@ class _PipelineRun:
             raise DataAnomalyError(self.config.data["directory"], anomalies, path)
         self.ledger.add("check data", key)
         self.done.append("check data")
-        self.say("check data: no anomaly")
+        self.say("check data: no anomalies")
 
     def train(self, key):
         run_dir = self.root / "runs" / key
         if self.ledger.find("train", key) is not None and (run_dir / "model.keras").is_file():
-            self.say(f"train: nothing to do, {run_dir} is trained")
+            self.say(f"train: nothing to do, {run_dir} is already trained")
             return run_dir
         self.say(f"train: {self.config.train['preset']} in {run_dir}")
         result = train(self.config.train_config(run_dir))
@@ -151,12 +154,12 @@ class _PipelineRun:
         return bless_against_pushed(scores, self.config, lambda model: self._score(model, None), self.say)
 
     def push(self, key, run_dir, info, scores, blessing):
-        """Exports, tries the export out in a process of its own, and only then gives it a version to be served."""
+        """Exports the model, validates the export in a separate process, and only then pushes it to be served."""
         card = {name: self.config.push[name] for name in ("description", "license") if name in self.config.push}
         candidate = self.root / "candidate" / self.config.name / "1"
         run_files.export_run(run_dir, candidate, overwrite=True, **card)
         validation = validate_infrastructure(candidate)
-        self.say(f"validate: loaded in {validation['seconds_load']:.1f} s in a process of its own, and answered")
+        self.say(f"validate: loaded in {validation['seconds_load']:.1f} s in a separate process, and returned images")
         lineage = {
             "data": {
                 "directory": self.config.data["directory"],
@@ -182,5 +185,5 @@ class _PipelineRun:
 
 
 def _fingerprint_of(directory):
-    """Of the data set that lies there now, or `None`."""
+    """Returns the fingerprint of the dataset currently in a directory, or `None`."""
     return DatasetInfo.load(directory).fingerprint if (Path(directory) / "dataset_info.json").is_file() else None

@@ -1,4 +1,4 @@
-"""What a run would take, found out before it: `estimate_training`."""
+"""What a run would take, estimated beforehand: `estimate_training`."""
 
 import dataclasses
 import time
@@ -7,9 +7,10 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from tfgan_suite.data.dataset_info import DatasetInfo
 from tfgan_suite.data.loader import CACHE_LIMIT_BYTES, load_dataset
+from tfgan_suite.data.prepared_set import PreparedSet
 from tfgan_suite.foundation.durations import format_duration
+from tfgan_suite.runs.compile_arguments import compile_names
 from tfgan_suite.runs.peak_memory import estimate_memory
 from tfgan_suite.runs.recipe import make_model
 
@@ -22,12 +23,13 @@ class TrainingEstimate:
     """What a run would do, and about what it would take.
 
     Attributes:
-        settings: What the config stands for, by name.
-        parameters: Number of trained weights of `"generator"` and `"discriminator"`.
-        memory_bytes: Predicted peak of resident memory in training on a CPU, by use; `"this process"` is what there was
+        settings: Dict. What the config stands for, by name.
+        parameters: Dict of the name of each network to the number of its trained weights.
+        memory_bytes: Dict. Predicted peak of resident memory in training on a CPU, by use; `"this process"` is what there was
             before the model.
-        images_per_second: Of a few real steps on this machine, measured now; `None` if its memory is too small for one.
-        total_images: Of the whole run.
+        images_per_second: Float. Measured on a few real steps on this machine; `None` if its memory is too small for one.
+        total_images: Integer. Examples of the whole run.
+        unit: String. The word for examples.
     """
 
     settings: dict
@@ -35,6 +37,7 @@ class TrainingEstimate:
     memory_bytes: dict
     images_per_second: float | None
     total_images: int
+    unit: str = "images"
 
     @property
     def total_seconds(self):
@@ -48,20 +51,20 @@ class TrainingEstimate:
         lines += [f"  {'together':<20} {_megabytes(sum(self.memory_bytes.values()))}"]
         if self.images_per_second is None:
             lines += [
-                "This machine has less memory than that, so that no step was timed. A smaller --microbatch-size takes less,",
-                "and for BigGAN --set rematerialize=True.",
+                "This machine has less memory than that, so no step was timed. A smaller --microbatch-size takes less, and for",
+                "BigGAN --set rematerialize=True.",
             ]
         else:
             lines += [
                 f"Time, an estimate from {_TIMED_STEPS} real steps on this machine, without scores:",
-                f"  {self.images_per_second:,.0f} images/s, {self.total_images:,} images in "
+                f"  {self.images_per_second:,.0f} {self.unit}/s, {self.total_images:,} {self.unit} in "
                 f"{format_duration(self.total_seconds)} (h:mm:ss or m:ss)",
             ]
         return "\n".join([*lines, "Nothing was written."])
 
 
 def estimate_training(config):
-    """Resolves a config, builds its model and takes a few steps in memory. Writes nothing.
+    """Resolves a config, builds its model and runs a few steps in memory. Writes nothing.
 
     Args:
         config: A `TrainConfig`.
@@ -77,47 +80,51 @@ def estimate_training(config):
     >>> print(estimate_training(TrainConfig("data/digits", "runs/digits", preset="dcgan_digits_32")))
     """
     process_bytes = _memory_bytes("/proc/self/status", "VmRSS") or 0
-    info = DatasetInfo.load(config.data_dir)
+    opened = PreparedSet.open(config.data_dir)
+    info = opened.info
     model, recipe, ticks = make_model(config, info)
     sizes = list(dict.fromkeys(tick.phase.size for tick in ticks if tick.phase.size))
     parameters = {
-        name: sum(int(np.prod(variable.shape)) for variable in getattr(model, name).trainable_variables)
-        for name in ("generator", "discriminator")
+        name: sum(int(np.prod(variable.shape)) for variable in network.trainable_variables)
+        for name, network in model.networks.items()
     }
+    unit = model.spec.unit[1]
     settings = {
-        "data": f"{config.data_dir} ({info.name}, {info.splits['train'].num_images:,} images of {_shape(info.image_shape)})",
+        "data": f"{config.data_dir} ({info.name}, {info.splits['train'].num_examples:,} {unit} of {model.spec.describe()})",
         "run": config.run_dir,
         "model": type(model).__name__,
         "preset": recipe.preset or "none: the paper's settings",
         **recipe.model_config,
         "batch_size": ticks[-1].phase.batch_size,
-        "images": f"{ticks[-1].end_image:,} in {len(ticks)} ticks of {ticks[0].steps} steps",
+        unit: f"{ticks[-1].end_image:,} in {len(ticks)} ticks of {ticks[0].steps} steps",
         **({"image sizes": f"{', '.join(map(str, sizes))} (time and memory are the last one's)"} if sizes else {}),
         "seed": config.seed,
         "horizontal_flip": config.horizontal_flip,
-        "augmentation": config.augmentation or "the preset's",
+        **({"augmentation": config.augmentation or "the preset's"} if "augmentation" in compile_names(model) else {}),
+        **config.compile,
         "scores": {0: "at the end", -1: "never"}.get(
             config.score_every_ticks, f"every {config.score_every_ticks} ticks"
         ),
     }
     settings.pop("label_weights", None)
-    images_bytes = info.splits["train"].num_images * int(np.prod(info.image_shape))
+    example_bytes = int(np.prod(model.spec.shape)) * np.dtype(model.spec.edge_dtype).itemsize
+    data_bytes = info.splits["train"].num_examples * example_bytes
     batch_size = ticks[-1].phase.batch_size
     memory_bytes = {
         **estimate_memory(model, batch_size),
-        "images": images_bytes if images_bytes <= CACHE_LIMIT_BYTES else 0,
+        unit: data_bytes if data_bytes <= CACHE_LIMIT_BYTES else 0,
         "this process": process_bytes,
     }
     available_bytes = _memory_bytes("/proc/meminfo", "MemAvailable")
     images_per_second = None
     if available_bytes is None or sum(memory_bytes.values()) - process_bytes <= available_bytes:
-        _, dataset = load_dataset(config.data_dir, "train", batch_size, seed=config.seed)
+        _, dataset = load_dataset(opened, "train", batch_size, seed=config.seed)
         images_per_second = _measure_images_per_second(model, dataset, batch_size)
-    return TrainingEstimate(settings, parameters, memory_bytes, images_per_second, ticks[-1].end_image)
+    return TrainingEstimate(settings, parameters, memory_bytes, images_per_second, ticks[-1].end_image, unit)
 
 
 def _memory_bytes(path, name):
-    """A number out of Linux's accounts of memory; `None` where there are none."""
+    """A number from Linux's accounts of memory; `None` where there are none."""
     if not Path(path).exists():
         return None
     (line,) = [line for line in Path(path).read_text("ascii").splitlines() if line.startswith(f"{name}:")]
@@ -125,7 +132,7 @@ def _memory_bytes(path, name):
 
 
 class _StepClock(keras.callbacks.Callback):
-    """Time of each step's end."""
+    """Notes the time at which each step ends."""
 
     def __init__(self):
         super().__init__()
@@ -146,7 +153,3 @@ def _measure_images_per_second(model, dataset, batch_size):
 
 def _megabytes(size):
     return f"{size / 1e6:,.1f} MB"
-
-
-def _shape(image_shape):
-    return " x ".join(str(size) for size in image_shape)

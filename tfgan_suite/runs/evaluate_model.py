@@ -1,16 +1,12 @@
-"""Scores of what a path stands for, chosen by name: what `tfgan-suite evaluate` does."""
+"""Scores of the model that a path stands for, with metrics chosen by name: what `tfgan-suite evaluate` does."""
 
 from tfgan_suite import metrics as all_metrics
 from tfgan_suite.data.dataset_info import DatasetInfo
 from tfgan_suite.foundation.errors import UserError, unknown_name
-from tfgan_suite.metrics.protocol.evaluation import Evaluation, evaluate
+from tfgan_suite.metrics.classification_accuracy import ClassificationAccuracy
+from tfgan_suite.metrics.protocol.evaluation import evaluate
 from tfgan_suite.metrics.protocol.score_log import write_scalars
 from tfgan_suite.runs.run_files import find_run, load_model
-
-_ACCURACY = all_metrics.classification_accuracy.__name__
-_PATH_LENGTH = all_metrics.perceptual_path_length.__name__
-# Scores that ask more of a model than pictures, and are not gathered with the others.
-_APART = (_ACCURACY, _PATH_LENGTH)
 
 
 def evaluate_model(
@@ -27,16 +23,15 @@ def evaluate_model(
     """Scores the model that a path stands for.
 
     Args:
-        path: As in `load_model`.
-        data_dir: Prepared data set; by default that of the run.
-        metrics: Names as in `metrics_of_names`, `"classification_accuracy"` and `"perceptual_path_length"` among them, or
-            `None` for those that fit the extractor.
-        extractor: A name or a `FeatureExtractor` to look with.
-        classifier: Whether to look with a classifier of the data's classes too.
-        held_out_split: For the classification accuracy score.
-        output_dir: Where to add the rows to `metrics.json`; by default the run's directory, where they go to TensorBoard
-            as well; for other models nowhere.
-        **options: Of `tfgan_suite.evaluate`.
+        path: String or path, as in `load_model`.
+        data_dir: String. A prepared dataset; by default that of the run.
+        metrics: List of names, as in `metrics_of_names`, or `None` for those that fit the model and the extractor.
+        extractor: A name or a `FeatureExtractor`.
+        classifier: Boolean. Whether to score through a classifier of the data's classes as well.
+        held_out_split: String. For the classification accuracy score.
+        output_dir: String. Where to add the rows to `metrics.json`; by default the run's directory, where they go to
+            TensorBoard as well; for other models nowhere.
+        **options: Further arguments of `tfgan_suite.evaluate`, the model's sampling options among them.
 
     Returns:
         The `Evaluation`.
@@ -46,35 +41,30 @@ def evaluate_model(
     """
     run = find_run(path)
     if data_dir is None and run is None:
-        raise UserError(f"Expected --data with a prepared data set, since {str(path)!r} is not a run.")
+        raise UserError(f"`--data` must be a prepared dataset, since {str(path)!r} is not a run. Received: no --data")
     data_dir = data_dir or run.config.data_dir
     DatasetInfo.load(data_dir).split(options.get("split", "train"))
     options["output_dir"] = output_dir or (run.directory if run else None)
-    objects = metrics_of_names([name for name in metrics if name not in _APART]) if metrics else None
-    model, rows = load_model(path), []
-    if objects != []:
-        extractor = [extractor, "dataset-classifier"] if classifier else extractor
-        rows += evaluate(model, data_dir, objects, extractor=extractor, **options)
-    if _ACCURACY in (metrics or ()):
-        rows += all_metrics.evaluate_classification_accuracy(model, data_dir, held_out_split=held_out_split, **options)
-    if _PATH_LENGTH in (metrics or ()):
-        rows += all_metrics.evaluate_perceptual_path_length(model, data_dir, **options)
+    objects = metrics_of_names(metrics, held_out_split) if metrics else None
+    extractor = [extractor, "dataset-classifier"] if classifier else extractor
+    evaluation = evaluate(load_model(path), data_dir, objects, extractor=extractor, **options)
     if run and output_dir is None:
-        write_scalars(rows, run.directory / "tensorboard")
-    return Evaluation(rows)
+        write_scalars(evaluation, run.directory / "tensorboard")
+    return evaluation
 
 
-def metrics_of_names(names):
+def metrics_of_names(names, held_out_split="test"):
     """Metrics with their usual settings.
 
     Args:
-        names: Such as `["frechet_distance", "intra_class_frechet_distance"]`.
+        names: List of strings, such as `["frechet_distance", "classification_accuracy"]`.
+        held_out_split: String. For the classification accuracy score.
 
     Returns:
         A list of `Metric`.
 
     Raises:
-        UserError: An unknown name; the nearest one is told.
+        UserError: An unknown name; the error suggests the nearest one.
 
     Example:
 
@@ -82,8 +72,9 @@ def metrics_of_names(names):
     ['KernelDistance']
     """
     classes = [value for value in vars(all_metrics).values() if isinstance(value, type)]
-    known = {one.name: one for one in classes if issubclass(one, all_metrics.Metric) and hasattr(one, "name")}
+    known = {one.name: one for one in classes if issubclass(one, all_metrics.Metric) and one.name}
+    settings = {ClassificationAccuracy.name: {"held_out_split": held_out_split}}
     for name in names:
         if name not in known:
-            raise unknown_name("metric", name, [*known, *_APART])
-    return [known[name]() for name in names]
+            raise unknown_name("metric", name, known)
+    return [known[name](**settings.get(name, {})) for name in names]

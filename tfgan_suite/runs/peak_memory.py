@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfgan_suite.runs.tensor_lifetimes import count_operations, peak_bytes
 
-# Measured with TensorFlow 2.21 on Linux, see docs/memory.md: what tracing, optimising and running a graph takes for each
+# Measured with TensorFlow 2.21 on Linux, see docs/memory.md: what tracing, optimizing and running a graph takes for each
 # operation and for any graph at all; and how much more memory the allocator needs than the tensors that are alive, since
 # those of one step do not fit exactly in the gaps that others leave.
 _BYTES_AN_OPERATION = 24_000
@@ -15,35 +15,36 @@ _GAPS = 0.35
 _GAPS_BETWEEN_VARIABLES = 0.1
 
 
-def estimate_memory(model, batch_size, image_shape=None):
+def estimate_memory(model, batch_size):
     """Predicts the peak of resident memory in training on a CPU, without taking a step.
 
-    Traces the model's own step, with its penalties, microbatches, rematerialisation and types, and follows which of its
+    Traces the model's own step, with its penalties, microbatches, rematerialization and types, and follows which of its
     tensors are in memory at the same time.
 
     Args:
-        model: A compiled `GAN`.
-        batch_size: Images of one step.
-        image_shape: Of the images of a step, `(height, width, channels)`; by default the model's.
+        model: A compiled `TrainedModel`.
+        batch_size: Integer. Examples of one step.
 
     Returns:
-        Bytes by use, a dict. What the process takes before the model is made is not in it.
+        Dict of use to bytes. What the process takes before the model is made is not in it.
 
     Example:
 
     >>> gan = DCGAN(image_shape=(32, 32, 1), base_channels=4)
     >>> gan.compile(microbatch_size=8)
     >>> sorted(estimate_memory(gan, batch_size=64))
-    ['TensorFlow graphs', 'activations, gradients', 'allocator', 'averaged generator', 'optimizers', 'weights']
+    ['TensorFlow graphs', 'activations, gradients', 'allocator', 'averaged weights', 'optimizers', 'weights']
     """
-    images = tf.TensorSpec([batch_size, *(image_shape or model.image_shape)], tf.float32)
-    labels = tf.TensorSpec([batch_size], tf.int32)
-    data = images if model.num_classes is None else (images, labels)
+    inside = tf.function(model.spec.to_model).get_concrete_function(
+        tf.TensorSpec([batch_size, *model.spec.shape], model.spec.edge_dtype)
+    )
+    examples = tf.TensorSpec([batch_size, *model.spec.shape], inside.structured_outputs.dtype)
+    data = examples if model.num_classes is None else (examples, tf.TensorSpec([batch_size], tf.int32))
     graph = tf.function(model.train_step, autograph=False).get_concrete_function(data).graph
     memory_bytes = {
-        "weights": _bytes_of(model.generator.variables + model.discriminator.variables),
-        "averaged generator": _bytes_of(model.ema_generator.variables),
-        "optimizers": _bytes_of(model.generator_optimizer.variables + model.discriminator_optimizer.variables),
+        "weights": _bytes_of(model.networks),
+        "averaged weights": _bytes_of(model.averages),
+        "optimizers": _bytes_of(model.optimizers),
     }
     state = sum(memory_bytes.values())
     activations = peak_bytes(graph)
@@ -55,5 +56,7 @@ def estimate_memory(model, batch_size, image_shape=None):
     }
 
 
-def _bytes_of(variables):
+def _bytes_of(owners):
+    """Of all variables of a mapping's networks or optimizers."""
+    variables = [variable for owner in owners.values() for variable in owner.variables]
     return sum(math.prod(variable.shape) * tf.as_dtype(variable.dtype).size for variable in variables)

@@ -1,18 +1,23 @@
 """What a `TrainConfig` stands for: the model, how it is compiled, and the ticks of its run. Nothing is trained or written here."""
 
+import contextlib
 import dataclasses
-import importlib
 import inspect
 import math
+import random
+
+import numpy as np
 
 from tfgan_suite.adversarial.augment import AdaptiveAugmentation, DiffAugment
 from tfgan_suite.engine.gradient_guard import GradientGuard
 from tfgan_suite.engine.training_phase import TrainingPhase, plan_ticks
 from tfgan_suite.foundation.errors import UserError, unknown_name
-from tfgan_suite.models.catalogue import MODELS
+from tfgan_suite.models.catalogue import all_presets, model_class, model_names
+from tfgan_suite.runs.compile_arguments import compile_argument, compile_names
 
 # What a bare model name means, where its preset does not say.
 _DEFAULT_TRAINING = {"batch_size": 64, "total_images": 300_000}
+_AUGMENTATIONS = {"none": lambda: None, "adaptive": AdaptiveAugmentation, "diff_augment": DiffAugment}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,12 +25,12 @@ class Recipe:
     """A config with everything that `None` stood for filled in.
 
     Attributes:
-        model_class: Class of the model.
-        model_config: Its constructor arguments.
-        preset: Name of the preset, or `None` for a bare model name.
-        batch_size: Images of one step.
-        steps_per_tick: Steps of one tick.
-        total_ticks: Ticks of the run.
+        model_class: The model's class.
+        model_config: Dict. Its constructor arguments, those of the preset left out.
+        preset: String. Name of the preset, or `None` for a bare model name.
+        batch_size: Integer. Examples of one step.
+        steps_per_tick: Integer. Steps of one tick.
+        total_ticks: Integer. Ticks of the run.
     """
 
     model_class: type
@@ -39,63 +44,95 @@ class Recipe:
     def total_images(self):
         return self.total_ticks * self.steps_per_tick * self.batch_size
 
+    @property
+    def arguments(self):
+        """All constructor arguments, those of the preset and the constructor's own defaults among them, a dict."""
+        config = self.model_class.presets[self.preset]["config"] if self.preset else {}
+        bound = inspect.signature(self.model_class).bind_partial(**{**config, **self.model_config})
+        bound.apply_defaults()
+        return dict(bound.arguments)
+
     def build(self):
         """Makes the model.
 
         Raises:
             UserError: The constructor does not know an argument of the config's `model`, or refuses its value.
         """
-        known = [*inspect.signature(self.model_class.__init__).parameters][1:-1] + ["dtype"]
+        known = _constructor_arguments(self.model_class)
         for name in self.model_config:
             if name not in known:
                 raise unknown_name(f"argument of {self.model_class.__name__}", name, known)
         try:
-            if self.preset is None:
-                return self.model_class(**self.model_config)
-            return self.model_class.from_preset(self.preset, **self.model_config)
+            with _default_seeds(self.model_config.get("seed", 0)):
+                if self.preset is None:
+                    return self.model_class(**self.model_config)
+                return self.model_class.from_preset(self.preset, **self.model_config)
         except (TypeError, ValueError) as error:
             raise UserError(f"{self.model_class.__name__} cannot be built: {error}") from error
 
 
-def all_presets():
-    """Dict of preset name to model class, over all models."""
-    classes = [getattr(importlib.import_module(module), name) for module, name in MODELS.values()]
-    return {preset: model_class for model_class in classes for preset in model_class.presets}
+def _constructor_arguments(cls):
+    """Names of what a constructor takes; `dtype`, which goes to Keras, where it takes any."""
+    parameters = inspect.signature(cls).parameters.values()
+    names = [one.name for one in parameters if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
+    return names + ["dtype"] * any(one.kind == one.VAR_KEYWORD for one in parameters)
+
+
+@contextlib.contextmanager
+def _default_seeds(seed):
+    """Within, layers that are given no seed of their own draw one that follows from `seed`."""
+    # Keras draws such seeds from Python's generator; weights that are made with NumPy take its global one.
+    states = random.getstate(), np.random.get_state()
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
 
 
 def resolve(config, info):
-    """Fills in a config from its preset and its data set: a `Recipe`.
+    """Fills in a config from its preset and its data set.
 
     Args:
         config: A `TrainConfig`.
         info: The `DatasetInfo` of the data.
 
+    Returns:
+        A `Recipe`.
+
     Raises:
-        UserError: An unknown preset, or classes asked of a set that has none.
+        UserError: An unknown preset, or something asked of a model or a data set that it does not have.
     """
     presets = all_presets()
-    if config.preset in MODELS:
-        module, name = MODELS[config.preset]
-        model_class, preset, training = getattr(importlib.import_module(module), name), None, {}
+    if config.preset in model_names():
+        cls, preset, training = model_class(config.preset), None, {}
     elif config.preset in presets:
-        model_class, preset = presets[config.preset], config.preset
-        training = model_class.presets[preset]["training"]
+        cls, preset = presets[config.preset], config.preset
+        training = cls.presets[preset]["training"]
     else:
-        raise unknown_name("preset", config.preset, [*MODELS, *presets])
+        raise unknown_name("preset", config.preset, [*model_names(), *presets])
+    known = _constructor_arguments(cls)
     if config.conditional and not info.num_classes:
-        raise UserError(f"Expected a data set with classes, since conditional=True. {info.name!r} has none.")
+        raise UserError(f"`conditional` must not be True for the data set {info.name!r}, which has no classes.")
+    if config.conditional and "num_classes" not in known:
+        raise UserError(f"`conditional` must not be True for {cls.__name__}, which takes no `num_classes`.")
     conditional = config.conditional
     if conditional is None:
-        conditional = training.get("conditional", True) and bool(info.num_classes)
-    model_config = {
-        "image_shape": tuple(info.image_shape),
+        conditional = training.get("conditional", True) and bool(info.num_classes) and "num_classes" in known
+    if "image_shape" in known and info.spec.kind != "image":
+        raise UserError(f"{cls.__name__} makes images. The data set {info.name!r} holds {info.spec.unit[1]}.")
+    from_data = {
+        "image_shape": info.spec.shape,
+        "spec": info.spec,
         "num_classes": info.num_classes if conditional else None,
         "seed": config.seed,
-        **config.model,
     }
+    model_config = {**{name: value for name, value in from_data.items() if name in known}, **config.model}
     if config.precision != "float32":
         model_config["dtype"] = config.precision
-    if conditional:
+    if conditional and "label_weights" in known:
         counts = info.splits["train"].class_counts
         model_config.setdefault("label_weights", [float(count) for count in counts])
     training = {**_DEFAULT_TRAINING, **training}
@@ -104,13 +141,20 @@ def resolve(config, info):
     total_steps = math.ceil(total_images / batch_size)
     images_per_tick = config.images_per_tick or max(batch_size, total_images // 50)
     steps_per_tick = min(total_steps, max(1, round(images_per_tick / batch_size)))
-    return Recipe(
-        model_class, model_config, preset, batch_size, steps_per_tick, math.ceil(total_steps / steps_per_tick)
-    )
+    return Recipe(cls, model_config, preset, batch_size, steps_per_tick, math.ceil(total_steps / steps_per_tick))
 
 
 def plan_run(model, config, recipe):
-    """All ticks of a run from its start, a list of `Tick`: of the model's own phases, or of one with even ticks."""
+    """All ticks of a run from its start: of the model's own phases, or of one phase with even ticks.
+
+    Args:
+        model: The model.
+        config: A `TrainConfig`.
+        recipe: Its `Recipe`.
+
+    Returns:
+        A list of `Tick`.
+    """
     phases = model.training_phases(config.total_images, config.batch_size)
     if phases is None:
         whole = TrainingPhase(first_image=0, end_image=recipe.total_images, batch_size=recipe.batch_size)
@@ -135,43 +179,76 @@ def make_model(config, info):
 
     Example:
 
-    >>> info = DatasetInfo("any", (16, 16, 3), (), {"train": SplitInfo(100, (), ())}, "png")
+    >>> info = DatasetInfo("any", ImageSpec((16, 16, 3)), {"train": SplitInfo(100, (), ())})
     >>> model, recipe, ticks = make_model(TrainConfig("data/any", "runs/any", model={"base_channels": 2}), info)
     >>> type(model).__name__, recipe.batch_size, len(ticks)
     ('DCGAN', 64, 50)
     """
     recipe = resolve(config, info)
     model = recipe.build()
-    model.compile(**compile_choices(config, model))
+    choices = compile_choices(config, model)
+    try:
+        with _default_seeds(config.seed):
+            model.compile(**choices)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{type(model).__name__} cannot be compiled: {error}") from error
     ticks = plan_run(model, config, recipe)
     _check_batches(model, config, ticks)
     return model, recipe, ticks
 
 
 def _check_batches(model, config, ticks):
-    """Refuses batches that replicas, discriminator updates and microbatches cannot share evenly."""
+    """Refuses batches that replicas, updates and microbatches cannot share evenly."""
     num_replicas = model.distribute_strategy.num_replicas_in_sync
     for batch_size in {tick.phase.batch_size for tick in ticks}:
-        if batch_size % (num_replicas * model.discriminator_steps):
+        if batch_size % (num_replicas * model.num_shares):
             raise UserError(
-                f"Expected batches that {num_replicas} replicas and {model.discriminator_steps} discriminator updates can "
-                f"share evenly. Received: batches of {batch_size}. Choose another size with --batch-size."
+                f"`batch_size` must be one that {num_replicas} replicas and the {model.num_shares} updates of a step that "
+                f"each take a share of it can share evenly. Received: batch_size={batch_size}. Choose another with --batch-size."
             )
-        if config.microbatch_size and batch_size % (config.microbatch_size * model.discriminator_steps):
+        if config.microbatch_size and batch_size % (config.microbatch_size * model.num_shares):
             raise UserError(
-                f"Expected a microbatch_size that divides each discriminator update's share of the batch, "
-                f"{batch_size} images / {model.discriminator_steps}. Received: {config.microbatch_size}"
+                f"`microbatch_size` must divide each update's share of the batch, {batch_size} examples / "
+                f"{model.num_shares}. Received: microbatch_size={config.microbatch_size}"
             )
 
 
 def compile_choices(config, model):
-    """Arguments of `compile` that a `TrainConfig` says, for its model."""
-    choices = {name: getattr(config, name) for name in ("microbatch_size", "steps_per_execution", "jit_compile")}
-    if config.augmentation is not None:
-        made = {"none": lambda: None, "adaptive": AdaptiveAugmentation, "diff_augment": DiffAugment}
-        choices["augmentation"] = made[config.augmentation]()
+    """Arguments of `compile` that a `TrainConfig` says, for its model.
+
+    Args:
+        config: A `TrainConfig`.
+        model: The model, not yet compiled.
+
+    Returns:
+        A dict.
+
+    Raises:
+        UserError: `compile` of this model has no such argument, or one is given in two ways.
+
+    Example:
+
+    >>> config = TrainConfig("data/any", "runs/any", compile={"loss": "Hinge"})
+    >>> type(compile_choices(config, DCGAN(image_shape=(8, 8, 1), base_channels=2))["loss"]).__name__
+    'Hinge'
+    """
+    known = compile_names(model)
+    fields = {field.name: field for field in dataclasses.fields(config)}
+    choices = {}
+    for name in ("microbatch_size", "steps_per_execution", "jit_compile", "augmentation"):
+        value = getattr(config, name)
+        if value == fields[name].default:
+            continue
+        if name in config.compile:
+            raise UserError(f"`{name}` must be given once. Received: {name}={value!r} and in `compile`.")
+        choices[name] = _AUGMENTATIONS[value]() if name == "augmentation" else value
+    for name in (*choices, *config.compile):
+        if name not in known:
+            raise unknown_name(f"argument of {type(model).__name__}.compile:", name, known)
+    choices |= {name: compile_argument(name, value) for name, value in config.compile.items()}
     if config.guard_gradients:
-        defaults = {**model.default_training(), **model.preset_training()}
-        for name in ("generator_optimizer", "discriminator_optimizer"):
-            choices[name] = GradientGuard(defaults[name])
+        defaults = {**model.default_training(), **model.preset_training(), **choices}
+        for name in known:
+            if name == "optimizer" or name.endswith("_optimizer"):
+                choices[name] = GradientGuard(defaults[name])
     return choices

@@ -10,6 +10,8 @@ from tfgan_suite.foundation.files import write_atomically
 from tfgan_suite.foundation.history import read_history
 from tfgan_suite.metrics.protocol.results import Evaluation, compare
 from tfgan_suite.models import saving
+from tfgan_suite.models.catalogue import import_own
+from tfgan_suite.runs.run_recipe import read_recipe
 from tfgan_suite.runs.train_config import TrainConfig
 
 _KINDS = "a run's directory, a .keras file, or an exported model such as saved_models/digits"
@@ -17,37 +19,47 @@ _KINDS = "a run's directory, a .keras file, or an exported model such as saved_m
 
 @dataclasses.dataclass(frozen=True)
 class RunFiles:
-    """What lies in a run's directory, or beside a model.
+    """What lies in a run's directory.
 
     Attributes:
-        directory: The run's directory.
+        directory: Path. The run's directory.
         config: Its `TrainConfig`.
         dataset_info: The `DatasetInfo` of its data, as it was when the run began.
         scores: Its `Evaluation`, or `None` if it has not been scored.
+        recipe: Dict. The content of its `recipe.json`, or `None` for a run of version 0.1.
     """
 
     directory: Path
     config: TrainConfig
     dataset_info: DatasetInfo
     scores: Evaluation | None
+    recipe: dict | None = None
 
     @classmethod
     def load(cls, directory):
-        """Reads the description of a run.
+        """Reads the description of a run, and imports the modules of its own that it needs.
+
+        Args:
+            directory: String. The run's directory.
 
         Raises:
-            UserError: The directory holds no run.
+            UserError: The directory holds no run, or a module that it needs cannot be imported.
         """
         directory = Path(directory)
         if not (directory / "config.json").is_file():
-            raise UserError(f"{str(directory)!r} holds no run: there is no config.json. Expected what `train` wrote.")
+            raise UserError(
+                f"{str(directory)!r} holds no run: there is no config.json. Give a directory that `train` wrote."
+            )
         config = TrainConfig.load(directory / "config.json")
         has_scores = (directory / "metrics.json").is_file()
+        recipe = read_recipe(directory)
+        import_own((recipe or {}).get("imports", ()))
         return cls(
             directory,
             config,
             DatasetInfo.load(directory),
             Evaluation.load(directory) if has_scores else None,
+            recipe,
         )
 
 
@@ -62,7 +74,7 @@ def load_model(path):
     """Loads the model that a path stands for, ready to generate.
 
     Args:
-        path: A run's directory (one that is not finished gives its newest checkpoint), a `.keras` file, or
+        path: String. A run's directory (an unfinished one gives its newest checkpoint), a `.keras` file, or
             `saved_models/NAME[/VERSION]`.
 
     Returns:
@@ -77,29 +89,30 @@ def load_model(path):
     (4, 32, 32, 1)
     """
     path = Path(path)
+    run = find_run(path)  # It imports the modules that the run's model needs.
     if path.suffix == ".keras" or (path / "model.keras").is_file():
         return saving.load_model(path)
-    if (path / "config.json").is_file():
-        return _load_checkpoint(RunFiles.load(path))
+    if run is not None:
+        return _load_checkpoint(run)
     if not path.exists():
-        raise UserError(f"There is no {str(path)!r}. Expected {_KINDS}.")
+        raise UserError(f"There is no {str(path)!r}. Give {_KINDS}.")
     from tfgan_suite.exports.saved_model import load_generator
 
     try:
         return load_generator(path)
     except UserError as error:
-        raise UserError(f"{error} Or {_KINDS}.") from error
+        raise UserError(f"{error} Or give {_KINDS}.") from error
 
 
 def class_names(path, model):
     """Names of a model's classes.
 
     Args:
-        path: As in `load_model`.
-        model: What that gave.
+        path: String. As in `load_model`.
+        model: The model that it stands for.
 
     Returns:
-        A tuple, or `None` where they are not known.
+        A tuple of strings, or `None` where they are not known.
     """
     run = find_run(path)
     if run is not None:
@@ -121,7 +134,7 @@ def _load_checkpoint(run):
 
     model = build_model(run)
     if resume(model, run.directory) == 0:
-        raise UserError(f"The run {str(run.directory)!r} has no checkpoint yet. Expected one, or a model.keras.")
+        raise UserError(f"The run {str(run.directory)!r} has no checkpoint yet. Train it first.")
     return model
 
 
@@ -131,10 +144,10 @@ def export_run(path, export_path, export=None, **options):
     The license of a converted checkpoint goes into the model card unless another is given.
 
     Args:
-        path: As in `load_model`.
-        export_path: `saved_models/NAME[/VERSION]`, or what else `export` takes.
-        export: `tfgan_suite.export_saved_model`, unless another such function is given.
-        **options: Of that function.
+        path: String. As in `load_model`.
+        export_path: String. `saved_models/NAME[/VERSION]`, or what else `export` takes.
+        export: Function. `tfgan_suite.export_saved_model`, unless another such function is given.
+        **options: Arguments of that function.
 
     Returns:
         The directory of the version, or of what `export` returns.
@@ -165,8 +178,8 @@ def compare_scores(paths, allow=()):
     """The scores of the same name of several runs side by side, as text, the latest row of each name.
 
     Args:
-        paths: Two or more runs' directories or `metrics.json` files.
-        allow: Names in the protocol that may differ.
+        paths: List of two or more runs' directories or `metrics.json` files.
+        allow: Tuple of strings. Names in the protocol that may differ.
 
     Raises:
         UserError: No scores, none of the same name, or scores of one name that were not made in the same way.
@@ -196,12 +209,12 @@ def compare_scores(paths, allow=()):
 
 
 def chart_scores(paths, path, name=None):
-    """Draws a score of several runs against the images trained on, into an `.svg` file.
+    """Draws a score of several runs against the examples trained on, into an `.svg` file.
 
     Args:
-        paths: Runs' directories; a run that goes on is drawn as far as it is.
-        path: Of the file.
-        name: A score; by default the first Frechet distance that all runs have.
+        paths: List of runs' directories; a run that is still training is drawn as far as it is.
+        path: String. Path of the file.
+        name: String. A score; by default the first Frechet distance that all runs have.
 
     Returns:
         The path.
@@ -211,7 +224,7 @@ def chart_scores(paths, path, name=None):
     """
     path = Path(path)
     if path.suffix != ".svg":
-        raise UserError(f"Expected the name of an .svg file. Received: {str(path)!r}")
+        raise UserError(f"`path` must name an .svg file. Received: path={str(path)!r}")
     curves = {label: _curves(RunFiles.load(run)) for label, run in zip(_short_names(paths), paths)}
     shared = sorted(set.intersection(*(set(curve) for curve in curves.values())))
     scores = [key for key in shared if key.startswith("frechet_distance")]
@@ -230,10 +243,10 @@ def chart_scores(paths, path, name=None):
 
 
 def _curves(run):
-    """`{name: [(images trained on, value), ...]}` of what a run logged, and of the scores that a watcher took."""
+    """`{name: [(examples trained on, value), ...]}` of what a run logged, and of the scores that a watcher took."""
     history = read_history(run.directory / "history.jsonl")
     keys = dict.fromkeys(key for row in history for key in row)
-    curves = {key: [(row["images_seen"], row[key]) for row in history if key in row] for key in keys}
+    curves = {key: [(row["examples_seen"], row[key]) for row in history if key in row] for key in keys}
     rows = [row for row in run.scores or () if row.run.get("images_seen")]
     for name, last in {row.name: row for row in rows}.items():
         # Taken in one way, that of the last: scores of another split or of fewer images are no points of the same curve.

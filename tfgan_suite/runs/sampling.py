@@ -1,4 +1,4 @@
-"""Pictures of a model: grids of samples, paths between them, files."""
+"""Pictures of a model's examples: grids of samples, interpolations, files."""
 
 from pathlib import Path
 
@@ -8,21 +8,22 @@ from tfgan_suite.drawing.image_grid import MAX_COLUMNS, class_columns, make_grid
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.randomness import fold
 from tfgan_suite.generative import latents as latent_distributions
+from tfgan_suite.generative.abilities import HasLatents, HasStyles, require
+from tfgan_suite.generative.sampling_options import resolve_sampling
 from tfgan_suite.latent_tools.class_interpolation import interpolate_classes
 from tfgan_suite.latent_tools.class_pictures import name_rows, samples_per_class
 from tfgan_suite.latent_tools.interpolation import interpolate_styles
 from tfgan_suite.latent_tools.style_space import StyleSpace
 from tfgan_suite.latent_tools.truncation import class_centers
-from tfgan_suite.specs.image_range import to_uint8
 
 
 def sample_labels(model, count, labels=None):
-    """The labels of `count` images.
+    """The labels of `count` examples.
 
     Args:
         model: A `GenerativeModel`.
-        count: Number of images.
-        labels: `None` or `"all"` for all classes in turn, or integers, taken in turn.
+        count: Integer. Number of examples.
+        labels: `None` or `"all"` for all classes in turn, or a tuple of integers, repeated as needed.
 
     Returns:
         int32 `[count]`, or `None` for a model without classes.
@@ -32,74 +33,92 @@ def sample_labels(model, count, labels=None):
     """
     if model.num_classes is None:
         if labels is not None:
-            raise UserError("This model has no classes: expected no labels.")
+            raise UserError("`labels` must be left out: this model has no classes.")
         return None
     if labels is None or isinstance(labels, str):
         labels = range(min(model.num_classes, MAX_COLUMNS))
     return np.resize(np.asarray(labels, np.int32), [count])
 
 
-def interpolate_images(model, rows, steps, labels=None, truncation=1.0, seed=0, in_w=False):
-    """Rows of images, each from one random latent to another, within one class.
+def draw_all(model, examples):
+    """Draws examples as the model's spec does.
 
     Args:
         model: A `GenerativeModel`.
-        rows: Number of rows.
-        steps: Images in a row, >= 2.
-        labels: As in `sample_labels`, one a row.
-        truncation: In [0, 1].
-        seed: Of the ends.
-        in_w: Whether the way between the ends is straight in W, for a model that has it.
+        examples: Array of its examples, as `generate` returns them.
 
     Returns:
-        uint8 `[rows * steps, height, width, channels]`.
+        uint8 array `[count, height, width, channels]`.
+    """
+    return np.stack([model.spec.draw(example) for example in np.asarray(examples)])
+
+
+def interpolate_images(model, rows, steps, labels=None, seed=0, in_w=False, **sampling):
+    """Rows of examples, each from one random latent to another, within one class.
+
+    Args:
+        model: A `GenerativeModel` with latents.
+        rows: Integer. Number of rows.
+        steps: Integer >= 2. Examples in a row, including both ends.
+        labels: As in `sample_labels`, one a row.
+        seed: Integer. Seed of the ends.
+        in_w: Boolean. Whether to interpolate in W, for a model that has styles.
+        **sampling: The model's sampling options.
+
+    Returns:
+        Array `[rows * steps, *spec.shape]` of the spec's `edge_dtype`.
 
     Raises:
-        UserError: Fewer than two steps, or no W space.
+        UserError: Fewer than two steps, or a model without latents, or, with `in_w`, without styles.
     """
+    require(model, HasLatents, "An interpolation")
     if steps < 2:
-        raise UserError(f"Expected at least 2 steps, the two ends. Received: {steps}")
+        raise UserError(f"`steps` must be at least 2 steps, to include both ends. Received: steps={steps}")
+    sampling = resolve_sampling(model, sampling)
     labels = sample_labels(model, rows, labels)
-    ends = np.asarray(model.sample_latents(2 * rows, fold(seed, "interpolate"), truncation))  # [2 * rows, latent_size]
+    ends = np.asarray(
+        model.sample_latents(2 * rows, fold(seed, "interpolate"), **sampling)
+    )  # [2 * rows, *latent_shape]
     spherical = getattr(getattr(model, "latent_distribution", None), "on_a_shell", False)
     images = []
     if in_w:
+        require(model, HasStyles, "An interpolation in W")
         space = StyleSpace(model)
-        ws = space.map(ends, None if labels is None else np.tile(labels, 2), truncation)
+        ws = space.map(ends, None if labels is None else np.tile(labels, 2), **sampling)
         for row in range(rows):
             images.append(space.synthesize(interpolate_styles(ws[row], ws[rows + row], steps)))
         return np.concatenate(images)
     for row in range(rows):
         latents = latent_distributions.interpolate(ends[row], ends[rows + row], steps, spherical)
         row_labels = None if labels is None else np.full([steps], labels[row], np.int32)
-        images.append(to_uint8(model(latents, row_labels, training=False, truncation=truncation)))
+        images.append(model.spec.to_edge(model(latents, row_labels, training=False, **sampling)))
     return np.concatenate(images)
 
 
 def sweep_truncation(model, rows, steps, labels=None, seed=0):
-    """Rows of images, each one image from the average one (truncation 0) to itself (1).
+    """Rows of examples, each from the average one (truncation 0) to a sample (truncation 1).
 
     Args:
-        model: A `GenerativeModel`.
-        rows: Number of rows.
-        steps: Images in a row, >= 2.
+        model: A `GenerativeModel` with the sampling option `truncation`.
+        rows: Integer. Number of rows.
+        steps: Integer >= 2. Examples in a row, including both ends.
         labels: As in `sample_labels`, one a row.
-        seed: Of the images.
+        seed: Integer. Seed of the samples.
 
     Returns:
-        uint8 `[rows * steps, height, width, channels]`.
+        Array `[rows * steps, *spec.shape]` of the spec's `edge_dtype`.
 
     Raises:
-        UserError: Fewer than two steps.
+        UserError: Fewer than two steps, or a model that cannot truncate.
     """
     if steps < 2:
-        raise UserError(f"Expected at least 2 steps, the two ends. Received: {steps}")
+        raise UserError(f"`steps` must be at least 2 steps, to include both ends. Received: steps={steps}")
     labels = sample_labels(model, rows, labels)
     columns = [
         model.generate(rows, labels, truncation=float(truncation), seed=seed)
         for truncation in np.linspace(0.0, 1.0, steps)
     ]
-    images = np.stack(columns, axis=1)  # [rows, steps, height, width, channels]
+    images = np.stack(columns, axis=1)  # [rows, steps, *spec.shape]
     return images.reshape([-1, *images.shape[2:]])
 
 
@@ -107,12 +126,13 @@ def truncate_towards_classes(model, seed=0):
     """Makes truncation lead towards the mean style of each class instead of the mean of all, from now on.
 
     Args:
-        model: A conditional model with a W space, which has not generated yet.
-        seed: Of the latents whose styles are averaged.
+        model: A conditional model with styles, which has not generated yet.
+        seed: Integer. Seed of the latents whose styles are averaged.
 
     Raises:
-        UserError: No W space, or no classes.
+        UserError: No styles, or no classes.
     """
+    require(model, HasStyles, "Truncation towards classes")
     model.ema_generator.mapping.class_averages = class_centers(StyleSpace(model), seed=seed)
 
 
@@ -123,7 +143,6 @@ def write_samples(
     count=None,
     seed=0,
     labels=None,
-    truncation=1.0,
     columns=None,
     scale=1,
     interpolate=None,
@@ -135,48 +154,50 @@ def write_samples(
     sweep=None,
     class_truncation=False,
     separate_dir=None,
+    **sampling,
 ):
-    """Writes a grid of generated images as PNG.
+    """Writes a grid of generated examples as PNG.
 
     Args:
         model: A `GenerativeModel`.
-        path: Of the grid, a `.png`.
-        count: Images, or rows of ways and sweeps; by default a grid of eight rows, or a row a class.
-        seed: The same seed gives the same images.
+        path: String. Path of the grid, a `.png`.
+        count: Integer. Examples, or rows of interpolations and sweeps; by default a grid of eight rows, or a row a class.
+        seed: Integer. The same seed gives the same examples.
         labels: As in `sample_labels`.
-        truncation: In [0, 1].
-        columns: Of the grid; by default one a class.
-        scale: Pixels of the grid for one of an image.
-        interpolate: Images of a row that leads from one image to another, instead of single samples.
-        interpolate_in_w: Whether these rows are straight in W, for a model that has it.
-        through_classes: Images from one of the classes to the next in rows that pass through all of `labels`, as in
-            `interpolate_classes`, instead of single samples.
-        move_latents: Whether these rows change their latents too.
-        per_class: Images of each class, a row with its name in front; instead of single samples.
-        class_names: For these rows; by default their numbers.
-        sweep: Images of a row in which truncation goes from 0 to 1, instead of single samples.
-        class_truncation: Whether truncation leads to the mean of each class, as in `truncate_towards_classes`.
-        separate_dir: Where to write each image to a file of its own as well.
+        columns: Integer. Columns of the grid; by default one a class.
+        scale: Integer. Factor by which the grid is enlarged.
+        interpolate: Integer. Examples of a row that leads from one example to another, instead of single samples.
+        interpolate_in_w: Boolean. Whether these rows are straight in W, for a model with styles.
+        through_classes: Integer. Examples from one of the classes to the next in rows that pass through all of `labels`, as
+            in `interpolate_classes`, instead of single samples.
+        move_latents: Boolean. Whether these rows change their latents too.
+        per_class: Integer. Examples of each class, a row with its name in front; instead of single samples.
+        class_names: Tuple of strings. Names for these rows; by default their numbers.
+        sweep: Integer. Examples of a row in which truncation goes from 0 to 1, instead of single samples.
+        class_truncation: Boolean. Whether truncation leads to the mean of each class, as in `truncate_towards_classes`.
+        separate_dir: String. Where to write each example to its own file as well, as the model's spec does.
+        **sampling: The model's sampling options, such as `truncation`.
 
     Returns:
-        Paths of what was written, the grid first.
+        List of the paths of what was written, the grid first.
 
     Raises:
-        UserError: An argument out of range, or a path that is no `.png`.
+        UserError: An argument out of range, something that the model cannot do, or a path that is not a `.png`.
     """
     path = Path(path)
     if path.suffix.lower() != ".png":
-        raise UserError(f"Expected an output file NAME.png. Received: {str(path)!r}")
+        raise UserError(f"`path` must be an output file NAME.png. Received: path={str(path)!r}")
     if sum(map(bool, (interpolate, through_classes, per_class, sweep))) > 1:
-        raise UserError("Expected at most one of interpolate, through_classes, per_class and sweep. Received several.")
+        raise UserError(
+            "At most one of `interpolate`, `through_classes`, `per_class` and `sweep` must be given. Received several."
+        )
     if class_truncation:
         truncate_towards_classes(model)
-    images, columns = _images_in_rows(
+    examples, columns = _examples_in_rows(
         model,
         count=count,
         seed=seed,
         labels=labels,
-        truncation=truncation,
         columns=columns,
         interpolate=interpolate,
         interpolate_in_w=interpolate_in_w,
@@ -184,8 +205,9 @@ def write_samples(
         move_latents=move_latents,
         per_class=per_class,
         sweep=sweep,
+        sampling=sampling,
     )
-    grid = make_grid(images, min(columns, len(images)))
+    grid = make_grid(draw_all(model, examples), min(columns, len(examples)))
     grid = grid.repeat(scale, axis=0).repeat(scale, axis=1)
     if per_class:
         rows = range(model.num_classes) if labels is None or isinstance(labels, str) else labels
@@ -193,20 +215,20 @@ def write_samples(
     save_png(grid, path)
     paths = [path]
     if separate_dir is not None:
-        digits = len(str(len(images) - 1))
-        for index, image in enumerate(images):
-            paths.append(Path(separate_dir) / f"{index:0{digits}d}.png")
-            save_png(image, paths[-1])
+        Path(separate_dir).mkdir(parents=True, exist_ok=True)
+        digits = len(str(len(examples) - 1))
+        for index, example in enumerate(examples):
+            paths.append(Path(separate_dir) / f"{index:0{digits}d}{model.spec.file_suffix}")
+            paths[-1].write_bytes(model.spec.to_file(np.asarray(example)))
     return paths
 
 
-def _images_in_rows(
+def _examples_in_rows(
     model,
     *,
     count,
     seed,
     labels,
-    truncation,
     columns,
     interpolate,
     interpolate_in_w,
@@ -214,20 +236,21 @@ def _images_in_rows(
     move_latents,
     per_class,
     sweep,
+    sampling,
 ):
-    """The images of the grid, uint8 `[count, height, width, channels]`, and its columns, as `write_samples` has them."""
+    """The examples of the grid, `[count, *spec.shape]`, and its columns, as in `write_samples`."""
     if interpolate:
         columns = interpolate
         rows = count or class_columns(model)
-        images = interpolate_images(model, rows, interpolate, labels, truncation, seed, interpolate_in_w)
+        images = interpolate_images(model, rows, interpolate, labels, seed, interpolate_in_w, **sampling)
     elif through_classes:
         ways = interpolate_classes(
-            model, labels, through_classes, rows=count or 4, move_latents=move_latents, truncation=truncation, seed=seed
+            model, labels, through_classes, rows=count or 4, move_latents=move_latents, seed=seed, **sampling
         )
         columns, images = ways.shape[1], ways.reshape([-1, *ways.shape[2:]])
     elif per_class:
         columns = per_class
-        images = samples_per_class(model, per_class, labels, truncation, seed)
+        images = samples_per_class(model, per_class, labels, seed, **sampling)
         images = images.reshape([-1, *images.shape[2:]])
     elif sweep:
         columns = sweep
@@ -236,5 +259,5 @@ def _images_in_rows(
         shown = len(labels) if isinstance(labels, tuple) and len(labels) <= MAX_COLUMNS else class_columns(model)
         columns = columns or (shown if shown > 1 else 8)
         count = count or 8 * columns
-        images = model.generate(count, sample_labels(model, count, labels), truncation=truncation, seed=seed)
+        images = model.generate(count, sample_labels(model, count, labels), seed=seed, **sampling)
     return images, columns

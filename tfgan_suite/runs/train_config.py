@@ -1,4 +1,4 @@
-"""A run, as one frozen dataclass that is saved as JSON beside what the run makes."""
+"""TrainConfig: a run, as one frozen dataclass that is saved as JSON next to what the run makes."""
 
 import dataclasses
 import json
@@ -9,86 +9,134 @@ from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.foundation.files import write_atomically
 
 
+def _setting(
+    default=dataclasses.MISSING, *, flag=None, help=None, metavar=None, minimum=None, choices=None, free=False
+):
+    """A field and all that is known of it: the checks below and the flags of `train` are made from this.
+
+    Args:
+        default: Value of the field if none is given; a dict is copied.
+        flag: String. Name of the flag, if it is not that of the field.
+        help: String. Help of the flag, if there is anything to say beyond its name.
+        metavar: String. What the help calls the value.
+        minimum: Integer. The smallest value; the field holds integers then.
+        choices: Tuple of strings. The values that are accepted.
+        free: Boolean. Whether a run may be resumed with another value, since it does not change what is computed.
+    """
+    metadata = {"flag": flag, "help": help, "metavar": metavar, "minimum": minimum, "choices": choices, "free": free}
+    if isinstance(default, dict):
+        return dataclasses.field(default_factory=lambda: dict(default), metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
     """Everything that `tfgan_suite.train` needs to know.
 
-    Progress is counted in images. A tick is the rhythm of checkpoints, pictures and log lines: one Keras epoch.
+    Progress is counted in examples, here called images. A tick is the rhythm of checkpoints, pictures and log lines: one
+    Keras epoch.
 
     Attributes:
-        data_dir: A directory written by `prepare_dataset`.
-        run_dir: Where the run writes. The same config and directory again go on where the run stopped.
-        preset: A preset's name, such as `"dcgan_digits_32"`, or a model's, such as `"dcgan"`.
-        model: Constructor arguments that replace the preset's. Image shape and classes come from the data.
-        batch_size: Images of one step over all replicas, or `None` for the preset's.
-        total_images: Images to train on, or `None` for the preset's.
-        images_per_tick: Images between checkpoints, rounded to whole steps; `None` for a fiftieth of `total_images`.
-        seed: Of the initial weights, the latents and the order of the data.
-        conditional: Whether to use the data's classes; `None` to use them if there are any, unless the preset does not.
-        horizontal_flip: Whether to mirror half of the images.
-        augmentation: What the discriminator sees all images through: a name out of `AUGMENTATIONS`, or `None` for the
-            preset's choice.
-        precision: `"float32"`, `"mixed_bfloat16"` or `"mixed_float16"`: the Keras dtype policy of the networks.
-        score_every_ticks: Ticks from one scoring to the next; 0 scores only at the end, -1 never.
-        score_images: Generated images of one scoring, or `None` for as many as there are real ones.
-        keep_checkpoints: How many checkpoints to keep.
-        on_instability: What to do when gradients or scores run away, a name out of `ALERT_ACTIONS`.
-        on_collapse: What to do when samples lose their variety or the discriminator overfits, likewise.
-        diversity: What the collapse monitor measures the variety of samples with: `"features"`, their pixels' main components,
-            or `"lpips"`, as people see it, which costs more and wants the extra `[lpips]`.
-        guard_gradients: Whether updates with broken or exploding gradients are left out (`GradientGuard`).
-        steps_per_execution: Steps inside one call of the graph.
-        jit_compile: Whether to compile the step with XLA.
-        microbatch_size: Images that a network is trained on at a time, or `None` for all of an update's; see
+        data_dir: String. A directory written by `prepare_dataset`.
+        run_dir: String. Where the run writes. The same config and directory again resume the run where it stopped.
+        preset: String. A preset's name, such as `"dcgan_digits_32"`, or a model's, such as `"dcgan"`.
+        model: Dict. Constructor arguments that replace the preset's. Shape and classes come from the data.
+        compile: Dict. Arguments of the model's `compile` that replace the preset's: plain values, the names of classes of the
+            suite such as `"Hinge"` or `["R1"]`, or `{"class_name": "R1", "config": {"weight": 2.0}}`.
+        batch_size: Integer >= 1. Examples of one step over all replicas, or `None` for the preset's.
+        total_images: Integer >= 1. Examples to train on, or `None` for the preset's.
+        images_per_tick: Integer >= 1. Examples between checkpoints, rounded to whole steps; `None` for a fiftieth of
+            `total_images`.
+        seed: Integer >= 0. Seed of the initial weights, of all draws in training and of the order of the data.
+        conditional: Boolean. Whether to use the data's classes; `None` to use them if there are any, unless the preset does
+            not.
+        horizontal_flip: Boolean. Whether to mirror half of the images.
+        augmentation: String, one of `AUGMENTATIONS`. Applied to all images before the discriminator sees them; `None` for
+            the preset's choice.
+        precision: String. `"float32"`, `"mixed_bfloat16"` or `"mixed_float16"`: the Keras dtype policy of the networks.
+        score_every_ticks: Integer. Ticks from one scoring to the next; 0 scores only at the end, -1 never.
+        score_images: Integer >= 1. Generated examples of one scoring, or `None` for as many as there are real ones.
+        keep_checkpoints: Integer >= 1. How many checkpoints to keep.
+        on_instability: String, one of `ALERT_ACTIONS`. What to do when gradients or logits run away.
+        on_collapse: String, likewise. What to do when samples lose their variety or the discriminator overfits.
+        diversity: String. What the collapse monitor measures the variety of samples with: `"features"`, the main components
+            of their pixels, or `"lpips"`, as people see it, which costs more and needs the extra `[lpips]`.
+        guard_gradients: Boolean. Whether updates with broken or exploding gradients are left out (`GradientGuard`).
+        steps_per_execution: Integer >= 1. Steps inside one call of the graph.
+        jit_compile: Boolean. Whether to compile the step with XLA.
+        microbatch_size: Integer >= 1. Examples that a network is trained on at a time, or `None` for all of an update's; see
             `GAN.compile`.
-        strategy: On which devices and machines: a name out of `STRATEGIES`, see `distribution.make_strategy`.
+        strategy: String, one of `STRATEGIES`. On which devices and machines, see `distribution.make_strategy`.
+
+    Raises:
+        UserError: A value out of range.
+
+    Example:
+
+    >>> TrainConfig("data/digits", "runs/digits", preset="dcgan_digits_32").seed
+    0
     """
 
-    data_dir: str
-    run_dir: str
-    preset: str = "dcgan"
-    model: dict = dataclasses.field(default_factory=dict)
-    batch_size: int | None = None
-    total_images: int | None = None
-    images_per_tick: int | None = None
-    seed: int = 0
-    conditional: bool | None = None
-    horizontal_flip: bool = False
-    augmentation: str | None = None
-    precision: str = "float32"
-    score_every_ticks: int = 0
-    score_images: int | None = None
-    keep_checkpoints: int = 3
-    on_instability: str = "note"
-    on_collapse: str = "note"
-    diversity: str = "features"
-    guard_gradients: bool = False
-    steps_per_execution: int = 1
-    jit_compile: bool = False
-    microbatch_size: int | None = None
-    strategy: str = "auto"
+    data_dir: str = _setting(flag="--data", metavar="DIR", help="what `prepare` wrote", free=True)
+    run_dir: str = _setting(flag="--run", metavar="DIR", help="where everything is written", free=True)
+    preset: str = _setting("dcgan", help="a preset, or a model for its paper's settings")
+    model: dict = _setting({}, flag="--set", help="an argument of the model's constructor, in place of the preset's")
+    batch_size: int | None = _setting(None, minimum=1)
+    total_images: int | None = _setting(None, flag="--images", minimum=1, help="images to train on", free=True)
+    images_per_tick: int | None = _setting(None, minimum=1, help="between checkpoints and pictures", free=True)
+    seed: int = _setting(0, minimum=0)
+    conditional: bool | None = _setting(
+        None, help="use the data's classes (default: if there are any, unless the preset does not)"
+    )
+    horizontal_flip: bool = _setting(False, help="mirror half of the images")
+    augmentation: str | None = _setting(
+        None, choices=AUGMENTATIONS, help="applied to all images before the discriminator sees them, for small sets"
+    )
+    precision: str = _setting("float32", choices=PRECISIONS, help="dtype policy of the networks")
+    score_every_ticks: int = _setting(0, minimum=-1, help="0: only at the end (default), -1: never", free=True)
+    score_images: int | None = _setting(None, minimum=1, help="generated images of one scoring", free=True)
+    keep_checkpoints: int = _setting(3, minimum=1, free=True)
+    on_instability: str = _setting(
+        "note", choices=ALERT_ACTIONS, help="what to do when gradients or logits run away", free=True
+    )
+    on_collapse: str = _setting(
+        "note",
+        choices=ALERT_ACTIONS,
+        help="what to do when samples lose their variety, or the discriminator overfits",
+        free=True,
+    )
+    diversity: str = _setting(
+        "features",
+        choices=DIVERSITY_MEASURES,
+        help="how the variety of samples is measured: by their main components, or as people see it ([lpips])",
+        free=True,
+    )
+    guard_gradients: bool = _setting(False, help="leave out updates with broken or exploding gradients")
+    steps_per_execution: int = _setting(1, minimum=1, free=True)
+    jit_compile: bool = _setting(False, help="compile the step with XLA")
+    microbatch_size: int | None = _setting(
+        None, minimum=1, metavar="N", help="work through each batch in slices of N images, in the memory of one"
+    )
+    strategy: str = _setting(
+        "auto",
+        choices=STRATEGIES,
+        help="devices: auto takes the workers in TF_CONFIG, else a TPU, else all GPUs, else the CPU",
+        free=True,
+    )
+    compile: dict = _setting(
+        {},
+        help="an argument of the model's `compile`, as JSON or the name of a class: loss=Hinge, discriminator_steps=2",
+    )
 
     def __post_init__(self):
-        for name in ("batch_size", "microbatch_size", "total_images", "images_per_tick", "score_images"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UserError(f"Expected {name} >= 1. Received: {name}={value}")
-        for name in ("keep_checkpoints", "steps_per_execution"):
-            if getattr(self, name) < 1:
-                raise UserError(f"Expected {name} >= 1. Received: {name}={getattr(self, name)}")
-        if self.augmentation not in (None, *AUGMENTATIONS):
-            raise unknown_name("augmentation", self.augmentation, AUGMENTATIONS)
-        for name in ("on_instability", "on_collapse"):
-            if getattr(self, name) not in ALERT_ACTIONS:
-                raise unknown_name(f"action for {name}", getattr(self, name), ALERT_ACTIONS)
-        if self.diversity not in DIVERSITY_MEASURES:
-            raise unknown_name("measure of diversity", self.diversity, DIVERSITY_MEASURES)
-        if self.strategy not in STRATEGIES:
-            raise unknown_name("strategy", self.strategy, STRATEGIES)
-        if self.precision not in PRECISIONS:
-            raise unknown_name("precision", self.precision, PRECISIONS)
-        if self.score_every_ticks < -1:
-            raise UserError(f"Expected score_every_ticks >= -1. Received: {self.score_every_ticks}")
+        for field in dataclasses.fields(self):
+            value, minimum, choices = getattr(self, field.name), field.metadata["minimum"], field.metadata["choices"]
+            if value is None and field.default is None:
+                continue
+            if minimum is not None and (isinstance(value, bool) or not isinstance(value, int) or value < minimum):
+                raise UserError(f"`{field.name}` must be an integer >= {minimum}. Received: {field.name}={value!r}")
+            if choices is not None and value not in choices:
+                raise unknown_name(f"value of `{field.name}`:", value, choices)
 
     def save(self, path):
         """Writes the config as JSON."""
@@ -96,17 +144,20 @@ class TrainConfig:
 
     @classmethod
     def load(cls, path):
-        """Reads a config written by `save`.
+        """Reads a config written by `save`, of this version or of 0.1.
+
+        Args:
+            path: String. Path of the file.
 
         Raises:
-            UserError: The file is missing, is no JSON, or has a field that is unknown here.
+            UserError: The file is missing, is not JSON, or has a field that is unknown here.
         """
         try:
             values = json.loads(Path(path).read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise UserError(f"Expected a config file. There is no file {str(path)!r}.") from None
+            raise UserError(f"There is no file {str(path)!r}, the config of a run.") from None
         except json.JSONDecodeError as error:
-            raise UserError(f"Expected JSON in {str(path)!r}. Received: {error}") from None
+            raise UserError(f"{str(path)!r} must hold JSON. Received: {error}") from None
         known = [field.name for field in dataclasses.fields(cls)]
         for name in values:
             if name not in known:
@@ -114,7 +165,9 @@ class TrainConfig:
         return cls(**values)
 
     def differences(self, other):
-        """Names of the fields in which two configs differ."""
+        """Names of the fields in which two configs differ, of those that change what is computed."""
         return [
-            field.name for field in dataclasses.fields(self) if getattr(self, field.name) != getattr(other, field.name)
+            field.name
+            for field in dataclasses.fields(self)
+            if not field.metadata["free"] and getattr(self, field.name) != getattr(other, field.name)
         ]

@@ -1,4 +1,4 @@
-"""Serving: what an exported model contains, and a development server that speaks TensorFlow Serving's protocols."""
+"""Serving: a development server for exported models that speaks TensorFlow Serving's protocols."""
 
 from tfgan_suite.serving.dynamic_batching import DynamicBatching
 from tfgan_suite.serving.server import Server, serve

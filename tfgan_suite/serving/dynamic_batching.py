@@ -11,20 +11,25 @@ from tfgan_suite.serving.request_joining import part
 class DynamicBatching:
     """Joins requests to the same signature of the same version into one call of the model.
 
-    While a call runs, the requests that come form the next one. So a request that comes alone runs at once, as it would
-    without batching, and the more clients there are, the larger the batches are. As many as one call can take wait for no
-    other call. A joined call that fails is halved until the request at fault stands alone: nobody is refused for the request
-    of another.
+    Requests that arrive while a call is running form the next call. A lone request therefore runs at once, as it would
+    without batching, and batches grow with the number of clients. Once enough requests are waiting to fill a call, they
+    run without waiting for other calls. If a joined call fails, it is split in halves until the failing request is
+    isolated, so no request fails because of another.
 
-    Each image is that of its own request, to the rounding of floating point, which is another for another batch size.
+    Each request receives the images that it would receive on its own, up to floating-point rounding, which depends on
+    the batch size.
 
     Args:
-        max_batch_images: Most images of a joined call, >= 1. A version's own limit of images for a request holds as well;
-            a request that is larger by itself runs alone.
-        max_delay_seconds: How long a call may wait for more requests before it begins, >= 0. Waiting makes larger batches
-            of requests that come one by one, and makes each wait. A call that waits counts as one that runs.
-        max_concurrent_batches: Calls of one signature that run at the same time, >= 1, where fewer images wait than one call
-            can take.
+        max_batch_images: Integer >= 1. Maximum number of images in a joined call. A version's own limit on the images
+            of a request applies as well. A request that exceeds the limit by itself runs alone.
+        max_delay_seconds: Float >= 0. How long a call may wait for more requests before it starts. A longer delay makes
+            larger batches of requests that arrive one by one, but adds to the latency of each. A call that is waiting
+            counts as running.
+        max_concurrent_batches: Integer >= 1. Maximum number of calls of one signature that run at the same time while
+            fewer images are waiting than one call can take.
+
+    Raises:
+        UserError: If an argument is out of range.
 
     Example:
 
@@ -35,8 +40,9 @@ class DynamicBatching:
     def __init__(self, max_batch_images: int = 32, max_delay_seconds: float = 0.0, max_concurrent_batches: int = 1):
         if max_batch_images < 1 or max_concurrent_batches < 1 or not max_delay_seconds >= 0:
             raise UserError(
-                "Expected max_batch_images >= 1, max_delay_seconds >= 0 and max_concurrent_batches >= 1. Received: "
-                f"{max_batch_images}, {max_delay_seconds}, {max_concurrent_batches}."
+                "`max_batch_images` must be >= 1, `max_delay_seconds` >= 0, and `max_concurrent_batches` >= 1. "
+                f"Received: max_batch_images={max_batch_images}, max_delay_seconds={max_delay_seconds}, "
+                f"max_concurrent_batches={max_concurrent_batches}"
             )
         self.max_batch_images = max_batch_images
         self.max_delay_seconds = max_delay_seconds
@@ -45,16 +51,17 @@ class DynamicBatching:
         self._lock = threading.Lock()
 
     def submit(self, executor, servable, signature_name: str, inputs: dict) -> concurrent.futures.Future:
-        """Has one request answered, alone or with others that wait.
+        """Submits a request, to be run alone or joined with others that are waiting.
 
         Args:
-            executor: The `concurrent.futures.Executor` whose threads run the model.
-            servable: The `Servable` that is asked.
-            signature_name: One of its signatures, to which the inputs have been found to fit.
-            inputs: `{name: numpy array}`.
+            executor: A `concurrent.futures.Executor`. Its threads run the model.
+            servable: A `Servable`. The version to run.
+            signature_name: String. Name of one of its signatures. The inputs must already have been checked against it.
+            inputs: Dict `{name: NumPy array}`.
 
         Returns:
-            The future of `{name: numpy array}`, of all outputs. Cancelled while it waits, it is not computed.
+            A `concurrent.futures.Future` of `{name: NumPy array}` with all outputs. If it is cancelled while waiting,
+            the request is not computed.
         """
         joining = servable.joinings[signature_name]
         measured = joining and joining.measure(inputs)
@@ -77,7 +84,7 @@ class DynamicBatching:
         return request.future
 
     def _run_next(self, executor, key, queue):
-        """Runs one call for those that wait, and has the next one run if more have come meanwhile."""
+        """Runs one call for the waiting requests, then submits the next call if more have arrived in the meantime."""
         servable, signature_name, _ = key
         if self.max_delay_seconds:
             queue.filled.wait(self.max_delay_seconds)
@@ -91,11 +98,11 @@ class DynamicBatching:
                     del self._queues[key]
                 return
             queue.begin()
-        executor.submit(self._run_next, executor, key, queue)  # After the calls of other signatures that wait already.
+        executor.submit(self._run_next, executor, key, queue)  # Behind calls of other signatures already waiting.
 
 
 class _Request:
-    """One request that waits for its outputs."""
+    """A request that is waiting for its outputs."""
 
     def __init__(self, inputs, num_images):
         self.inputs = inputs
@@ -104,19 +111,19 @@ class _Request:
 
 
 class _Queue:
-    """Requests that can be joined, and how many calls for such run."""
+    """Requests that can be joined, and the number of calls running for them."""
 
     def __init__(self, max_images):
         self.waiting = collections.deque()
-        self.filled = threading.Event()  # As many images wait as a call can take.
-        self.num_running = 0  # Calls that have begun, with those that have not taken their requests yet.
-        self._num_to_take = 0  # Those.
+        self.filled = threading.Event()  # Set while the waiting images fill a call.
+        self.num_running = 0  # Calls that have begun, including those that have not taken their requests yet.
+        self._num_to_take = 0  # Calls that have begun, but have not taken their requests yet.
         self._num_images = 0
         self._max_images = max_images
 
     @property
     def is_full(self):
-        """Whether one more call than those that have begun would have as many images as it can take."""
+        """Whether the waiting images would fill one more call than those that have already begun."""
         return self._num_images >= (self._num_to_take + 1) * self._max_images
 
     def begin(self):
@@ -128,7 +135,7 @@ class _Queue:
         self._count(request.num_images)
 
     def take(self):
-        """As many as fit, those that came first first, without those that were cancelled."""
+        """Removes and returns as many requests as fit, in order of arrival, dropping cancelled ones."""
         self._num_to_take -= 1
         taken, room = [], self._max_images
         while self.waiting and self.waiting[0].num_images <= room:
@@ -148,12 +155,12 @@ class _Queue:
 
 
 def _answer(requests, call):
-    """Answers all of them, by halves where a call of them together fails."""
+    """Answers all requests, splitting them in halves if a joint call fails."""
     if not requests:
         return
     try:
         outputs = call(requests)
-    except Exception as error:  # Whatever it is, it is the answer of the one whose request it is.
+    except Exception as error:  # Any error is the answer to the request that caused it.
         if len(requests) == 1:
             requests[0].future.set_exception(error)
             return
@@ -166,7 +173,7 @@ def _answer(requests, call):
 
 
 def _call_joined(servable, signature_name, requests):
-    if len(requests) == 1:  # As it came, so that the answer is to the bit that without batching.
+    if len(requests) == 1:  # Unmodified, so that the answer is bit-identical to the one without batching.
         return [servable.run(signature_name, requests[0].inputs)]
     joining = servable.joinings[signature_name]
     outputs = servable.run(signature_name, joining.join([request.inputs for request in requests]))

@@ -1,4 +1,4 @@
-"""Futures of threads for coroutines that wait."""
+"""Lets coroutines wait for futures that threads complete."""
 
 import asyncio
 import collections
@@ -6,12 +6,12 @@ import contextlib
 
 
 class EventLoopFutures:
-    """`asyncio.wrap_future` for many that are done at the same time, such as the requests of a joined call.
+    """An `asyncio.wrap_future` for many futures that complete together, such as the requests of a joined call.
 
-    Each future that `asyncio` wraps wakes the event loop by itself, and the thread that answers them and the loop's then
-    take turns for each. Here those that are done while the loop is being woken share that.
+    Each future wrapped by `asyncio` wakes the event loop separately, so the thread that completes them and the loop's
+    thread alternate for every single one. Here, futures that complete before the loop has woken up share one wake-up.
 
-    Belongs to the event loop on which it is made.
+    An object belongs to the event loop on which it was created.
     """
 
     def __init__(self):
@@ -19,7 +19,7 @@ class EventLoopFutures:
         self._done = collections.deque()
 
     async def result(self, future):
-        """Waits for a `concurrent.futures.Future`, and cancels it when the wait is cancelled."""
+        """Waits for a `concurrent.futures.Future` and returns its result. Cancelling the wait cancels the future."""
         waiter = self._loop.create_future()
         future.add_done_callback(lambda _: self._wake(waiter))
         try:
@@ -31,8 +31,8 @@ class EventLoopFutures:
 
     def _wake(self, waiter):
         self._done.append(waiter)
-        if len(self._done) == 1:  # Otherwise the loop has been woken, and has not come to take them all.
-            with contextlib.suppress(RuntimeError):  # The loop has ended, and with it those who waited.
+        if len(self._done) == 1:  # Otherwise the loop has already been woken, and will release this one as well.
+            with contextlib.suppress(RuntimeError):  # The loop is closed, so nothing is waiting any longer.
                 self._loop.call_soon_threadsafe(self._release)
 
     def _release(self):

@@ -1,7 +1,7 @@
-"""TensorFlow Serving's gRPC services over a `ModelRepository`. Needs the extra `serving`.
+"""TensorFlow Serving's gRPC services over a `ModelRepository`. Requires the extra `serving`.
 
-`Predict` and `GetModelMetadata` of `PredictionService` and `GetModelStatus` of `ModelService` are answered; the rest is
-`UNIMPLEMENTED`.
+Supports `Predict` and `GetModelMetadata` of `PredictionService` and `GetModelStatus` of `ModelService`; all other calls
+are answered with `UNIMPLEMENTED`.
 """
 
 import asyncio
@@ -20,27 +20,27 @@ from tfgan_suite.serving.tensor_messages import read_tensor, write_tensor
 logger = logging.getLogger(__name__)
 
 _SIGNATURE_DEF = "signature_def"
-_LARGE_BYTES = 1 << 16  # Requests of more are read in a thread, as others would wait for the event loop.
+_LARGE_BYTES = 1 << 16  # Larger requests are parsed in a thread, so that they do not block the event loop.
 
 
 class GrpcServer:
-    """Answers gRPC on an event loop in a thread of its own, until `stop`.
+    """Answers gRPC requests on an event loop in a thread of its own, until `stop()` is called.
 
     Args:
-        repository: What it serves.
-        host: Address to listen on.
-        port: TCP port; 0 for any free one.
-        max_message_bytes: Larger requests are refused with `RESOURCE_EXHAUSTED`, and so are tensors that would be larger
-            in memory with `INVALID_ARGUMENT`.
-        max_concurrent_requests: Requests that are answered, or wait for their turn, at the same time. More are refused with
-            `RESOURCE_EXHAUSTED`.
+        repository: A `ModelRepository`. The models to serve.
+        host: String. Address to listen on.
+        port: Integer. TCP port to listen on. 0 picks any free port.
+        max_message_bytes: Integer. Maximum size of a request. Larger requests are refused with `RESOURCE_EXHAUSTED`;
+            tensors that would be larger in memory are refused with `INVALID_ARGUMENT`.
+        max_concurrent_requests: Integer. Maximum number of requests that are running or waiting at the same time. Any
+            more are refused with `RESOURCE_EXHAUSTED`.
 
     Attributes:
-        port: The port it listens on.
+        port: Integer. The port that the server listens on.
 
     Raises:
-        MissingExtraError: The extra `serving` is not installed.
-        UserError: The port is taken.
+        MissingExtraError: If the extra `serving` is not installed.
+        UserError: If the port is in use, or the address does not belong to this machine.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class GrpcServer:
         options = [
             ("grpc.max_receive_message_length", max_message_bytes),
             ("grpc.max_send_message_length", -1),
-            ("grpc.so_reuseport", 0),  # Otherwise two servers could share a port unawares.
+            ("grpc.so_reuseport", 0),  # Otherwise two servers could unknowingly share a port.
         ]
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
@@ -83,17 +83,21 @@ class GrpcServer:
         except RuntimeError as error:
             _end(self._loop, thread)
             raise UserError(
-                f"Cannot listen for gRPC on {address}: the port is taken, or the address is not this machine's. "
-                "Choose another port, 0 for any."
+                f"Cannot listen for gRPC on {address}: the port is in use, or the address does not belong to this "
+                "machine. Choose another port, or 0 for any free port."
             ) from error
-        # For programs that end without `stop`.
+        # For programs that end without calling `stop()`.
         self._finalizer = weakref.finalize(self, _end, self._loop, thread, self._server)
 
     def start(self) -> None:
         _run(self._loop, self._server.start())
 
     def stop(self, grace_seconds: float = 5.0) -> None:
-        """Takes no more requests, and gives those that are being answered some seconds."""
+        """Stops the server: accepts no more requests and gives running ones time to finish.
+
+        Args:
+            grace_seconds: Float. How long running requests may take to finish.
+        """
         if self._finalizer.alive:
             _run(self._loop, self._server.stop(grace_seconds))
             self._finalizer()
@@ -104,7 +108,7 @@ def _run(loop, coroutine):
 
 
 def _end(loop, thread, server=None):
-    if threading.current_thread() is thread:  # The garbage collector runs in any thread, in the loop's as well.
+    if threading.current_thread() is thread:  # The garbage collector can run in any thread, including the loop's.
         loop.create_task(server.stop(None)).add_done_callback(lambda _: loop.stop())
         return
     if server:
@@ -115,7 +119,7 @@ def _end(loop, thread, server=None):
 
 
 def _servicer(grpc, base, answers, methods):
-    """An object of the generated class `base` whose `methods` are those of `answers`."""
+    """Creates an object of the generated class `base` whose `methods` are those of `answers`."""
 
     def answering(method):
         async def answer(self, request, context):
@@ -123,9 +127,9 @@ def _servicer(grpc, base, answers, methods):
                 return await getattr(answers, method)(request)
             except ServingError as error:
                 refused = error
-            except Exception:  # A client is told that it failed, and the log why.
+            except Exception:  # The client learns only that the request failed; the reason goes to the log.
                 logger.exception("%s failed", method)
-                refused = ServingError("INTERNAL", "The request failed inside the server; its log says why.")
+                refused = ServingError("INTERNAL", "The request failed inside the server. See the server's log.")
             await context.abort(getattr(grpc.StatusCode, refused.code), refused.message)
 
         return answer
@@ -134,7 +138,7 @@ def _servicer(grpc, base, answers, methods):
 
 
 class _Answers:
-    """Requests and responses as messages, without gRPC."""
+    """Answers request messages with response messages, independently of gRPC."""
 
     def __init__(self, repository, max_tensor_bytes, futures):
         from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, predict_pb2
@@ -194,7 +198,7 @@ class _Answers:
 
 
 def _target(request):
-    """Name, version and label of the model."""
+    """Returns the name, version, and label of the requested model."""
     if not request.HasField("model_spec"):
         raise invalid_argument("Missing ModelSpec")
     spec = request.model_spec

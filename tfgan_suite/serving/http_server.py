@@ -1,4 +1,7 @@
-"""A small HTTP server on the standard library's: sizes, encodings, errors in JSON, a clean stop. A handler says what to answer."""
+"""A small HTTP server built on the standard library's: size limits, encodings, JSON errors, and a clean shutdown.
+
+A handler provides the answers.
+"""
 
 import contextlib
 import http.server
@@ -27,20 +30,21 @@ _BUSY = (
 
 
 class HttpServer:
-    """Answers HTTP in threads of its own from `start` to `stop`.
+    """Answers HTTP requests in threads of its own, from `start()` to `stop()`.
 
     Args:
         handler: A subclass of `HttpHandler`.
-        host: Address to listen on.
-        port: TCP port; 0 for any free one.
-        max_body_bytes: Larger request bodies are refused with HTTP 413.
-        timeout_seconds: A connection is closed on which nothing comes for so long, a request is not whole so long after
-            its first byte, or an answer is not taken in so long a time.
-        max_connections: More are refused with HTTP 503, as each holds a thread.
-        **attributes: What the handler's objects shall know.
+        host: String. Address to listen on.
+        port: Integer. TCP port to listen on. 0 picks any free port.
+        max_body_bytes: Integer. Maximum size of a request body. Larger bodies are refused with HTTP 413.
+        timeout_seconds: Float. A connection is closed if it stays idle for this long, if a request is still incomplete
+            this long after its first byte, or if the client takes longer than this to receive an answer.
+        max_connections: Integer. Maximum number of open connections, each of which occupies a thread. Any more are
+            refused with HTTP 503.
+        **attributes: Attributes to set on the handler's class.
 
     Attributes:
-        port: The port it listens on.
+        port: Integer. The port that the server listens on.
     """
 
     def __init__(
@@ -62,7 +66,11 @@ class HttpServer:
         self._thread.start()
 
     def stop(self, grace_seconds: float = 5.0) -> None:
-        """Takes no more requests, and gives those that are being answered some seconds."""
+        """Stops the server: accepts no more requests and gives running ones time to finish.
+
+        Args:
+            grace_seconds: Float. How long running requests may take to finish.
+        """
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join()
@@ -90,7 +98,7 @@ class _Server(http.server.ThreadingHTTPServer):
             if not full:
                 self._connections.add(request)
         if full:
-            with contextlib.suppress(OSError):  # Nobody waits for a client who does not take it.
+            with contextlib.suppress(OSError):  # Never wait for a client that does not read the reply.
                 request.setblocking(False)
                 request.send(_BUSY)
             self.shutdown_request(request)
@@ -104,7 +112,7 @@ class _Server(http.server.ThreadingHTTPServer):
 
     @contextlib.contextmanager
     def answering(self):
-        """Within it, the connection is not idle."""
+        """Counts a request as running for the duration of the context."""
         with self._changed:
             self._requests += 1
         try:
@@ -118,17 +126,17 @@ class _Server(http.server.ThreadingHTTPServer):
         with self._changed:
             self._changed.wait_for(lambda: self._requests == 0, grace_seconds)
             for connection in self._connections:
-                with contextlib.suppress(OSError):  # The client was quicker.
+                with contextlib.suppress(OSError):  # The client closed it first.
                     connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request, client_address):
-        logger.debug("The connection to %s broke off", client_address, exc_info=True)
+        logger.debug("The connection to %s was lost", client_address, exc_info=True)
 
 
 class HttpHandler(http.server.BaseHTTPRequestHandler):
-    """One connection. A subclass overrides `answer`; what `ServingError` it raises goes to the client as JSON."""
+    """One connection. Subclasses override `answer`; any `ServingError` it raises is sent to the client as JSON."""
 
-    protocol_version = "HTTP/1.1"  # Keeps connections open.
+    protocol_version = "HTTP/1.1"  # Keeps connections open between requests.
     server_version = "tfgan-suite"
     sys_version = ""
     disable_nagle_algorithm = True
@@ -140,20 +148,30 @@ class HttpHandler(http.server.BaseHTTPRequestHandler):
         super().setup()
         self._stream = PatientStream(self.connection, self.timeout)
         self.rfile = io.BufferedReader(self._stream)
-        self.wfile = io.BufferedWriter(self._stream, _WRITE_BUFFER_BYTES)  # The whole answer in one piece.
+        self.wfile = io.BufferedWriter(self._stream, _WRITE_BUFFER_BYTES)  # Sends an answer in one piece.
 
     def handle_one_request(self):
         self._stream.expect_new()
         super().handle_one_request()
 
     def answer(self, body: bytes) -> tuple[str, bytes]:
-        """Content type and body of the answer to `self.command`, `self.path` and `self.headers`."""
+        """Answers the request given by `self.command`, `self.path`, `self.headers`, and the body.
+
+        Args:
+            body: Bytes. The request's body.
+
+        Returns:
+            Tuple `(content_type, body)` of the answer.
+
+        Raises:
+            ServingError: If the request is refused or fails.
+        """
         raise NotImplementedError
 
     def do_GET(self):
         self._answer()
 
-    # What a handler does not know is refused in JSON.
+    # Methods that a handler does not support are refused with a JSON body too.
     do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_HEAD = do_GET
 
     def _answer(self):
@@ -170,10 +188,10 @@ class HttpHandler(http.server.BaseHTTPRequestHandler):
         except (ConnectionError, TimeoutError):
             self.close_connection = True
             return
-        except Exception:  # A client is told that it failed, and the log why.
+        except Exception:  # The client learns only that the request failed; the reason goes to the log.
             logger.exception("%s %s failed", self.command, self.path)
             status, content_type = 500, _JSON
-            answer = error_body("The request failed inside the server; its log says why.")
+            answer = error_body("The request failed inside the server. See the server's log.")
         self._send(status, content_type, answer)
 
     def _send(self, status, content_type, answer):
@@ -191,14 +209,14 @@ class HttpHandler(http.server.BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def send_error(self, code, message=None, explain=None):
-        """The base class calls this for lines that are no HTTP."""
+        """Called by the base class for lines that are not HTTP."""
         self.close_connection = True
         if not hasattr(self, "command") or self.command is None:
             self.command = "GET"
         self._send(code, _JSON, error_body(message or self.responses.get(code, ("Error",))[0]))
 
     def _discard_rest(self):
-        """Reads on for a moment: closing on unread bytes would reset the connection and lose the answer."""
+        """Keeps reading briefly: closing with unread bytes would reset the connection and lose the answer."""
         deadline = time.monotonic() + _DISCARD_SECONDS
         with contextlib.suppress(OSError):
             self.connection.shutdown(socket.SHUT_WR)
@@ -209,9 +227,9 @@ class HttpHandler(http.server.BaseHTTPRequestHandler):
     def handle_expect_100(self):
         length = self.headers.get("Content-Length", "0").strip()
         if _LENGTH.fullmatch(length) and int(length) > self.max_body_bytes:
-            return True  # Refused before the client sends it.
+            return True  # `_read_body` refuses it before the client sends the body.
         allowed = super().handle_expect_100()
-        self.wfile.flush()  # The client waits for it.
+        self.wfile.flush()  # The client is waiting for this reply.
         return allowed
 
     def _read_body(self) -> bytes:
@@ -222,9 +240,9 @@ class HttpHandler(http.server.BaseHTTPRequestHandler):
             raise self._too_large()
         body = self.rfile.read(length)
         if len(body) < length:
-            raise ConnectionError("The client closed the connection within its request")
+            raise ConnectionError("The client closed the connection in the middle of a request")
         if self.headers.get("Content-Encoding", "identity").lower() != "identity":
-            raise ServingError("INVALID_ARGUMENT", "Expected a request without Content-Encoding", http_status=415)
+            raise ServingError("INVALID_ARGUMENT", "Content-Encoding is not supported", http_status=415)
         return body
 
     def _content_length(self) -> int:
@@ -253,7 +271,7 @@ class HttpHandler(http.server.BaseHTTPRequestHandler):
             self.rfile.readline(8)
 
     def _too_large(self) -> ServingError:
-        self.close_connection = True  # What is left of the body is not read.
+        self.close_connection = True  # The rest of the body is not read.
         return ServingError(
             "INVALID_ARGUMENT",
             f"The request is larger than {self.max_body_bytes} bytes. {self.too_large_advice}".rstrip(),

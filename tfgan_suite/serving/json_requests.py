@@ -1,10 +1,11 @@
-"""Requests in the JSON of TensorFlow Serving's REST API.
+"""Parses requests in the JSON format of TensorFlow Serving's REST API.
 
-Requests come in row format, `{"instances": [...]}`, where a list runs over the batch and each item has its inputs, or in
-column format, `{"inputs": {...}}`, where each input comes whole; the answer has the format of the request. Bytes are
-`{"b64": "..."}`. NaN and Infinity are written as such, which standard JSON does not know.
+Requests are either in row format, `{"instances": [...]}`, a list over the batch whose items hold the inputs of one
+example, or in column format, `{"inputs": {...}}`, where each input holds the whole batch. The answer has the format of
+the request. Bytes are written as `{"b64": "..."}`. NaN and Infinity are written literally, an extension of standard
+JSON.
 
-Reference: TensorFlow Serving, "RESTful API"; wording of errors after its `util/json_tensor.cc`.
+Reference: TensorFlow Serving, "RESTful API". The error messages follow the wording of its `util/json_tensor.cc`.
 """
 
 import base64
@@ -22,7 +23,7 @@ COLUMN = "inputs"
 
 _MAX_RANK = 32
 
-# Above these, not every integer has a float of its own.
+# Above these limits, some integers have no exact floating-point representation.
 _LARGEST_EXACT_INTEGER = {
     np.dtype(np.float16): 2**11 - 1,
     np.dtype(np.float32): 2**24 - 1,
@@ -31,10 +32,16 @@ _LARGEST_EXACT_INTEGER = {
 
 
 def parse_json(body: bytes) -> dict:
-    """The JSON object of a request.
+    """Parses the body of a request.
+
+    Args:
+        body: Bytes. The request's body.
+
+    Returns:
+        Dict. The JSON object of the request.
 
     Raises:
-        ServingError: Not JSON, not UTF-8, nested too deeply, or no object.
+        ServingError: If the body is not JSON, not UTF-8, nested too deeply, or not an object.
     """
     if not body:
         raise invalid_argument("JSON Parse error: The document is empty")
@@ -44,7 +51,7 @@ def parse_json(body: bytes) -> dict:
         raise invalid_argument(f"JSON Parse error: {error.msg} at offset: {error.pos}") from error
     except RecursionError as error:
         raise invalid_argument("JSON Parse error: The document is nested too deeply") from error
-    except ValueError as error:  # Not UTF-8, or a number of thousands of digits.
+    except ValueError as error:  # Not UTF-8, or a number with thousands of digits.
         raise invalid_argument(f"JSON Parse error: {error}") from error
     if not isinstance(document, dict):
         raise invalid_argument(f"JSON Value: {_shown(document)} Is not object")
@@ -52,7 +59,7 @@ def parse_json(body: bytes) -> dict:
 
 
 def signature_name_of(document: dict) -> str:
-    """`"signature_name"` of a request, `""` where it is left out."""
+    """Returns the `"signature_name"` of a request, or `""` if it is omitted."""
     name = document.get("signature_name", "")
     if not isinstance(name, str):
         raise invalid_argument(
@@ -65,11 +72,14 @@ def parse_inputs(document: dict, tensor_infos) -> tuple[dict, str]:
     """Reads the tensors of a request.
 
     Args:
-        document: As from `parse_json`.
-        tensor_infos: `SignatureDef.inputs`.
+        document: Dict, as returned by `parse_json`.
+        tensor_infos: Mapping `{name: TensorInfo}`, the `SignatureDef.inputs` of the requested signature.
 
     Returns:
-        `{name: numpy array}` and the format, `ROW` or `COLUMN`.
+        Tuple `(inputs, request_format)` of a dict `{name: NumPy array}` and either `ROW` or `COLUMN`.
+
+    Raises:
+        ServingError: If the tensors do not match the signature.
     """
     if ROW in document and COLUMN in document:
         raise invalid_argument(
@@ -121,14 +131,14 @@ def _parse_columns(columns, tensor_infos) -> dict:
     for name in tensor_infos:
         if name not in columns:
             raise invalid_argument(f"Missing named input: {name} in 'inputs' object.")
-    for name in columns:  # TensorFlow Serving overlooks these; a misspelt name is better told.
+    for name in columns:  # TensorFlow Serving ignores these, but a misspelled name is better reported.
         if name not in tensor_infos:
             raise invalid_argument(f"JSON object: does not have named input: {name}")
     return {name: _to_array(columns[name], name, info) for name, info in tensor_infos.items()}
 
 
 def _is_named(value) -> bool:
-    """Whether it is an object of inputs, rather than a value; bytes are an object too."""
+    """Whether a value is an object of named inputs. Bytes are written as an object too, but are a plain value."""
     return isinstance(value, dict) and not _is_bytes(value)
 
 
@@ -163,7 +173,7 @@ def _to_array(value, name, tensor_info) -> np.ndarray:
 
 
 def _shape_of(value) -> list[int]:
-    """The shape of nested lists, by the first item of each."""
+    """Returns the shape of nested lists, judged by the first item of each."""
     shape = []
     while isinstance(value, list):
         shape.append(len(value))
@@ -171,12 +181,12 @@ def _shape_of(value) -> list[int]:
             break
         value = value[0]
     if len(shape) > _MAX_RANK:
-        raise invalid_argument(f"JSON lists are nested {len(shape)} deep. Expected tensors of at most {_MAX_RANK} axes")
+        raise invalid_argument(f"JSON lists must be nested at most {_MAX_RANK} deep. Received: {len(shape)} levels")
     return shape
 
 
 def _collect(value, level, shape, items) -> None:
-    """Appends all values in row-major order, and refuses lists of uneven lengths or depths."""
+    """Appends all values to `items` in row-major order. Refuses lists of uneven length or depth."""
     if level == len(shape):
         if isinstance(value, list):
             raise invalid_argument(f"Encountered list at unexpected level: {level} expected < {len(shape)}")
@@ -244,7 +254,7 @@ def _type_name(value) -> str:
 
 
 def _shown(value) -> str:
-    """A value in an error, cut where a client could make it long."""
+    """Formats a value for an error message, truncated because the client controls its length."""
     try:
         text = json.dumps(value)
     except RecursionError:

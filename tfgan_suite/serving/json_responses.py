@@ -1,4 +1,4 @@
-"""Answers in the JSON of TensorFlow Serving's REST API; the formats are told in `json_requests`."""
+"""Writes answers in the JSON format of TensorFlow Serving's REST API. For the formats, see `json_requests`."""
 
 import base64
 import json
@@ -10,10 +10,18 @@ from tfgan_suite.serving.serving_error import ServingError, invalid_argument
 
 
 def encode_outputs(outputs: dict, request_format: str) -> bytes:
-    """The answer to a request, in its format: `"predictions"` of rows, or `"outputs"` of columns.
+    """Encodes the answer to a request in the request's format: rows in `"predictions"`, columns in `"outputs"`.
+
+    Args:
+        outputs: Dict `{name: NumPy array}`.
+        request_format: String, `ROW` or `COLUMN` of `json_requests`.
+
+    Returns:
+        Bytes of the JSON document.
 
     Raises:
-        ServingError: Row format is asked for, but the outputs have no common first axis.
+        ServingError: If row format is requested, but the outputs do not share their first axis, or an output cannot be
+            written as JSON.
     """
     if request_format == COLUMN:
         encoded = {name: _encode(array, name) for name, array in outputs.items()}
@@ -52,7 +60,7 @@ def _encode(array, name: str) -> str:
 
 
 def _encode_floats(array) -> str:
-    # As text of the array's own precision: 0.2, where a Python float of the same float32 is 0.20000000298023224.
+    # Formatted at the array's own precision: 0.2, where the Python float of the same float32 is 0.20000000298023224.
     text = array.astype("U32").ravel()
     for found, written in (("nan", "NaN"), ("inf", "Infinity"), ("-inf", "-Infinity")):
         text[text == found] = written
@@ -71,19 +79,19 @@ def _nest(items: list, shape) -> str:
 def _encode_bytes(value, name):
     if isinstance(value, list):
         return [_encode_bytes(item, name) for item in value]
-    if name.endswith("_bytes"):  # TensorFlow Serving's rule for which strings are bytes.
+    if name.endswith("_bytes"):  # TensorFlow Serving's rule for telling bytes from text.
         return {"b64": base64.b64encode(value).decode()}
     try:
         return value.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ServingError("INTERNAL", f"Output {name} is no text, and its name does not end in _bytes.") from error
+        raise ServingError("INTERNAL", f"Output {name} is not text, and its name does not end in _bytes.") from error
 
 
 def pretty(value) -> bytes:
-    """A JSON value as lines for people."""
+    """Formats a JSON value on several lines, for human readers."""
     return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def error_body(message: str) -> bytes:
-    """The JSON of a request that is refused, or fails."""
+    """Builds the JSON answer to a request that is refused or fails."""
     return pretty({"error": message})

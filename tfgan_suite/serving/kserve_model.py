@@ -1,8 +1,8 @@
-"""An exported model under KServe's V2 protocol, the "open inference protocol". Needs the extra `kserve`.
+"""Serves an exported model over KServe's V2 protocol, the "open inference protocol". Requires the extra `kserve`.
 
     python -m tfgan_suite.serving.kserve_model saved_models/digits --http_port 8080
 
-listens on all addresses, as KServe's servers do: it is meant for a container.
+The server is meant to run in a container: like all KServe servers, it listens on all addresses.
 
 Reference: KServe, "Open Inference Protocol (V2)".
 """
@@ -22,19 +22,19 @@ numpy_codec = import_extra("kserve.utils.numpy_codec", "kserve", "Serving under 
 
 
 class KServeModel(kserve.Model):
-    """Answers KServe's V2 requests by the signatures of an exported model, its highest version.
+    """Answers KServe V2 requests with the signatures of an exported model, using its highest version.
 
-    A request names its signature by the parameter `signature_name`; without one it is `generate`. PNG files come in the
-    protocol's binary form alone, as its JSON has no bytes.
+    A request selects a signature with the parameter `signature_name`; the default is `generate`. PNG files are only
+    available in the protocol's binary form, because its JSON form has no bytes.
 
     Args:
-        directory: `saved_models/NAME`.
-        name: Name to serve it by; by default the directory's.
-        batching: Joins requests that wait; `None` computes each by itself.
+        directory: String or path, such as `"saved_models/NAME"`.
+        name: String or `None`. Name to serve the model under. Defaults to the directory's name.
+        batching: A `DynamicBatching`, which joins waiting requests, or `None` to compute each request by itself.
 
     Raises:
-        MissingExtraError: On import, where the extra `kserve` is not installed.
-        UserError: There is no model.
+        MissingExtraError: On import, if the extra `kserve` is not installed.
+        UserError: If there is no model.
 
     Example:
 
@@ -45,15 +45,17 @@ class KServeModel(kserve.Model):
         self._repository = ModelRepository(directory, name, batching=batching)
         (only,) = self._repository.model_names
         super().__init__(only)
-        self._repository.lookup(only)  # Raises where no version can be served.
+        self._repository.lookup(only)  # Raises if no version can be served.
         self.ready = True
 
     async def predict(self, payload, headers=None, response_headers=None):
-        """Answers an `InferRequest` with an `InferResponse`; KServe calls it."""
+        """Answers an `InferRequest` with an `InferResponse`. Called by KServe."""
         if not isinstance(payload, kserve.InferRequest):
-            raise kserve_errors.InvalidInput("Expected a request in the V2 protocol, to /v2/models/NAME/infer.")
+            raise kserve_errors.InvalidInput(
+                "The request must be in the V2 protocol. Send it to /v2/models/NAME/infer."
+            )
         signature_name = (payload.parameters or {}).get("signature_name", "generate")
-        signature_name = getattr(signature_name, "string_param", signature_name)  # Over gRPC it is a message.
+        signature_name = getattr(signature_name, "string_param", signature_name)  # With gRPC, it is a message.
         try:
             inputs = {tensor.name: tensor.as_numpy() for tensor in payload.inputs}
             servable = self._repository.lookup(self.name)
@@ -62,16 +64,16 @@ class KServeModel(kserve.Model):
             if error.http_status < 500:
                 raise kserve_errors.InvalidInput(error.message) from error
             raise kserve_errors.InferenceError(error.message) from error
-        except (ValueError, TypeError, OverflowError) as error:  # Data that are not of their shape or type.
+        except (ValueError, TypeError, OverflowError) as error:  # Data that does not match its shape or type.
             raise kserve_errors.InvalidInput(f"A tensor cannot be read: {error}") from error
         return self._response(payload, servable, outputs)
 
     def get_input_types(self) -> list:
-        """Names, types and shapes of the inputs of `generate`, for the model's metadata."""
+        """Returns the names, types, and shapes of the inputs of `generate`, for the model's metadata."""
         return self._types("inputs")
 
     def get_output_types(self) -> list:
-        """See `get_input_types`."""
+        """Returns the names, types, and shapes of the outputs of `generate`, for the model's metadata."""
         return self._types("outputs")
 
     def _response(self, payload, servable, outputs):
@@ -80,11 +82,11 @@ class KServeModel(kserve.Model):
         tensors = []
         for name, array in outputs.items():
             if array.dtype == object and not binary:
-                raise kserve_errors.InvalidInput(f"Output {name} is bytes: ask for it with binary_data true.")
+                raise kserve_errors.InvalidInput(f"Output {name} is bytes. Request it with binary_data set to true.")
             datatype = numpy_codec.from_np_dtype(array.dtype)
             tensors.append(kserve.InferOutput(name=name, shape=list(array.shape), datatype=datatype, data=array))
         return kserve.InferResponse(
-            response_id=payload.id or uuid.uuid4().hex,  # KServe answers none without one.
+            response_id=payload.id or uuid.uuid4().hex,  # KServe does not send a response without an ID.
             model_name=self.name,
             model_version=str(servable.version),
             infer_outputs=tensors,
@@ -105,7 +107,7 @@ class KServeModel(kserve.Model):
 
 
 def main():
-    """The program of a container."""
+    """Entry point of the container."""
     server = import_extra("kserve.model_server", "kserve", "Serving under KServe")
     parser = argparse.ArgumentParser(parents=[server.parser])
     parser.add_argument("directory", help="saved_models/NAME")

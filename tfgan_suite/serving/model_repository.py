@@ -1,4 +1,4 @@
-"""Finds models on disk, loads their versions, and answers requests for them: what REST and gRPC share."""
+"""Finds models on disk, loads their versions, and runs requests on them; shared by REST and gRPC."""
 
 import asyncio
 import concurrent.futures
@@ -22,12 +22,21 @@ logger = logging.getLogger(__name__)
 
 _NUMBER = re.compile("[0-9]{1,18}")
 AVAILABLE = "AVAILABLE"
-END = "END"  # TensorFlow Serving's word for a version that is served no more, or that failed to load.
+END = "END"  # TensorFlow Serving's state of a version that is no longer served, or that failed to load.
 
 
 @dataclasses.dataclass(frozen=True)
 class VersionStatus:
-    """A version and how it stands. `servable` is `None` unless `state` is `AVAILABLE`; `files` are those it was read from."""
+    """A version and its state.
+
+    Attributes:
+        version: Integer. Version number.
+        state: String, `AVAILABLE` or `END`.
+        error_code: String. Name of the error code, `"OK"` without an error.
+        error_message: String. Why the version could not be loaded.
+        servable: A `Servable`, or `None` unless `state` is `AVAILABLE`.
+        files: A frozenset. Names, sizes, and times of the files of a version that could not be loaded.
+    """
 
     version: int
     state: str
@@ -38,20 +47,21 @@ class VersionStatus:
 
 
 class ModelRepository:
-    """All versions of the models of a directory. Safe to use from several threads.
+    """All versions of the models in a directory. Thread-safe.
 
-    Every version is served, as TensorFlow Serving does under `model_version_policy { all {} }`. A version that cannot be
-    loaded is told of in `status`, and the others are served.
+    Every version is served, as in TensorFlow Serving with `model_version_policy { all {} }`. A version that cannot be
+    loaded is reported by `status()` and does not affect the others.
 
     Args:
-        directory: `saved_models/NAME`, a directory of such directories, or one version's directory.
-        model_name: Name to serve a single model by, or which of several to serve. By default the directories' names.
-        max_concurrent: Calls of models that run at the same time; more wait. It bounds memory, and TensorFlow uses all
-            cores for one call already.
-        batching: Joins requests that wait; `None` computes each by itself.
+        directory: String or path of `saved_models/NAME`, of a directory of such directories, or of a single version.
+        model_name: String or `None`. Name to serve a single model under, or the one of several models to serve.
+            Defaults to the names of the directories.
+        max_concurrent: Integer >= 1. Maximum number of model calls that run at the same time; any more wait. The limit
+            bounds memory, and TensorFlow already uses all cores for a single call.
+        batching: A `DynamicBatching`, which joins waiting requests, or `None` to compute each request by itself.
 
     Raises:
-        UserError: There is no model, or none of that name.
+        UserError: If there is no model, or none with the given name.
     """
 
     def __init__(
@@ -73,30 +83,39 @@ class ModelRepository:
         return sorted(self._bases)
 
     def refresh(self) -> None:
-        """Loads versions that are new on disk and drops those that are gone; requests go on meanwhile.
+        """Loads versions that are new on disk and drops those that are gone. Requests continue to be answered.
 
-        A version that could not be loaded is tried again once its files are others, such as those of a copy that was
-        still under way. One that is dropped is forgotten when the last of its requests has its answer.
+        A version that could not be loaded is tried again after its files have changed, for example because a copy was
+        still in progress. A dropped version is released after its last request has been answered.
 
         Raises:
-            OSError: The directory cannot be read.
+            OSError: If the directory cannot be read.
         """
         with self._refreshing:
             for name, (base, only_version) in self._bases.items():
                 known = self._statuses[name]
                 found = _versions_of(base) if only_version is None else {only_version: base}
-                # Replaced as a whole, so that a request sees the versions as they were before or as they are after.
+                # Replaced as a whole, so that a request sees all versions either before or after the refresh.
                 self._statuses[name] = {
                     version: _renew(known.get(version), name, version, path) for version, path in sorted(found.items())
                 }
                 for version in known.keys() - found.keys():
-                    logger.info("%s version %d is served no more.", name, version)
+                    logger.info("%s version %d is no longer served.", name, version)
 
     def lookup(self, name: str, version: int | None = None, label: str | None = None) -> Servable:
-        """The version asked for, or the highest that is available.
+        """Returns the requested version of a model, or the highest one available.
+
+        Args:
+            name: String. Name of the model.
+            version: Integer or `None`. Version number. `None` is the highest one available.
+            label: String or `None`. Version labels are not supported.
+
+        Returns:
+            A `Servable`.
 
         Raises:
-            ServingError: `INVALID_ARGUMENT` without a name or with a label, `NOT_FOUND` otherwise.
+            ServingError: `INVALID_ARGUMENT` if the name is empty or a label is given; `NOT_FOUND` if there is no such
+                model or version.
         """
         if not name:
             raise invalid_argument("ModelSpec has no name specified.")
@@ -111,10 +130,18 @@ class ModelRepository:
         return servables[-1]
 
     def status(self, name: str, version: int | None = None, label: str | None = None) -> list[VersionStatus]:
-        """How the versions of a model stand, the highest first.
+        """Returns the status of a model's versions, the highest version first.
+
+        Args:
+            name: String. Name of the model.
+            version: Integer or `None`. Version number. `None` is all versions.
+            label: String or `None`. Version labels are not supported.
+
+        Returns:
+            List of `VersionStatus`.
 
         Raises:
-            ServingError: `NOT_FOUND` for an unknown model or version.
+            ServingError: `INVALID_ARGUMENT` if a label is given; `NOT_FOUND` if the model or version is unknown.
         """
         if label:
             raise invalid_argument(f"Unrecognized servable version label: {label}")
@@ -128,20 +155,20 @@ class ModelRepository:
         return [statuses[version]]
 
     def predict(self, servable: Servable, signature_name: str, inputs: dict) -> dict:
-        """Runs a signature, together with others that wait or behind them, and waits for the outputs.
+        """Runs a signature, joined with waiting requests or queued behind them, and waits for the outputs.
 
         Args:
-            servable: What `lookup` gave.
-            signature_name: `""` for `serving_default`.
-            inputs: `{name: numpy array}`.
+            servable: A `Servable`, as returned by `lookup`.
+            signature_name: String. `""` selects `serving_default`.
+            inputs: Dict `{name: NumPy array}`.
 
         Returns:
-            `{name: numpy array}`.
+            Dict `{name: NumPy array}`.
 
         Raises:
-            ServingError: The request is refused, or fails.
+            ServingError: If the request is refused or fails.
         """
-        with _failures_told(servable, signature_name):
+        with _failures_reported(servable, signature_name):
             return self._submit(servable, servable.check(signature_name, inputs), inputs).result()
 
     async def predict_async(
@@ -152,22 +179,23 @@ class ModelRepository:
         output_filter: Collection[str] = (),
         wait: Callable[[concurrent.futures.Future], Awaitable] = asyncio.wrap_future,
     ) -> dict:
-        """`predict` on an event loop, which answers others meanwhile. Cancelled while it waits, it is not computed.
+        """Like `predict`, for an event loop, which is not blocked. A request cancelled while waiting is not computed.
 
         Args:
-            servable: What `lookup` gave.
-            signature_name: `""` for `serving_default`.
-            inputs: `{name: numpy array}`.
-            output_filter: Names of the outputs wanted; none for all.
-            wait: Waits for a future's result; `EventLoopFutures.result` is the quicker one.
+            servable: A `Servable`, as returned by `lookup`.
+            signature_name: String. `""` selects `serving_default`.
+            inputs: Dict `{name: NumPy array}`.
+            output_filter: Collection of strings. Names of the outputs to return; all if empty.
+            wait: Callable that takes a `concurrent.futures.Future` and returns an awaitable of its result.
+                `EventLoopFutures.result` is faster than the default.
 
         Returns:
-            `{name: numpy array}`.
+            Dict `{name: NumPy array}`.
 
         Raises:
-            ServingError: The request is refused, or fails.
+            ServingError: If the request is refused or fails.
         """
-        with _failures_told(servable, signature_name):
+        with _failures_reported(servable, signature_name):
             signature_name = servable.check(signature_name, inputs, output_filter)
             outputs = await wait(self._submit(servable, signature_name, inputs))
         return {name: outputs[name] for name in output_filter or outputs}
@@ -179,40 +207,40 @@ class ModelRepository:
 
 
 @contextlib.contextmanager
-def _failures_told(servable, signature_name):
-    """Whatever goes wrong within it ends this request and not the server."""
+def _failures_reported(servable, signature_name):
+    """Turns any error into the failure of this one request, so that it does not end the server."""
     try:
         yield
     except ServingError:
         raise
     except Exception as error:
         logger.exception("A request to %s, signature %r failed", servable.name, signature_name)
-        raise ServingError("INTERNAL", "The request failed inside the server; its log says why.") from error
+        raise ServingError("INTERNAL", "The request failed inside the server. See the server's log.") from error
 
 
 def _renew(status: VersionStatus | None, name: str, version: int, path: Path) -> VersionStatus:
-    """The status as it is, or that after loading the version for the first time or anew."""
+    """Returns the status unchanged, or loads the version if it is new or its files have changed since it failed."""
     if status is not None and (status.servable or status.files == _files_of(path)):
         return status
     return _load(name, version, path)
 
 
 def _files_of(path: Path) -> frozenset:
-    """Names, sizes and times of all files."""
+    """Returns the names, sizes, and times of all files."""
     files = set()
     for file in path.rglob("*"):
-        with contextlib.suppress(FileNotFoundError):  # It went while the others were being listed.
+        with contextlib.suppress(FileNotFoundError):  # It was deleted while the others were being listed.
             found = file.stat()
             files.add((str(file), found.st_size, found.st_mtime_ns))
     return frozenset(files)
 
 
 def _load(name: str, version: int, path: Path) -> VersionStatus:
-    files = _files_of(path)  # Before they are read, so that whatever changes meanwhile is a change.
+    files = _files_of(path)  # Before they are read, so that a change in the meantime counts as a change.
     try:
         servable = Servable(name, version, path)
         num_requests = servable.warm_up()
-    except Exception as error:  # Damaged files end in errors of many kinds; the other versions go on.
+    except Exception as error:  # Damaged files raise many kinds of errors; the other versions continue to be served.
         code = error_codes_pb2.Code.Name(error.error_code) if isinstance(error, tf.errors.OpError) else "UNKNOWN"
         message = f"Could not load {path}: {error}".strip()
         logger.warning("%s version %d is not served. %s", name, version, message)
@@ -222,10 +250,11 @@ def _load(name: str, version: int, path: Path) -> VersionStatus:
 
 
 def _find_models(directory: Path, model_name: str | None) -> dict:
-    """`{name: (base directory, the only version or None)}`."""
+    """Returns `{name: (base directory, the only version or None)}`."""
     if not directory.is_dir():
         raise UserError(
-            f"There is no directory {str(directory)!r}. Expected saved_models/NAME, or a directory of models."
+            "`directory` must be saved_models/NAME or a directory of models. There is no such directory. "
+            f"Received: directory={str(directory)!r}"
         )
     directory = directory.resolve()
     if (directory / "saved_model.pb").is_file():
@@ -238,8 +267,8 @@ def _find_models(directory: Path, model_name: str | None) -> dict:
     }
     if not models:
         raise UserError(
-            f"{str(directory)!r} holds no model. Expected NAME/VERSION/saved_model.pb or VERSION/saved_model.pb below it, "
-            "as export_saved_model writes them."
+            "`directory` must contain NAME/VERSION/saved_model.pb or VERSION/saved_model.pb, but contains no model. "
+            f"Received: directory={str(directory)!r}. Export a model with `export_saved_model`."
         )
     if model_name is None:
         return models
@@ -249,7 +278,7 @@ def _find_models(directory: Path, model_name: str | None) -> dict:
 
 
 def _versions_of(base: Path) -> dict:
-    """`{version: directory}`; a directory that is a number counts as a version, whatever is in it."""
+    """Returns `{version: directory}`. Every directory named by a number counts as a version, whatever it contains."""
     if not base.is_dir():
         return {}
     return {int(child.name): child for child in base.iterdir() if _NUMBER.fullmatch(child.name) and child.is_dir()}

@@ -1,20 +1,21 @@
-"""Reading from and writing to clients who may be slow."""
+"""Reads from and writes to clients that may be slow."""
 
 import io
 import time
 
 
 class PatientStream(io.RawIOBase):
-    """The bytes of a connection, with a time by which what has begun must have ended.
+    """The byte stream of a connection, with a deadline for each request and answer as a whole.
 
-    A socket's own timeout begins anew with each byte: a client who sends one now and then would hold a thread for ever.
+    A socket's own timeout restarts with each byte, so a client that sends one byte now and then would hold a thread
+    forever.
 
     Args:
-        connection: A connected socket.
-        patience_seconds: How long to wait for a first byte, and then for the whole.
+        connection: A connected `socket.socket`.
+        patience_seconds: Float. How long to wait for the first byte, and then for the whole request or answer.
 
     Raises:
-        TimeoutError: On reading and writing, when the time is over.
+        TimeoutError: On reading or writing after the deadline.
     """
 
     def __init__(self, connection, patience_seconds):
@@ -23,11 +24,11 @@ class PatientStream(io.RawIOBase):
         self._deadline = None
 
     def expect_new(self):
-        """Waits for the first byte of a request; the time for the whole of it begins then."""
+        """Expects a new request, whose deadline is counted from its first byte."""
         self._deadline = None
 
     def begin(self):
-        """The time for the whole begins now."""
+        """Counts the deadline from now."""
         self._deadline = time.monotonic() + self._patience_seconds
 
     def readable(self):
@@ -50,5 +51,5 @@ class PatientStream(io.RawIOBase):
     def _set_timeout(self):
         left = self._patience_seconds if self._deadline is None else self._deadline - time.monotonic()
         if left <= 0:
-            raise TimeoutError("The client takes too long")
+            raise TimeoutError("The client is too slow")
         self._connection.settimeout(left)

@@ -1,4 +1,4 @@
-"""How the inputs of several requests become those of one call, and its outputs become their answers."""
+"""Joins the inputs of several requests into those of one call and splits its outputs into their answers."""
 
 import numpy as np
 import tensorflow as tf
@@ -16,7 +16,7 @@ def joining_of(signature, declared=None):
         declared: String. What the model card says: `"rows"`, `"seeded"` or `"none"`; `None` where it says nothing.
 
     Returns:
-        `RowJoining`, `SeedJoining`, or `None` where requests cannot be joined.
+        A `RowJoining` or `SeedJoining`, or `None` if its requests cannot be joined.
     """
     dtypes = {name: tf.as_dtype(info.dtype) for name, info in signature.inputs.items()}
     free = all(info.tensor_shape.unknown_rank for info in signature.inputs.values())
@@ -32,7 +32,7 @@ def joining_of(signature, declared=None):
 
 
 class RowJoining:
-    """For signatures whose inputs and outputs all have one row for each example, such as `serving_default`."""
+    """Joins requests to signatures whose inputs and outputs all have one row per example, such as `serving_default`."""
 
     def measure(self, inputs: dict):
         """Number of examples, and what must be equal for requests to be joined; `None` for those that must run alone."""
@@ -40,7 +40,7 @@ class RowJoining:
         return (sizes.pop(), "rows") if len(sizes) == 1 else None
 
     def join(self, requests: list) -> dict:
-        """The inputs of one call, of a list of inputs."""
+        """Joins a list of inputs into the inputs of one call."""
         return {name: np.concatenate([inputs[name] for inputs in requests]) for name in requests[0]}
 
 
@@ -76,11 +76,13 @@ def part(outputs: dict, sizes: list) -> list:
     """The outputs of one call for each of the requests joined in it, which have these numbers of examples.
 
     Raises:
-        ValueError: The outputs do not have as many rows as the requests together.
+        ValueError: If the outputs do not have as many rows as all requests together.
     """
     for name, array in outputs.items():
         if len(array) != sum(sizes):
-            raise ValueError(f"Output {name} has {len(array)} rows for {sum(sizes)} of the inputs")
+            raise ValueError(
+                f"Output {name} must have {sum(sizes)} rows, one per input row. Received: {len(array)} rows"
+            )
     ends = np.cumsum(sizes)
     return [
         {name: array[end - size : end] for name, array in outputs.items()}
@@ -93,6 +95,6 @@ def _sizes(tensor_info) -> list:
 
 
 def _has_fixed_rows(tensor_info) -> bool:
-    """Whether any number of rows is taken, all of one shape."""
+    """Whether a tensor accepts any number of rows, all of the same shape."""
     sizes = _sizes(tensor_info)
     return sizes[:1] == [-1] and -1 not in sizes[1:]

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's REST API over a `ModelRepository`: requests and answers, without HTTP.
+"""TensorFlow Serving's REST API over a `ModelRepository`: requests and answers, independently of the HTTP server.
 
 Reference: TensorFlow Serving, "RESTful API".
 """
@@ -19,10 +19,19 @@ _METHOD_NAMES = {"classify": "classification", "regress": "regression"}
 
 
 def answer_request(repository: ModelRepository, method: str, path: str, body: bytes) -> bytes:
-    """Answers one request with JSON.
+    """Answers a request with JSON.
+
+    Args:
+        repository: A `ModelRepository`. The models to serve.
+        method: String. HTTP method, such as `"POST"`.
+        path: String. Path of the URL, such as `"/v1/models/NAME:predict"`.
+        body: Bytes. The request's body.
+
+    Returns:
+        Bytes of the JSON document.
 
     Raises:
-        ServingError: It is refused, or fails.
+        ServingError: If the request is refused or fails.
     """
     path = path.partition("?")[0]
     call = _CALL.fullmatch(path) if method == "POST" else None
@@ -36,11 +45,11 @@ def answer_request(repository: ModelRepository, method: str, path: str, body: by
         raise invalid_argument("Missing model name in request.")
     if path.lower().startswith("/v1/"):
         raise invalid_argument(f"Malformed request: {method} {path}")
-    raise ServingError("NOT_FOUND", f"Expected a path /v1/models/NAME. Received: {path}")
+    raise ServingError("NOT_FOUND", f"The path must be /v1/models/NAME. Received: {path}")
 
 
 def _target(match):
-    """Name, version and label of the model."""
+    """Returns the name, version, and label of the requested model."""
     version = match["version"]
     if version is not None and (len(version) > 19 or int(version) >= 2**63):
         raise invalid_argument(f"Failed to convert version: {version} to numeric.")
@@ -67,7 +76,7 @@ def _call(repository, match, body) -> bytes:
 
 
 def _not_of_this_kind(verb, document, signature_name, signature) -> ServingError:
-    """Generators have no signatures to classify or regress with."""
+    """Builds the error for `classify` and `regress`, for which generators have no signatures."""
     if "examples" not in document:
         return invalid_argument(f"When method is {verb}, key 'examples' is expected and was not found")
     if signature is None:
@@ -110,7 +119,7 @@ def _metadata(repository, name, version, label) -> bytes:
 
 
 def _tensor_info(info) -> dict:
-    # By hand: the option that prints default values has had two names in the protobuf package.
+    # By hand, because the option for printing default values is named differently across versions of protobuf.
     shape = info.tensor_shape
     return {
         "dtype": types_pb2.DataType.Name(info.dtype),

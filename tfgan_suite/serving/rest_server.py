@@ -1,4 +1,4 @@
-"""The HTTP side of the REST API."""
+"""The HTTP server of the REST API."""
 
 from tfgan_suite.serving.http_server import HttpHandler, HttpServer
 from tfgan_suite.serving.model_repository import ModelRepository
@@ -6,10 +6,10 @@ from tfgan_suite.serving.rest_api import answer_request
 
 
 class RestServer(HttpServer):
-    """Answers REST from `start` to `stop`. See `HttpServer` for the other arguments.
+    """Answers REST requests from `start()` to `stop()`. See `HttpServer` for the other arguments.
 
     Args:
-        repository: What it serves.
+        repository: A `ModelRepository`. The models to serve.
     """
 
     def __init__(
@@ -25,7 +25,7 @@ class RestServer(HttpServer):
 
 
 class _Handler(HttpHandler):
-    too_large_advice = "Send several smaller ones, or use gRPC."
+    too_large_advice = "Send several smaller requests, or use gRPC."
     repository: ModelRepository
 
     def answer(self, body):

@@ -1,4 +1,4 @@
-"""One version of a model, loaded and ready to answer."""
+"""One version of a model, loaded and ready to run."""
 
 import logging
 from pathlib import Path
@@ -17,12 +17,12 @@ logger = logging.getLogger(__name__)
 
 
 class Servable:
-    """A SavedModel of any kind, which need not be an image model.
+    """A loaded SavedModel of any kind, not necessarily an image model.
 
     Args:
-        name: Name of the model.
-        version: Version number.
-        path: Directory of the SavedModel.
+        name: String. Name of the model.
+        version: Integer. Version number.
+        path: A `pathlib.Path`. Directory of the SavedModel.
 
     Attributes:
         signature_defs: `{name: SignatureDef}`, as they stand in `saved_model.pb`.
@@ -31,7 +31,7 @@ class Servable:
         sampling_defaults: `{name: value}` of the model's sampling options, as the model card says.
 
     Raises:
-        Exception: Of many kinds, where the files are damaged.
+        Exception: If the files are damaged. The type of the exception depends on the damage.
     """
 
     def __init__(self, name: str, version: int, path: Path):
@@ -57,7 +57,7 @@ class Servable:
         }
 
     def warm_up(self) -> int:
-        """Plays the enclosed warm-up requests, and returns how many. None without the extra `serving`."""
+        """Runs the warm-up requests stored with the model and returns their number. 0 without the extra `serving`."""
         try:
             requests = read_warmup_requests(self.path)
         except MissingExtraError as error:
@@ -68,18 +68,18 @@ class Servable:
         return len(requests)
 
     def check(self, signature_name: str, inputs: dict, output_filter=()) -> str:
-        """Finds out whether a request fits a signature.
+        """Checks whether a request matches a signature.
 
         Args:
-            signature_name: `""` for `serving_default`.
-            inputs: `{name: numpy array}`.
-            output_filter: Names of the outputs wanted; none for all.
+            signature_name: String. `""` selects `serving_default`.
+            inputs: Dict `{name: NumPy array}`.
+            output_filter: Collection of strings. Names of the outputs to return; all if empty.
 
         Returns:
-            The signature's name, as `run` takes it.
+            String. The signature's name, to be passed to `run`.
 
         Raises:
-            ServingError: An unknown signature, or inputs or outputs that do not fit it.
+            ServingError: If the signature is unknown, or the inputs or outputs do not match it.
         """
         signature_name = signature_name or "serving_default"
         if signature_name not in self._functions:
@@ -92,10 +92,14 @@ class Servable:
         return signature_name
 
     def run(self, signature_name: str, inputs: dict) -> dict:
-        """Runs a signature on inputs that fit it, as `check` finds out.
+        """Runs a signature on inputs that `check` has accepted.
+
+        Args:
+            signature_name: String. As returned by `check`.
+            inputs: Dict `{name: NumPy array}`.
 
         Returns:
-            `{name: numpy array}`, sorted by name.
+            Dict `{name: NumPy array}`, sorted by name.
 
         Raises:
             ServingError: A check inside the model fails.
@@ -127,7 +131,7 @@ def _read_card(path: Path) -> dict:
 
 
 class _Input:
-    """What a signature expects of an input. Read from its message once, as that takes longer than the check."""
+    """What a signature expects of an input. Parsed from its message once, because that takes longer than the check."""
 
     def __init__(self, name, tensor_info):
         self.dtype = tf.as_dtype(tensor_info.dtype)
@@ -179,7 +183,7 @@ def _check_output_filter(signature, output_filter) -> None:
 
 
 def _message(error: tf.errors.OpError) -> str:
-    """What went wrong, without the names of functions and nodes around it."""
+    """Returns the error's message, without the names of functions and nodes around it."""
     message = error.message
     if "<stack traces unavailable>" in message:
         message = message.rpartition("<stack traces unavailable>")[2].lstrip()
@@ -190,6 +194,6 @@ def _message(error: tf.errors.OpError) -> str:
 
 
 def numpy_dtype(tensor_info) -> np.dtype:
-    """The array type of an input; strings are objects."""
+    """Returns the NumPy dtype of an input. Strings are objects."""
     dtype = tf.as_dtype(tensor_info.dtype)
     return np.dtype(object) if dtype == tf.string else np.dtype(dtype.as_numpy_dtype)

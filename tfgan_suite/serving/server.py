@@ -1,4 +1,4 @@
-"""The development server: REST and gRPC for the models of a directory."""
+"""The development server: serves the models in a directory over REST and gRPC."""
 
 import contextlib
 import json
@@ -19,27 +19,30 @@ _LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 
 class Server:
-    """Serves the models of a directory over REST and gRPC, until it is stopped. A context manager.
+    """Serves the models in a directory over REST and gRPC until it is stopped. Can be used as a context manager.
 
-    For development: it speaks TensorFlow Serving's protocols, but knows neither users nor encryption.
+    The server is meant for development: it speaks TensorFlow Serving's protocols, but has no authentication and no
+    encryption.
 
     Args:
-        directory: `saved_models/NAME`, a directory of such directories, or one version's directory.
-        rest_port: TCP port of REST; 0 for any free one.
-        grpc_port: TCP port of gRPC; 0 for any free one. Without the extra `serving` there is REST alone.
-        host: Address to listen on. By default this machine alone can connect.
-        model_name: Name to serve a single model by, or which of several to serve.
-        max_concurrent: Calls of models that run at the same time; more wait.
-        batching: A `DynamicBatching` joins requests that wait; `None` computes each by itself.
-        poll_seconds: How often to look for versions that came or went; 0 for never.
+        directory: String or path of `saved_models/NAME`, of a directory of such directories, or of a single version.
+        rest_port: Integer. TCP port for REST. 0 picks any free port.
+        grpc_port: Integer. TCP port for gRPC. 0 picks any free port. Without the extra `serving`, only REST is
+            available.
+        host: String. Address to listen on. By default, only this machine can connect.
+        model_name: String or `None`. Name to serve a single model under, or the one of several models to serve.
+            Defaults to the names of the directories.
+        max_concurrent: Integer >= 1. Maximum number of model calls that run at the same time; any more wait.
+        batching: A `DynamicBatching`, which joins waiting requests, or `None` to compute each request by itself.
+        poll_seconds: Float >= 0. How often to check for added and removed versions. 0 disables the check.
 
     Attributes:
         repository: The `ModelRepository`.
-        rest_port: The port that REST listens on.
-        grpc_port: The port that gRPC listens on, `None` without the extra `serving`.
+        rest_port: Integer. The port that REST listens on.
+        grpc_port: Integer. The port that gRPC listens on, or `None` without the extra `serving`.
 
     Raises:
-        UserError: There is no model, or a port is taken.
+        UserError: If there is no model, or a port is in use.
 
     Example:
 
@@ -67,14 +70,15 @@ class Server:
             self._rest_server = RestServer(self.repository, host, rest_port)
         except OSError as error:
             raise UserError(
-                f"Cannot listen for REST on {host}:{rest_port}: {error.strerror}. Choose another rest_port, 0 for any."
+                f"Cannot listen for REST on {host}:{rest_port}: {error.strerror}. Choose another `rest_port`, or 0 for "
+                "any free port."
             ) from error
         self.rest_port = self._rest_server.port
         try:
             self._grpc_server = GrpcServer(self.repository, host, grpc_port)
             self.grpc_port = self._grpc_server.port
         except MissingExtraError as error:
-            logger.warning("REST alone: %s", error)
+            logger.warning("Serving REST only: %s", error)
             self._grpc_server = self.grpc_port = None
         except UserError:
             self._rest_server.stop()
@@ -94,7 +98,7 @@ class Server:
         return self
 
     def stop(self) -> None:
-        """Stops listening; requests that are being answered are finished."""
+        """Stops listening. Running requests are finished."""
         if self._poller:
             self._poller.stop()
         self._rest_server.stop()
@@ -108,7 +112,7 @@ class Server:
         self.stop()
 
     def describe(self) -> str:
-        """Where it listens, what it serves, and a command to try."""
+        """Returns a text that says where the server listens and what it serves, with a command to try."""
         lines = [f"REST  {self.rest_url}"]
         lines.append(
             f"gRPC  {self.host}:{self.grpc_port}" if self.grpc_port else 'gRPC  off: pip install "tfgan-suite[serving]"'
@@ -117,13 +121,13 @@ class Server:
             for status in self.repository.status(name):
                 lines.append(f"model {name} version {status.version}: {status.state} {status.error_message}".rstrip())
         if self.host not in _LOOPBACK_HOSTS:
-            lines.append("Anyone who can reach this address can use it: there is no authentication.")
+            lines.append("There is no authentication: anyone who can reach this address can use the server.")
         with contextlib.suppress(StopIteration):
             lines += ["Try:", f"  {next(self._commands())}"]
         return "\n".join(lines)
 
     def _commands(self):
-        """A command for the first model that can generate, ready to paste."""
+        """Yields a command ready to paste for each version that can generate images."""
         for name in self.repository.model_names:
             for status in self.repository.status(name):
                 signatures = status.servable.signature_defs if status.servable else {}
@@ -136,11 +140,14 @@ class Server:
 
 
 def serve(directory, **arguments) -> None:
-    """Serves the models of a directory until Ctrl-C or SIGTERM; prints where.
+    """Serves the models in a directory until Ctrl-C or SIGTERM. Prints the addresses.
 
     Args:
-        directory: `saved_models/NAME`, a directory of such directories, or one version's directory.
-        **arguments: See `Server`.
+        directory: String or path of `saved_models/NAME`, of a directory of such directories, or of a single version.
+        **arguments: The arguments of `Server`.
+
+    Raises:
+        UserError: If there is no model, or a port is in use.
 
     Example:
 

@@ -1,6 +1,6 @@
-"""The status codes of TensorFlow Serving, and the one error that requests end with."""
+"""The status codes of TensorFlow Serving, and the error that all failed requests end with."""
 
-# gRPC's name of the code -> HTTP status, as TensorFlow Serving's REST front translates them.
+# gRPC's name of the code -> HTTP status, as translated by TensorFlow Serving's REST API.
 HTTP_STATUSES = {
     "CANCELLED": 499,
     "UNKNOWN": 500,
@@ -22,12 +22,12 @@ HTTP_STATUSES = {
 
 
 class ServingError(Exception):
-    """A request that is refused, or fails.
+    """Raised if a request is refused or fails.
 
     Args:
-        code: A key of `HTTP_STATUSES`.
-        message: What the client is told.
-        http_status: Where REST has a more exact status than the code's.
+        code: String. A key of `HTTP_STATUSES`.
+        message: String. The message for the client.
+        http_status: Integer or `None`. HTTP status, if there is a more specific one than that of `code`.
     """
 
     def __init__(self, code: str, message: str, http_status: int | None = None):

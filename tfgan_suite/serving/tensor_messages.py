@@ -1,4 +1,7 @@
-"""Arrays from `TensorProto` messages and into them, in a fraction of the time of `tf.make_ndarray` and `tf.make_tensor_proto`."""
+"""Converts between arrays and `TensorProto` messages, several times faster than TensorFlow's own functions.
+
+Those are `tf.make_ndarray` and `tf.make_tensor_proto`.
+"""
 
 import math
 
@@ -7,9 +10,9 @@ import tensorflow as tf
 
 from tfgan_suite.serving.serving_error import invalid_argument
 
-_STRING_OBJECT_BYTES = 64  # About what one takes in Python, empty.
+_STRING_OBJECT_BYTES = 64  # Approximate size of an empty string in Python.
 
-# Of the types that clients send: the field of the message that holds values one by one.
+# For the types that clients send, the field of the message that lists individual values.
 _VALUE_FIELDS = {
     tf.float32: "float_val",
     tf.float64: "double_val",
@@ -23,45 +26,45 @@ _KNOWN_ENUMS = {np.dtype(numpy_dtype): enum for enum, (numpy_dtype, _) in _KNOWN
 
 
 def read_tensor(name: str, tensor, max_bytes: int) -> np.ndarray:
-    """The array in a message from a client.
+    """Reads the array in a message from a client.
 
     Args:
-        name: What it is called in errors.
+        name: String. Name of the tensor in error messages.
         tensor: A `TensorProto`.
-        max_bytes: Arrays that take more are refused.
+        max_bytes: Integer. Maximum size of the array in memory. Larger arrays are refused.
 
     Returns:
-        An array, which may not be written to.
+        A NumPy array, which may be read-only.
 
     Raises:
-        ServingError: `INVALID_ARGUMENT`, for what is no tensor or too large a one.
+        ServingError: `INVALID_ARGUMENT` if the message is not a valid tensor, or the tensor is too large.
     """
     try:
         sizes = [dimension.size for dimension in tensor.tensor_shape.dim]
         num_elements = math.prod(sizes)
         numpy_dtype, field = _KNOWN_TYPES.get(tensor.dtype, (None, None))
-        # A message of some bytes can name a shape of gigabytes, which one repeated value fills.
+        # A message of a few bytes can declare a shape of gigabytes, filled with one repeated value.
         if num_elements * _item_bytes(tensor.dtype) > max_bytes:
             raise ValueError(f"it would take more than {max_bytes} bytes")
         if tensor.tensor_shape.unknown_rank or min(sizes, default=0) < 0:
-            raise ValueError("its shape is not known")
+            raise ValueError("its shape is unknown")
         if numpy_dtype:
             if tensor.tensor_content:
                 return np.frombuffer(tensor.tensor_content, numpy_dtype).reshape(sizes)
             values = getattr(tensor, field)
             if len(values) == num_elements:
                 return np.fromiter(values, numpy_dtype, num_elements).reshape(sizes)
-        return tf.make_ndarray(tensor)  # Other types, and fewer values than elements.
+        return tf.make_ndarray(tensor)  # Other types, and messages with fewer values than elements.
     except (TypeError, ValueError, KeyError, OverflowError) as error:
         raise invalid_argument(f"tensor parsing error: {name}: {error}") from error
 
 
 def write_tensor(tensor, array: np.ndarray) -> None:
-    """Fills an empty `TensorProto` for a client.
+    """Writes an array to an empty `TensorProto` for a client.
 
     Args:
-        tensor: The message.
-        array: What it shall hold; objects are strings.
+        tensor: A `TensorProto`. The message to fill.
+        array: A NumPy array. Objects are strings.
     """
     enum = _KNOWN_ENUMS.get(array.dtype)
     if enum is None:

@@ -1,4 +1,4 @@
-"""Looks at the disk from time to time for versions that came or went."""
+"""Periodically checks the disk for added and removed versions."""
 
 import logging
 import threading
@@ -7,11 +7,12 @@ logger = logging.getLogger(__name__)
 
 
 class VersionPoller:
-    """Refreshes a repository in a thread of its own, from `start` to `stop`; requests go on meanwhile.
+    """Refreshes a repository in a thread of its own, from `start()` to `stop()`. Requests continue to be answered.
 
     Args:
-        repository: The `ModelRepository`.
-        poll_seconds: How long to wait between two looks, > 0: `file_system_poll_wait_seconds` of TensorFlow Serving.
+        repository: A `ModelRepository`.
+        poll_seconds: Float > 0. Interval between checks. Corresponds to `file_system_poll_wait_seconds` of TensorFlow
+            Serving.
     """
 
     def __init__(self, repository, poll_seconds: float):
@@ -24,7 +25,7 @@ class VersionPoller:
         self._thread.start()
 
     def stop(self) -> None:
-        """Waits for a version that is being loaded."""
+        """Stops polling. Waits for a version that is being loaded."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -33,5 +34,5 @@ class VersionPoller:
         while not self._stopping.wait(self._poll_seconds):
             try:
                 self._repository.refresh()
-            except OSError as error:  # Such as a directory that went while it was being listed: the next look tells.
+            except OSError as error:  # For example, a directory deleted while it was listed. The next check settles it.
                 logger.warning("Could not look for new versions: %s", error)

@@ -1,4 +1,4 @@
-"""Condition: what a model is told about the example that it makes."""
+"""Condition: what an example is conditioned on, such as its class."""
 
 import dataclasses
 

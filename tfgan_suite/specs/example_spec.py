@@ -1,6 +1,7 @@
-"""ExampleSpec: what one example is. It is said here once, and every room asks it: images are one kind among others."""
+"""ExampleSpec: what one example is, said once. Every room asks it: images are one kind among others."""
 
 import importlib
+import math
 
 from tfgan_suite.foundation.errors import UserError, unknown_name
 
@@ -12,10 +13,10 @@ _REGISTERED = {}
 class ExampleSpec:
     """What one example is: its shape, how it is stored and parsed, how it is shown, and what makes it suspicious.
 
-    Examples have two forms. At every *edge* (files, records, what `generate` returns, what a server sends) they are of
-    `edge_dtype`; *inside* of models they are float32, or what the kind's models compute with. A subclass says how one
-    becomes the other, and how an example is stored: as TensorFlow Datasets' `FeatureConnector`, it has one method that
-    makes features of an example and one that makes an example of features.
+    Examples have two forms. At every *edge* (files, records, the output of `generate`, a server's answers) they have
+    `edge_dtype`; *inside* of models they are float32, or whatever the kind's models compute with. A subclass says how one
+    becomes the other, and how an example is stored: like TensorFlow Datasets' `FeatureConnector`, it has one method that
+    turns an example into features and one that turns features into an example.
 
     Subclasses are registered with `register_example_spec`, and import TensorFlow within methods only, so that Beam
     workers start quickly.
@@ -25,6 +26,7 @@ class ExampleSpec:
         unit: Tuple of two strings, the words for one example and for several: `("image", "images")`.
         edge_dtype: String. The NumPy dtype of examples outside of models.
         file_suffix: String. The suffix of a file that holds one example, such as `".png"`.
+        is_compressed: Boolean. Whether what `encode` returns is compressed already, so that GZIP gains little on it.
         shape: Tuple of integers. The shape of one example, without the batch.
 
     Example: a kind for points in the plane.
@@ -44,20 +46,28 @@ class ExampleSpec:
     unit = ("example", "examples")
     edge_dtype = "float32"
     file_suffix = ".npy"
+    is_compressed = False
 
     def __init__(self, shape):
         self.shape = tuple(int(size) for size in shape)
 
+    @property
+    def num_bytes(self):
+        """Integer. The bytes of one example of `edge_dtype`, not encoded."""
+        import numpy as np
+
+        return math.prod(self.shape) * np.dtype(self.edge_dtype).itemsize
+
     # === Inside and at the edge ===
 
     def to_model(self, examples):
-        """Converts examples of `edge_dtype` to what models take. Any number of leading axes; usable in graphs."""
+        """Converts examples of `edge_dtype` to what models take, with any number of leading axes. Usable in graphs."""
         import tensorflow as tf
 
         return tf.cast(examples, tf.float32)
 
     def to_edge(self, values):
-        """Converts what models make to `edge_dtype`. Any number of leading axes; usable in graphs."""
+        """Converts what models make to `edge_dtype`, with any number of leading axes. Usable in graphs."""
         import tensorflow as tf
 
         return tf.cast(values, self.edge_dtype)
@@ -71,24 +81,30 @@ class ExampleSpec:
         """
         shape = tuple(shape or self.shape)
         if not examples.dtype.is_floating:
-            raise ValueError(f"Expected float {self.unit[1]}. Received: dtype={examples.dtype.name}.")
+            raise ValueError(f"Batches must be float {self.unit[1]}. Received: dtype={examples.dtype.name}")
         if tuple(examples.shape[1:]) != shape:
-            raise ValueError(f"Expected {self.unit[1]} of shape {shape}. Received: {tuple(examples.shape[1:])}")
+            raise ValueError(
+                f"Batches must be {self.unit[1]} of shape {shape}. Received: shape={tuple(examples.shape[1:])}"
+            )
 
     # === Stored and parsed ===
 
     def encode(self, example):
-        """Makes the features of a record. Equal examples give equal bytes. Needs no TensorFlow.
+        """Turns an example into the features of a record. Equal examples give equal bytes. Needs no TensorFlow.
 
         Args:
             example: NumPy array of `edge_dtype` and `shape`.
 
         Returns:
-            Dict of feature name, without the kind in front, to bytes or an integer >= 0.
+            Dict of feature name, without the kind in front, to bytes or an integer >= 0. The name `"source"` is taken.
         """
         import numpy as np
 
         return {"values": np.ascontiguousarray(example, self._stored_dtype()).tobytes()}
+
+    def constants(self):
+        """The features that `encode` makes the same for every example, a dict of name to bytes or an integer >= 0."""
+        return {}
 
     def features(self):
         """The features of a record to parse, a dict of name (as in `encode`) to `tf.io.FixedLenFeature`."""
@@ -97,7 +113,7 @@ class ExampleSpec:
         return {"values": tf.io.FixedLenFeature([], tf.string)}
 
     def decode(self, features):
-        """Makes an example of parsed features. Runs in a `tf.data` graph.
+        """Turns parsed features into an example. Runs in a `tf.data` graph.
 
         Args:
             features: Dict of name (as in `encode`) to scalar tensor.
@@ -153,6 +169,10 @@ class ExampleSpec:
 
     # === Described ===
 
+    def matches(self, other):
+        """Whether models cannot tell examples of this spec from those of `other`, however either is stored."""
+        return (self.kind, self.shape, self.edge_dtype) == (other.kind, other.shape, other.edge_dtype)
+
     def describe(self):
         """The size of an example in words, such as `"32 x 32, gray"`."""
         return " x ".join(str(size) for size in self.shape)
@@ -178,8 +198,22 @@ class ExampleSpec:
 def register_example_spec(cls):
     """Registers a subclass of `ExampleSpec` under its `kind`. Used as a decorator.
 
+    Args:
+        cls: Class. The subclass.
+
+    Returns:
+        The class itself.
+
     Raises:
         ValueError: The class has no `kind`.
+
+    Example:
+
+    >>> @register_example_spec
+    ... class ChordSpec(ExampleSpec):
+    ...     kind, unit, edge_dtype = "chord", ("chord", "chords"), "int32"
+    >>> spec_from_config(spec_to_config(ChordSpec((3,)))).encode(np.array([60, 64, 67]))["values"][:4]
+    b'<\\x00\\x00\\x00'
     """
     if not cls.kind:
         raise ValueError(f"`kind` must be set on {cls.__name__}. Received: kind={cls.kind!r}")

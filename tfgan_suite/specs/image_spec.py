@@ -9,8 +9,11 @@ from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.specs.example_spec import ExampleSpec, register_example_spec
 
 ENCODINGS = ("png", "jpeg", "webp", "raw")
-_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+# Pillow's names for images of 1, 3 and 4 channels.
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _COLORS = {1: "gray", 3: "color", 4: "color with transparency"}
+# An image is blank if no channel's values lie further apart than this, of 255: noise of JPEG, not content.
+_BLANK_RANGE = 4
 
 
 @register_example_spec
@@ -58,22 +61,23 @@ class ImageSpec(ExampleSpec):
     def check_batch(self, examples, shape=None):
         if not examples.dtype.is_floating:
             raise ValueError(
-                f"Expected float images in [-1, 1]. Received: dtype={examples.dtype.name}. "
-                "tfgan_suite.load_dataset yields such images; for your own uint8 use tfgan_suite.to_float(images)."
+                f"Batches must be float images in [-1, 1]. Received: dtype={examples.dtype.name}. "
+                "tfgan_suite.load_dataset yields such images; for your own uint8 images use tfgan_suite.to_float(images)."
             )
         super().check_batch(examples, shape)
 
     # === Stored and parsed ===
 
+    @property
+    def is_compressed(self):
+        return self.encoding != "raw"
+
     def encode(self, example):
-        height, width, channels = example.shape
-        return {
-            "channels": channels,
-            "encoded": self.encode_pixels(example),
-            "format": self.encoding.encode(),
-            "height": height,
-            "width": width,
-        }
+        return {**self.constants(), "encoded": self.encode_pixels(example)}
+
+    def constants(self):
+        height, width, channels = self.shape
+        return {"channels": channels, "format": self.encoding.encode(), "height": height, "width": width}
 
     def encode_pixels(self, pixels):
         """Encodes uint8 `[height, width, channels]` as `encoding` says. Equal pixels give equal bytes."""
@@ -112,7 +116,7 @@ class ImageSpec(ExampleSpec):
     def _decode_webp(self, encoded):
         # TensorFlow's own decoder came only with 2.19.
         with Image.open(io.BytesIO(encoded), formats=["WEBP"]) as image:
-            return np.asarray(image.convert(_MODES[self.shape[-1]]), np.uint8).reshape(self.shape)
+            return np.asarray(image.convert(MODES[self.shape[-1]]), np.uint8).reshape(self.shape)
 
     # === Shown ===
 
@@ -120,21 +124,20 @@ class ImageSpec(ExampleSpec):
         return np.asarray(example, np.uint8)
 
     def to_file(self, example):
-        file = io.BytesIO()
-        Image.fromarray(example[..., 0] if example.shape[-1] == 1 else example).save(file, "PNG")
-        return file.getvalue()
+        return ImageSpec(example.shape).encode_pixels(example)
 
     def to_files(self, examples):
         import tensorflow as tf
 
-        if self.shape[-1] not in _MODES:
+        if self.shape[-1] not in MODES:
             return None
         return tf.map_fn(tf.io.encode_png, examples, fn_output_signature=tf.TensorSpec([], tf.string))
 
     # === Suspicious ===
 
     def suspicion(self, example):
-        return "blank" if (example == example[:1, :1]).all() else None
+        spans = np.ptp(example.reshape(-1, example.shape[-1]), axis=0)  # [channels]
+        return "blank" if spans.max() <= _BLANK_RANGE else None
 
     # === Described ===
 

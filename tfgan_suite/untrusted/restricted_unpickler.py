@@ -1,9 +1,9 @@
-"""A reader of pickles that runs nothing but a closed list of instructions on inert values.
+"""A pickle reader that runs only a closed list of instructions, on inert values.
 
-A pickle is a program. Python's own unpickler runs it with the interpreter's objects at hand: it imports what the program
-names, looks up attributes, calls methods. This one is a machine of its own. It reads the whole program before it runs a
-step of it and refuses every instruction and every name that is not on a list. What it then builds are plain values, and
-the only things that can be called are the `StandIn`s that the list puts in the place of names.
+A pickle is a program. Python's own unpickler runs it with access to the interpreter's objects: it imports what the
+program names, looks up attributes, and calls methods. This reader is a separate machine. It reads the whole program
+before it runs any step, and refuses every instruction and every name that is not on a list. It then builds plain
+values, and the only callables are the `StandIn`s that replace the names on the list.
 """
 
 import io
@@ -26,8 +26,8 @@ _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": (
 _EMPTY = {"EMPTY_LIST": list, "EMPTY_DICT": dict, "EMPTY_SET": set}
 _GETS = frozenset("GET BINGET LONG_BINGET".split())
 _PUTS = frozenset("PUT BINPUT LONG_BINPUT".split())
-# Left out on purpose: INST and OBJ (protocol 0 calls), NEWOBJ_EX, EXT* (names by number), PERSID (text ids), out-of-band
-# buffers.
+# Left out on purpose: INST and OBJ (protocol 0 calls), NEWOBJ_EX, EXT* (names by number), PERSID (text ids), and
+# out-of-band buffers.
 ALLOWED_OPCODES = (
     _LITERALS
     | _GETS
@@ -38,7 +38,7 @@ ALLOWED_OPCODES = (
         "ADDITEMS FROZENSET MEMOIZE GLOBAL STACK_GLOBAL REDUCE NEWOBJ BUILD BINPERSID".split()
     )
 )
-# Bounds that no checkpoint comes near and that a hostile file meets before it fills the memory.
+# Limits that no checkpoint comes close to, and that stop a hostile file before it fills the memory.
 _MAX_INSTRUCTIONS = 1_000_000
 _MAX_INT_BITS = 256
 _MADE_PER_FILE_BYTE = 16
@@ -52,15 +52,16 @@ _shorten.maxlevel = 3
 
 
 class UnsafePickleError(UserError):
-    """A checkpoint asks for something that this reader does not do. Nothing of what it asked for was run."""
+    """A checkpoint asks for something that this reader does not do. Nothing it asked for was run."""
 
 
 class StandIn:
-    """What an allowed name in a pickle becomes: callable, and impossible to alter from within the pickle.
+    """What an allowed name in a pickle resolves to: callable, and immutable from within the pickle.
 
     Args:
-        function: Called with the arguments that the pickle gives. `None`: the name may be mentioned, not called.
-        dtype: For storage types, the NumPy dtype (little-endian) of their elements.
+        function: Callable, called with the arguments given in the pickle. `None` if the name may be mentioned but not
+            called.
+        dtype: String. For storage types, the NumPy dtype (little-endian) of their elements.
     """
 
     __slots__ = ("_function", "dtype")
@@ -79,31 +80,32 @@ class StandIn:
 
 
 class Inert:
-    """Base of what a `StandIn` may make for the pickle to fill in later (instruction BUILD)."""
+    """Base class of objects that a `StandIn` may create for the pickle to fill in later (instruction BUILD)."""
 
     __slots__ = ()
 
     def set_state(self, state: object) -> None:
-        """Takes the state over after checking it; raises `UnsafePickleError` for any other."""
+        """Checks the state and takes it over; raises `UnsafePickleError` if the state is invalid."""
         raise NotImplementedError
 
 
 class RestrictedUnpickler:
     """Runs one pickle with a closed list of instructions and names.
 
-    Dictionaries of every kind become `dict`; attributes that a pickle gives to a dictionary are dropped.
+    Dictionaries of every kind become `dict`; attributes that a pickle sets on a dictionary are dropped.
 
     Args:
-        file: A seekable binary file at the beginning of the pickle. After `load` it stands right behind it.
-        names: What the pickle may name, `{"module name": object}`; the object takes the name's place. Only a `StandIn`
-            can be called.
-        persistent_load: Called with each persistent id (PyTorch's references to storages); `None` refuses them.
-        data_bytes: Size of the data that the pickle may speak of, by default that of the file. Values made by calls may
-            take a small multiple of it in memory.
+        file: A seekable binary file, at the start of the pickle. After `load`, it is positioned right after the pickle.
+        names: Dict `{"module name": object}` of the names that the pickle may use, and the objects that replace them.
+            Only a `StandIn` can be called.
+        persistent_load: Callable, called with each persistent id (PyTorch's references to storages). `None` refuses
+            them.
+        data_bytes: Integer. Size of the data that the pickle may refer to; defaults to the size of the file. Values
+            created by calls may take a small multiple of it in memory.
 
     Raises:
-        UnsafePickleError: The pickle holds an instruction or a name that is not allowed (the message says which),
-            or is damaged. The pickle is read to its end before it runs, so a late refusal leaves nothing half done.
+        UnsafePickleError: If the pickle is damaged, or uses an instruction or a name that is not allowed (the message
+            says which). The pickle is read to its end before it runs, so a late refusal leaves nothing half done.
 
     Example:
 
@@ -133,14 +135,14 @@ class RestrictedUnpickler:
         self._memo: dict[int, Any] = {}
 
     def load(self) -> Any:
-        """The value that the pickle describes."""
+        """Returns the value that the pickle describes."""
         try:
             for opcode, argument, _ in pickletools.genops(self._file):
                 self._step(opcode.name, argument)
             return self._pop()
         except UserError:
             raise
-        except Exception as error:  # A damaged pickle can fail in any way at all; it has run nothing but the list.
+        except Exception as error:  # A damaged pickle can fail in any way; it has run nothing but the list.
             raise _damaged(error) from error
 
     def _step(self, name: str, argument: Any) -> None:
@@ -217,14 +219,14 @@ class RestrictedUnpickler:
         if not isinstance(function, StandIn) or type(arguments) is not tuple:
             raise UnsafePickleError(f"The pickle calls a {type(function).__name__}, which is refused.")
         for argument in arguments:
-            if not isinstance(argument, np.ndarray):  # Arrays are shared, not copied, unless the result says so.
+            if not isinstance(argument, np.ndarray):  # Arrays are shared, not copied, unless a result says so.
                 self._spend(argument)
         result = function(*arguments)
         self._spend(result)
         self._stack.append(result)
 
     def _spend(self, value: object) -> None:
-        """Counts what calls read and make: a short pickle could have one long value copied a million times."""
+        """Counts what calls read and create: a short pickle could copy one long value a million times."""
         if isinstance(value, np.ndarray):
             self._budget_bytes -= value.nbytes
         elif isinstance(value, (str, bytes, bytearray)):
@@ -239,7 +241,7 @@ class RestrictedUnpickler:
         target = self._top()
         if isinstance(target, Inert):
             for part in (state, *state) if type(state) is tuple else (state,):
-                if isinstance(part, (str, dict)):  # Those may be copied; the content of arrays is shared.
+                if isinstance(part, (str, dict)):  # These may be copied; the content of arrays is shared.
                     self._spend(part)
             target.set_state(state)
         elif type(target) is not dict:
@@ -277,7 +279,7 @@ _ACTIONS: dict[str, Callable[[RestrictedUnpickler], Any]] = {
 
 
 class _BoundedReader:
-    """A file that is not asked for more than it has: what a pickle claims to be long takes no memory."""
+    """A file that never reads past its end, so data that a pickle falsely declares as long takes no memory."""
 
     def __init__(self, file: io.BufferedIOBase, end: int):
         self._file = file
@@ -291,12 +293,12 @@ class _BoundedReader:
 
 
 def shown(value: object) -> str:
-    """A short text of a value out of a file, whatever its size."""
+    """Returns a short text for a value from a file, whatever its size."""
     return _shorten.repr(value)
 
 
 def _check_key(key: object) -> object:
-    """Keys are plain: the hash of tuples nested in tuples could take forever."""
+    """Requires plain keys: hashing deeply nested tuples could take forever."""
     flat = key if type(key) is tuple and len(key) <= 8 else (key,)
     if not all(type(part) in _KEYS for part in flat):
         raise UnsafePickleError(f"The pickle uses a {type(key).__name__} as a key, which is refused.")
@@ -311,8 +313,8 @@ def _pairs(items: list) -> list[tuple]:
 
 def _refused_name(name: str) -> UnsafePickleError:
     return UnsafePickleError(
-        f"The file asks to import {name[:200]!r}, which is not on the list of allowed names. It was refused and nothing was "
-        "run. Only load weights from files that hold nothing but tensors."
+        f"The file asks to import {name[:200]!r}, which is not on the list of allowed names. The import was refused "
+        "and nothing was run. Only load weights from files that contain nothing but tensors."
     )
 
 
@@ -321,31 +323,39 @@ def _damaged(error: Exception) -> UnsafePickleError:
 
 
 def _check_instructions(file: _BoundedReader, names: Mapping[str, object]) -> None:
-    """Walks through the pickle without running it."""
+    """Scans the pickle without running it."""
     stored = 0
-    texts: list[str | None] = []  # The texts pushed last, one after the other: the names of a STACK_GLOBAL.
+    texts: list[str | None] = []  # The most recently pushed texts: the names of a STACK_GLOBAL.
     memo: dict[int, str | None] = {}
     try:
         for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
             name = opcode.name
             if name not in ALLOWED_OPCODES:
-                raise UnsafePickleError(f"The pickle holds the instruction {name}, which is refused. Nothing was run.")
+                raise UnsafePickleError(
+                    f"The pickle contains the instruction {name}, which is refused. Nothing was run."
+                )
             if count >= _MAX_INSTRUCTIONS:
-                raise UnsafePickleError(f"The pickle holds more than {_MAX_INSTRUCTIONS:,} instructions: refused.")
+                raise UnsafePickleError(
+                    f"The pickle contains more than {_MAX_INSTRUCTIONS:,} instructions, which is refused."
+                )
             if type(argument) is int and argument.bit_length() > _MAX_INT_BITS:
-                raise UnsafePickleError(f"The pickle holds a number of {argument.bit_length()} bits: refused.")
+                raise UnsafePickleError(
+                    f"The pickle contains a number of {argument.bit_length()} bits, which is refused."
+                )
             if name == "GLOBAL" and argument not in names:
                 raise _refused_name(argument.replace(" ", "."))
             if name == "STACK_GLOBAL":
                 if len(texts) < 2 or None in texts[-2:]:
-                    raise UnsafePickleError("The pickle makes up a name while it runs, which is refused.")
+                    raise UnsafePickleError("The pickle builds a name at run time, which is refused.")
                 if " ".join(texts[-2:]) not in names:
                     raise _refused_name(".".join(texts[-2:]))
             if name in _PUTS or name == "MEMOIZE":
                 stored += 1
                 slot = len(memo) if name == "MEMOIZE" else argument
                 if slot > 2 * stored + 1024:
-                    raise UnsafePickleError(f"The pickle stores value {slot} as number {stored}: refused.")
+                    raise UnsafePickleError(
+                        f"The pickle stores its value number {stored} in slot {slot}, which is refused."
+                    )
                 memo[slot] = texts[-1] if texts else None
             elif name in _TEXTS:
                 texts = [*texts[-1:], argument]
@@ -355,5 +365,5 @@ def _check_instructions(file: _BoundedReader, names: Mapping[str, object]) -> No
                 texts = []
     except UserError:
         raise
-    except Exception as error:  # `pickletools` meets arbitrary bytes.
+    except Exception as error:  # `pickletools` may receive arbitrary bytes.
         raise _damaged(error) from error

@@ -1,4 +1,4 @@
-"""Variables of TensorFlow checkpoints, SavedModels and TF1 modules by name, without running their graphs."""
+"""Reads the variables of TensorFlow checkpoints, SavedModels, and TF1 modules by name, without running their graphs."""
 
 import dataclasses
 import re
@@ -15,17 +15,17 @@ from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.untrusted.file_kinds import describe_file
 from tfgan_suite.untrusted.restricted_unpickler import shown
 
-_MAX_DEPTH = 16  # Of operations that a constant is made of.
+_MAX_DEPTH = 16  # Nesting of the operations that build a constant.
 _OBJECT_SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
 
 
 @dataclasses.dataclass(frozen=True)
 class TensorFlowVariables:
-    """What was read.
+    """The contents of a checkpoint.
 
     Attributes:
-        variables: Arrays by name, without a leading `module/` and the `:0` at the end.
-        stacks: Constants of the graph that `tf.stack` made, by their number: the tables that BigGAN-deep holds so.
+        variables: Dict. Arrays by name, without a leading `module/` or a trailing `:0`.
+        stacks: Dict. Constants of the graph built by `tf.stack`, by number. BigGAN-deep stores tables in this form.
     """
 
     variables: dict[str, np.ndarray]
@@ -36,11 +36,15 @@ def read_tensorflow_variables(path: str | Path) -> TensorFlowVariables:
     """Reads variables by name. No operation of a graph is run, and nothing is unpickled.
 
     Args:
-        path: The directory of a SavedModel or of a TF1 module (`saved_model.pb` and `variables/`); a checkpoint, as its
-            directory, its `.index` file or the prefix of both; or an `.npz` of arrays by variable name.
+        path: String or path. One of: the directory of a SavedModel or TF1 module (`saved_model.pb` and `variables/`); a
+            checkpoint, given as its directory, its `.index` file, or their common prefix; an `.npz` of arrays by
+            variable name.
+
+    Returns:
+        The `TensorFlowVariables`.
 
     Raises:
-        UserError: There is none of these, or it is damaged.
+        UserError: If the path is none of these, or is damaged.
 
     Example:
 
@@ -61,7 +65,7 @@ def read_tensorflow_variables(path: str | Path) -> TensorFlowVariables:
         if number is not None:
             stacks[number] = array
         elif name in variables:
-            raise UserError(f"{str(path)!r} holds two variables {shown(name)}.")
+            raise UserError(f"{str(path)!r} contains two variables named {shown(name)}.")
         else:
             variables[name] = array
     return TensorFlowVariables(variables, stacks)
@@ -79,7 +83,8 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         detail = f" ({error})" if zipfile.is_zipfile(path) else ""
         raise UserError(
-            f"Expected an .npz of arrays by name, whole and without pickles. {str(path)!r} is {describe_file(path)}{detail}."
+            f"`path` must be an intact .npz of arrays by name, without pickles. {str(path)!r} is "
+            f"{describe_file(path)}{detail}."
         ) from error
 
 
@@ -87,7 +92,7 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
 
 
 def _find_prefix(path: Path) -> str:
-    """The path of a checkpoint without `.index`."""
+    """Returns the path of a checkpoint without `.index`."""
     if path.is_dir():
         for directory in (path / "variables", path):
             indices = sorted(directory.glob("*.index"))
@@ -96,17 +101,17 @@ def _find_prefix(path: Path) -> str:
                 return latest or str(indices[0].with_suffix(""))
             if indices:
                 raise UserError(
-                    f"Expected one checkpoint in {str(directory)!r}. Received: "
-                    f"{', '.join(index.stem for index in indices)}. Give the path of one of them."
+                    f"{str(directory)!r} must contain one checkpoint. Received: "
+                    f"{', '.join(index.stem for index in indices)}. Pass the path of one of them."
                 )
         raise UserError(
-            f"Expected the directory of a module or a checkpoint (saved_model.pb and variables/, or *.index). "
-            f"{str(path)!r} has neither."
+            f"`path` must be the directory of a module or a checkpoint, with saved_model.pb and variables/, or "
+            f"*.index. {str(path)!r} has neither."
         )
     prefix = path.with_suffix("") if path.suffix == ".index" else path
     if not prefix.with_name(prefix.name + ".index").is_file():
         raise UserError(
-            f"Expected the directory of a module, a TensorFlow checkpoint or an .npz. {str(path)!r} is "
+            f"`path` must be the directory of a module, a TensorFlow checkpoint, or an .npz. {str(path)!r} is "
             f"{describe_file(path)}."
         )
     return str(prefix)
@@ -117,13 +122,15 @@ def _read_checkpoint(prefix: str, path: Path) -> dict[str, np.ndarray]:
         reader = tf.train.load_checkpoint(prefix)
         keys = [key for key in reader.get_variable_to_shape_map() if key != "_CHECKPOINTABLE_OBJECT_GRAPH"]
         return {_variable_name(key): reader.get_tensor(key) for key in keys}
-    except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:  # The last of a file cut off.
+    except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:  # The last occurs for a truncated file.
         text = " ".join(str(error).split())[:300]
-        raise UserError(f"The checkpoint in {str(path)!r} is damaged or incomplete. Fetch it again. {text}") from error
+        raise UserError(
+            f"The checkpoint in {str(path)!r} is damaged or incomplete. Download it again. {text}"
+        ) from error
 
 
 def _variable_name(key: str) -> str:
-    """The name that a dictionary of variables had in `tf.train.Checkpoint`; other keys are names already."""
+    """Returns the name that a dictionary of variables had in `tf.train.Checkpoint`; other keys are already names."""
     if not key.endswith(_OBJECT_SUFFIX):
         return key
     last = key.removesuffix(_OBJECT_SUFFIX).rsplit("/", 1)[-1]
@@ -137,7 +144,7 @@ def _read_stacks(path: Path) -> dict[int, np.ndarray]:
     try:
         saved_model = saved_model_pb2.SavedModel.FromString(path.read_bytes())
     except DecodeError as error:
-        raise UserError(f"Expected the graph of a SavedModel. {str(path)!r} is {describe_file(path)}.") from error
+        raise UserError(f"{str(path)!r} must be the graph of a SavedModel. It is {describe_file(path)}.") from error
     for meta_graph in saved_model.meta_graphs:
         nodes = {node.name: node for node in meta_graph.graph_def.node}
         numbers = {name: _stack_number(name) for name in nodes}
@@ -152,7 +159,7 @@ def _read_stacks(path: Path) -> dict[int, np.ndarray]:
 
 
 def _constant(name: str, nodes, depth: int = 0) -> np.ndarray | None:
-    """The value of a node that is made of constants alone; `None` for any other."""
+    """Returns the value of a node built of constants alone; `None` for any other node."""
     node = nodes.get(name.removesuffix(":0"))
     if node is None or depth > _MAX_DEPTH:
         return None

@@ -118,5 +118,5 @@ def test_how_it_runs_does_not_change_what_it_computes():
     ],
 )
 def test_refuses_nonsense(arguments):
-    with pytest.raises(ValueError, match="Expected"):
+    with pytest.raises(ValueError, match="must be"):
         AdaptiveAugmentation(**arguments)

@@ -243,7 +243,7 @@ def test_refuses():
     with pytest.raises(ValueError, match="Received: 'flip'"):
         AugmentationPipeline(["x_flip", "flip"])
     pipeline = AugmentationPipeline("bgc")
-    with pytest.raises(ValueError, match="1, 3 or 4 channels"):
+    with pytest.raises(ValueError, match="1, 3, or 4 channels"):
         pipeline.apply(tf.zeros([2, 4, 4, 2]), pipeline.draw((4, 4, 2), 2, SEED), 0.5)
     with pytest.raises(ValueError, match="at least 2 x 2"):
         pipeline.apply(tf.zeros([2, 1, 4, 3]), pipeline.draw((1, 4, 3), 2, SEED), 0.5)

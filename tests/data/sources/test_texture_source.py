@@ -29,12 +29,12 @@ def photographs(tmp_path, monkeypatch):
 
 def read(source, number):
     reader = pickle.loads(pickle.dumps(source.make_reader(None, ImageFormat(8, 8))))
-    return reader.read(source.list_images(True, number + 1).items[number])
+    return reader.read(source.list_items(True, number + 1).items[number])
 
 
 def test_patches_are_parts_of_the_photographs(photographs):
     source = TextureSource(["grey", "red"], count=400, patch_size=8)
-    listing = source.list_images(True, None)
+    listing = source.list_items(True, None)
     assert [item.label for item in listing.items[:4]] == [0, 1, 0, 1] and listing.class_names == ("grey", "red")
     places = set()
     reader = source.make_reader(None, ImageFormat(8, 8))
@@ -46,7 +46,7 @@ def test_patches_are_parts_of_the_photographs(photographs):
         places.add((top, left))
     assert places == {(top, left) for top in range(13) for left in range(3)}, "every place that there is"
     np.testing.assert_array_equal(read(source, 1), photographs["red"][:8, :8])
-    assert source.licence == "grey: licence of grey; red: licence of red"
+    assert source.license == "grey: licence of grey; red: licence of red"
 
 
 def test_a_patch_is_a_function_of_number_and_seed(photographs):
@@ -54,7 +54,7 @@ def test_a_patch_is_a_function_of_number_and_seed(photographs):
     first = read(TextureSource(count=5, **arguments), 3)
     np.testing.assert_array_equal(read(TextureSource(count=50, **arguments), 3), first)
     assert any(not np.array_equal(read(TextureSource(seed=seed, **arguments), 3), first) for seed in (1, 2, 3))
-    assert TextureSource(**arguments).list_images(False, None).class_names == ()
+    assert TextureSource(**arguments).list_items(False, None).class_names == ()
     settings = ({}, {"seed": 1}, {"count": 4}, {"patch_size": 4}, {"photographs": ["red"]})
     assert len({TextureSource(**{**arguments, **changes}).fingerprint() for changes in settings}) == 5
 
@@ -62,9 +62,11 @@ def test_a_patch_is_a_function_of_number_and_seed(photographs):
 def test_refuses_what_is_not_there(photographs):
     with pytest.raises(UserError, match="Unknown photograph 'gray'. Did you mean 'grey'"):
         TextureSource(["gray"])
-    with pytest.raises(UserError, match="different photographs.*red, red"):
+    with pytest.raises(UserError, match="`photographs` must be different.*red, red"):
         TextureSource(["red", "red"], patch_size=8)
-    with pytest.raises(UserError, match="patch_size from 1 to 10, the smaller side of 'grey'. Received: 11"):
+    with pytest.raises(
+        UserError, match="`patch_size` must be in \\[1, 10\\], since 'grey' has.*Received: patch_size=11"
+    ):
         TextureSource(["red", "grey"], patch_size=11)
     with pytest.raises(MissingExtraError, match=r"package 'no_such_package'.*tfgan-suite\[textures\]"):
         TextureSource(["lost"])
@@ -75,8 +77,8 @@ def test_the_photographs_that_packages_ship():
         if texture_source.importlib.util.find_spec(package) is None:
             pytest.skip(f"Needs the extra [textures]: {package} is not installed.")
     source = open_source("textures")
-    assert source.photographs == tuple(PHOTOGRAPHS) and all(PHOTOGRAPHS[name].licence for name in PHOTOGRAPHS)
-    assert "china: CC BY 2.0" in source.licence and "brick: CC0" in source.licence
+    assert source.photographs == tuple(PHOTOGRAPHS) and all(PHOTOGRAPHS[name].license for name in PHOTOGRAPHS)
+    assert "china: CC BY 2.0" in source.license and "brick: CC0" in source.license
     assert open_source("textures:brick,flower").photographs == ("brick", "flower")
     patch = read(open_source("textures:flower"), 0)
     assert patch.shape == (128, 128, 3) and patch.std() > 1

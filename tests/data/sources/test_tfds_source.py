@@ -39,7 +39,7 @@ def test_images_labels_and_names_come_through(data_dir, tmp_path):
 
     source = TfdsSource("tiny_pets", data_dir=data_dir)
     assert source.default_settings(None) == {"image_size": (6, 5), "channels": 3, "crop": "center"}
-    listing = source.list_images(True, None)
+    listing = source.list_items(True, None)
     assert listing.class_names == ("cat", "dog") and len(listing.items) == 20
     loaded = list(source.make_reader(tmp_path, None).read_many(listing.items))
     expected = {as_key(image): row % 2 for row, image in enumerate(IMAGES[:20])}
@@ -52,9 +52,9 @@ def test_images_labels_and_names_come_through(data_dir, tmp_path):
 
 
 def test_splits_can_be_joined_and_labels_ignored(data_dir):
-    listing = TfdsSource("tiny_pets", "train+test", data_dir).list_images(False, None)
+    listing = TfdsSource("tiny_pets", "train+test", data_dir).list_items(False, None)
     assert len(listing.items) == 30 and listing.class_names == () and listing.items[0].label is None
-    assert len(TfdsSource("tiny_pets", "train+test", data_dir).list_images(True, 7).items) == 7
+    assert len(TfdsSource("tiny_pets", "train+test", data_dir).list_items(True, 7).items) == 7
 
 
 def test_fingerprint_follows_the_split(data_dir):
@@ -73,7 +73,7 @@ def test_prepared_through_its_name(data_dir, tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(data_dir))
     source = TfdsSource("tiny_pets", "test", data_dir)
     info = prepare_dataset(source, tmp_path / "out", progress=False)
-    assert info.num_images == 10 and info.source["kind"] == "tfds" and info.class_names == ("cat", "dog")
+    assert info.num_examples == 10 and info.source["kind"] == "tfds" and info.class_names == ("cat", "dog")
     assert info.splits["train"].class_counts == (5, 5)
 
 

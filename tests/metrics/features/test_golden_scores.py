@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tests.golden_vectors import load_golden
+from tfgan_suite.generative.generative_model import GenerativeModel
 from tfgan_suite.metrics import (
     DensityCoverage,
     FeatureExtractor,
@@ -16,6 +17,7 @@ from tfgan_suite.metrics import (
     kernel_distance_subsets,
 )
 from tfgan_suite.metrics.protocol.evaluation import evaluate
+from tfgan_suite.specs.image_spec import ImageSpec
 
 
 class RowsOfTables(keras.layers.Layer):
@@ -38,12 +40,13 @@ def images_of_rows(rows):
     return np.stack([rows // 256, rows % 256], axis=1).astype(np.uint8).reshape([-1, 1, 2, 1])
 
 
-class NumberedImages:
+class NumberedImages(GenerativeModel):
     """Generates the images of the rows that follow the real ones."""
 
-    image_shape, num_classes = (1, 2, 1), None
+    spec = ImageSpec((1, 2, 1))
 
     def __init__(self, first):
+        super().__init__()
         self.next = first
 
     def generate(self, count, **_):

@@ -15,12 +15,14 @@ from tests.golden_vectors import assert_near
 from tests.metrics.features.frozen_inception import FrozenInception
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.files import file_sha256
+from tfgan_suite.generative.generative_model import GenerativeModel
 from tfgan_suite.metrics import Inception2015, InceptionScore, download_inception_2015, inception_score
 from tfgan_suite.metrics.features import inception_2015_weights
 from tfgan_suite.metrics.features.inception_2015_formats import from_protobuf, port_names
 from tfgan_suite.metrics.features.inception_2015_network import build_inception_2015
 from tfgan_suite.metrics.features.inception_2015_weights import read_inception_2015
 from tfgan_suite.metrics.protocol.evaluation import compare, evaluate
+from tfgan_suite.specs.image_spec import ImageSpec
 
 
 def photographs():
@@ -87,10 +89,10 @@ def test_counts_and_shapes_are_the_published_ones(extractor):
     assert (extractor.input_size, extractor.num_features, extractor.num_classes) == ((299, 299), 2048, 1008)
 
 
-class Flipped:
+class Flipped(GenerativeModel):
     """A model whose images are the photographs, mirrored."""
 
-    image_shape, num_classes = (160, 160, 3), None
+    spec = ImageSpec((160, 160, 3))
 
     def generate(self, count, **_):
         return np.repeat(photographs()[:, :, ::-1], -(-count // 2), axis=0)[:count]
@@ -276,13 +278,13 @@ def test_another_network_is_refused(frozen):
     def rename(node):
         node.name = "conv_5/conv2d_params"
 
-    with pytest.raises(UserError, match="'mixed_10/tower_2/pool' to be MaxPool. Received: AvgPool"):
+    with pytest.raises(UserError, match="'mixed_10/tower_2/pool' must be MaxPool, as in Inception. Received: AvgPool"):
         from_protobuf(changed("mixed_10/tower_2/pool", average))
-    with pytest.raises(UserError, match="epsilon of 0.001 in 'conv_1/batchnorm'"):
+    with pytest.raises(UserError, match="epsilon in 'conv_1/batchnorm' must be 0.001"):
         from_protobuf(changed("conv_1/batchnorm", other_epsilon))
     with pytest.raises(UserError, match="lacks 'conv_3/conv2d_params'"):
         from_protobuf(changed("conv_3/conv2d_params", rename))
-    with pytest.raises(UserError, match=r"of shape \(1, 1, 64, 80\). Received: \(1, 1, 64, 79\)"):
+    with pytest.raises(UserError, match=r"the shape \(1, 1, 64, 80\). Received: shape=\(1, 1, 64, 79\)"):
         build_inception_2015(from_protobuf(changed("conv_3/conv2d_params", narrower)))
 
 
@@ -309,15 +311,15 @@ def archive_of(name, content):
 @pytest.mark.parametrize(
     "content, message",
     [
-        (b"neither one nor the other", "The file is none"),
-        (b"", "holds no constants"),
-        (tf.compat.v1.GraphDef().SerializeToString() + b"\x0a\x00", "holds no constants"),
-        (b"\x08\x01", "holds no constants"),  # A SavedModel without a graph.
-        (b"\x0a\xff\xff", "The file is none"),
+        (b"neither one nor the other", "it is none of these"),
+        (b"", "has no constants"),
+        (tf.compat.v1.GraphDef().SerializeToString() + b"\x0a\x00", "has no constants"),
+        (b"\x08\x01", "has no constants"),  # A SavedModel without a graph.
+        (b"\x0a\xff\xff", "it is none of these"),
         (b"\x80\x04garbage", "PyTorch checkpoint|ends"),
         (b"\x1f\x8b and no archive", "damaged archive"),
         (archive_of("readme.txt", b"hello"), "has neither"),
-        (archive_of("a/classify_image_graph_def.pb", b"\x0a\x00"), "holds no constants"),
+        (archive_of("a/classify_image_graph_def.pb", b"\x0a\x00"), "has no constants"),
     ],
 )
 def test_files_that_are_something_else(tmp_path, content, message):
@@ -333,7 +335,7 @@ def test_unknown_and_wrong_hashes_are_refused(tmp_path, monkeypatch):
     found = hashlib.sha256(b"\x0a\x00").hexdigest()
     with pytest.raises(UserError, match=f"not that of a published file .*--extractor-weights-sha256 {found}"):
         Inception2015(path)
-    with pytest.raises(UserError, match=f"Expected .* with SHA-256 {'0' * 64}. Received: {found}"):
+    with pytest.raises(UserError, match=f"must have the SHA-256 {'0' * 64}. Received: {found}"):
         Inception2015(path, weights_sha256="0" * 64)
     with pytest.raises(UserError, match="does not exist"):
         Inception2015(tmp_path / "nothing.pb")
@@ -344,7 +346,7 @@ def test_unknown_and_wrong_hashes_are_refused(tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"Inception2015\(FILE\); on the command line --extractor inception"):
         evaluate(Flipped(), tf.data.Dataset.from_tensors(photographs()), extractor="inception")
     monkeypatch.setattr(inception_2015_weights, "PUBLISHED_SHA256", {found: "this"})
-    with pytest.raises(UserError, match="holds no constants"):  # Published: read without being asked to.
+    with pytest.raises(UserError, match="has no constants"):  # Published: read without being asked to.
         Inception2015(path)
 
 
@@ -352,7 +354,7 @@ def test_download_on_request(tmp_path, monkeypatch):
     source = tmp_path / "port.pth"
     source.write_bytes(b"the port's weights")
     monkeypatch.setattr(inception_2015_weights, "PORT_URL", source.as_uri())
-    with pytest.raises(UserError, match="gave 18 bytes with SHA-256 .* Nothing was kept"):
+    with pytest.raises(UserError, match="returned 18 bytes with SHA-256 .* Nothing was stored"):
         download_inception_2015(tmp_path / "kept")
     assert not (tmp_path / "kept").exists()
     monkeypatch.setattr(inception_2015_weights, "PUBLISHED_SHA256", {file_sha256(source): "port"})

@@ -3,9 +3,11 @@ import pytest
 
 from tests.prepared_set import write_prepared_set
 from tfgan_suite.data.sources.array_source import open_digits
+from tfgan_suite.generative.generative_model import GenerativeModel
 from tfgan_suite.metrics import StackedDigitsClassifier
 from tfgan_suite.metrics.features import small_classifier
 from tfgan_suite.metrics.protocol.evaluation import evaluate, evaluate_real
+from tfgan_suite.specs.image_spec import ImageSpec
 
 
 @pytest.fixture(scope="module")
@@ -63,10 +65,10 @@ def test_modes_of_a_generator_in_evaluation(classifier, tmp_path):
     rows = np.array([zero, one])[np.array([[i >> 2 & 1, i >> 1 & 1, i & 1] for i in range(8)])]
     data = write_prepared_set(tmp_path / "set", np.repeat(stacks(rows), 3, axis=0))
 
-    class OneMode:
-        image_shape, num_classes = (32, 32, 3), None
+    class OneMode(GenerativeModel):
+        spec = ImageSpec((32, 32, 3))
 
-        def generate(self, count, labels=None, truncation=1.0, seed=0, batch_size=64):
+        def generate(self, count, labels=None, *, seed=0, batch_size=64):
             return np.repeat(stacks(rows[[5]]), count, axis=0)
 
     scores = evaluate(OneMode(), data, extractor=classifier, num_images=10, progress=False).scalars()

@@ -41,7 +41,7 @@ def test_hostile_batches():
     statistics = gathered(FEATURES[:1], 1)
     with pytest.raises(UserError, match="at least 2 rows"):
         _ = statistics.covariance
-    with pytest.raises(UserError, match="5 dimensions, as before. Received 4"):
+    with pytest.raises(UserError, match="5 dimensions, like earlier batches. Received: 4"):
         statistics.update(FEATURES[:3, :4])
     with pytest.raises(UserError, match="NaN"):
         statistics.update(FEATURES[:3] * np.nan)

@@ -103,4 +103,4 @@ def test_collapsed_generator_has_scores_in_evaluation():
 
 def test_progress_is_shown(capsys):
     precision_recall(random_features(20, 3, 0), random_features(20, 3, 1), progress=True)
-    assert "neighbours: 20 of 20" in capsys.readouterr().err
+    assert "neighbors: 20 of 20" in capsys.readouterr().err

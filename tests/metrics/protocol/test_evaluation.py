@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -7,7 +8,10 @@ import tensorflow as tf
 from keras import layers
 
 from tests.prepared_set import write_prepared_set
+from tfgan_suite import load_generator
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.generative.generative_model import GenerativeModel
+from tfgan_suite.generative.sampling_options import TRUNCATION
 from tfgan_suite.metrics import (
     ClassAgreement,
     Evaluation,
@@ -20,22 +24,27 @@ from tfgan_suite.metrics import (
 )
 from tfgan_suite.metrics.protocol import scoring_jobs
 from tfgan_suite.metrics.protocol.evaluation import compare, evaluate, evaluate_real
+from tfgan_suite.metrics.protocol.generated_examples import GeneratedExamples
+from tfgan_suite.metrics.protocol.real_examples import RealExamples
+from tfgan_suite.specs.image_spec import ImageSpec
 
 SHAPE = (8, 8, 3)
 
 
-class FakeModel:
+class FakeModel(GenerativeModel):
     """Noise whose brightness is its class: a model as far as evaluation is concerned."""
 
-    image_shape = SHAPE
+    spec = ImageSpec(SHAPE)
+    sampling_options = (TRUNCATION,)
+    examples_seen = 1234
 
     def __init__(self, num_classes=None, brightness=0):
+        super().__init__()
         self.num_classes = num_classes
         self.brightness = brightness
-        self.images_seen = 1234
         self.calls = []
 
-    def generate(self, count, labels=None, truncation=1.0, seed=0, batch_size=64):
+    def generate(self, count, labels=None, *, seed=0, batch_size=64, truncation=1.0):
         self.calls.append((count, None if labels is None else np.array(labels), truncation, seed))
         # Image i depends on (seed, i, its label) alone.
         noise = np.stack([np.random.default_rng([seed, i]).integers(0, 100, SHAPE) for i in range(count)])
@@ -298,9 +307,9 @@ def test_a_metric_with_several_scores_gives_a_row_of_each(directory):
 @pytest.mark.parametrize(
     "model, arguments, message",
     [
-        (FakeModel(), {"num_images": 1}, "num_images >= 2"),
-        (FakeModel(), {"truncation": 1.5}, "truncation in"),
-        (FakeModel(), {"repeats": 0}, "repeats >= 1"),
+        (FakeModel(), {"num_images": 1}, "`num_images` must be >= 2"),
+        (FakeModel(), {"truncation": 1.5}, "`truncation` must be in"),
+        (FakeModel(), {"repeats": 0}, "`repeats` must be >= 1"),
         (FakeModel(), {"split": "tran"}, "Did you mean 'train'"),
         (FakeModel(), {"extractor": "inseption"}, "Unknown extractor 'inseption'"),
         (FakeModel(), {"extractor": "inception"}, "needs a file with its weights"),
@@ -345,3 +354,9 @@ def test_progress_is_shown(directory, capsys):
     score(FakeModel(), directory, num_images=20, progress=True)
     shown = capsys.readouterr().err
     assert "real images: 60 of 60" in shown and "generated images: 20 of 20" in shown and "images/s" in shown
+
+
+def test_an_exported_model_says_what_it_was_made_of():
+    model = load_generator(Path(__file__).parents[3] / "saved_models" / "digits")  # Written by version 0.1.
+    generated = GeneratedExamples(model, RealExamples(tf.data.Dataset.from_tensors(tf.zeros([2, 32, 32, 1])), "", 2), 2)
+    assert generated.protocol()["weights"] == "ema" and generated.run()["images_seen"] == 254_592

@@ -81,7 +81,7 @@ def test_the_image_is_the_first_of_more_output_channels():
     kernel[..., 3:] *= 10.0
     generator.output_convolution.kernel.assign(kernel)
     assert np.abs(generator(latents, labels) - images).max() > 1e-3
-    with pytest.raises(ValueError, match="at least 3 output_channels"):
+    with pytest.raises(ValueError, match="`output_channels` must be at least 3"):
         make_generator(output_channels=2)
 
 
@@ -164,12 +164,12 @@ def test_mixed_precision(policy, variant):
     "config, message",
     [
         ({"image_shape": (48, 48, 3)}, "size one of 32, 64"),
-        ({"variant": "shallow"}, 'variant "biggan" or "deep"'),
-        ({"latent_size": 128}, "split in 6 equal parts.*126 would do"),
+        ({"variant": "shallow"}, "`variant` must be 'biggan' or 'deep'"),
+        ({"latent_size": 128}, "divisible into 6 equal parts.*126"),
         ({"shared_size": None}, "hierarchical=False"),
         ({"attention_resolutions": (63,)}, r"Received: \[63\]"),
-        ({"variant": "deep", "depth": 0}, "depth >= 1"),
-        ({"initializer": "xavier"}, '"orthogonal" or "normal"'),
+        ({"variant": "deep", "depth": 0}, "`depth` must be >= 1"),
+        ({"initializer": "xavier"}, "'orthogonal' or 'normal'"),
     ],
 )
 def test_refuses(config, message):

@@ -10,7 +10,6 @@ from tests.models.progan.test_progan_parity import networks_of
 from tests.test_case import random_batch, run_gan_test, run_replica_test
 from tfgan_suite import losses, penalties
 from tfgan_suite.adversarial.gan import GAN
-from tfgan_suite.engine.update import StepBatch
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.models.progan.image_pyramid import reduce
 from tfgan_suite.models.progan.progan import ProGAN
@@ -65,9 +64,9 @@ class _MixedByHand(penalties.GradientPenalty):
         super().__init__(10.0)
         self.mixing = mixing
 
-    def __call__(self, discriminate, real_images, fake_images, real_logits, seed):
-        mixed_images = real_images + (fake_images - real_images) * self.mixing
-        squared_norms = penalties._squared_gradient_norms(discriminate, mixed_images)
+    def __call__(self, discriminate, real, fake, seed):
+        mixed_images = real.images + (fake.images - real.images) * self.mixing
+        squared_norms = penalties._squared_gradient_norms(discriminate, mixed_images, real.labels)
         return self.weight * tf.square(tf.sqrt(squared_norms) - 1.0)
 
 
@@ -96,9 +95,9 @@ def test_the_papers_loss_on_images_of_a_levels_own_size(name, lod):
         labels,
         labels,
     )
-    batch = StepBatch(real_images, labels, tf.zeros([2], tf.int32), None, {})
+    real, fake = penalties.Batch(real_images, labels, real_logits), penalties.Batch(fake_images, labels)
     for penalty in (_MixedByHand(mixing), penalties.Drift(0.001)):
-        losses += gan._penalize(penalty, batch, fake_images, real_logits)
+        losses += gan._penalize(penalty, real, fake, tf.zeros([2], tf.int32))
     np.testing.assert_allclose(losses, expected["D_loss"].reshape(-1), rtol=1e-4)
 
 
@@ -130,7 +129,7 @@ def test_real_images_fade_too():
     gan.begin_phase(make_phase(0, 8))
     np.testing.assert_array_equal(gan.unpack(images)[0], images)
     gan.begin_phase(make_phase(1, 4))
-    with pytest.raises(ValueError, match=r"Expected images of shape \(4, 4, 3\)"):
+    with pytest.raises(ValueError, match=r"images of shape \(4, 4, 3\)"):
         gan.unpack(images)
 
 

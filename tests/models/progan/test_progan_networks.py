@@ -205,9 +205,9 @@ def test_labels_are_numbers_or_one_hot():
     images = generator(some_latents(), tf.constant([0, 1, 2, 2]))
     np.testing.assert_array_equal(images, generator(some_latents(), tf.one_hot([0, 1, 2, 2], 3)))
     assert np.abs(images - generator(some_latents(), tf.constant([1, 1, 2, 2]))).max() > 1e-3
-    with pytest.raises(ValueError, match="labels if num_classes is set"):
+    with pytest.raises(ValueError, match="if, and only if, `num_classes` is set"):
         generator(some_latents())
-    with pytest.raises(ValueError, match="labels if num_classes is set"):
+    with pytest.raises(ValueError, match="if, and only if, `num_classes` is set"):
         small_generator()(some_latents(), tf.constant([0, 1, 2, 2]))
 
 
@@ -294,24 +294,24 @@ def test_refuses_other_shapes(network, image_shape):
 
 @pytest.mark.parametrize("level_of_detail", [-0.1, 2.1, 7.0, float("nan")])
 def test_refuses_levels_that_are_not_there(level_of_detail):
-    with pytest.raises(ValueError, match="level_of_detail from 0 .* to 2"):
+    with pytest.raises(ValueError, match="`level_of_detail` must be from 0 .* to 2"):
         small_generator()(some_latents(), level_of_detail=level_of_detail)
-    with pytest.raises(ValueError, match="level_of_detail from 0 .* to 2"):
+    with pytest.raises(ValueError, match="`level_of_detail` must be from 0 .* to 2"):
         small_discriminator()(some_images(), level_of_detail=level_of_detail)
 
 
 def test_refuses_what_no_level_can_be():
     generator, discriminator = small_generator(), small_discriminator()
     for level, fade, message in (
-        (3, 0.0, "whole number from 0 to 2"),
-        (1.5, 0.0, "whole number from 0 to 2"),
-        (1, 1.5, r"fade in \[0, 1\]"),
-        (2, 0.5, "no coarser one"),
-        (2, tf.constant(0.5), "no coarser one"),
+        (3, 0.0, "an integer from 0 to 2"),
+        (1.5, 0.0, "an integer from 0 to 2"),
+        (1, 1.5, r"`fade` must be in \[0, 1\]"),
+        (2, 0.5, "no coarser level"),
+        (2, tf.constant(0.5), "no coarser level"),
     ):
         with pytest.raises(ValueError, match=message):
             generator.synthesize_at(some_latents(), level=level, fade=fade)
-    with pytest.raises(ValueError, match=r"shape \(8, 8, 3\) at level 1. Received: \(4, 4, 3\)"):
+    with pytest.raises(ValueError, match=r"shape \(8, 8, 3\) at level 1. Received: images of shape \(4, 4, 3\)"):
         discriminator.score_at(some_images(4), 1)
     with pytest.raises(ValueError, match=r"shape \(16, 16, 3\) at level 0"):
         discriminator(some_images(8), level_of_detail=1.0)

@@ -39,7 +39,7 @@ def finished(tiny_data, tmp_path_factory):
 
 def test_a_run_grows(finished):
     # 4x4 to image 32, past the phase's end at 20; the fade to 64, past its end at 60; then to 80.
-    seen_and_level = [(row["images_seen"], round(row["level_of_detail"], 4)) for row in finished.history]
+    seen_and_level = [(row["examples_seen"], round(row["level_of_detail"], 4)) for row in finished.history]
     assert seen_and_level == [(16, 1.0), (32, 1.0), (48, 0.4), (64, 0.05), (80, 0.0)]
     pictures = sorted(path.name for path in (finished.run_dir / "images").iterdir())
     assert pictures == [f"{count:012d}.png" for count in (0, 16, 32, 48, 64, 80)]
@@ -60,7 +60,7 @@ def test_stopped_in_a_fade_and_gone_on(finished, tiny_data, tmp_path, monkeypatc
             train(config, progress=True)
     result = train(config, progress=False)
     assert_same_weights(result.model, finished.model)
-    assert [row["images_seen"] for row in result.history] == [16, 32, 48, 64, 80]
+    assert [row["examples_seen"] for row in result.history] == [16, 32, 48, 64, 80]
 
 
 def test_estimate(tiny_data, tmp_path):

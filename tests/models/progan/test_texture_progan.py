@@ -215,7 +215,7 @@ def test_generate_textures():
 
 
 def test_refuses_what_it_cannot_do(generator):
-    with pytest.raises(ValueError, match="latent_map_size >= 4.*latent_map_size=3"):
+    with pytest.raises(ValueError, match="`latent_map_size` must be >= 4.*latent_map_size=3"):
         small_gan(latent_map_size=3)
     with pytest.raises(ValueError, match=r"\[batch, rows, columns, 4\].*\(2, 3, 3, 5\)"):
         generator.synthesize_textures(np.zeros([2, 3, 3, 5], np.float32), LABELS)

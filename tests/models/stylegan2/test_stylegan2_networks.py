@@ -108,7 +108,7 @@ def test_level_sizes():
 
 @pytest.mark.parametrize("image_shape", [(20, 20, 3), (16, 4, 3), (0, 0, 3), (16, 16, 2)])
 def test_shapes_that_cannot_be(image_shape):
-    with pytest.raises(ValueError, match="Expected image_shape"):
+    with pytest.raises(ValueError, match="`image_shape` must be"):
         StyleGAN2Generator(image_shape)
 
 
@@ -150,10 +150,10 @@ def test_truncation_towards_the_centre_of_a_class():
 def test_centres_of_classes_fit_or_are_refused():
     mapping = small_generator(num_classes=3).mapping
     for averages in (np.zeros([2, 8]), np.full([3, 8], np.nan)):
-        with pytest.raises(ValueError, match=r"finite class_averages of shape \(3, 8\)"):
+        with pytest.raises(ValueError, match=r"`class_averages` must be finite and have shape \(3, 8\)"):
             mapping.class_averages = averages
     assert mapping.class_averages is None
-    with pytest.raises(ValueError, match="with labels"):
+    with pytest.raises(ValueError, match="mapping with labels"):
         small_generator().mapping.class_averages = np.zeros([3, 8])
 
 
@@ -221,7 +221,7 @@ def test_without_noise_inputs():
     without.set_weights([v for v in with_noise.weights if "noise" not in v.path])
     for noise in ("const", "random", "none"):
         np.testing.assert_allclose(without.synthesize(ws, noise, seed=[1, 2]), expected, atol=1e-6)
-    with pytest.raises(ValueError, match="Expected 0 noise maps"):
+    with pytest.raises(ValueError, match="`noise` must have 0 maps"):
         without.synthesize(ws, [np.zeros([1, 4, 4, 1], "float32")])
 
 
@@ -249,20 +249,20 @@ def test_labels():
     assert np.abs(images - generator(LATENTS, np.array([1, 2, 1, 1])))[0].max() > 1e-3
     logits = discriminator(images, numbers)
     assert np.abs(logits - discriminator(images, np.array([1, 2, 1, 1])))[0] > 1e-6
-    with pytest.raises(ValueError, match="Expected labels for a conditional network of 3"):
+    with pytest.raises(ValueError, match="`labels` must be given for a conditional network of 3"):
         generator(LATENTS)
-    with pytest.raises(ValueError, match=r"Expected labels as class numbers \[batch\] or vectors \[batch, 3\]"):
+    with pytest.raises(ValueError, match=r"`labels` must be class numbers \[batch\] or vectors \[batch, 3\]"):
         generator(LATENTS, np.zeros([4, 2]))
 
 
 def test_bad_arguments():
     with pytest.raises(ValueError, match="Received: architecture='residual'"):
         small_generator(architecture="residual")
-    with pytest.raises(ValueError, match="not both"):
+    with pytest.raises(ValueError, match="must not both be set"):
         small_discriminator(num_classes=3, label_size=3)
-    with pytest.raises(ValueError, match="Expected a number of channels >= 1"):
+    with pytest.raises(ValueError, match="`channels` must have an integer >= 1"):
         StyleGAN2Generator((64, 64, 3), channel_base=32)
-    with pytest.raises(ValueError, match="Expected latents or labels"):
+    with pytest.raises(ValueError, match="`latent_size` or `label_size` must be >= 1"):
         StyleGAN2Mapping(0)
 
 

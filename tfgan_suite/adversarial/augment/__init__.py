@@ -1,4 +1,4 @@
-"""What the discriminator sees of images: augmentation for training with few of them, passed to `compile`."""
+"""Augmentation of the images that the discriminator sees, for training with few images; passed to `compile`."""
 
 from tfgan_suite.adversarial.augment.adaptive import AdaptiveAugmentation
 from tfgan_suite.adversarial.augment.augmentation_pipeline import AugmentationPipeline

@@ -4,33 +4,38 @@ import keras
 import tensorflow as tf
 
 from tfgan_suite.adversarial.augment.augmentation_pipeline import AugmentationPipeline
+from tfgan_suite.engine.schedule import number_from_config, number_to_config
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
 class AdaptiveAugmentation(keras.Layer):
-    """Shows the discriminator transformed images, real and fake, the more often the more it overfits.
+    """Transforms the real and fake images that the discriminator sees, more often the more it overfits.
 
-    With few images a discriminator comes to know them by heart; the mean sign of its logits of real images then nears 1.
-    Every `interval` updates the probability of each transform goes up if that mean is above `target`, or down if below.
+    With few images, a discriminator memorizes the training set, and the mean sign of its logits for real images
+    approaches 1. Every `interval` updates, the probability of each transform is raised if this mean is above `target`,
+    and lowered if it is below.
 
-    Called as `augmentation(images, seed)` with float images `[batch, height, width, channels]` in [-1, 1] and an int32
-    `[2]` seed, returns float32 images of the same shape, whatever the dtype policy. At probability 0 they are those
-    that came in. Random draws are per example and do not depend on the number of replicas. State is saved with the model.
+    Call it as `augmentation(images, seed)`, with float images of shape `[batch, height, width, channels]` in [-1, 1]
+    and an int32 seed of shape `[2]`. It returns float32 images of the same shape, whatever the dtype policy; with a
+    probability of 0, they are the input images. Random draws are made per example and do not depend on the number of
+    replicas. The state is saved with the model.
 
     Args:
-        transforms: Name of a set of transforms or of one, or a list of names. `"bgc"` (pixel blitting, geometric, color)
-            is the paper's choice; see `AugmentationPipeline` for the others.
-        target: Mean sign of the logits of real images that is aimed at, in (-1, 1); `None` for a fixed probability.
-        interval: Updates from one adjustment to the next, >= 1.
-        speed_images: Real images until the probability goes from 0 to 1 when it only goes up, > 0. The paper has 500,000
-            for training from scratch and 100,000 for transfer learning.
-        initial_probability: Of each transform, in [0, 1].
+        transforms: String, or list of strings. Names of transforms or of sets of transforms. `"bgc"` (pixel blitting,
+            geometric, color) is the paper's choice; see `AugmentationPipeline` for the others.
+        target: Float in (-1, 1), or `None`. Target of the mean sign of the logits for real images; `None` fixes the
+            probability.
+        interval: Integer >= 1. Number of updates between adjustments.
+        speed_images: Number > 0. Real images it takes the probability to rise from 0 to 1 if it is raised every time.
+            The paper uses 500,000 for training from scratch and 100,000 for transfer learning.
+        initial_probability: Float in [0, 1]. Initial probability of each transform.
+        schedule: A `Schedule` of the probability, followed instead of `target`; or `None`.
 
     Attributes:
-        probability: Variable, float32 scalar in [0, 1].
+        probability: Variable, a float32 scalar in [0, 1].
 
     Raises:
-        ValueError: An argument out of range.
+        ValueError: If an argument is out of range.
 
     Example:
 
@@ -43,25 +48,33 @@ class AdaptiveAugmentation(keras.Layer):
     """
 
     def __init__(
-        self, transforms="bgc", target=0.6, interval=4, speed_images=500_000, initial_probability=0.0, **kwargs
+        self,
+        transforms="bgc",
+        target=0.6,
+        interval=4,
+        speed_images=500_000,
+        initial_probability=0.0,
+        schedule=None,
+        **kwargs,
     ):
-        # Positions and colors need float32, whatever the networks compute in.
+        # Positions and colors need float32, regardless of the networks' compute dtype.
         super().__init__(**{**kwargs, "dtype": "float32"})
         if target is not None and not -1.0 < target < 1.0:
-            raise ValueError(f"Expected target in (-1, 1) or None. Received: target={target}")
+            raise ValueError(f"`target` must be in (-1, 1) or None. Received: target={target}")
         if interval < 1 or interval != int(interval):
-            raise ValueError(f"Expected interval to be a whole number of updates >= 1. Received: interval={interval}")
+            raise ValueError(f"`interval` must be an integer >= 1. Received: interval={interval}")
         if speed_images <= 0:
-            raise ValueError(f"Expected speed_images > 0. Received: speed_images={speed_images}")
+            raise ValueError(f"`speed_images` must be > 0. Received: speed_images={speed_images}")
         if not 0.0 <= initial_probability <= 1.0:
             raise ValueError(
-                f"Expected initial_probability in [0, 1]. Received: initial_probability={initial_probability}"
+                f"`initial_probability` must be in [0, 1]. Received: initial_probability={initial_probability}"
             )
         self.transforms = transforms if isinstance(transforms, str) else list(transforms)
         self.target = target
         self.interval = int(interval)
         self.speed_images = speed_images
         self.initial_probability = float(initial_probability)
+        self.schedule = schedule
         self.pipeline = AugmentationPipeline(transforms)
 
         initializer = keras.initializers.Constant(self.initial_probability)
@@ -82,28 +95,33 @@ class AdaptiveAugmentation(keras.Layer):
 
     def call(self, images, seed):
         draws = self.pipeline.draw(images.shape[1:], tf.shape(images)[0], seed)
-        return self.pipeline.apply(images, draws, tf.convert_to_tensor(self.probability))
+        probability = self.probability if self.schedule is None else self.schedule()
+        return self.pipeline.apply(images, draws, tf.convert_to_tensor(probability))
 
     def compute_output_shape(self, images_shape, seed_shape=None):
         return images_shape
 
     def update(self, real_logits):
-        """Counts the logits of one discriminator update, and adjusts the probability if that is due.
+        """Counts the logits of one discriminator update, and adjusts the probability if it is due.
 
         Args:
-            real_logits: Of real images as the discriminator was shown them; float `[batch]`, this replica's own.
+            real_logits: A float tensor of shape `[batch]`. Logits for the real images that the discriminator was shown
+                on this replica.
         """
+        if self.schedule is not None:
+            self.probability.assign(self.schedule())  # For the logs and for whoever reads it.
+            return
         if self.target is None:
             return
         replica_context = tf.distribute.get_replica_context()
         num_replicas = replica_context.num_replicas_in_sync if replica_context else 1
         signs = tf.sign(tf.cast(real_logits, tf.float32))
-        # What a variable is assigned is averaged over the replicas, so that each adds its part times their number.
+        # Assigned values are averaged over the replicas, so each replica adds its share times the number of replicas.
         own = tf.stack([tf.reduce_sum(signs), tf.cast(tf.size(signs), tf.float32)])
         self.tally.assign_add(float(num_replicas) * own)
         self.updates.assign_add(1)
 
-        # No condition here: replicas may not meet under one.
+        # No condition here: replicas cannot synchronize inside one.
         due = tf.equal(tf.convert_to_tensor(self.updates) % self.interval, 0)
         sign_sum, num_images = tf.unstack(tf.convert_to_tensor(self.tally))
         adjustment = tf.sign(sign_sum / num_images - self.target) * num_images / self.speed_images
@@ -122,4 +140,9 @@ class AdaptiveAugmentation(keras.Layer):
             "interval": self.interval,
             "speed_images": self.speed_images,
             "initial_probability": self.initial_probability,
+            "schedule": number_to_config(self.schedule),
         }
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**{**config, "schedule": number_from_config(config.get("schedule"))})

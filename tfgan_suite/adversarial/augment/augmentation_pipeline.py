@@ -1,4 +1,4 @@
-"""The augmentation pipeline: which transforms there are, and what they make of images."""
+"""The augmentation pipeline: the available transforms, and how they are applied to images."""
 
 from tfgan_suite.adversarial.augment.color import COLOR, color_matrix, recolor
 from tfgan_suite.adversarial.augment.corruption import add_noise, cut_out
@@ -7,7 +7,7 @@ from tfgan_suite.adversarial.augment.geometric import BLIT, GEOMETRIC, sample_po
 from tfgan_suite.adversarial.augment.image_filter import amplify_bands, band_gains
 
 _GROUPS = {"blit": BLIT, "geom": GEOMETRIC, "color": COLOR}
-# Names for sets of transforms: the paper's groups and their sums.
+# Names of sets of transforms: the paper's groups and their unions.
 SETS = {
     **_GROUPS,
     "bg": (*BLIT, *GEOMETRIC),
@@ -19,34 +19,32 @@ SETS = {
 
 
 def expand_transforms(transforms):
-    """Names of single transforms in their order, from the name of a set or of one transform, or a list of such names.
+    """Expands the name of a set or a transform, or a list of such names, to names of single transforms, in order.
 
     Raises:
-        ValueError: There is no such name.
+        ValueError: If a name is unknown.
     """
     chosen = set()
     for name in [transforms] if isinstance(transforms, str) else transforms:
         if name not in SETS and name not in TRANSFORMS:
-            raise ValueError(
-                f"Expected a transform or a set, of: {', '.join([*SETS, *TRANSFORMS])}. Received: {name!r}"
-            )
+            raise ValueError(f"`transforms` must be names from: {', '.join([*SETS, *TRANSFORMS])}. Received: {name!r}")
         chosen.update(SETS.get(name, [name]))
     return tuple(name for name in TRANSFORMS if name in chosen)
 
 
 class AugmentationPipeline:
-    """Random transforms of image batches, each example's its own, each transform with the same probability.
+    """Random transforms of a batch of images, different for each example, each applied with the same probability.
 
-    What is random is drawn first (`draw`), and what becomes of the images is a function of that (`apply`). The result
-    is linear in the images but for brightness and noise, which add to them, so that it can be differentiated any number
-    of times, and all shapes are static.
+    The random numbers are drawn first (`draw`), and the result is a function of them and of the images (`apply`).
+    Except for brightness and noise, which add to the images, it is linear in the images, so it can be differentiated
+    any number of times. All shapes are static.
 
     Args:
-        transforms: Name of a set (`"blit"`, `"geom"`, `"color"`, `"bg"`, `"bgc"`, `"bgcf"`, `"bgcfn"`, `"bgcfnc"`) or
-            of one transform, or a list of such names.
+        transforms: String, or list of strings. Names of transforms or of sets of transforms (`"blit"`, `"geom"`,
+            `"color"`, `"bg"`, `"bgc"`, `"bgcf"`, `"bgcfn"`, `"bgcfnc"`).
 
     Raises:
-        ValueError: There is no such name.
+        ValueError: If a name is unknown.
 
     Example:
 
@@ -63,28 +61,40 @@ class AugmentationPipeline:
         self.transforms = expand_transforms(transforms)
 
     def draw(self, image_shape, batch_size, seed):
-        """`Draws` for a batch of images of `image_shape` `(height, width, channels)`; `seed` is int32 `[2]`."""
+        """Returns the `Draws` for a batch of images of shape `image_shape`, `(height, width, channels)`.
+
+        Args:
+            image_shape: Tuple `(height, width, channels)`.
+            batch_size: Integer >= 1, or an integer scalar tensor. Number of examples on this replica.
+            seed: An int32 tensor of shape `[2]`.
+
+        Returns:
+            The `Draws`, for `apply`.
+        """
         return draw(image_shape, batch_size, seed, with_pixel_noise="noise" in self.transforms)
 
     def apply(self, images, draws, probability):
         """Transforms images.
 
         Args:
-            images: float32 `[batch, height, width, channels]` in [-1, 1].
-            draws: `Draws`.
-            probability: Of each transform, in [0, 1]. With 0 the images come back as they are, to the bit.
+            images: A float32 tensor of shape `[batch, height, width, channels]`, in [-1, 1].
+            draws: The `Draws` for this batch.
+            probability: Float in [0, 1], or a scalar tensor. Probability of each transform. With 0, the images are
+                returned unchanged, bit for bit.
 
         Returns:
-            The same shape; values may leave [-1, 1].
+            A tensor with the shape of `images`. Its values may exceed [-1, 1].
         """
         _, height, width, channels = images.shape
         if self._enabled(BLIT + GEOMETRIC):
             if min(height, width) < 2:
-                raise ValueError(f"Expected images of at least 2 x 2 pixels. Received: {height} x {width}")
+                raise ValueError(f"`images` must have at least 2 x 2 pixels. Received: {height} x {width}")
             images = warp(images, sample_positions(draws, self.transforms, probability, height, width))
         if self._enabled(COLOR):
             if channels not in (1, 3, 4):
-                raise ValueError(f"Expected images with 1, 3 or 4 channels for colour transforms. Received: {channels}")
+                raise ValueError(
+                    f"`images` must have 1, 3, or 4 channels for color transforms. Received: {channels} channels"
+                )
             images = recolor(images, color_matrix(draws, self.transforms, probability))
         if self._enabled(["filter"]):
             images = amplify_bands(images, band_gains(draws, probability))

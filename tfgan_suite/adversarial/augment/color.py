@@ -1,4 +1,4 @@
-"""Colour transforms: one 4x4 matrix for each example."""
+"""Color transforms: one 4x4 matrix per example."""
 
 import math
 
@@ -10,42 +10,46 @@ COLOR = ("brightness", "contrast", "luma_flip", "hue", "saturation")
 
 
 def color_matrix(draws, transforms, probability):
-    """Maps (red, green, blue, 1) in [-1, 1] to the new colour: float32 `[batch, 4, 4]`.
+    """Returns the matrices that map (red, green, blue, 1) in [-1, 1] to the new color, float32 `[batch, 4, 4]`.
 
     Args:
-        draws: `Draws`.
-        transforms: Names of those that are enabled; others than colour transforms do not count.
-        probability: Of each transform, float32 scalar.
+        draws: The `Draws` of the batch.
+        transforms: Names of the enabled transforms. Only color transforms count here.
+        probability: A float32 scalar. Probability of each transform.
 
     Reference: Karras et al. (2020), appendix B, algorithm 1.
     """
 
     def chosen(name, parameter=lambda value: value):
-        """A transform's parameter as a function of its draw; 0 is no change."""
+        """Returns a transform's parameter as a function of its draw; 0 means no change."""
         return tf.where(draws.is_open(name, probability), parameter(draws.values[name][0]), 0.0)
 
-    steps = []  # From the first to the last.
+    steps = []  # In the order in which they are applied.
     if "brightness" in transforms:
         steps.append(matrices.color_translation(chosen("brightness", lambda z: 0.2 * z)))
     if "contrast" in transforms:
         steps.append(matrices.color_scaling(tf.pow(2.0, 0.5 * chosen("contrast"))))
     if "luma_flip" in transforms:
-        steps.append(matrices.grey_axis(1.0 - 2.0 * chosen("luma_flip", lambda u: tf.floor(2.0 * u)), 1.0, 0.0))
+        steps.append(matrices.gray_axis(1.0 - 2.0 * chosen("luma_flip", lambda u: tf.floor(2.0 * u)), 1.0, 0.0))
     if "hue" in transforms:
         angle = chosen("hue", lambda u: (2.0 * u - 1.0) * math.pi)
-        steps.append(matrices.grey_axis(1.0, tf.cos(angle), tf.sin(angle)))
+        steps.append(matrices.gray_axis(1.0, tf.cos(angle), tf.sin(angle)))
     if "saturation" in transforms:
-        steps.append(matrices.grey_axis(1.0, tf.pow(2.0, chosen("saturation")), 0.0))
+        steps.append(matrices.gray_axis(1.0, tf.pow(2.0, chosen("saturation")), 0.0))
     return matrices.multiply(*steps[::-1])
 
 
 def recolor(images, matrix):
-    """Applies a colour matrix to each example.
+    """Applies a color matrix to each example.
 
     Args:
-        images: float32 `[batch, height, width, channels]` with 3 channels, 4 whose last is no colour and stays, or 1: a
-            grey image goes through as three equal channels, and the mean of what comes out is its new grey.
-        matrix: float32 `[batch, 4, 4]`.
+        images: A float32 tensor of shape `[batch, height, width, channels]`, with 1, 3, or 4 channels. A fourth channel
+            is not a color and stays unchanged. A grayscale image is treated as three equal channels, and the mean of
+            the results is its new gray value.
+        matrix: A float32 tensor of shape `[batch, 4, 4]`.
+
+    Returns:
+        A tensor with the shape of `images`.
     """
     _, height, width, channels = images.shape
     linear, offset = matrix[:, :3, :3], matrix[:, :3, 3]

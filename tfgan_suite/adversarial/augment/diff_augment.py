@@ -1,4 +1,4 @@
-"""DiffAugment: color, translation and cutout of every image that the discriminator sees."""
+"""DiffAugment: color, translation, and cutout of every image that the discriminator sees."""
 
 import keras
 import tensorflow as tf
@@ -11,21 +11,22 @@ _NUM_DRAWS = 7
 
 @keras.saving.register_keras_serializable("tfgan_suite")
 class DiffAugment(keras.Layer):
-    """Transforms every image, real and fake, each in its own way; nothing adapts.
+    """Transforms every real and fake image that the discriminator sees, each one differently and without adaptation.
 
-    * `"color"`: brightness plus uniform [-0.5, 0.5], saturation times [0, 2], contrast times [0.5, 1.5], in this order.
-    * `"translation"`: shifts by up to an eighth of the size, in whole pixels along each axis; zeros come in.
-    * `"cutout"`: sets a box of half the size to 0. Its centre is anywhere in the image.
+    * `"color"`: adds a uniform draw from [-0.5, 0.5] to the brightness, then multiplies the saturation by one from
+      [0, 2] and the contrast by one from [0.5, 1.5].
+    * `"translation"`: shifts by up to an eighth of the size, in whole pixels along each axis, and pads with zeros.
+    * `"cutout"`: sets a box of half the size to 0. Its center can be anywhere in the image.
 
-    Called as `augmentation(images, seed)` with float images `[batch, height, width, channels]` in [-1, 1] and an int32
-    `[2]` seed, returns float32 images of the same shape, whatever the dtype policy. A fourth channel is no color: it is
-    moved and cut like the others, but keeps its values.
+    Call it as `augmentation(images, seed)`, with float images of shape `[batch, height, width, channels]` in [-1, 1]
+    and an int32 seed of shape `[2]`. It returns float32 images of the same shape, whatever the dtype policy. A fourth
+    channel is not a color: it is shifted and cut like the others, but its values are unchanged.
 
     Args:
-        policies: One or several of `"color"`, `"translation"`, `"cutout"`, a name or a list of names.
+        policies: String, or list of strings. Any of `"color"`, `"translation"`, and `"cutout"`.
 
     Raises:
-        ValueError: There is no such policy.
+        ValueError: If a policy is unknown.
 
     Example:
 
@@ -42,7 +43,7 @@ class DiffAugment(keras.Layer):
         self.policies = [policies] if isinstance(policies, str) else list(policies)
         for name in self.policies:
             if name not in _POLICIES:
-                raise ValueError(f"Expected policies of: {', '.join(_POLICIES)}. Received: {name!r}")
+                raise ValueError(f"`policies` must be names from: {', '.join(_POLICIES)}. Received: {name!r}")
         self.built = True
 
     def call(self, images, seed):
@@ -58,9 +59,13 @@ class DiffAugment(keras.Layer):
         """Transforms images.
 
         Args:
-            images: float32 `[batch, height, width, channels]`.
-            percentiles: Where in its range each draw is, float32 `[batch, 7]` in [0, 1): brightness, saturation,
-                contrast, translation down and to the right, and where the box is, from the top and from the left.
+            images: A float32 tensor of shape `[batch, height, width, channels]`.
+            percentiles: A float32 tensor of shape `[batch, 7]` in [0, 1). Where each draw lies within its range:
+                brightness, saturation, contrast, translation down and to the right, and the position of the box from
+                the top and from the left.
+
+        Returns:
+            A tensor with the shape of `images`.
         """
         if "color" in self.policies:
             images = _recolor(images, percentiles[:, 0:3])
@@ -81,8 +86,8 @@ def _recolor(images, percentiles):
     brightness, saturation, contrast = (percentiles[:, k, None, None, None] for k in range(3))
     colors, rest = tf.split(images, [channels - 1, 1], axis=-1) if channels == 4 else (images, None)
     colors += brightness - 0.5
-    grey = tf.reduce_mean(colors, axis=3, keepdims=True)
-    colors = grey + (colors - grey) * (2.0 * saturation)
+    gray = tf.reduce_mean(colors, axis=3, keepdims=True)
+    colors = gray + (colors - gray) * (2.0 * saturation)
     mean = tf.reduce_mean(colors, axis=[1, 2, 3], keepdims=True)
     colors = mean + (colors - mean) * (contrast + 0.5)
     return colors if rest is None else tf.concat([colors, rest], axis=-1)
@@ -102,7 +107,7 @@ def _translate(images, percentiles):
 
 
 def _sources(percentile, size):
-    """Index that each position comes from, int32 `[batch, size]`, and whether it is in the image."""
+    """Returns the source index of each position, int32 `[batch, size]`, and whether it is inside the image."""
     furthest = int(size / 8 + 0.5)
     shift = tf.floor(percentile * (2 * furthest + 1)) - furthest  # [batch, 1]
     positions = tf.range(size)[None, :] - tf.cast(shift, tf.int32)
@@ -117,9 +122,9 @@ def _cut_out(images, percentiles):
 
 
 def _in_box(percentile, size):
-    """bool `[batch, size]`: a stretch of half the size, in the image at least by half."""
+    """Returns bool `[batch, size]`: a run of half the size, with at least half of it inside the image."""
     length = int(size / 2 + 0.5)
-    # An even stretch has its centre between two pixels: one place more.
+    # The center of an even run lies between two pixels, which allows one more position.
     first = tf.floor(percentile * (size + 1 - length % 2)) - length // 2  # [batch, 1]
     positions = tf.range(size, dtype=tf.float32)[None, :]
     return (positions >= first) & (positions < first + length)

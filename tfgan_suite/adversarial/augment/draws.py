@@ -1,4 +1,4 @@
-"""What the augmentation pipeline draws for each example: its transforms are functions of this and of the images."""
+"""The random numbers that the augmentation pipeline draws per example; its transforms are functions of them."""
 
 import itertools
 from typing import NamedTuple
@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfgan_suite.foundation.randomness import draw_per_example, fold, normal, uniform
 
-# Transforms in the order of the paper: the distribution of their draws, how many of them, and of gates.
+# Transforms in the paper's order: the distribution of their draws, the number of draws, and the number of gates.
 _UNIFORM, _NORMAL = "uniform", "normal"
 _DRAWS = {
     "x_flip": (_UNIFORM, 1, 1),
@@ -22,7 +22,7 @@ _DRAWS = {
     "luma_flip": (_UNIFORM, 1, 1),
     "hue": (_UNIFORM, 1, 1),
     "saturation": (_NORMAL, 1, 1),
-    "filter": (_NORMAL, 4, 4),  # One for each band.
+    "filter": (_NORMAL, 4, 4),  # One per band.
     "noise": (_NORMAL, 1, 1),
     "cutout": (_UNIFORM, 2, 1),
 }
@@ -30,12 +30,12 @@ TRANSFORMS = tuple(_DRAWS)
 
 
 class Draws(NamedTuple):
-    """Random numbers of one batch.
+    """Random numbers for one batch.
 
     Attributes:
-        values: For each transform its numbers, a tuple of float32 `[batch]`, uniform on [0, 1) or standard normal.
-        gates: For each transform a tuple of float32 `[batch]`, uniform on [0, 1). A gate is open, so that its transform
-            applies, where this is less than the probability.
+        values: Dict that maps each transform to a tuple of float32 `[batch]`, uniform on [0, 1) or standard normal.
+        gates: Dict that maps each transform to a tuple of float32 `[batch]`, uniform on [0, 1). A gate is open, so its
+            transform is applied, where this is less than the probability.
         pixel_noise: Standard normal, float32 `[batch, height, width, channels]`; `None` if no transform adds noise.
     """
 
@@ -44,18 +44,21 @@ class Draws(NamedTuple):
     pixel_noise: tf.Tensor | None = None
 
     def is_open(self, name, probability, gate=0):
-        """bool `[batch]`."""
+        """Returns whether the gate is open for each example, bool `[batch]`."""
         return self.gates[name][gate] < probability
 
 
 def draw(image_shape, batch_size, seed, with_pixel_noise=False):
-    """Draws for all transforms, so that what one of them does is independent of which others are enabled.
+    """Draws for all transforms, so that each transform is independent of which others are enabled.
 
     Args:
-        image_shape: `(height, width, channels)`.
-        batch_size: Examples on this replica.
-        seed: int32 `[2]`.
-        with_pixel_noise: Whether noise of the images' shape is needed.
+        image_shape: Tuple `(height, width, channels)`.
+        batch_size: Integer, or an integer scalar tensor. Number of examples on this replica.
+        seed: An int32 tensor of shape `[2]`.
+        with_pixel_noise: Boolean. Whether to draw noise with the shape of the images.
+
+    Returns:
+        The `Draws`.
     """
     counts = [sum(count for kind, count, _ in _DRAWS.values() if kind == wanted) for wanted in (_UNIFORM, _NORMAL)]
     counts.append(sum(gates for *_, gates in _DRAWS.values()))
@@ -63,7 +66,7 @@ def draw(image_shape, batch_size, seed, with_pixel_noise=False):
         lambda count, seed: uniform([count, sum(counts)], seed), batch_size, fold(seed, "percentiles")
     )
     uniforms, normals, gates = tf.split(percentiles, counts, axis=1)
-    normals = tf.math.ndtri(normals + 2.0**-24)  # From the middle of each percentile's step of 2^-23: never infinite.
+    normals = tf.math.ndtri(normals + 2.0**-24)  # The middle of each percentile's step of 2^-23: never infinite.
     pixel_noise = None
     if with_pixel_noise:
         pixel_noise = draw_per_example(
@@ -73,13 +76,13 @@ def draw(image_shape, batch_size, seed, with_pixel_noise=False):
 
 
 def constant_draws(batch_size, uniform_value, normal_value):
-    """The same numbers for every example and transform, with all gates open: the pipeline at one point of its draws."""
+    """Returns the same numbers for every example and transform, with all gates open: one fixed point of the draws."""
     numbers = (tf.fill([batch_size], float(value)) for value in (uniform_value, normal_value, 0.0))
     return _deal(*map(itertools.repeat, numbers))
 
 
 def _deal(uniforms, normals, gates, pixel_noise=None):
-    """Gives each transform its own, from iterators of `[batch]` tensors."""
+    """Distributes numbers to the transforms, from iterators of `[batch]` tensors."""
     values = {
         name: tuple(itertools.islice(uniforms if kind == _UNIFORM else normals, count))
         for name, (kind, count, _) in _DRAWS.items()

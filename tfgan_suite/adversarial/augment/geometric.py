@@ -1,4 +1,4 @@
-"""Pixel blitting and geometric transforms: one affine matrix for each example, and one warp."""
+"""Pixel blitting and geometric transforms: one affine matrix per example, and a single warp."""
 
 import math
 
@@ -13,16 +13,16 @@ GEOMETRIC = ("scale", "rotation", "anisotropic_scale", "fractional_translation")
 
 
 def sample_positions(draws, transforms, probability, height, width):
-    """Where each output pixel comes from: float32 `[batch, 3, 3]`, from positions in the output to those in the input.
+    """Returns the maps from positions in the output to positions in the input, float32 `[batch, 3, 3]`.
 
-    Positions are (x, y, 1) in pixels from the centre, y downwards.
+    Positions are (x, y, 1) in pixels from the center, with y pointing down.
 
     Args:
-        draws: `Draws`.
-        transforms: Names of those that are enabled; others than geometric ones do not count.
-        probability: Of each transform, float32 scalar.
-        height: Of the images, in pixels.
-        width: Of the images, in pixels.
+        draws: The `Draws` of the batch.
+        transforms: Names of the enabled transforms. Only geometric transforms count here.
+        probability: A float32 scalar. Probability of each transform.
+        height: Integer. Height of the images in pixels.
+        width: Integer. Width of the images in pixels.
 
     Reference: Karras et al. (2020), appendix B, algorithm 1. There the matrix maps inputs to outputs and is inverted
     before use; here the inverses are multiplied in the opposite order.
@@ -32,7 +32,7 @@ def sample_positions(draws, transforms, probability, height, width):
         return tf.where(draws.is_open(name, probability), value, 0.0)
 
     def rotation(index):
-        # Two rotations: either is applied with a probability that makes at least one as likely as other transforms.
+        # Two rotations, each with the probability that makes at least one of them as likely as any other transform.
         percentile = draws.values["rotation"][index]
         each = 1.0 - tf.sqrt(1.0 - tf.clip_by_value(probability, 0.0, 1.0))
         return tf.where(draws.is_open("rotation", each, index), (2.0 * percentile - 1.0) * math.pi, 0.0)
@@ -70,16 +70,17 @@ def sample_positions(draws, transforms, probability, height, width):
 
 
 def warp(images, positions):
-    """Moves images by affine maps, at twice their resolution between two low-pass filters, by bilinear interpolation.
+    """Warps images by affine maps, with bilinear interpolation at double resolution between two low-pass filters.
 
-    Beyond its borders an image goes on by reflection. An image that stays where it is comes back as it was, to the bit.
+    Images are extended by reflection beyond their borders. An image whose map is the identity is returned unchanged,
+    bit for bit.
 
     Args:
-        images: float32 `[batch, height, width, channels]`.
-        positions: float32 `[batch, 3, 3]`, from `sample_positions`.
+        images: A float32 tensor of shape `[batch, height, width, channels]`.
+        positions: A float32 tensor of shape `[batch, 3, 3]`, from `sample_positions`.
 
     Returns:
-        The same shape. Linear in `images`; no gradient reaches `positions`.
+        A tensor with the shape of `images`. It is linear in `images`; no gradient flows to `positions`.
 
     Reference: Karras et al. (2020), appendix B.
     """
@@ -87,16 +88,16 @@ def warp(images, positions):
     positions = tf.stop_gradient(positions)
     stays = tf.reduce_all(positions == tf.eye(3), axis=[1, 2])
     rows, columns = _lattice_positions(positions, height, width)
-    # Not a function within what is compiled anyway: its second derivative would take shapes out of its arguments.
+    # Not a nested function inside compiled code: its second derivative would read shapes from its arguments.
     interpolate = _interpolate if traced_for_xla() else _compiled_interpolate
     warped = downsample(interpolate(upsample(images), rows, columns))
     return tf.where(stays[:, None, None, None], images, warped)
 
 
 def _lattice_positions(positions, height, width):
-    """Rows and columns at the double resolution that the samples before the last filter come from.
+    """Returns the rows and columns, at double resolution, where the samples before the last filter come from.
 
-    Each is float32 `[batch, 2 * height + MARGIN, 2 * width + MARGIN]`.
+    Each is a float32 tensor of shape `[batch, 2 * height + MARGIN, 2 * width + MARGIN]`.
     """
     middle_x, middle_y = width - 1 + ORIGIN, height - 1 + ORIGIN
     x = tf.range(2 * width + MARGIN, dtype=tf.float32)[None, None, :] - middle_x
@@ -110,14 +111,14 @@ def _lattice_positions(positions, height, width):
 
 
 def _interpolate(images, rows, columns):
-    """Bilinear interpolation of periodic images at float positions, `[batch, *positions, channels]`.
+    """Interpolates periodic images bilinearly at float positions: `[batch, *positions, channels]`.
 
-    Four gathers, one for each neighbour: that is faster, with its gradients, than one of all neighbours.
+    It gathers four times, once per neighbor, which is faster, with its gradients, than gathering all neighbors at once.
     """
     batch_size = tf.shape(images)[0]
     _, height, width, channels = images.shape
-    row, next_row, row_weight = _neighbours(rows, height)
-    column, next_column, column_weight = _neighbours(columns, width)
+    row, next_row, row_weight = _neighbors(rows, height)
+    column, next_column, column_weight = _neighbors(columns, width)
     start = (tf.range(batch_size) * (height * width))[:, None, None]
     row, next_row = row * width + start, next_row * width + start
     pixels = tf.reshape(images, [-1, channels])
@@ -133,12 +134,12 @@ def _interpolate(images, rows, columns):
     )
 
 
-# In a CPU's graph, too: it takes less than half the time, since nothing is stored.
+# In a graph on the CPU too, where it takes less than half the time because nothing is stored.
 _compiled_interpolate = tf.function(_interpolate, jit_compile=True)
 
 
-def _neighbours(positions, size):
-    """Indices below and above, int32, and the weight of the one above."""
+def _neighbors(positions, size):
+    """Returns the indices below and above, int32, and the weight of the one above."""
     below = tf.floor(positions)
     weight = positions - below
     below = tf.math.floormod(tf.cast(below, tf.int32), size)

@@ -9,14 +9,14 @@ from tfgan_suite.adversarial.augment.resampling import filter_height, reflect, s
 from tfgan_suite.adversarial.augment.wavelets import SYM2, octave_bands
 
 _NUM_BANDS = 4
-# Share of each band in the power of a natural image, whose spectrum falls as 1 / f.
+# Share of each band in the power of a natural image, whose spectrum decays as 1 / f.
 _EXPECTED_POWER = np.array([10.0, 1.0, 1.0, 1.0]) / 13.0
 
 
 def band_gains(draws, probability):
-    """Amplification of each band, the lowest first: float32 `[batch, 4]`, 1 where no gate is open.
+    """Returns the gain of each band, lowest first, float32 `[batch, 4]`; 1 where no gate is open.
 
-    Each band's turn multiplies its gain and then scales all, so that the expected power of the image stays.
+    Each band in turn multiplies its gain and then rescales all gains, which keeps the expected power of the image.
 
     Reference: Karras et al. (2020), appendix B, algorithm 1.
     """
@@ -31,13 +31,17 @@ def band_gains(draws, probability):
 
 
 def amplify_bands(images, gains):
-    """Filters images along both axes by the sum of the bands times their gains, going on by reflection at the borders.
+    """Filters images along both axes by the sum of the bands times their gains, with reflection at the borders.
 
-    One matrix for each example and axis: the filters are longer (43 taps) than a small image is wide.
+    There is one matrix per example and axis, since the filters (43 taps) are longer than a small image is wide.
 
     Args:
-        images: float32 `[batch, height, width, channels]`.
-        gains: float32 `[batch, 4]`. An example whose gains are all 1 comes back as it was, to the bit.
+        images: A float32 tensor of shape `[batch, height, width, channels]`.
+        gains: A float32 tensor of shape `[batch, 4]`. An example whose gains are all 1 is returned unchanged, bit for
+            bit.
+
+    Returns:
+        A tensor with the shape of `images`.
     """
     _, height, width, _ = images.shape
     filtered = filter_height(images, _combined(gains, height))
@@ -53,7 +57,7 @@ def _combined(gains, size):
 
 @functools.lru_cache(maxsize=16)
 def _band_matrices(size):
-    """float32 `[4, size, size]`."""
+    """Returns the filter of each band as a matrix, float32 `[4, size, size]`."""
     bands = octave_bands(SYM2, _NUM_BANDS)
     reach = bands.shape[1] // 2
     matrices = np.zeros([_NUM_BANDS, size, size])

@@ -1,17 +1,17 @@
-"""Homogeneous matrices, one for each example of a batch: `[batch, 3, 3]` on the plane, `[batch, 4, 4]` on colors."""
+"""Homogeneous matrices, one per example of a batch: `[batch, 3, 3]` on the plane, `[batch, 4, 4]` on colors."""
 
 import tensorflow as tf
 
 
 def multiply(first, *others):
-    """Matrix product from left to right. By sums, since an accelerator's matrix unit may round to 10 bits."""
+    """Multiplies matrices from left to right, by sums, since an accelerator's matrix unit may round to 10 bits."""
     for other in others:
         first = tf.reduce_sum(first[:, :, :, None] * other[:, None, :, :], axis=2)
     return first
 
 
 def from_rows(rows):
-    """`[batch, n, n]` from rows of numbers and `[batch]` tensors."""
+    """Builds `[batch, n, n]` from rows of numbers and `[batch]` tensors."""
     entries = [entry for row in rows for entry in row]
     batch = tf.shape(next(entry for entry in entries if isinstance(entry, tf.Tensor)))
     numbers = {entry for entry in entries if not isinstance(entry, tf.Tensor)}
@@ -29,13 +29,13 @@ def scaling(x, y):
 
 
 def rotation(angle):
-    """Turns by `angle` radians, from the first axis towards the second."""
+    """Rotates by `angle` radians, from the first axis toward the second."""
     cosine, sine = tf.cos(angle), tf.sin(angle)
     return from_rows([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]])
 
 
 def color_translation(offset):
-    """Adds `offset` to each of three channels."""
+    """Adds `offset` to each of the three channels."""
     return from_rows([[1, 0, 0, offset], [0, 1, 0, offset], [0, 0, 1, offset], [0, 0, 0, 1]])
 
 
@@ -43,13 +43,13 @@ def color_scaling(factor):
     return from_rows([[factor, 0, 0, 0], [0, factor, 0, 0], [0, 0, factor, 0], [0, 0, 0, 1]])
 
 
-def grey_axis(along, across, turned):
-    """Linear maps that commute with turning about the grey axis v = (1, 1, 1) / sqrt(3).
+def gray_axis(along, across, turned):
+    """Linear maps that commute with rotation about the gray axis v = (1, 1, 1) / sqrt(3).
 
     Args:
-        along: Factor of what lies along v.
-        across: Factor of what lies across it.
-        turned: Factor of what lies across it, turned by 90 degrees about v.
+        along: Number or `[batch]` tensor. Factor of the component along v.
+        across: Number or `[batch]` tensor. Factor of the component perpendicular to v.
+        turned: Number or `[batch]` tensor. Factor of the perpendicular component, rotated by 90 degrees about v.
     """
     diagonal = along / 3.0 + across * (2.0 / 3.0)
     beside = (along - across) / 3.0

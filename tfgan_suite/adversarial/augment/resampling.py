@@ -1,8 +1,8 @@
-"""Doubling and halving the resolution with an orthogonal wavelet, on images that go on by reflection for ever.
+"""Doubles and halves the resolution with an orthogonal wavelet, on images extended indefinitely by reflection.
 
-A signal that is reflected at both ends has a period of `2 * (size - 1)` samples, and one period at the double resolution
-holds all of it. So the reach of a warp needs no bound, and its shapes are static. Along each axis the filters are a
-product with one matrix, which is faster than a convolution with three channels, and is the same under XLA.
+A signal that is reflected at both ends has a period of `2 * (size - 1)` samples, and one period at double resolution
+contains all of it. The reach of a warp therefore needs no bound, and its shapes are static. The filter along each axis
+is a product with one matrix, which is faster than a convolution with three channels, and is the same under XLA.
 """
 
 import functools
@@ -13,21 +13,21 @@ import tensorflow as tf
 from tfgan_suite.adversarial.augment.wavelets import SYM6
 
 _TAPS = len(SYM6)
-# Samples that the halved resolution needs beyond twice the size.
+# Number of samples that the halved resolution needs beyond twice the size.
 MARGIN = _TAPS - 2
-# Position of input pixel 0 at the double resolution: its largest tap, about which the filter is nearly symmetric.
+# Position of input pixel 0 at double resolution: the filter's largest tap, about which it is nearly symmetric.
 ORIGIN = int(np.argmax(SYM6))
-# Longer axes are done in blocks of this many pixels, or else the matrix would grow with the square of the size.
+# Longer axes are processed in blocks of this many pixels; otherwise, the matrix would grow with the square of the size.
 _BLOCK = 128
 
 
 def period(size):
-    """Samples of one period at the double resolution."""
+    """Returns the number of samples in one period at double resolution."""
     return 4 * (size - 1)
 
 
 def reflect(positions, size):
-    """Indices of a signal that goes on by reflection, its ends not repeated."""
+    """Returns indices into a signal that is extended by reflection, without repeating its ends."""
     positions = np.abs(positions) % (2 * (size - 1))
     return np.minimum(positions, 2 * (size - 1) - positions)
 
@@ -36,10 +36,11 @@ def upsample(images):
     """Doubles the resolution.
 
     Args:
-        images: `[batch, height, width, channels]`, both sides at least 2.
+        images: A tensor of shape `[batch, height, width, channels]`, with a height and width of at least 2.
 
     Returns:
-        `[batch, period(height), period(width), channels]`: pixel k is at position `2 * k + ORIGIN` along each axis.
+        A tensor of shape `[batch, period(height), period(width), channels]`, with pixel k at position `2 * k + ORIGIN`
+        along each axis.
     """
     _, height, width, _ = images.shape
     images = _upsampling(width)(swap_axes(images))  # [batch, period(width), height, channels]
@@ -47,13 +48,13 @@ def upsample(images):
 
 
 def downsample(images):
-    """Halves the resolution: the adjoint of `upsample` but for the reflection, and its inverse.
+    """Halves the resolution: the inverse of `upsample`, and its adjoint except for the reflection.
 
     Args:
-        images: `[batch, 2 * height + MARGIN, 2 * width + MARGIN, channels]`.
+        images: A tensor of shape `[batch, 2 * height + MARGIN, 2 * width + MARGIN, channels]`.
 
     Returns:
-        `[batch, height, width, channels]`.
+        A tensor of shape `[batch, height, width, channels]`.
     """
     _, height, width, _ = images.shape
     images = _downsampling((height - MARGIN) // 2)(images)
@@ -62,24 +63,24 @@ def downsample(images):
 
 
 def swap_axes(images):
-    """`[batch, width, height, channels]` from `[batch, height, width, channels]`, and back."""
+    """Transposes `[batch, height, width, channels]` to `[batch, width, height, channels]`, and back."""
     return tf.transpose(images, [0, 2, 1, 3])
 
 
 def filter_height(images, matrix):
-    """`[batch, new_height, width, channels]`: `matrix` is `[new_height, height]`, or one for each example."""
+    """Filters to `[batch, new_height, width, channels]` by `matrix`, `[new_height, height]` or one per example."""
     _, height, width, channels = images.shape
     columns = tf.matmul(matrix, tf.reshape(images, [-1, height, width * channels]))
     return tf.reshape(columns, [-1, matrix.shape[-2], width, channels])
 
 
 class _AxisFilter:
-    """A linear map along the height: each block of outputs is one matrix times a stretch of the inputs.
+    """A linear map along the height: each block of outputs is one matrix times a range of inputs.
 
     Args:
-        positions: Input indices of each block, `[blocks, stretch]`.
-        matrix: `[outputs of a block, stretch]`, the same for all blocks.
-        length: Outputs wanted; what the last block makes beyond that is dropped.
+        positions: Integer array of shape `[blocks, stretch]`. Input indices of each block.
+        matrix: Float array of shape `[outputs per block, stretch]`. The matrix that all blocks share.
+        length: Integer. Number of outputs. The rest of the last block is dropped.
     """
 
     def __init__(self, positions, matrix, length):
@@ -100,8 +101,8 @@ class _AxisFilter:
 
 @functools.lru_cache(maxsize=64)
 def _upsampling(size):
-    """Output m is the sum over k of sqrt(2) h[m - 2 k] x[k]: a gain of 2, since every other sample is new."""
-    pixels = min(2 * (size - 1), _BLOCK)  # Of a block, which has twice as many outputs.
+    """Output m is the sum over k of sqrt(2) h[m - 2 k] x[k], with a gain of 2, since every other sample is new."""
+    pixels = min(2 * (size - 1), _BLOCK)  # Per block, which has twice as many outputs.
     matrix = np.zeros([2 * pixels, pixels + _TAPS // 2 - 1])
     for output in range(2 * pixels):
         for tap in range(output % 2, _TAPS, 2):
@@ -113,7 +114,7 @@ def _upsampling(size):
 
 @functools.lru_cache(maxsize=64)
 def _downsampling(size):
-    """Output k is the sum over m of h[m - 2 k] y[m] / sqrt(2): a gain of 1."""
+    """Output k is the sum over m of h[m - 2 k] y[m] / sqrt(2), with a gain of 1."""
     outputs = min(size, _BLOCK)
     matrix = np.zeros([outputs, 2 * outputs + MARGIN])
     for output in range(outputs):
@@ -124,7 +125,7 @@ def _downsampling(size):
 
 
 def _folded(axis_filter, size):
-    """A filter of one block takes the signal as it is: entries for one and the same input are added up."""
+    """Makes a filter of one block read the signal directly, by adding up the entries for the same input."""
     if len(axis_filter.positions) > 1:
         return axis_filter
     matrix = np.zeros([len(axis_filter.matrix), size])

@@ -1,7 +1,7 @@
-"""Orthogonal wavelets: the low-pass filters of the augmentation pipeline and the band filters made from them.
+"""Orthogonal wavelets: the low-pass filters of the augmentation pipeline, and the band filters built from them.
 
-Coefficients of the symlets are a closed property of their order: orthonormal to their own even shifts, with as many
-vanishing moments as the order, and as symmetric as that allows (Daubechies, "Ten Lectures on Wavelets" (1992), 8.1.1).
+The coefficients of the symlets follow from their order: orthonormal to their own even shifts, with as many vanishing
+moments as the order, and as symmetric as that allows (Daubechies, "Ten Lectures on Wavelets" (1992), 8.1.1).
 """
 
 import numpy as np
@@ -27,23 +27,23 @@ SYM6 = np.array(
 
 
 def octave_bands(scaling_filter, num_bands=4):
-    """Zero-phase filters that cut the spectrum in octaves and sum to 1: the lowest band first.
+    """Returns zero-phase filters that split the spectrum into octaves and sum to 1, lowest band first.
 
-    With L(z) = H(z) H(1/z) / 2 and its mirror image L(-z) = 1 - L(z), the bands from the highest are L(-z),
-    L(z) L(-z^2), L(z) L(z^2) L(-z^4) and so on, and what is left for the lowest.
+    With L(z) = H(z) H(1/z) / 2 and its mirror image L(-z) = 1 - L(z), the bands from the highest down are L(-z),
+    L(z) L(-z^2), L(z) L(z^2) L(-z^4), and so on, and the lowest is the remainder.
 
     Args:
-        scaling_filter: Coefficients of H, `[taps]`.
-        num_bands: Octaves, >= 2. The lowest band is [0, pi / 2^(num_bands - 1)].
+        scaling_filter: Float array of shape `[taps]`. Coefficients of H.
+        num_bands: Integer >= 2. Number of octaves. The lowest band is [0, pi / 2^(num_bands - 1)].
 
     Returns:
-        float64 `[num_bands, length]`, `length` odd, each filter centred.
+        float64 `[num_bands, length]` with an odd `length`, each filter centered.
 
     Reference: Karras et al., "Training Generative Adversarial Networks with Limited Data" (2020), appendix B.
     """
     low = np.convolve(scaling_filter, scaling_filter[::-1]) / 2.0
-    centre = len(low) // 2
-    high = low * (-1.0) ** np.abs(np.arange(len(low)) - centre)
+    center = len(low) // 2
+    high = low * (-1.0) ** np.abs(np.arange(len(low)) - center)
     bands, passed = [], np.ones(1)
     for octave in range(num_bands - 1):
         bands.append(np.convolve(passed, _spread(high, 2**octave)))
@@ -54,7 +54,7 @@ def octave_bands(scaling_filter, num_bands=4):
 
 
 def _spread(taps, step):
-    """Coefficients of H(z^step)."""
+    """Returns the coefficients of H(z^step)."""
     spread = np.zeros((len(taps) - 1) * step + 1)
     spread[::step] = taps
     return spread

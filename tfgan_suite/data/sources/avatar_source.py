@@ -1,4 +1,4 @@
-"""The colour demo set: drawn avatars, any number of them, in ten CC0 styles of DiceBear. The class is the style."""
+"""The color demo set: drawn avatars, any number of them, in ten CC0 styles of DiceBear. The class is the style."""
 
 import functools
 import hashlib
@@ -30,9 +30,9 @@ class AvatarSource(Source):
     """Avatars drawn in the workers; number `i` is a function of `i`, the seed and the versions of the packages.
 
     Args:
-        count: How many to draw, in turn from each style.
-        styles: Names of DiceBear styles whose own metadata says CC0.
-        seed: Of the drawings.
+        count: Integer. How many to draw, in turn from each style.
+        styles: Tuple of strings. Names of DiceBear styles whose own metadata says CC0.
+        seed: Integer. Seed of the drawings.
 
     Raises:
         MissingExtraError: DiceBear or resvg is not installed.
@@ -52,18 +52,18 @@ class AvatarSource(Source):
         credits = []
         for style in self.styles:
             meta = _read_style(style).get("meta", {})
-            licence = meta.get("license", {}).get("name", "not stated")
-            if not licence.startswith("CC0"):
+            license = meta.get("license", {}).get("name", "not stated")
+            if not license.startswith("CC0"):
                 raise UserError(
-                    f"The style {style!r} is licensed {licence!r}. Only CC0 styles are drawn, such as: {', '.join(DEFAULT_STYLES)}."
+                    f"The style {style!r} is licensed {license!r}. Only CC0 styles are drawn, such as: {', '.join(DEFAULT_STYLES)}."
                 )
             credits.append(f"{style} by {meta.get('creator', {}).get('name', 'unknown')}")
-        self.licence = f"CC0 1.0 (DiceBear styles: {'; '.join(credits)})"
+        self.license = f"CC0 1.0 (DiceBear styles: {'; '.join(credits)})"
 
     def default_settings(self, image_size):
         return {"image_size": (64, 64), "channels": 3, "crop": "center"}
 
-    def list_images(self, use_labels, limit):
+    def list_items(self, use_labels, limit):
         items = []
         for number in range(limit or self.count):
             label = number % len(self.styles)
@@ -75,8 +75,8 @@ class AvatarSource(Source):
         content = [self.count, self.styles, self.seed, [_version(package) for package in PACKAGES]]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
-    def make_reader(self, work_dir, image_format):
-        return AvatarReader(max(image_format.height, image_format.width))
+    def make_reader(self, work_dir, example_format):
+        return AvatarReader(max(example_format.height, example_format.width))
 
 
 class AvatarReader(SourceReader):

@@ -1,7 +1,7 @@
 """Image files in a directory or a zip archive, and how they are labelled.
 
 Labels come from, in this order:
-1. `labels.csv` (columns `file` and `label`) or `dataset.json` (`{"labels": [["path", label], ...]}`) beside the images;
+1. `labels.csv` (columns `file` and `label`) or `dataset.json` (`{"labels": [["path", label], ...]}`) next to the images;
 2. the first level of sub-folders, when there are two or more of them with files;
 3. nothing: the set has no labels. (Folders that all images share are no labels.)
 """
@@ -18,15 +18,16 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from tfgan_suite.data.dataset_info import RefusedImage
-from tfgan_suite.data.images import MAX_SOURCE_BYTES, SUFFIXES, ImageRefused
+from tfgan_suite.data.dataset_info import RefusedExample
+from tfgan_suite.data.example_refused import ExampleRefused
+from tfgan_suite.data.images import MAX_SOURCE_BYTES, SUFFIXES
 from tfgan_suite.data.sources.source import Source, SourceItem, SourceListing, SourceReader
 from tfgan_suite.foundation.errors import UserError
 
 LABEL_FILES = ("labels.csv", "dataset.json")
 FILE_COLUMNS = ("file", "filename", "file_name", "path", "image")
 LABEL_COLUMNS = ("label", "class", "class_name", "category")
-# Files that usually lie beside images. Anything else without an image's suffix is tried, and refused by its content.
+# Files that usually lie next to images. Anything else without an image's suffix is tried, and refused by its content.
 SIDE_SUFFIXES = (
     ".txt",
     ".md",
@@ -46,22 +47,22 @@ SIDE_NAMES = ("thumbs.db", "license", "licence", "readme", "checksums", "sha256s
 
 
 class _FileSource(Source):
-    """What folders and zip archives share: sorting files out, labels, samples."""
+    """What folders and zip archives share: sorting out files, labels, samples."""
 
     def __init__(self, path: str | os.PathLike):
         self.path = Path(path)
         self.name = self.path.resolve().stem or "images"
 
-    def list_images(self, use_labels, limit):
+    def list_items(self, use_labels, limit):
         """Lists by relative path. With a limit, takes a sample by the hash of the path."""
         addresses, refused, label_files = {}, [], {}
         for name, address in self._walk():
-            reason = address if isinstance(address, ImageRefused) else _side_file(name)
+            reason = address if isinstance(address, ExampleRefused) else _side_file(name)
             if reason is None:
                 addresses[name] = address
             else:
-                refused.append(RefusedImage(name, reason.reason, reason.message))
-            if PurePosixPath(name).name in LABEL_FILES and not isinstance(address, ImageRefused):
+                refused.append(RefusedExample(name, reason.reason, reason.message))
+            if PurePosixPath(name).name in LABEL_FILES and not isinstance(address, ExampleRefused):
                 label_files[name] = address
         labels, class_names, unlabelled = {}, (), []
         if use_labels:
@@ -75,7 +76,9 @@ class _FileSource(Source):
         items = [SourceItem(name, labels.get(name), addresses[name]) for name in names]
         return SourceListing(items, sorted(refused, key=lambda image: image.source), class_names)
 
-    def _label(self, names: list[str], label_files: dict) -> tuple[dict[str, int], tuple[str, ...], list[RefusedImage]]:
+    def _label(
+        self, names: list[str], label_files: dict
+    ) -> tuple[dict[str, int], tuple[str, ...], list[RefusedExample]]:
         root = _common_folder(names)
         found = {}
         for name, address in label_files.items():
@@ -94,7 +97,7 @@ class _FileSource(Source):
         try:
             text = text.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise UserError(f"{name} should be UTF-8 text: {error}.") from error
+            raise UserError(f"{name} must be UTF-8 text. Received: {error}") from error
         parse = _parse_labels_csv if name.endswith(".csv") else _parse_dataset_json
         return parse(name, text)
 
@@ -126,7 +129,7 @@ class FolderSource(_FileSource):
             except OSError as error:
                 yield (
                     prefix.rstrip("/") or ".",
-                    ImageRefused("unreadable", f"The directory cannot be read: {error.strerror}."),
+                    ExampleRefused("unreadable", f"The directory cannot be read: {error.strerror}."),
                 )
                 continue
             for entry in entries:
@@ -143,23 +146,23 @@ class FolderSource(_FileSource):
             status = entry.stat()  # Of the target, for a link.
         except OSError as error:
             reason = "broken_link" if entry.is_symlink() else "unreadable"
-            return ImageRefused(reason, f"Cannot be read: {error.strerror}.")
+            return ExampleRefused(reason, f"Cannot be read: {error.strerror}.")
         if stat.S_ISREG(status.st_mode):
             return entry.path
         if not stat.S_ISDIR(status.st_mode):
-            return ImageRefused("not_a_file", "A device, pipe or socket, not a file.")
+            return ExampleRefused("not_a_file", "A device, pipe or socket, not a file.")
         if entry.name.startswith("."):
-            return ImageRefused("hidden_file", "A hidden directory.")
+            return ExampleRefused("hidden_file", "A hidden directory.")
         if entry.name.lower().endswith(SUFFIXES):
-            return ImageRefused("not_a_file", "A directory with an image's name. Rename it to have its files read.")
+            return ExampleRefused("not_a_file", "A directory with an image's name. Rename it to have its files read.")
         if entry.is_symlink():
             target = Path(os.path.realpath(entry.path))
             if target == root or root in target.parents or target in root.parents:
-                return ImageRefused(
+                return ExampleRefused(
                     "symlink_loop", f"A link to {str(target)!r}, which is read already or holds this folder."
                 )
         if _identity(status) in seen:
-            return ImageRefused("symlink_loop", "A directory that is read already under another name.")
+            return ExampleRefused("symlink_loop", "A directory that is read already under another name.")
         seen.add(_identity(status))
         return _DESCEND
 
@@ -167,10 +170,10 @@ class FolderSource(_FileSource):
         return Path(address).read_bytes()
 
     def fingerprint(self):
-        """Of names, sizes and times of change: the files need not be read."""
+        """Stands for names, sizes and times of change: the files need not be read."""
         digest = hashlib.sha256()
         for name, address in sorted(self._walk(), key=lambda pair: pair[0]):
-            if isinstance(address, ImageRefused):
+            if isinstance(address, ExampleRefused):
                 line = f"{name}\0{address.reason}\n"
             else:
                 status = os.stat(address)
@@ -178,7 +181,7 @@ class FolderSource(_FileSource):
             digest.update(line.encode("utf-8", "surrogateescape"))
         return digest.hexdigest()[:16]
 
-    def make_reader(self, work_dir, image_format):
+    def make_reader(self, work_dir, example_format):
         return FileReader()
 
 
@@ -193,7 +196,7 @@ class FileReader(SourceReader):
             with open(item.address, "rb") as file:
                 data = file.read(MAX_SOURCE_BYTES + 1)
         except OSError as error:
-            raise ImageRefused("unreadable", f"The file cannot be read: {error.strerror}.") from error
+            raise ExampleRefused("unreadable", f"The file cannot be read: {error.strerror}.") from error
         return _check_length(data)
 
 
@@ -218,11 +221,14 @@ class ZipSource(_FileSource):
             name = member.filename
             parts = PurePosixPath(name).parts
             if name.startswith("/") or ".." in parts or "\\" in name or ":" in (parts or ("",))[0]:
-                yield name, ImageRefused("unsafe_name", "An absolute path, or one that leads out of the archive.")
+                yield name, ExampleRefused("unsafe_name", "An absolute path, or one that leads out of the archive.")
             elif name in seen:
-                yield f"{name} (member {number})", ImageRefused("repeated_name", "An earlier member has the same name.")
+                yield (
+                    f"{name} (member {number})",
+                    ExampleRefused("repeated_name", "An earlier member has the same name."),
+                )
             elif member.flag_bits & 1:
-                yield name, ImageRefused("encrypted", "The member is encrypted.")
+                yield name, ExampleRefused("encrypted", "The member is encrypted.")
             else:
                 yield name, number
             seen.add(name)
@@ -231,13 +237,13 @@ class ZipSource(_FileSource):
         return ZipReader(self.path).read(SourceItem("", None, address))
 
     def fingerprint(self):
-        """Of the members' names, sizes and checksums."""
+        """Stands for the members' names, sizes and checksums."""
         digest = hashlib.sha256()
         for member in self._members:
             digest.update(f"{member.filename}\0{member.file_size}\0{member.CRC}\n".encode("utf-8", "surrogateescape"))
         return digest.hexdigest()[:16]
 
-    def make_reader(self, work_dir, image_format):
+    def make_reader(self, work_dir, example_format):
         return ZipReader(self.path.resolve())
 
 
@@ -259,13 +265,13 @@ class ZipReader(SourceReader):
                 data = file.read(MAX_SOURCE_BYTES + 1)
         # Damaged members raise zlib.error, EOFError, BadZipFile, NotImplementedError (a method of compression), ...
         except Exception as error:
-            raise ImageRefused("unreadable", f"The member cannot be read from the archive: {error}") from error
+            raise ExampleRefused("unreadable", f"The member cannot be read from the archive: {error}") from error
         return _check_length(data)
 
 
 def _check_length(data: bytes) -> bytes:
     if len(data) > MAX_SOURCE_BYTES:
-        raise ImageRefused("too_many_bytes", f"The file is larger than {MAX_SOURCE_BYTES // 2**20} MiB.")
+        raise ExampleRefused("too_many_bytes", f"The file is larger than {MAX_SOURCE_BYTES // 2**20} MiB.")
     return data
 
 
@@ -273,13 +279,13 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _side_file(name: str) -> ImageRefused | None:
+def _side_file(name: str) -> ExampleRefused | None:
     """Sorts out files that are not meant to be images."""
     path = PurePosixPath(name)
     if any(part.startswith(".") or part == "__MACOSX" for part in path.parts):
-        return ImageRefused("hidden_file", "A hidden file.")
+        return ExampleRefused("hidden_file", "A hidden file.")
     if path.suffix.lower() in SIDE_SUFFIXES or path.name.lower() in SIDE_NAMES:
-        return ImageRefused("side_file", "A file of another kind beside the images.")
+        return ExampleRefused("side_file", "A file of another kind next to the images.")
     return None
 
 
@@ -297,7 +303,7 @@ def _common_folder(names: list[str]) -> str:
     return str(PurePosixPath(*common))
 
 
-def _label_by_folder(names: list[str], root: str) -> tuple[dict[str, int], tuple[str, ...], list[RefusedImage]]:
+def _label_by_folder(names: list[str], root: str) -> tuple[dict[str, int], tuple[str, ...], list[RefusedExample]]:
     folders = {name: PurePosixPath(name).relative_to(root).parts[:-1] for name in names}
     class_names = tuple(sorted({parts[0] for parts in folders.values() if parts}))
     if len(class_names) < 2:
@@ -305,7 +311,7 @@ def _label_by_folder(names: list[str], root: str) -> tuple[dict[str, int], tuple
     indices = {class_name: label for label, class_name in enumerate(class_names)}
     labels = {name: indices[parts[0]] for name, parts in folders.items() if parts}
     refused = [
-        RefusedImage(name, "no_label", "Lies beside the class folders, in none of them.")
+        RefusedExample(name, "no_label", "Lies next to the class folders, in none of them.")
         for name, parts in folders.items()
         if not parts
     ]
@@ -314,7 +320,7 @@ def _label_by_folder(names: list[str], root: str) -> tuple[dict[str, int], tuple
 
 def _label_by_file(
     names: list[str], root: str, label_file: str, stated: dict[str, str | int]
-) -> tuple[dict[str, int], tuple[str, ...], list[RefusedImage]]:
+) -> tuple[dict[str, int], tuple[str, ...], list[RefusedExample]]:
     if not stated:
         return {}, (), []
     folder = PurePosixPath(label_file).parent
@@ -330,12 +336,12 @@ def _label_by_file(
     for name in names:
         label = stated.get(_composed(name))
         if label is None:
-            refused.append(RefusedImage(name, "no_label", f"{label_file} does not list it."))
+            refused.append(RefusedExample(name, "no_label", f"{label_file} does not list it."))
         else:
             labels[name] = indices[label]
     present = {_composed(name) for name in names}
     for name in sorted(stated.keys() - present):
-        refused.append(RefusedImage(name, "missing_file", f"{label_file} lists it, but it is not there."))
+        refused.append(RefusedExample(name, "missing_file", f"{label_file} lists it, but it is not there."))
     return labels, tuple(str(value) for value in values), refused
 
 
@@ -350,7 +356,7 @@ def _parse_labels_csv(name: str, text: str) -> dict[str, str | int]:
     file_column = next((column for column in FILE_COLUMNS if column in columns), None)
     label_column = next((column for column in LABEL_COLUMNS if column in columns), None)
     if file_column is None or label_column is None:
-        raise UserError(f"The first line of {name} should name the columns 'file' and 'label'. Received: {columns}.")
+        raise UserError(f"The first line of {name} must name the columns 'file' and 'label'. Received: {columns}")
     pairs = []
     for row in rows:
         path, label = row.get(file_column), row.get(label_column)
@@ -368,11 +374,11 @@ def _parse_dataset_json(name: str, text: str) -> dict[str, str | int]:
         pairs = list(labels.items()) if isinstance(labels, dict) else [(path, label) for path, label in labels or []]
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f'{name} should be {{"labels": [["path", label], ...]}} or have null for labels: {error!r}.'
+            f'{name} must be {{"labels": [["path", label], ...]}} or have null for labels. Received: {error!r}'
         ) from error
     for path, label in pairs:
         if not isinstance(path, str) or isinstance(label, bool) or not isinstance(label, str | int):
-            raise UserError(f"{name} should pair a path with a number or a name. Received: {path!r}, {label!r}.")
+            raise UserError(f"{name} must pair a path with a number or a name. Received: {path!r}, {label!r}")
     return _unique(name, pairs)
 
 

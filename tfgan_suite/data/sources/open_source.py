@@ -1,16 +1,18 @@
 """What a user passes to `prepare_dataset`, and the source that it becomes:
 
-| passed                                   | source                                             |
-|------------------------------------------|----------------------------------------------------|
-| `"digits"`, `"avatars"`                  | the two demo sets                                  |
-| `"stacked-digits"`                       | three digits each in red, green and blue           |
-| `"textures"`, `"textures:NAME,NAME"`     | patches of photographs that packages ship          |
-| `"tfds:NAME"`, `"tfds:NAME:SPLIT"`       | TensorFlow Datasets                                |
-| a directory, a `.zip` file               | image files                                        |
-| a `.npz` file, an array, `(images, labels)` | arrays                                          |
+| passed                                      | source                                             |
+|---------------------------------------------|----------------------------------------------------|
+| `"digits"`, `"avatars"`                     | the two demo sets                                  |
+| `"stacked-digits"`                          | three digits each in red, green and blue           |
+| `"textures"`, `"textures:NAME,NAME"`        | patches of photographs that packages ship          |
+| `"tfds:NAME"`, `"tfds:NAME:SPLIT"`          | TensorFlow Datasets                                |
+| a name registered with `register_source`    | what it was registered for                         |
+| a directory, a `.zip` file                  | image files                                        |
+| a `.npz` file, an array, `(images, labels)` | arrays                                             |
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,44 +21,92 @@ from tfgan_suite.data.sources.source import Source
 from tfgan_suite.foundation.errors import UserError, unknown_name
 
 
+# Each family is imported when it is asked for: none should need the packages of the others.
+def _digits() -> Source:
+    from tfgan_suite.data.sources.array_source import open_digits
+
+    return open_digits()
+
+
+def _stacked_digits() -> Source:
+    from tfgan_suite.data.sources.stacked_digits_source import StackedDigitsSource
+
+    return StackedDigitsSource()
+
+
+def _avatars() -> Source:
+    from tfgan_suite.data.sources.avatar_source import AvatarSource
+
+    return AvatarSource()
+
+
+def _textures(names: str = "") -> Source:
+    from tfgan_suite.data.sources.texture_source import TextureSource
+
+    return TextureSource(names.split(",") if names else None)
+
+
+def _tfds(name: str) -> Source:
+    from tfgan_suite.data.sources.tfds_source import TfdsSource
+
+    return TfdsSource(*name.split(":", 1))
+
+
+_NAMED = {
+    "digits": _digits,
+    "stacked-digits": _stacked_digits,
+    "avatars": _avatars,
+    "textures": _textures,
+    "tfds": _tfds,
+}
+# What stands for them in messages.
+_SPELLINGS = {"tfds": "tfds:NAME"}
+
+
+def register_source(name: str, make_source: Callable[..., Source]) -> None:
+    """Gives a source a name that `prepare_dataset` and `tfgan-suite prepare` understand.
+
+    Args:
+        name: String without a colon. `"NAME"` and `"NAME:REST"` stand for the source from now on.
+        make_source: Function that makes a `Source`, without arguments, or of the string `REST`.
+
+    Raises:
+        ValueError: The name has a colon.
+
+    Example:
+
+    >>> from tfgan_suite.data.sources.array_source import ArraySource
+    >>> register_source("gray", lambda: ArraySource(np.full([2, 8, 8], 127, "uint8"), name="gray"))
+    >>> open_source("gray").name
+    'gray'
+    """
+    if ":" in name:
+        raise ValueError(f"`name` must not contain a colon. Received: name={name!r}")
+    _NAMED[name] = make_source
+
+
 def open_source(source) -> Source:
     """Makes a source of what the user passed: a name, a path, arrays, or a `Source` itself.
 
     Raises:
         UserError: It is none of them.
     """
-    # Each family is imported when it is asked for: none should need the packages of the others.
     if isinstance(source, Source):
         return source
     if isinstance(source, np.ndarray) or isinstance(source, tuple) and len(source) == 2:
         from tfgan_suite.data.sources.array_source import ArraySource
 
         return ArraySource(*source) if isinstance(source, tuple) else ArraySource(source)
+    names = [_SPELLINGS.get(name, name) for name in _NAMED]
     if not isinstance(source, str | os.PathLike):
         raise UserError(
-            "source should be a directory, a .zip or .npz file, an array, a tuple (images, labels), 'digits', "
-            f"'stacked-digits', 'avatars', 'textures' or 'tfds:NAME'. Received: {type(source).__name__}."
+            "`source` must be a directory, a .zip or .npz file, an array, a tuple (images, labels), a `Source`, or one of "
+            f"{', '.join(names)}. Received: {type(source).__name__}"
         )
-    if source == "digits":
-        from tfgan_suite.data.sources.array_source import open_digits
-
-        return open_digits()
-    if source == "stacked-digits":
-        from tfgan_suite.data.sources.stacked_digits_source import StackedDigitsSource
-
-        return StackedDigitsSource()
-    if source == "avatars":
-        from tfgan_suite.data.sources.avatar_source import AvatarSource
-
-        return AvatarSource()
-    if isinstance(source, str) and source.partition(":")[0] == "textures":
-        from tfgan_suite.data.sources.texture_source import TextureSource
-
-        return TextureSource(source.partition(":")[2].split(",") if ":" in source else None)
-    if isinstance(source, str) and source.startswith("tfds:"):
-        from tfgan_suite.data.sources.tfds_source import TfdsSource
-
-        return TfdsSource(*source.removeprefix("tfds:").split(":", 1))
+    if isinstance(source, str):
+        name, colon, rest = source.partition(":")
+        if name in _NAMED and (colon or name not in _SPELLINGS):
+            return _NAMED[name](rest) if colon else _NAMED[name]()
     path = Path(source)
     if path.is_dir():
         from tfgan_suite.data.sources.file_sources import FolderSource
@@ -64,12 +114,10 @@ def open_source(source) -> Source:
         return FolderSource(path)
     if not path.exists():
         if isinstance(source, str) and os.sep not in source and not path.suffix:
-            raise unknown_name(
-                "source (no such directory either)",
-                source,
-                ["digits", "stacked-digits", "avatars", "textures", "tfds:NAME"],
-            )
-        raise UserError(f"There is no {str(path)!r}. Expected a directory, a .zip or a .npz file of images.")
+            raise unknown_name("source (no such directory either)", source, names)
+        raise UserError(
+            f"`source` must be a directory, a .zip or a .npz file of images. Received: {str(path)!r}, which does not exist"
+        )
     if path.suffix.lower() == ".zip":
         from tfgan_suite.data.sources.file_sources import ZipSource
 
@@ -78,4 +126,4 @@ def open_source(source) -> Source:
         from tfgan_suite.data.sources.array_source import open_npz
 
         return open_npz(path)
-    raise UserError(f"{str(path)!r} is neither a directory nor a .zip or .npz file.")
+    raise UserError(f"`source` must be a directory, or a .zip or .npz file. Received: {str(path)!r}")

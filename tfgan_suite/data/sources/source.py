@@ -1,19 +1,18 @@
-"""What a source of images is: it lists small work items; a reader, sent to the workers, loads them."""
+"""What a source of examples is: it lists small work items; a reader, sent to the workers, loads them."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-from PIL import Image
-
-from tfgan_suite.data.dataset_info import RefusedImage
-from tfgan_suite.data.images import ImageFormat, ImageRefused
+from tfgan_suite.data.dataset_info import RefusedExample
+from tfgan_suite.data.example_format import ExampleFormat
+from tfgan_suite.data.example_refused import ExampleRefused
+from tfgan_suite.specs.example_spec import ExampleSpec
 
 
 class SourceItem(NamedTuple):
-    """One image to prepare: its name within the source, its label (None: no labels) and where the reader finds it.
+    """One example to prepare: its name within the source, its label (`None`: no labels) and where the reader finds it.
 
     The address is a JSON value: a path, a number, a list of them.
     """
@@ -27,53 +26,86 @@ class SourceListing(NamedTuple):
     """Everything that a source holds: items, files that are set aside unread, and the names of the labels."""
 
     items: list[SourceItem]
-    refused: list[RefusedImage]
+    refused: list[RefusedExample]
     class_names: tuple[str, ...]
 
 
 class SourceReader:
     """Loads items in a worker. Picklable and small; opens what it needs on first use."""
 
-    def read(self, item: SourceItem) -> bytes | np.ndarray | Image.Image:
-        """The bytes of an image file, decoded uint8 pixels, or a Pillow image. Raises `ImageRefused`."""
+    def read(self, item: SourceItem):
+        """The raw input, which the format makes an example of.
+
+        Args:
+            item: `SourceItem`. What to load.
+
+        Returns:
+            For images: the bytes of an image file, decoded uint8 pixels, or a Pillow image. Of another kind, what its
+            `ExampleFormat` takes.
+
+        Raises:
+            ExampleRefused: It cannot be read.
+        """
         raise NotImplementedError
 
-    def read_many(self, items: Iterable[SourceItem]) -> Iterator[bytes | np.ndarray | Image.Image | ImageRefused]:
-        """Loads items in order; a refusal is yielded in the place of its image."""
+    def read_many(self, items: Iterable[SourceItem]) -> Iterator:
+        """Loads items in order; a refusal (`ExampleRefused`) is yielded in the place of its raw input."""
         for item in items:
             try:
                 yield self.read(item)
-            except ImageRefused as refusal:
+            except ExampleRefused as refusal:
                 yield refusal
 
 
 class Source:
-    """A set of images that can be prepared.
+    """A set of examples that can be prepared.
 
-    Subclasses set `kind` (such as "folder"), `name` and `licence`, and override `list_images`, `fingerprint` and
-    `make_reader`.
+    Subclasses set `kind`, `name` and `license`, and override `list_items`, `fingerprint` and `make_reader`. A source of
+    another kind of examples than images sets `spec` too, and overrides `make_format` if its raw inputs are no examples yet.
+
+    Attributes:
+        kind: String. What sort of source it is, such as `"folder"`.
+        name: String. Its short name.
+        license: String. The license of the examples.
+        spec: `ExampleSpec`, what one example is; `None` for a source of images, whose size is for the user to choose.
+        is_cpu_bound: Boolean. Whether reading keeps the processor busy in Python. Rendering holds the interpreter's lock:
+            such a source gains from worker processes, not from threads.
     """
 
     kind: str
     name: str
-    licence: str = "not stated by the source"
-    # Rendering in Python holds the interpreter's lock: such a source gains from worker processes, not threads.
+    license: str = "not stated by the source"
+    spec: ExampleSpec | None = None
     is_cpu_bound: bool = False
 
     def default_settings(self, image_size: tuple[int, int] | None) -> dict:
-        """Settings of `prepare_dataset` that suit this source: some of image_size, channels, crop."""
+        """Settings that suit a source of images: some of `image_size` and the arguments of `ImageFormat`."""
         return {"channels": 3, "crop": "center"}
 
-    def list_images(self, use_labels: bool, limit: int | None) -> SourceListing:
-        """Lists what there is, in an order that does not depend on the machine."""
+    def make_format(self) -> ExampleFormat:
+        """How raw inputs become examples, for a source with a `spec`."""
+        return ExampleFormat(self.spec)
+
+    def list_items(self, use_labels: bool, limit: int | None) -> SourceListing:
+        """Lists what there is, in an order that does not depend on the machine.
+
+        Args:
+            use_labels: Boolean. Whether items have labels, if the source does.
+            limit: Integer, or `None`. List this many items only, a sample of all.
+        """
         raise NotImplementedError
 
     def fingerprint(self) -> str:
         """Hex digits that change when the inputs change."""
         raise NotImplementedError
 
-    def make_reader(self, work_dir: Path, image_format: ImageFormat) -> SourceReader:
-        """The reader for the workers. May write what they need into `work_dir`, which they share."""
+    def make_reader(self, work_dir: Path, example_format: ExampleFormat) -> SourceReader:
+        """The reader for the workers.
+
+        Args:
+            work_dir: Path. A directory that the workers share; what they need may be written there.
+            example_format: `ExampleFormat`. What the examples are to be.
+        """
         raise NotImplementedError
 
 

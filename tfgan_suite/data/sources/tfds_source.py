@@ -6,7 +6,7 @@ import os
 
 import numpy as np
 
-from tfgan_suite.data.images import ImageRefused
+from tfgan_suite.data.example_refused import ExampleRefused
 from tfgan_suite.data.sources.source import Source, SourceItem, SourceListing, SourceReader, first_by_hash
 from tfgan_suite.foundation.errors import UserError, import_extra, unknown_name
 
@@ -15,9 +15,9 @@ class TfdsSource(Source):
     """A set of TensorFlow Datasets with an image feature and perhaps a label.
 
     Args:
-        name: As TensorFlow Datasets writes it: `"mnist"`, `"cycle_gan/horse2zebra:3.0.0"`, ...
-        split: `"train"`, `"train+test"`, `"train[:10%]"`, ...; the new splits are assigned by content.
-        data_dir: Where the set lies or will be downloaded to; by default `TFDS_DATA_DIR` or `~/tensorflow_datasets`.
+        name: String. As TensorFlow Datasets writes it: `"mnist"`, `"cycle_gan/horse2zebra:3.0.0"`, ...
+        split: String. `"train"`, `"train+test"`, `"train[:10%]"`, ...; the new splits are assigned by content.
+        data_dir: String or path. Where the set lies or will be downloaded to; by default `TFDS_DATA_DIR` or `~/tensorflow_datasets`.
 
     Raises:
         MissingExtraError: tensorflow-datasets is not installed.
@@ -38,7 +38,7 @@ class TfdsSource(Source):
         self._builder.download_and_prepare()
         info = self._builder.info
         self.name = self._builder.name if split == "train" else f"{self._builder.name} {split}"
-        self.licence = info.redistribution_info.license or f"not stated; see {info.homepage or info.name}"
+        self.license = info.redistribution_info.license or f"not stated; see {info.homepage or info.name}"
         features = info.features
         self._image_key = self._find(features, tfds.features.Image, "image")
         if self._image_key is None:
@@ -59,7 +59,7 @@ class TfdsSource(Source):
         settings = {"channels": channels if channels in (1, 3, 4) else 3, "crop": "center"}
         return settings | ({"image_size": (height, width)} if height and width else {})
 
-    def list_images(self, use_labels, limit):
+    def list_items(self, use_labels, limit):
         rows = range(self._count) if limit is None else first_by_hash(self._count, limit)
         label_key = self._label_key if use_labels else None
         class_names = tuple(self._builder.info.features[label_key].names) if label_key else ()
@@ -85,7 +85,7 @@ class TfdsSource(Source):
         content = [info.full_name, self._split, shards]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
-    def make_reader(self, work_dir, image_format):
+    def make_reader(self, work_dir, example_format):
         return TfdsReader(self._builder_name, self._data_dir, self._split, self._image_key)
 
 
@@ -116,11 +116,11 @@ class TfdsReader(SourceReader):
                 yield self._check(example[self._image_key])
 
     @staticmethod
-    def _check(image) -> bytes | np.ndarray | ImageRefused:
+    def _check(image) -> bytes | np.ndarray | ExampleRefused:
         if isinstance(image, bytes):
             return image
         if isinstance(image, np.ndarray) and image.dtype == np.uint8:
             return image
-        return ImageRefused(
-            "not_an_image", f"Expected encoded bytes or uint8 pixels. Received: {type(image).__name__}."
+        return ExampleRefused(
+            "not_an_image", f"An image must be encoded bytes or uint8 pixels. Received: {type(image).__name__}"
         )

@@ -7,7 +7,7 @@ const LARGEST_SMALL_PICTURE = 128;
 const element = (id) => document.getElementById(id);
 
 let study, rater, trial;
-let looking = {answerable: false};  // The trial on the screen: images, since when, for how long it was to be seen.
+let looking = {answerable: false};  // The trial on the screen: its images, since when, and how long they were visible.
 let retry = null;
 
 // === Talking to the server ===
@@ -20,14 +20,14 @@ async function ask(path, content) {
   try {
     response = await fetch(path, options);
   } catch {
-    throw new Error("The server does not answer. Your answers until now are kept; start it again, then try again.");
+    throw new Error("The server does not respond. Your answers so far have been saved. Restart the server, then try again.");
   }
   const answer = await response.json();
   if (!response.ok) throw Object.assign(new Error(answer.error), {status: response.status});
   return answer;
 }
 
-// Does something that may fail. A failure is told, and the same can be tried again.
+// Performs an action that may fail. A failure is shown, and the action can be tried again.
 async function attempt(action) {
   try {
     await action();
@@ -61,8 +61,8 @@ async function start() {
   const pictures = isPair() ? "pairs of pictures" : "pictures";
   const time = study.display_milliseconds;
   element("how").textContent = `You will see ${study.num_trials} ${pictures}. ` + (time
-    ? `Each is shown for ${time / 1000} seconds only, when you press the space bar. Then you answer; a guess is fine.`
-    : "Look as long as you like, then answer; if you cannot tell, guess.");
+    ? `Press the space bar to see each one for ${time / 1000} seconds, then answer. A guess is fine.`
+    : "Take as long as you like before you answer. If you cannot tell, guess.");
   const keys = study.choices.map((choice, index) => [CHOICES[choice], keyOf(index)]);
   if (time) keys.unshift(["Show the next one", "Space"]);
   element("keys-told").replaceChildren(...keys.map(([text, key]) => {
@@ -130,12 +130,12 @@ async function load(name) {
   try {
     await image.decode();
   } catch {
-    throw new Error("A picture could not be loaded. Your answers until now are kept.");
+    throw new Error("A picture could not be loaded. Your answers so far have been saved.");
   }
   return image;
 }
 
-// Small pictures by a whole factor, so that each pixel is a square.
+// Enlarges small pictures by a whole factor, so that each pixel is a square.
 function enlarge(image) {
   const room = image.parentElement.clientWidth;
   const factor = room / Math.max(image.naturalWidth, image.naturalHeight);
@@ -218,7 +218,7 @@ async function send(answer) {
     next = await ask("/api/answers", answer);
   } catch (error) {
     if (error.status !== 409) throw error;
-    next = await ask(`/api/trial?rater=${encodeURIComponent(rater)}`);  // Answered elsewhere: go on from there.
+    next = await ask(`/api/trial?rater=${encodeURIComponent(rater)}`);  // Answered elsewhere: continue from there.
   }
   await present(next);
 }

@@ -1,4 +1,4 @@
-"""The networks that scores look through."""
+"""The networks that extract features for scores."""
 
 from tfgan_suite.metrics.features.dataset_classifier import DatasetClassifier
 from tfgan_suite.metrics.features.efficientnet_lite0 import EfficientNetLite0

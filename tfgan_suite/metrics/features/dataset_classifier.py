@@ -1,4 +1,4 @@
-"""A small classifier trained on the prepared set itself: features and classes that know what the data is about."""
+"""A small classifier trained on the prepared dataset itself, whose features and classes are specific to the data."""
 
 import os
 
@@ -16,26 +16,28 @@ _MAX_IMAGES = 50_000
 
 
 class DatasetClassifier(FeatureExtractor):
-    """128 features and the logits of the data's own classes, from a small convolutional network trained on the data.
+    """Extracts 128 features, and the logits of the dataset's own classes, with a small network trained on the dataset.
 
-    Its numbers say how well samples are recognised as the set's classes. They compare with no published value, and not
-    across data sets: the hash of its weights in every row sees to that. It reads the set at 32 x 32, trains on nine
-    tenths of the split for 1,200 steps of 64 images (slightly shifted, turned and scaled), and reports its accuracy on the
-    last tenth. Trained once for each (data, split, seed) and kept in the cache directory.
+    Its scores measure how well samples are recognized as the dataset's classes. They cannot be compared with published
+    values or across datasets; the hash of the weights, which is stored in every row, prevents such comparisons. The
+    network reads images at 32 x 32 pixels, is trained on nine tenths of the split for 1,200 steps of 64 images
+    (slightly shifted, rotated, and scaled), and reports its accuracy on the remaining tenth. It is trained once for
+    each combination of dataset, split, and seed, and stored in the cache directory.
 
     Args:
-        directory: A prepared set with classes.
-        split: The split to learn from.
-        seed: Of the initial weights, the held-out tenth, order and distortions.
-        cache_dir: Where trained weights are kept; by default `tfgan_suite.metrics.cache.cache_directory()`.
-        progress: Whether training shows its progress on standard error.
+        directory: String or path of a prepared dataset with classes.
+        split: String. Name of the split to train on.
+        seed: Integer. Seed for the initial weights, the held-out tenth, the order, and the distortions.
+        cache_dir: String, path, or `None`. Directory for trained weights. Defaults to
+            `tfgan_suite.metrics.protocol.cache.cache_directory()`.
+        progress: Boolean. Whether to show the training progress on standard error.
 
     Attributes:
-        accuracy: On the held-out tenth of the split.
-        num_held_out: Images in it.
+        accuracy: Float. Accuracy on the held-out tenth of the split.
+        num_held_out: Integer. Number of held-out images.
 
     Raises:
-        UserError: The set has no classes, or fewer than 20 images.
+        UserError: If the dataset has no classes, or fewer than 20 images.
 
     Example:
 
@@ -58,17 +60,20 @@ class DatasetClassifier(FeatureExtractor):
     ):
         info = DatasetInfo.load(directory)
         if info.num_classes is None:
-            raise UserError(f"A classifier of the data needs a set with classes. {str(directory)!r} has none.")
-        if info.split(split).num_images < 20:
             raise UserError(
-                f"A classifier needs at least 20 images. Received: {info.split(split).num_images} in {split!r}."
+                f"`directory` must be a dataset with classes, but it has none. Received: directory={str(directory)!r}"
+            )
+        if info.split(split).num_examples < 20:
+            raise UserError(
+                f"`split` must have at least 20 images to train a classifier. Received: split={split!r} with "
+                f"{info.split(split).num_examples} images"
             )
         model = small_classifier.build_classifier(info.image_shape[-1], info.num_classes, seed)
         found = small_classifier.train_or_recall(
             model,
             ArrayCache("dataset-classifier", cache_dir),
             {"data": info.fingerprint, "split": split},
-            lambda: _read_images(directory, split, info.split(split).num_images),
+            lambda: _read_images(directory, split, info.split(split).num_examples),
             seed,
             "training the classifier of the data",
             progress,
@@ -85,11 +90,11 @@ class DatasetClassifier(FeatureExtractor):
 
 
 def _read_images(directory, split: str, num_images: int) -> tuple[np.ndarray, np.ndarray]:
-    """uint8 images [count, height, width, channels] and int32 labels [count], evenly spread over large sets."""
+    """Reads uint8 images [count, height, width, channels] and int32 labels [count], evenly spaced in large datasets."""
     _, dataset = load_dataset(
         directory, split, batch_size=256, shuffle=False, repeat=False, drop_remainder=False, cache=False
     )
-    every = -(-num_images // _MAX_IMAGES)  # The order on disk may follow the classes: take every n-th image.
+    every = -(-num_images // _MAX_IMAGES)  # Every n-th image, because the images on disk may be sorted by class.
     if every > 1:
         dataset = dataset.unbatch().shard(every, 0).batch(256)
     batches = [(to_uint8(images).numpy(), labels.numpy()) for images, labels in dataset]

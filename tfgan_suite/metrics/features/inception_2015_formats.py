@@ -1,4 +1,4 @@
-"""What the files with the weights of Inception call them: the frozen graph, a SavedModel around it, the PyTorch port."""
+"""Reads the weights of Inception from files in several formats: the frozen graph, a SavedModel, the PyTorch port."""
 
 import re
 import tarfile
@@ -15,7 +15,7 @@ from tfgan_suite.metrics.features.inception_2015_network import BATCH_NORM_EPSIL
 SAVED_MODEL_FILE = "saved_model.pb"
 MAX_FILE_BYTES = 400_000_000
 _GRAPH_FILE = "classify_image_graph_def.pb"
-# Each name in the original graph and its counterpart in the PyTorch port.
+# From names in the original graph to their counterparts in the PyTorch port.
 _STEM = {
     "conv": "Conv2d_1a_3x3",
     "conv_1": "Conv2d_2a_3x3",
@@ -36,7 +36,7 @@ _BLOCKS = {
     "mixed_9": ("Mixed_7b", "8"),
     "mixed_10": ("Mixed_7c", "8"),
 }
-# Of each branch: where its convolutions are in the graph, what they are called in the port, how many there are.
+# For each branch: the prefix of its convolutions in the graph, their name in the port, and their number.
 _BRANCHES = {
     "35": (("", "branch1x1", 1), ("tower/", "branch5x5_", 2), ("tower_1/", "branch3x3dbl_", 3)),
     "to 17": (("", "branch3x3", 1), ("tower/", "branch3x3dbl_", 3)),
@@ -57,7 +57,7 @@ _NORMALIZATION = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mea
 
 
 def port_names() -> dict[str, str]:
-    """The convolutions: from names in the original graph to names in the PyTorch port."""
+    """Maps the names of the convolutions in the original graph to their names in the PyTorch port."""
     names = dict(_STEM)
     for block, (port_block, kind) in _BLOCKS.items():
         for place, branch, count in _BRANCHES[kind]:
@@ -73,10 +73,16 @@ def port_names() -> dict[str, str]:
 
 
 def from_port(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Arrays by the names of the original graph, in its layouts, from the port's state dict.
+    """Converts the port's state dict to the names and layouts of the original graph.
+
+    Args:
+        weights: Mapping `{name: array}` with the names of the PyTorch port.
+
+    Returns:
+        Dict `{name: array}` with the names of the original graph.
 
     Raises:
-        UserError: It is another one.
+        UserError: If it is the state dict of a different network.
     """
     try:
         arrays = {"softmax/weights": weights["fc.weight"].T}
@@ -85,9 +91,13 @@ def from_port(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
             for part, port_part in _NORMALIZATION.items():
                 arrays[f"{name}/batchnorm/{part}"] = weights[f"{port_name}.bn.{port_part}"]
     except KeyError as error:
-        raise UserError(f"Expected the state dict of pytorch-fid's Inception. The file lacks {error}.") from error
+        raise UserError(
+            f"The file must contain the state dict of pytorch-fid's Inception, but it lacks {error}."
+        ) from error
     except ValueError as error:
-        raise UserError(f"Expected the state dict of pytorch-fid's Inception. {name!r} has another shape.") from error
+        raise UserError(
+            f"The file must contain the state dict of pytorch-fid's Inception, but {name!r} has a different shape."
+        ) from error
     return arrays
 
 
@@ -95,51 +105,67 @@ def from_port(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def unpack(path: Path) -> bytes:
-    """The graph or the SavedModel in a compressed archive; nothing is written to disk.
+    """Reads the graph or the SavedModel from a compressed archive, without writing anything to disk.
+
+    Args:
+        path: A `pathlib.Path`. The archive.
+
+    Returns:
+        Bytes. The content of the graph's or SavedModel's file.
 
     Raises:
-        UserError: It holds neither, or is damaged.
+        UserError: If the archive contains neither, or is damaged.
     """
     try:
         with tarfile.open(path, "r:gz") as archive:
             for member in archive:
                 if member.isfile() and Path(member.name).name in (_GRAPH_FILE, SAVED_MODEL_FILE):
                     if member.size > MAX_FILE_BYTES:
-                        raise UserError(f"{member.name!r} in {str(path)!r} unpacks to {member.size} bytes: too many.")
+                        raise UserError(
+                            f"{member.name!r} in {str(path)!r} must unpack to at most {MAX_FILE_BYTES} bytes. "
+                            f"Received: {member.size} bytes"
+                        )
                     return archive.extractfile(member).read()
     except (tarfile.TarError, EOFError, OSError) as error:
         raise UserError(f"{str(path)!r} is a damaged archive: {error}.") from error
-    raise UserError(f"Expected an archive with {_GRAPH_FILE} or {SAVED_MODEL_FILE}. {str(path)!r} has neither.")
+    raise UserError(f"The archive {str(path)!r} must contain {_GRAPH_FILE} or {SAVED_MODEL_FILE}, but has neither.")
 
 
 def from_protobuf(content: bytes) -> dict[str, np.ndarray]:
-    """The constants of a GraphDef, or of the graph or function in a SavedModel that has them.
+    """Reads the constants of a GraphDef, or of the graph or function in a SavedModel that contains them.
+
+    Args:
+        content: Bytes. A serialized GraphDef or SavedModel.
+
+    Returns:
+        Dict `{name: array}` with the names of the original graph.
 
     Raises:
-        UserError: It is no such file, or the graph is another network.
+        UserError: If the content is neither, or the graph is a different network.
     """
     for nodes in _graphs(content):
         by_name = {node.name: node for node in nodes}
-        # Another graph around it may have put a name before all others.
+        # An enclosing graph may have added a prefix to all names.
         anchors = [name for name in by_name if re.fullmatch(r"(.*/)?softmax/weights", name)]
         for prefix in (anchor.removesuffix("softmax/weights") for anchor in anchors):
             if f"{prefix}conv_4/conv2d_params" in by_name:
                 return _from_nodes({name.removeprefix(prefix): node for name, node in by_name.items()})
     raise UserError(
-        "Expected the frozen graph of the Inception of December 2015, or a SavedModel with it. The file holds no "
-        "constants 'softmax/weights' and 'conv_4/conv2d_params'."
+        "The file must contain the frozen graph of the Inception of December 2015, or a SavedModel with it, but it has "
+        "no constants 'softmax/weights' and 'conv_4/conv2d_params'."
     )
 
 
 def _graphs(content: bytes) -> Iterator[Iterable]:
-    """The nodes of every graph and function."""
-    # Both formats begin with their first field: a number in a SavedModel, a message in a GraphDef.
+    """Yields the nodes of every graph and function."""
+    # Both formats start with their first field, which is a number in a SavedModel, and a message in a GraphDef.
     message = tf.compat.v1.GraphDef() if content[:1] == b"\x0a" else SavedModel()
     try:
         message.ParseFromString(content)
-    except Exception as error:  # protobuf's implementations raise classes of their own.
+    except Exception as error:  # Each implementation of protobuf raises exceptions of its own.
         raise UserError(
-            "Expected a frozen graph, a SavedModel, an archive of one, or a PyTorch state dict. The file is none."
+            "The file must be a frozen graph, a SavedModel, an archive of one, or a PyTorch state dict, but it is none "
+            "of these."
         ) from error
     for graph in [message] if content[:1] == b"\x0a" else [meta.graph_def for meta in message.meta_graphs]:
         yield graph.node
@@ -154,14 +180,17 @@ def _from_nodes(nodes: Mapping) -> dict[str, np.ndarray]:
     try:
         arrays = {name: tf.make_ndarray(nodes[name].attr["value"].tensor) for name in names}
     except KeyError as error:
-        raise UserError(f"Expected the frozen graph of Inception. It lacks {error}.") from error
+        raise UserError(f"The file must contain the frozen graph of Inception, but it lacks {error}.") from error
     for convolution in port_names():
         node = nodes.get(f"{convolution}/batchnorm")
         if node is None or node.op != "BatchNormWithGlobalNormalization":
             continue
         if not np.isclose(node.attr["variance_epsilon"].f, BATCH_NORM_EPSILON):
-            raise UserError(f"Expected an epsilon of {BATCH_NORM_EPSILON} in {node.name!r}. Received: {node.attr}.")
-        if not node.attr["scale_after_normalization"].b:  # Then the operation does not look at gamma.
+            raise UserError(
+                f"The epsilon in {node.name!r} must be {BATCH_NORM_EPSILON}, as in Inception. Received: "
+                f"epsilon={node.attr['variance_epsilon'].f}"
+            )
+        if not node.attr["scale_after_normalization"].b:  # In this case, the operation ignores gamma.
             name = f"{convolution}/batchnorm/gamma"
             arrays[name] = np.ones_like(arrays[name])
     _check_pools(nodes)
@@ -169,9 +198,11 @@ def _from_nodes(nodes: Mapping) -> dict[str, np.ndarray]:
 
 
 def _check_pools(nodes: Mapping) -> None:
-    """Which pooling takes the average and which the maximum is not in the weights: the graph must do as the model does."""
+    """Checks that the graph takes averages and maxima where the model does, which cannot be seen from the weights."""
     for block, (_, kind) in _BLOCKS.items():
         name = f"{block}/pool" if kind.startswith("to") else f"{block}/tower_2/pool"
         expected = "MaxPool" if kind.startswith("to") or block == "mixed_10" else "AvgPool"
         if name in nodes and nodes[name].op != expected:
-            raise UserError(f"Expected {name!r} to be {expected}. Received: {nodes[name].op}, another network.")
+            raise UserError(
+                f"{name!r} must be {expected}, as in Inception. Received: {nodes[name].op}, from a different network"
+            )

@@ -1,4 +1,4 @@
-"""The Inception of December 2015 as a Keras model: the network that published FIDs and Inception Scores look through."""
+"""The Inception of December 2015 as a Keras model, the network behind published FIDs and Inception Scores."""
 
 from collections.abc import Mapping
 
@@ -15,24 +15,28 @@ BATCH_NORM_EPSILON = 1e-3
 
 
 def build_inception_2015(weights: Mapping[str, np.ndarray]) -> keras.Model:
-    """Builds the network: float32 [batch, 299, 299, 3] to (features [batch, 2048], logits [batch, 1008]).
+    """Builds the network.
 
-    Features are `pool_3` of the original graph. Logits are the product with `softmax/weights` alone: the Inception Score
-    was defined, and is computed everywhere, without the biases. Where this network differs from other Inception-v3s
-    (torchvision's, `keras.applications`): averages at borders leave the padding out, the pooling in the last block takes
-    the maximum, there are 1,008 outputs, and the weights are those of another training. Batch normalisation is folded
-    into the convolutions, in float64.
+    The features are `pool_3` of the original graph. The logits are the product with `softmax/weights` only, because the
+    Inception Score is defined and always computed without the biases. This network differs from other versions of
+    Inception-v3 (that of torchvision and `keras.applications`) as follows: averages at borders exclude the padding, the
+    pooling in the last block takes the maximum, there are 1,008 outputs, and the weights come from a different training
+    run. Batch normalization is folded into the convolutions in float64.
 
     Args:
-        weights: By the names of the original graph: `conv/conv2d_params` [height, width, in, out],
-            `conv/batchnorm/{beta, gamma, moving_mean, moving_variance}` [out], ..., `softmax/weights` [2048, 1008].
+        weights: Mapping `{name: array}` with the names of the original graph: `conv/conv2d_params` [height, width, in,
+            out], `conv/batchnorm/{beta, gamma, moving_mean, moving_variance}` [out], ..., `softmax/weights` [2048,
+            1008].
+
+    Returns:
+        A Keras model from float32 [batch, 299, 299, 3] to (features [batch, 2048], logits [batch, 1008]).
 
     Raises:
-        UserError: A weight is missing or has another shape.
+        UserError: If a weight is missing, or does not have the expected shape.
 
-    Reference: Szegedy et al. 2015, "Rethinking the Inception Architecture for Computer Vision", table 1 and figures 5 to
-    7; Salimans et al. 2016, "Improved Techniques for Training GANs", section 4; Heusel et al. 2017, "GANs Trained by a
-    Two Time-Scale Update Rule", section 4.
+    Reference: Szegedy et al. 2015, "Rethinking the Inception Architecture for Computer Vision", table 1 and figures 5
+    to 7; Salimans et al. 2016, "Improved Techniques for Training GANs", section 4; Heusel et al. 2017, "GANs Trained by
+    a Two Time-Scale Update Rule", section 4.
     """
     network = _Builder(weights)
     inputs = images = keras.Input([INPUT_SIZE, INPUT_SIZE, 3])
@@ -127,15 +131,15 @@ def _halve(images):
 
 
 def _blend(images, pooling):
-    # TensorFlow's "same" average divides by the pixels that are there, not by nine.
+    # TensorFlow's "same" average divides by the number of pixels inside the image, not by nine.
     return pooling(3, strides=1, padding="same")(images)
 
 
 class _Builder:
-    """Makes convolutions with the weights of their names.
+    """Creates convolutions with the weights stored under their names.
 
     Args:
-        weights: As in `build_inception_2015`.
+        weights: Mapping `{name: array}`, as in `build_inception_2015`.
     """
 
     def __init__(self, weights: Mapping[str, np.ndarray]):
@@ -143,13 +147,15 @@ class _Builder:
 
     def take(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
         if name not in self._weights:
-            raise UserError(f"Expected weights of the Inception of December 2015. The file lacks {name!r}.")
+            raise UserError(
+                f"The file must contain the weights of the Inception of December 2015, but it lacks {name!r}."
+            )
         if self._weights[name].shape != shape:
-            raise UserError(f"Expected {name!r} of shape {shape}. Received: {self._weights[name].shape}.")
+            raise UserError(f"{name!r} must have the shape {shape}. Received: shape={self._weights[name].shape}")
         return self._weights[name]
 
     def convolve(self, images, name: str, filters: int, size: int | tuple[int, int], strides=1, padding="same"):
-        """Convolution, normalisation, ReLU. Whatever strides pads nothing."""
+        """Applies a convolution, normalization, and ReLU. With strides, nothing is padded."""
         size = (size, size) if isinstance(size, int) else size
         kernel = self.take(f"{name}/conv2d_params", (*size, images.shape[-1], filters))
         beta, gamma, mean, variance = (
@@ -169,7 +175,7 @@ class _Builder:
         return images
 
     def chain(self, images, name: str, *convolutions, last_strides: int = 1):
-        """Convolutions `(filters, size)` one after the other, named `conv`, `conv_1`, ..."""
+        """Applies convolutions `(filters, size)` in sequence, named `conv`, `conv_1`, ..."""
         for index, (filters, size) in enumerate(convolutions):
             suffix = f"_{index}" if index else ""
             strides = last_strides if index == len(convolutions) - 1 else 1

@@ -1,4 +1,4 @@
-"""Weights that come inside installable packages: found without importing the package, and checked before they are read."""
+"""Weights in installable packages, which are located without importing the package and checked before being read."""
 
 import hashlib
 import importlib.util
@@ -12,18 +12,21 @@ from tfgan_suite.untrusted.safe_pickle import read_pytorch_weights
 
 
 def find_package_file(package: str, file: str, extra: str, purpose: str) -> Path:
-    """The path of a file that an installed package carries. None of the package's code runs.
+    """Locates a file in an installed package, without running any of the package's code.
 
     Args:
-        package: Name that the package would be imported by.
-        file: Path within the package's directory.
-        extra: Name of the extra in `setup.py` that installs it.
-        purpose: What needs it, the subject of the sentence "... needs the package ...".
+        package: String. Name by which the package is imported.
+        file: String. Path within the package's directory.
+        extra: String. Name of the extra in `setup.py` that installs the package.
+        purpose: String. What needs the package, as the subject of the sentence "... needs the package ...".
+
+    Returns:
+        A `pathlib.Path`.
 
     Raises:
-        MissingExtraError: The package is not installed.
+        MissingExtraError: If the package is not installed.
     """
-    specification = importlib.util.find_spec(package)  # Finds the package without running any of it.
+    specification = importlib.util.find_spec(package)  # Locates the package without running it.
     if specification is None or specification.origin is None:
         raise MissingExtraError(
             f"{purpose} needs the package {package!r}, which is not installed. "
@@ -33,25 +36,25 @@ def find_package_file(package: str, file: str, extra: str, purpose: str) -> Path
 
 
 def read_checked_weights(path: str | Path, sha256: str | None) -> tuple[Mapping[str, np.ndarray], str]:
-    """Reads a PyTorch state dict after a look at its hash.
+    """Reads a PyTorch state dict after checking its hash.
 
     Args:
-        path: The `.pth` file.
-        sha256: What its SHA-256 must be; `None` takes any file.
+        path: String or path of the `.pth` file.
+        sha256: String or `None`. The expected SHA-256 of the file. `None` accepts any file.
 
     Returns:
-        Arrays by name, and the file's SHA-256.
+        Tuple of a mapping `{name: array}` and the file's SHA-256.
 
     Raises:
-        UserError: There is no such file, it is not the expected one, or it holds no weights.
+        UserError: If the file does not exist, is not the expected one, or does not contain weights.
     """
     path = Path(path)
     if not path.is_file():
-        raise UserError(f"Expected a weights file. Received: {str(path)!r}, which does not exist.")
+        raise UserError(f"`path` must be a file with weights, but it does not exist. Received: path={str(path)!r}")
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if sha256 is not None and found != sha256:
         raise UserError(
-            f"Expected {str(path)!r} with SHA-256 {sha256}. Received {found}: reinstall the package, or pass "
-            "weights_path to use other weights on purpose (scores then carry their hash and do not compare)."
+            f"{str(path)!r} must have the SHA-256 {sha256}. Received: {found}. Reinstall the package, or pass "
+            "`weights_path` to use other weights deliberately (scores then include their hash and cannot be compared)."
         )
     return read_pytorch_weights(path), found

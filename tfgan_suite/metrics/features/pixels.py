@@ -1,10 +1,10 @@
-"""Images as they are, for scores that look at them without a network."""
+"""Unprocessed images, for scores that do not use a network."""
 
 import numpy as np
 
 
 class Pixels:
-    """Stands where a `FeatureExtractor` stands, and hands the uint8 images on.
+    """A stand-in for a `FeatureExtractor` that returns the uint8 images unchanged.
 
     Example:
 
@@ -17,12 +17,13 @@ class Pixels:
     name = "pixels"
     name_prefix = ""
     num_classes = None
+    kinds = None
 
     def __call__(self, images: np.ndarray) -> tuple[np.ndarray, None]:
         return images, None
 
     def provenance(self) -> dict:
-        """As an extractor's: there is no network and no resize."""
+        """Like that of an extractor, but without a network and a resize."""
         return {
             "extractor": self.name,
             "extractor_weights_sha256": None,
@@ -31,5 +32,5 @@ class Pixels:
         }
 
     def origin(self) -> dict:
-        """As an extractor's: nothing came from a file."""
+        """Like that of an extractor, but empty, because there is no file."""
         return {}

@@ -1,4 +1,4 @@
-"""Resizing images for a feature extractor, in the graph, exactly as Pillow and as TensorFlow 1 do it."""
+"""Resizes images for a feature extractor, in the graph, exactly as Pillow and TensorFlow 1 do."""
 
 import numpy as np
 import tensorflow as tf
@@ -10,18 +10,19 @@ _SUPPORT = 2.0  # The cubic kernel is zero beyond two pixels.
 
 
 def resize_bilinear_tensorflow_1(images: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """Resizes as `tf.image.resize_bilinear` of TensorFlow 1 did, which is what published FIDs went through.
+    """Resizes images like `tf.image.resize_bilinear` of TensorFlow 1, which published FIDs use.
 
-    Output pixel i looks at input position i * from_size / to_size (without the half pixel that newer code adds on both
-    sides), between its two neighbours only: it aliases when images shrink, and moves them by up to half a pixel.
+    Output pixel i is interpolated at the input position i * from_size / to_size (without the half-pixel offset that
+    newer code applies on both sides), between its two neighbors only. It therefore aliases when images shrink, and
+    shifts them by up to half a pixel.
 
     Args:
-        images: [batch, height, width, channels], any numeric type.
-        height: Of the result, pixels.
-        width: Of the result, pixels.
+        images: Tensor [batch, height, width, channels] of any numeric type.
+        height: Integer. Height of the result in pixels.
+        width: Integer. Width of the result in pixels.
 
     Returns:
-        float32 [batch, height, width, channels].
+        Float32 tensor [batch, height, width, channels].
     """
     return tf.raw_ops.ResizeBilinear(
         images=tf.cast(images, tf.float32), size=[height, width], align_corners=False, half_pixel_centers=False
@@ -29,22 +30,25 @@ def resize_bilinear_tensorflow_1(images: tf.Tensor, height: int, width: int) -> 
 
 
 def resize_bicubic(images: tf.Tensor, height: int, width: int, *, rounded: bool = True) -> tf.Tensor:
-    """Resizes by antialiased bicubic interpolation, equal to `PIL.Image.resize(..., Image.BICUBIC)`.
+    """Resizes images with antialiased bicubic interpolation, like `PIL.Image.resize(..., Image.BICUBIC)`.
 
-    The filter is wider by the scale when images shrink, so nothing is aliased. As in Pillow, columns come first and
-    both axes round to whole levels, so a set that was resized by Pillow beforehand gives the same features. (Pillow
-    sums in 22-bit fixed point: up to three pixels in a thousand of a photograph differ by one level.) Each axis is one matrix
-    product, which is fast on every device and the same in every version of TensorFlow.
+    When images shrink, the filter is widened by the scale, which prevents aliasing. As in Pillow, columns are resized
+    first, and the result is rounded to whole levels after each axis, so images resized by Pillow beforehand yield the
+    same features. (Pillow sums in 22-bit fixed point, so up to three in a thousand pixels of a photograph differ by one
+    level.) Each axis is a single matrix product, which is fast on all devices, and the same in all versions of
+    TensorFlow.
 
     Args:
-        images: uint8 [batch, height, width, channels]; height, width and channels are known when the graph is built.
-        height: Of the result, pixels.
-        width: Of the result, pixels.
-        rounded: Whether both axes round to whole levels. Otherwise it is Pillow's resize of float images (mode "F",
-            each channel apart), which overshoots at edges and is cut to [0, 255] at the end.
+        images: uint8 tensor [batch, height, width, channels]. Height, width, and channels must be known when the graph
+            is built.
+        height: Integer. Height of the result in pixels.
+        width: Integer. Width of the result in pixels.
+        rounded: Boolean. Whether to round to whole levels after each axis. If false, images are resized as Pillow
+            resizes float images (mode "F", each channel separately), which overshoots at edges, and clipped to [0, 255]
+            at the end.
 
     Returns:
-        float32 [batch, height, width, channels], in [0, 255]; whole numbers if `rounded`.
+        Float32 tensor [batch, height, width, channels] in [0, 255], with whole numbers if `rounded` is true.
 
     Reference: Parmar et al. 2022, "On Aliased Resizing and Surprising Subtleties in GAN Evaluation".
     """
@@ -65,9 +69,9 @@ def _round_to_levels(planes: tf.Tensor, rounded: bool) -> tf.Tensor:
 
 
 def _axis_weights(from_size: int, to_size: int) -> np.ndarray:
-    """Weights float32 [to_size, from_size] of each input pixel in each output pixel along one axis."""
+    """Returns the weights of each input pixel in each output pixel along one axis, float32 [to_size, from_size]."""
     scale = from_size / to_size
-    filter_scale = max(scale, 1.0)  # Antialiasing: the kernel never gets narrower than an output pixel.
+    filter_scale = max(scale, 1.0)  # For antialiasing, the kernel is never narrower than an output pixel.
     radius = _SUPPORT * filter_scale
     centers = (np.arange(to_size) + 0.5) * scale
     first = np.maximum((centers - radius + 0.5).astype(int), 0)

@@ -1,4 +1,4 @@
-"""The network of the shift-tolerant perceptual distance: an AlexNet without aliasing, with a weight for each channel."""
+"""The network of the shift-tolerant perceptual distance: an AlexNet without aliasing, with a weight per channel."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ from tfgan_suite.metrics.features.package_weights import find_package_file, read
 WEIGHTS_SHA256 = "b356b382f96010f77d085ee8343ecd9fd322d0a56e8de2b2d0549fafcad8b9ee"
 _PACKAGE = "stlpips_pytorch"
 _FILE = "weights/vST0.0/alex_shift_tolerant.pth"
-# Name of each convolution in the file, and the zeros around what it looks at, in pixels.
+# Name of each convolution in the file, and the zero padding of its input in pixels.
 _CONVOLUTIONS = (
     ("net.slice1.0", 2),
     ("net.slice2.5", 2),
@@ -27,17 +27,18 @@ _EPSILON = 1e-10
 
 
 def load_shift_tolerant_lpips(weights_path: str | Path | None = None) -> tuple[keras.Model, str]:
-    """Builds the network with the weights of the package `stlpips-pytorch` (BSD-2-Clause), read without importing it.
+    """Builds the network with the weights of the package `stlpips-pytorch` (BSD-2-Clause), which is not imported.
 
     Args:
-        weights_path: The `.pth` file; by default the one in the installed package, whose SHA-256 is checked.
+        weights_path: String, path, or `None`. The `.pth` file with the weights. Defaults to the file in the installed
+            package, whose SHA-256 is checked.
 
     Returns:
-        The model of `build_shift_tolerant_lpips`, and the SHA-256 of the file.
+        Tuple of the model of `build_shift_tolerant_lpips`, and the SHA-256 of the file.
 
     Raises:
-        MissingExtraError: The package is not installed.
-        UserError: The file is not the expected one or does not hold the network's weights.
+        MissingExtraError: If the package is not installed.
+        UserError: If the file is not the expected one, or does not contain the network's weights.
     """
     if weights_path is None:
         path = find_package_file(_PACKAGE, _FILE, "lpips", "The perceptual distance LPIPS")
@@ -48,27 +49,33 @@ def load_shift_tolerant_lpips(weights_path: str | Path | None = None) -> tuple[k
 
 
 def build_shift_tolerant_lpips(weights: Mapping[str, np.ndarray]) -> keras.Model:
-    """Builds the network: float32 [batch, height, width, 3] in [-1, 1] to five maps [batch, h, w, channels].
+    """Builds the network.
 
-    Each map has unit length across channels at every place (LPIPS, equation 1) and is scaled by the root of the learned
-    channel weights, so that the distance of two images is the squared difference of their maps, averaged over places and
-    summed over channels and maps.
+    Each output map has unit length across channels at every position (LPIPS, equation 1) and is scaled by the square
+    root of the learned channel weights. The distance between two images is the squared difference of their maps,
+    averaged over positions, and summed over channels and maps.
 
     Args:
-        weights: By the names in the authors' file: `net.slice1.0.weight`, `lin0.model.1.weight`, ...
+        weights: Mapping `{name: array}` with the names in the authors' file: `net.slice1.0.weight`,
+            `lin0.model.1.weight`, ...
+
+    Returns:
+        A Keras model from float32 [batch, height, width, 3] in [-1, 1] to five maps [batch, h, w, channels].
 
     Raises:
-        UserError: A weight is missing.
+        UserError: If a weight is missing.
 
-    Reference: Ghildyal and Liu 2022, "Shift-tolerant Perceptual Similarity Metric", section 4 (blur after the first
-    convolution, whose stride moves there; blurred pooling; reflected borders of two pixels); Zhang et al. 2018, "The
+    Reference: Ghildyal and Liu 2022, "Shift-tolerant Perceptual Similarity Metric", section 4 (a blur after the first
+    convolution takes over its stride; blurred pooling; reflected borders of two pixels); Zhang et al. 2018, "The
     Unreasonable Effectiveness of Deep Features as a Perceptual Metric", equation 1; Zhang 2019, "Making Convolutional
     Networks Shift-Invariant Again", section 3 (blurred pooling).
     """
     try:
         return _build(weights)
     except KeyError as error:
-        raise UserError(f"Expected weights of the shift-tolerant LPIPS (AlexNet). The file lacks {error}.") from error
+        raise UserError(
+            f"The file must contain the weights of the shift-tolerant LPIPS (AlexNet), but it lacks {error}."
+        ) from error
 
 
 def _build(weights: Mapping[str, np.ndarray]) -> keras.Model:
@@ -98,7 +105,7 @@ class _BlurPooling(layers.Layer):
     def call(self, images):
         images = tf.pad(images, [[0, 0], [2, 2], [2, 2], [0, 0]], "REFLECT")
         height, width = tf.shape(images)[1], tf.shape(images)[2]
-        # Sums of strided views: many times faster on a CPU than a depthwise convolution with a constant kernel.
+        # Sums of strided views are many times faster on a CPU than a depthwise convolution with a constant kernel.
         images = 0.25 * images[:, 0 : height - 2 : 2] + 0.5 * images[:, 1 : height - 1 : 2] + 0.25 * images[:, 2::2]
         return (
             0.25 * images[:, :, 0 : width - 2 : 2]
@@ -108,7 +115,7 @@ class _BlurPooling(layers.Layer):
 
 
 class _UnitLength(layers.Layer):
-    """Features of length one at every place, then each channel times its factor."""
+    """Normalizes features to length one at every position, then multiplies each channel by its factor."""
 
     def __init__(self, factors: np.ndarray, **kwargs):
         super().__init__(**kwargs)
@@ -116,7 +123,7 @@ class _UnitLength(layers.Layer):
 
     def call(self, features):
         squares = tf.reduce_sum(tf.square(features), axis=-1, keepdims=True)
-        # The root has no gradient at zero, where all features are: a place without features gives zeros either way.
+        # The root has no gradient at zero, where all features are zero. Such a position yields zeros either way.
         safe = tf.where(squares > 0.0, squares, 1.0)
         length = tf.where(squares > 0.0, tf.sqrt(safe), 0.0)
         return features / (length + _EPSILON) * self._factors

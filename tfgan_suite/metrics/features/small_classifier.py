@@ -1,4 +1,4 @@
-"""A small convolutional classifier, trained in about a minute on one core, and kept."""
+"""A small convolutional classifier, which is trained in about a minute on one core, and cached."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from tfgan_suite.metrics.features.feature_extractor import FeatureExtractor
 from tfgan_suite.metrics.protocol.cache import ArrayCache
 
 _LOGGER = logging.getLogger(__name__)
-# Goes into keys of caches and into rows of results: raise it with any change to the network or its training.
+# Part of cache keys and of rows of results. Increment it with any change to the network or its training.
 RECIPE_VERSION = 1
 INPUT_SIZE = 32
 TRAINING_STEPS = 1200
@@ -24,12 +24,16 @@ _MAX_HELD_OUT = 5_000
 
 
 def build_classifier(image_channels: int, num_classes: int, seed: int) -> keras.Model:
-    """float32 [batch, 32, 32, 1 or 3] to (features [batch, 128], logits [batch, classes]).
+    """Builds the classifier.
 
     Args:
-        image_channels: Of the images that it will see; colour for more than one.
-        num_classes: Logits.
-        seed: Of the initial weights.
+        image_channels: Integer. Number of channels of the images to classify. If it is more than one, the classifier
+            reads color images.
+        num_classes: Integer. Number of classes.
+        seed: Integer. Seed for the initial weights.
+
+    Returns:
+        A Keras model from float32 [batch, 32, 32, 1 or 3] to (features [batch, 128], logits [batch, classes]).
     """
 
     def initializer():
@@ -52,7 +56,7 @@ def build_classifier(image_channels: int, num_classes: int, seed: int) -> keras.
 
 
 def prepare_images(model: keras.Model, images: np.ndarray) -> np.ndarray:
-    """uint8 [count, height, width, 1 or 3] to what the model takes, float32 [count, 32, 32, channels]."""
+    """Converts uint8 [count, height, width, 1 or 3] to the model's input, float32 [count, 32, 32, channels]."""
     preprocess = FeatureExtractor(model, name="small-classifier").preprocess
     return np.concatenate([preprocess(tf.constant(images[i : i + 256])).numpy() for i in range(0, len(images), 256)])
 
@@ -65,15 +69,15 @@ def train_classifier(
     generator: np.random.Generator,
     progress: ProgressLine,
 ) -> None:
-    """Trains `model` in place on randomly distorted images: Adam, cosine rate with warm-up.
+    """Trains `model` in place on randomly distorted images, with Adam and a cosine learning rate with warmup.
 
     Args:
-        model: As `build_classifier` makes it.
-        images: As `prepare_images` makes them.
-        labels: Integers [count].
-        rows: Numbers of the images to train on.
-        generator: Of the order and the distortions.
-        progress: Advanced by `BATCH_SIZE` in each of `TRAINING_STEPS` steps, and closed.
+        model: A Keras model, as returned by `build_classifier`.
+        images: Float32 array, as returned by `prepare_images`.
+        labels: Integer array [count].
+        rows: Integer array. Indices of the images to train on.
+        generator: A NumPy random generator for the order and the distortions.
+        progress: A `ProgressLine`. Advanced by `BATCH_SIZE` in each of `TRAINING_STEPS` steps, then closed.
     """
     schedule = keras.optimizers.schedules.CosineDecay(
         _PEAK_LEARNING_RATE / 10, TRAINING_STEPS, warmup_target=_PEAK_LEARNING_RATE, warmup_steps=TRAINING_STEPS // 10
@@ -97,19 +101,19 @@ def train_or_recall(
     title: str,
     show_progress: bool,
 ) -> dict:
-    """Gives `model` the weights that are kept under a key; else trains it on nine tenths of the images, and keeps them.
+    """Loads cached weights into `model`, or trains it on nine tenths of the images and caches its weights.
 
     Args:
-        model: As `build_classifier` makes it.
-        cache: Where weights are kept.
-        key: What they depend on, besides the seed and the recipe.
-        read_images: Gives uint8 images [count, height, width, channels] and their integer labels [count].
-        seed: Of the held-out tenth, order and distortions.
-        title: Of the line of progress.
-        show_progress: Whether to show it.
+        model: A Keras model, as returned by `build_classifier`.
+        cache: An `ArrayCache` for the weights.
+        key: Mapping. Everything that the weights depend on, except for the seed and the recipe.
+        read_images: Callable that returns uint8 images [count, height, width, channels] and integer labels [count].
+        seed: Integer. Seed for the held-out tenth, the order, and the distortions.
+        title: String. Title of the progress line.
+        show_progress: Boolean. Whether to show the progress line.
 
     Returns:
-        `accuracy` on the held-out images, and their number, `num_held_out`.
+        Dict with `accuracy`, the accuracy on the held-out images, and `num_held_out`, their number.
     """
     key = {**key, "seed": seed, "recipe": RECIPE_VERSION}
     arrays = cache.read(key)
@@ -129,13 +133,15 @@ def _train_and_test(model, images, labels, seed, title, show_progress) -> dict[s
     progress = ProgressLine(title, TRAINING_STEPS * BATCH_SIZE, show_progress)
     train_classifier(model, prepared, labels, training, generator, progress)
     accuracy = float((predict_classes(model, prepared[held_out]) == labels[held_out]).mean())
-    _LOGGER.info("After %s: %.2f%% of %d held-out images are read rightly.", title, 100 * accuracy, num_held_out)
+    _LOGGER.info(
+        "After %s: %.2f%% of %d held-out images are classified correctly.", title, 100 * accuracy, num_held_out
+    )
     weights = {f"weight_{index}": array for index, array in enumerate(model.get_weights())}
     return {**weights, "accuracy": np.array(accuracy), "num_held_out": np.array(num_held_out)}
 
 
 def predict_classes(model: keras.Model, images: np.ndarray) -> np.ndarray:
-    """The most probable class of each prepared image, int64 [count]."""
+    """Returns the most probable class of each prepared image, int64 [count]."""
     return np.concatenate(
         [model(images[i : i + 256], training=False)[1].numpy().argmax(axis=1) for i in range(0, len(images), 256)]
     )
@@ -156,7 +162,7 @@ def _make_train_step(model: keras.Model, optimizer: keras.optimizers.Optimizer) 
 
 
 def _random_transforms(generator: np.random.Generator, count: int) -> np.ndarray:
-    """Affine maps [count, 8] about the image's centre: up to 10 degrees, 10% of scale and 2 pixels of shift."""
+    """Samples affine maps [count, 8] about the image's center: up to 10 degrees, 10% scaling, and 2 pixels of shift."""
     angle = np.deg2rad(generator.uniform(-10, 10, count))
     scale = generator.uniform(0.9, 1.1, count)
     shift = generator.uniform(-2, 2, (2, count))

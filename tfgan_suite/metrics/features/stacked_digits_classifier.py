@@ -1,4 +1,4 @@
-"""A classifier of digits that reads the red, the green and the blue one: 1,000 modes."""
+"""A classifier of stacked digits, which reads the red, the green, and the blue digit: 1,000 modes."""
 
 import os
 
@@ -14,23 +14,26 @@ _NUM_DIGITS = 10
 
 
 class StackedDigitsClassifier(FeatureExtractor):
-    """Features (128 of each colour) and logits of the 1,000 modes of stacked digits: 100 * red + 10 * green + blue.
+    """Extracts features (128 per color) and the logits of the 1,000 modes of stacked digits.
 
-    One small network, trained on nine tenths of the digits for 1,200 steps of 64 images (slightly shifted, turned and
-    scaled), reads each colour by itself; a mode's logit is the sum of its three digits' log probabilities. Trained once
-    for each seed and kept in the cache directory.
+    The number of a mode is 100 * red + 10 * green + blue.
+
+    A small network, trained on nine tenths of the digits for 1,200 steps of 64 images (slightly shifted, rotated, and
+    scaled), reads each color separately. The logit of a mode is the sum of the log probabilities of its three digits.
+    The network is trained once per seed, and stored in the cache directory.
 
     Args:
-        seed: Of the initial weights, the held-out tenth, order and distortions.
-        cache_dir: Where trained weights are kept; by default `tfgan_suite.metrics.cache.cache_directory()`.
-        progress: Whether training shows its progress on standard error.
+        seed: Integer. Seed for the initial weights, the held-out tenth, the order, and the distortions.
+        cache_dir: String, path, or `None`. Directory for trained weights. Defaults to
+            `tfgan_suite.metrics.protocol.cache.cache_directory()`.
+        progress: Boolean. Whether to show the training progress on standard error.
 
     Attributes:
-        accuracy: On single digits of the held-out tenth; a mode takes three of them.
-        num_held_out: Digits in it.
+        accuracy: Float. Accuracy on single digits of the held-out tenth. A mode consists of three digits.
+        num_held_out: Integer. Number of held-out digits.
 
     Raises:
-        MissingExtraError: The digits are not installed.
+        MissingExtraError: If the digits are not installed.
 
     Example:
 
@@ -51,13 +54,13 @@ class StackedDigitsClassifier(FeatureExtractor):
             model,
             ArrayCache("digits-classifier", cache_dir),
             {"data": digits.fingerprint(), "border": 2},
-            # As they are prepared: 28 pixels and a border of two.
+            # The same as the prepared digits: 28 pixels with a border of two.
             lambda: (np.pad(digits.images, [(0, 0), (2, 2), (2, 2), (0, 0)]), digits.labels),
             seed,
             "training the classifier of digits",
             progress,
         )
-        super().__init__(_of_three_colours(model), name="stacked-digits-classifier")
+        super().__init__(_of_three_colors(model), name="stacked-digits-classifier")
         self.accuracy, self.num_held_out = found["accuracy"], found["num_held_out"]
 
     def provenance(self) -> dict:
@@ -68,11 +71,11 @@ class StackedDigitsClassifier(FeatureExtractor):
         }
 
 
-def _of_three_colours(model: keras.Model) -> keras.Model:
-    """float32 [batch, 32, 32, 3] to (features [batch, 384], logits [batch, 1000]), through `model` for each colour."""
+def _of_three_colors(model: keras.Model) -> keras.Model:
+    """Applies `model` to each color: float32 [batch, 32, 32, 3] to (features [batch, 384], logits [batch, 1000])."""
     size = small_classifier.INPUT_SIZE
     images = keras.Input([size, size, 3])
-    read = [model(images[..., colour : colour + 1]) for colour in range(3)]
+    read = [model(images[..., color : color + 1]) for color in range(3)]
     features = keras.ops.concatenate([features for features, _ in read], axis=1)
     red, green, blue = (keras.ops.log_softmax(logits, axis=1) for _, logits in read)  # [batch, 10]
     logits = red[:, :, None, None] + green[:, None, :, None] + blue[:, None, None, :]

@@ -1,4 +1,4 @@
-"""Keeps NumPy's linear algebra on one thread for a while."""
+"""Temporarily restricts NumPy's linear algebra to one thread."""
 
 import contextlib
 import ctypes
@@ -11,11 +11,12 @@ import numpy as np
 
 @contextlib.contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Runs the body with one thread in the OpenBLAS that comes inside NumPy's wheels.
+    """A context in which the OpenBLAS bundled with NumPy's wheels uses one thread.
 
-    Eigenvalues take thousands of small parallel steps, and OpenBLAS's threads wait for each other at every one of them
-    by spinning. On a machine that is busy (a training beside the evaluation) that turned half a second for a 1280 x 1280
-    matrix into twelve; one thread stays at half a second. With another BLAS library this does nothing.
+    Computing eigenvalues takes thousands of small parallel steps, and OpenBLAS's threads wait for each other at each
+    step by spinning. On a busy machine (with training running next to the evaluation), this increased the time for a
+    1280 x 1280 matrix from half a second to twelve; a single thread still takes half a second. With other BLAS
+    libraries, the context has no effect.
     """
     controls = _openblas_controls()
     if controls is None:
@@ -32,10 +33,10 @@ def one_blas_thread() -> Iterator[None]:
 
 @functools.cache
 def _openblas_controls() -> tuple[Callable[[], int], Callable[[int], None]] | None:
-    """The functions that get and set the number of threads, or `None` if NumPy brings no OpenBLAS of its own."""
+    """Returns the functions that get and set the number of threads, or `None` if NumPy has no bundled OpenBLAS."""
     root = Path(np.__file__).parent
     for path in [*(root.parent / "numpy.libs").glob("lib*openblas*"), *(root / ".dylibs").glob("lib*openblas*")]:
-        library = ctypes.CDLL(str(path))  # Already loaded by NumPy: this is the same library, not a second one.
+        library = ctypes.CDLL(str(path))  # NumPy has loaded it already: this is the same library, not a second copy.
         for prefix, suffix in (("scipy_", "64_"), ("", "64_"), ("scipy_", ""), ("", "")):
             try:
                 return (
@@ -43,5 +44,5 @@ def _openblas_controls() -> tuple[Callable[[], int], Callable[[int], None]] | No
                     getattr(library, f"{prefix}openblas_set_num_threads{suffix}"),
                 )
             except AttributeError:
-                continue  # Wheels name the functions differently from version to version.
+                continue  # The functions have different names in different versions of the wheels.
     return None

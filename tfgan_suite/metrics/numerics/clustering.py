@@ -1,4 +1,4 @@
-"""k-means: the bins of scores that ask where fakes lie among real images."""
+"""k-means clustering, for scores that count generated images in bins of real images."""
 
 import numpy as np
 
@@ -7,7 +7,15 @@ from tfgan_suite.metrics.numerics.neighbours import squared_distance_blocks
 
 
 def nearest_centres(features: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Number of the nearest centre, and the squared distance from it, of each row."""
+    """Assigns each row to its nearest center.
+
+    Args:
+        features: Float64 array [rows, dimensions].
+        centres: Float64 array [count, dimensions].
+
+    Returns:
+        Tuple of the index of the nearest center, int64 [rows], and the squared distance to it, float64 [rows].
+    """
     bins, squares = np.empty(len(features), np.int64), np.empty(len(features))
     for rows, block in squared_distance_blocks(features, centres):
         bins[rows] = block.argmin(axis=1)
@@ -16,9 +24,17 @@ def nearest_centres(features: np.ndarray, centres: np.ndarray) -> tuple[np.ndarr
 
 
 def move_centres(features: np.ndarray, centres: np.ndarray, max_iterations: int) -> np.ndarray:
-    """Centres [count, dimensions] after Lloyd's iterations, until no row changes its centre.
+    """Refines centers by Lloyd's iterations, until no row changes its center.
 
-    A centre that is nearest to no row stays where it is.
+    A center that is not the nearest one of any row does not move.
+
+    Args:
+        features: Float64 array [rows, dimensions].
+        centres: Float64 array [count, dimensions]. Initial centers.
+        max_iterations: Integer. Maximum number of iterations.
+
+    Returns:
+        Float64 array [count, dimensions].
 
     Reference: Lloyd 1982, "Least Squares Quantization in PCM".
     """
@@ -36,10 +52,18 @@ def move_centres(features: np.ndarray, centres: np.ndarray, max_iterations: int)
 
 
 def spread_centres(features: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """`count` different rows, each drawn in proportion to its squared distance from those before.
+    """Selects different rows as centers, each with a probability proportional to its squared distance to earlier ones.
+
+    Args:
+        features: Float64 array [rows, dimensions].
+        count: Integer. Number of centers.
+        seed: Integer. Seed for the selection.
+
+    Returns:
+        Float64 array [count, dimensions].
 
     Raises:
-        UserError: There are fewer different rows.
+        UserError: If there are fewer than `count` different rows.
 
     Reference: Arthur and Vassilvitskii 2007, "k-means++".
     """
@@ -48,7 +72,10 @@ def spread_centres(features: np.ndarray, count: int, seed: int) -> np.ndarray:
     squares = np.square(features - centres[0]).sum(axis=1)
     while len(centres) < count:
         if not squares.any():
-            raise UserError(f"Expected num_bins of at most {len(centres)}, the different real rows. Received: {count}.")
+            raise UserError(
+                f"`num_bins` must be at most {len(centres)}, the number of different real rows. Received: "
+                f"num_bins={count}"
+            )
         chosen = features[generator.choice(len(features), p=squares / squares.sum())]
         centres = np.concatenate([centres, chosen[None]])
         squares = np.minimum(squares, np.square(features - chosen).sum(axis=1))

@@ -1,4 +1,4 @@
-"""What every score asks of the features it is given, with one wording."""
+"""Checks of the arguments that all scores share, with the same error messages everywhere."""
 
 import numpy as np
 
@@ -6,32 +6,37 @@ from tfgan_suite.foundation.errors import UserError
 
 
 def check_features(features: object, name: str, minimum_rows: int = 2) -> np.ndarray:
-    """Returns features as a float64 array [rows, dimensions].
+    """Checks features and converts them to a float64 array [rows, dimensions].
 
     Args:
         features: Array or tensor of floating-point numbers [rows, dimensions].
-        name: What to call them in an error, such as `"real"`.
-        minimum_rows: Fewer rows are refused.
+        name: String. The argument's name, or what to call it in an error message, such as `"real features"`.
+        minimum_rows: Integer. Minimum number of rows.
+
+    Returns:
+        Float64 array [rows, dimensions].
 
     Raises:
-        UserError: The array is of another rank or dtype, has too few rows, or holds NaN or infinity.
+        UserError: If the rank or the dtype is wrong, there are too few rows, or a number is NaN or infinite.
     """
     features = np.asarray(features)
     if features.ndim != 2 or features.shape[1] == 0:
         hint = " Pass the output of a feature extractor, not images." if features.ndim in (3, 4) else ""
-        raise UserError(f"Expected {name} as [rows, dimensions]. Received shape {features.shape}.{hint}")
+        raise UserError(
+            f"{_subject(name)} must have the shape [rows, dimensions]. Received: shape={features.shape}.{hint}"
+        )
     if not np.issubdtype(features.dtype, np.floating):
         raise UserError(
-            f"Expected {name} as floating-point features. Received dtype {features.dtype}: integers look like images or "
-            "labels. Pass the output of a feature extractor (or cast, if these really are features)."
+            f"{_subject(name)} must be floating-point features. Received: dtype={features.dtype}. Integers look like "
+            "images or labels: pass the output of a feature extractor, or cast them if they really are features."
         )
     if len(features) < minimum_rows:
-        raise UserError(f"Expected at least {minimum_rows} rows of {name}. Received {len(features)}.")
+        raise UserError(f"{_subject(name)} must have at least {minimum_rows} rows. Received: {len(features)} rows")
     features = features.astype(np.float64)
     if not np.isfinite(features).all():
         bad_rows = int((~np.isfinite(features).all(axis=1)).sum())
         raise UserError(
-            f"Expected finite numbers in {name}. Received NaN or infinity in {bad_rows} of {len(features)} rows."
+            f"{_subject(name)} must be finite. Received: NaN or infinity in {bad_rows} of {len(features)} rows"
         )
     return features
 
@@ -39,98 +44,128 @@ def check_features(features: object, name: str, minimum_rows: int = 2) -> np.nda
 def check_feature_pair(
     real: object, fake: object, minimum_rows: int = 2, names: tuple[str, str] = ("real features", "fake features")
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Checks two sets of features that are to be compared, see `check_features`.
+    """Checks two sets of features that are to be compared. See `check_features`.
+
+    Args:
+        real: Array or tensor of floating-point numbers [rows, dimensions].
+        fake: Array or tensor of floating-point numbers [rows, dimensions].
+        minimum_rows: Integer. Minimum number of rows of each set.
+        names: Pair of strings. What to call the sets in an error message.
+
+    Returns:
+        Tuple of two float64 arrays [rows, dimensions].
 
     Raises:
-        UserError: One of them is refused, their dimensions differ, or all rows of one are the same.
+        UserError: If one of the sets is invalid, their dimensions differ, or all rows of one set are the same.
     """
     real = check_features(real, names[0], minimum_rows)
     fake = check_features(fake, names[1], minimum_rows)
     if real.shape[1] != fake.shape[1]:
         raise UserError(
-            f"Expected {names[0]} and {names[1]} of the same extractor. Received {real.shape[1]} and {fake.shape[1]} "
-            "dimensions."
+            f"{_subject(names[0])} and {names[1]} must be from the same extractor. Received: {real.shape[1]} and "
+            f"{fake.shape[1]} dimensions"
         )
     for name, features in zip(names, (real, fake)):
         if len(features) > 1 and (features == features[0]).all():
             raise UserError(
-                f"All {len(features)} rows of the {name} are the same. Either the images are all the same (a "
-                "collapsed generator) or the extractor does not look at them; a distance would say nothing."
+                f"All {len(features)} rows of the {name} are the same. Either all images are the same (a collapsed "
+                "generator), or the extractor ignores them. A distance would be meaningless."
             )
     return real, fake
 
 
 def check_count(count: object, name: str, highest: int | None, lowest: int = 1) -> int:
-    """Returns a whole number of something.
+    """Checks an integer.
 
     Args:
-        count: The number.
-        name: What to call it in an error, such as `"splits"`; may say what bounds it.
-        highest: Greatest number allowed, or `None`.
-        lowest: Least number allowed.
+        count: Integer to check.
+        name: String. The argument's name, such as `"splits"`, or what to call it in an error message. May include what
+            limits it.
+        highest: Integer or `None`. Maximum.
+        lowest: Integer. Minimum.
+
+    Returns:
+        Integer.
 
     Raises:
-        UserError: It is no whole number, or out of range.
+        UserError: If it is not an integer, or out of range.
     """
     whole = isinstance(count, int | np.integer) and not isinstance(count, bool)
     if not whole or count < lowest or (highest is not None and count > highest):
         bounds = f">= {lowest}" if highest is None else f"from {lowest} to {highest}"
-        raise UserError(f"Expected {name}, a whole number {bounds}. Received: {count!r}.")
+        raise UserError(f"{_subject(name)} must be an integer {bounds}. Received: {count!r}")
     return int(count)
 
 
 def check_labels(labels: object, name: str, num_classes: int | None = None, rows: int | None = None) -> np.ndarray:
-    """Returns class numbers as an int64 array [rows].
+    """Checks labels and converts them to an int64 array [rows].
 
     Args:
-        labels: Integers [rows], at least one.
-        name: What to call them in an error, such as `"labels"`.
-        num_classes: Labels must be below this, if given.
-        rows: How many there must be, if given.
+        labels: Integer array [rows] with at least one entry.
+        name: String. The argument's name, such as `"labels"`, or what to call it in an error message.
+        num_classes: Integer or `None`. If given, labels must be less than this.
+        rows: Integer or `None`. Number of labels required.
+
+    Returns:
+        Int64 array [rows].
 
     Raises:
-        UserError: Another rank, dtype or count, or a label out of range.
+        UserError: If the rank, the dtype, or the number of labels is wrong, or a label is out of range.
     """
     labels = np.asarray(labels)
     if labels.ndim != 1 or labels.dtype.kind not in "iu" or not len(labels) or rows not in (None, len(labels)):
-        count = "at least one" if rows is None else rows
+        count = "at least one entry" if rows is None else f"{rows} entries"
         raise UserError(
-            f"Expected {name} as integers [rows], {count} of them. Received: shape {labels.shape}, dtype {labels.dtype}."
+            f"{_subject(name)} must be an integer array [rows] with {count}. Received: shape={labels.shape}, "
+            f"dtype={labels.dtype}"
         )
     if labels.min() < 0 or (num_classes is not None and labels.max() >= num_classes):
-        bound = "0 up" if num_classes is None else f"0 to {num_classes - 1}"
-        raise UserError(f"Expected {name} from {bound}. Received: {labels.min()} to {labels.max()}.")
+        bound = ">= 0" if num_classes is None else f"from 0 to {num_classes - 1}"
+        raise UserError(f"{_subject(name)} must be {bound}. Received: labels from {labels.min()} to {labels.max()}")
     return labels.astype(np.int64)
 
 
 def check_images(images: object, name: str, minimum_images: int = 1, minimum_size: int = 1) -> np.ndarray:
-    """Returns images as a uint8 or float32 array [count, height, width, 1 or 3].
+    """Checks images and converts them to a uint8 or float32 array [count, height, width, 1 or 3].
 
     Args:
-        images: uint8 in [0, 255], or floating point in [-1, 1]. Array or tensor.
-        name: What to call them in an error, such as `"real images"`.
-        minimum_images: Fewer images are refused.
-        minimum_size: Images with a smaller side are refused, pixels.
+        images: Array or tensor, uint8 in [0, 255] or floating-point in [-1, 1].
+        name: String. The argument's name, or what to call it in an error message, such as `"real images"`.
+        minimum_images: Integer. Minimum number of images.
+        minimum_size: Integer. Minimum height and width in pixels.
+
+    Returns:
+        uint8 or float32 array [count, height, width, 1 or 3].
 
     Raises:
-        UserError: Another rank, dtype, size or range, too few images, NaN or infinity.
+        UserError: If the rank, the dtype, or the range is wrong, there are too few images, they are too small, or a
+            number is NaN or infinite.
     """
     images = np.asarray(images)
     if images.ndim != 4 or images.shape[3] not in (1, 3):
-        raise UserError(f"Expected {name} as [count, height, width, 1 or 3]. Received shape {images.shape}.")
+        raise UserError(
+            f"{_subject(name)} must have the shape [count, height, width, 1 or 3]. Received: shape={images.shape}"
+        )
     if len(images) < minimum_images:
-        raise UserError(f"Expected at least {minimum_images} {name}. Received {len(images)}.")
+        raise UserError(f"{_subject(name)} must be at least {minimum_images} images. Received: {len(images)} images")
     if min(images.shape[1:3]) < minimum_size:
-        raise UserError(f"Expected {name} of at least {minimum_size} pixels a side. Received {images.shape[1:3]}.")
+        raise UserError(
+            f"{_subject(name)} must be at least {minimum_size} pixels high and wide. Received: shape={images.shape}"
+        )
     if images.dtype == np.uint8:
         return images
     if not np.issubdtype(images.dtype, np.floating):
         raise UserError(
-            f"Expected {name} as uint8 in [0, 255] or floating point in [-1, 1]. Received dtype {images.dtype}."
+            f"{_subject(name)} must be uint8 in [0, 255] or floating-point in [-1, 1]. Received: dtype={images.dtype}"
         )
-    if not np.abs(images).max() <= 1.5:  # NaN fails too. A generator without tanh goes a little beyond 1.
+    if not np.abs(images).max() <= 1.5:  # NaN fails too. A generator without tanh slightly exceeds 1.
         raise UserError(
-            f"Expected floating-point {name} in [-1, 1]. Received values from {images.min():g} to {images.max():g}: give "
-            "uint8 images as uint8."
+            f"{_subject(name)} must be in [-1, 1] if they are floating-point. Received: values from "
+            f"{images.min():g} to {images.max():g}. Pass uint8 images as uint8."
         )
     return images.astype(np.float32)
+
+
+def _subject(name: str) -> str:
+    """Returns a name as the first word of a message: arguments in backticks, descriptions capitalized."""
+    return f"`{name}`" if name.isidentifier() else name[0].upper() + name[1:]

@@ -1,4 +1,4 @@
-"""Mean and covariance of features that arrive batch by batch."""
+"""Mean and covariance of features that arrive in batches."""
 
 from collections.abc import Mapping
 
@@ -7,15 +7,16 @@ import numpy as np
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.metrics.numerics.feature_checks import check_features
 
-# Rows are gathered up to this many before they are merged: merging passes over the covariance several times.
+# Up to this many rows are collected before they are merged, because merging passes over the covariance several times.
 _MERGED_ROWS = 1024
 
 
 class FeatureStatistics:
-    """Mean and covariance of features in one pass, float64, in memory of O(dimensions^2).
+    """Computes the mean and covariance of features in one pass, in float64, with O(dimensions^2) memory.
 
-    The result does not depend on the batch size beyond float64 rounding: batches are merged by their means, so that
-    features far from zero lose no digits. Statistics gathered apart (by replicas) are merged the same way.
+    The result does not depend on the batch size, except for float64 rounding. Batches are merged by means of their
+    means, so features far from zero lose no precision. Statistics collected separately (by replicas) are merged in the
+    same way.
 
     Example:
 
@@ -35,18 +36,28 @@ class FeatureStatistics:
         self._num_pending = 0
 
     def update(self, features: object) -> None:
-        """Adds a batch of features [batch, dimensions]."""
+        """Adds a batch of features.
+
+        Args:
+            features: Array or tensor of floating-point numbers [batch, dimensions].
+
+        Raises:
+            UserError: If the features are invalid, or their number of dimensions differs from that of earlier batches.
+        """
         features = check_features(features, "features", minimum_rows=1)
         dimensions = self._pending[0].shape[1] if self._pending else len(self._mean)
         if self.count and features.shape[1] != dimensions:
-            raise UserError(f"Expected features of {dimensions} dimensions, as before. Received {features.shape[1]}.")
+            raise UserError(
+                f"`features` must have {dimensions} dimensions, like earlier batches. Received: {features.shape[1]} "
+                "dimensions"
+            )
         self._pending.append(features)
         self._num_pending += len(features)
         if self._num_pending >= _MERGED_ROWS:
             self._flush()
 
     def merge(self, other: "FeatureStatistics") -> None:
-        """Adds everything that `other` has seen."""
+        """Adds all rows that `other` has seen."""
         self._flush()
         other._flush()
         if other._count:
@@ -65,7 +76,10 @@ class FeatureStatistics:
             self._count, self._mean, self._scatter = count, mean.copy(), scatter.copy()
             return
         if mean.shape != self._mean.shape:
-            raise UserError(f"Expected features of {len(self._mean)} dimensions, as before. Received {len(mean)}.")
+            raise UserError(
+                f"`features` must have {len(self._mean)} dimensions, like earlier batches. Received: {len(mean)} "
+                "dimensions"
+            )
         total = self._count + count
         delta = mean - self._mean
         self._scatter += scatter
@@ -75,35 +89,37 @@ class FeatureStatistics:
 
     @property
     def count(self) -> int:
-        """Rows seen."""
+        """Number of rows seen."""
         return self._count + self._num_pending
 
     @property
     def mean(self) -> np.ndarray:
-        """Mean [dimensions]."""
+        """Mean of the rows [dimensions]."""
         self._flush()
         return self._mean
 
     @property
     def covariance(self) -> np.ndarray:
-        """Unbiased covariance [dimensions, dimensions], as `numpy.cov` has it.
+        """Unbiased covariance [dimensions, dimensions], as in `numpy.cov`.
 
         Raises:
-            UserError: Fewer than two rows were seen.
+            UserError: If fewer than two rows have been seen.
         """
         if self.count < 2:
-            raise UserError(f"Expected at least 2 rows of features for a covariance. Received {self.count}.")
+            raise UserError(
+                f"`features` must have at least 2 rows to compute a covariance. Received: {self.count} rows"
+            )
         self._flush()
         return self._scatter / (self.count - 1)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """Everything there is to keep, for a cache on disk."""
+        """Returns the state as a dict of arrays, for a cache on disk."""
         self._flush()
         return {"count": np.array(self._count), "mean": self._mean, "scatter": self._scatter}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "FeatureStatistics":
-        """The inverse of `to_arrays`."""
+        """Creates statistics from the arrays returned by `to_arrays`."""
         statistics = cls()
         statistics._count = int(arrays["count"])
         statistics._mean = np.asarray(arrays["mean"], np.float64)

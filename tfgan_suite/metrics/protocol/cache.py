@@ -1,4 +1,4 @@
-"""A directory of results that are costly and depend only on what their key says."""
+"""ArrayCache: results that are expensive to compute and depend on their key alone, kept on disk."""
 
 import contextlib
 import hashlib
@@ -29,8 +29,8 @@ class ArrayCache:
     cannot be written costs time but no result.
 
     Args:
-        kind: First part of the file names, such as `"real-statistics"`.
-        directory: Where the files lie; by default `cache_directory()`.
+        kind: String. First part of the file names, such as `"real-statistics"`.
+        directory: String or path. Where the files are; by default `cache_directory()`.
 
     Example:
 
@@ -53,10 +53,10 @@ class ArrayCache:
             with np.load(path, allow_pickle=False) as content:
                 arrays = dict(content)
         except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            _LOGGER.warning("The cache file %s is damaged (%s): its content is computed anew.", path, error)
+            _LOGGER.warning("The cache file %s is damaged (%s): its content is computed again.", path, error)
             return None
         if arrays.pop(_KEY, np.array("")).item() != _as_text(key):
-            _LOGGER.warning("The cache file %s belongs to something else: its content is computed anew.", path)
+            _LOGGER.warning("The cache file %s belongs to something else: its content is computed again.", path)
             return None
         return arrays
 
@@ -70,7 +70,7 @@ class ArrayCache:
                 np.savez(file, **arrays, **{_KEY: np.array(_as_text(key))})
             os.replace(temporary, path)
         except OSError as error:
-            _LOGGER.warning("Could not write the cache file %s (%s): it will be computed anew next time.", path, error)
+            _LOGGER.warning("Could not write the cache file %s (%s): it will be computed again next time.", path, error)
         finally:
             with contextlib.suppress(OSError):  # Where nothing could be written there is nothing to remove.
                 temporary.unlink(missing_ok=True)

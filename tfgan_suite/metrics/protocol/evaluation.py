@@ -1,31 +1,41 @@
-"""evaluate(model, data): images in, rows of scores out, each with all that its value depends on.
+"""evaluate(model, data): examples in, rows of scores out, each with all that its value depends on.
 
-One pass generates the images and one reads the real ones, whatever the number of metrics and extractors; what was
-gathered from the real images is kept on disk.
+At most three passes are made, whatever the number of metrics and extractors: one over the real examples, whose statistics
+are kept on disk; one that generates; one of the model over the real examples, for likelihoods, reconstructions and anomaly
+scores. What a metric needs is said by `Metric.inputs`.
 """
 
 import os
 import time
 from collections.abc import Iterable, Sequence
 
-import keras
 import tensorflow as tf
 
 from tfgan_suite.foundation.errors import UserError
-from tfgan_suite.foundation.progress_line import ProgressLine
-from tfgan_suite.metrics.protocol.generated_images import GeneratedImages
+from tfgan_suite.generative.generative_model import GenerativeModel
+from tfgan_suite.generative.sampling_options import resolve_sampling
+from tfgan_suite.metrics.protocol.generated_examples import GeneratedExamples, origin_of
 from tfgan_suite.metrics.protocol.metric import Metric
-from tfgan_suite.metrics.protocol.real_images import RealImages
+from tfgan_suite.metrics.protocol.model_metric import ModelMetric
+from tfgan_suite.metrics.protocol.real_examples import RealExamples
 from tfgan_suite.metrics.protocol.results import Comparison, Evaluation, EvaluationRow, compare
 from tfgan_suite.metrics.protocol.score_rows import count_text, deliver, make_row
-from tfgan_suite.metrics.protocol.scoring import Score, ScoringJob, gather_real, score_fakes
-from tfgan_suite.metrics.protocol.scoring_jobs import Extractors, check_class_counts, make_extractors, make_jobs
+from tfgan_suite.metrics.protocol.scoring import (
+    Score,
+    ScoringJob,
+    gather_real,
+    progress_of,
+    score_fakes,
+    score_outputs,
+)
+from tfgan_suite.metrics.protocol.scoring_jobs import Extractors, check_class_counts, plan_scores
+from tfgan_suite.metrics.protocol.subject import Subject
 
 __all__ = ["Comparison", "Evaluation", "EvaluationRow", "compare", "evaluate", "evaluate_real"]
 
 
 def evaluate(
-    model: keras.Model,
+    model: GenerativeModel,
     data: str | os.PathLike | tf.data.Dataset,
     metrics: Iterable[Metric] | None = None,
     *,
@@ -34,34 +44,39 @@ def evaluate(
     num_images: int | None = None,
     seed: int = 0,
     batch_size: int = 64,
-    truncation: float = 1.0,
     output_dir: str | os.PathLike | None = None,
-    repeats: int = 1,
+    repeats: int | None = None,
     progress: bool = True,
+    **sampling: float,
 ) -> Evaluation:
-    """Scores a model's images against real ones.
+    """Scores a model against real examples.
 
-    Class-conditional models are asked for the classes in the proportions of the real images; where those have no
+    Class-conditional models are asked for the classes in the proportions of the real examples; where those have no
     classes, the model draws its own.
 
     Args:
-        model: A `GenerativeModel`, or anything with its `generate`, `num_classes` and `image_shape`.
-        data: A prepared directory, or a finite `tf.data.Dataset` of batches `(images, labels)` or `images`: float in
-            [-1, 1] or uint8, [batch, height, width, channels].
-        metrics: Objects such as `FrechetDistance()`. By default those that fit the extractor: distances and the
-            Inception Score; for the classifier of the data its Inception Score, share of confident samples and agreement.
-        extractor: `"efficientnet-lite0"`, `"dataset-classifier"`, a `FeatureExtractor`, or a list of these.
-        split: Of a prepared directory.
-        num_images: Images to generate, by default as many as there are real ones. All real images are used always.
-        seed: Of the generated images; repeat k uses seed + k.
-        batch_size: Images looked at in one go. It changes no value beyond rounding.
-        truncation: In [0, 1], passed to the model.
-        output_dir: Rows are appended to `metrics.json` there.
-        repeats: Times to generate and score anew; rows then hold mean, standard deviation and minimum.
-        progress: Whether to show counts, images per second and time left on standard error.
+        model: A `GenerativeModel`.
+        data: A prepared directory, or a finite `tf.data.Dataset` of batches `(examples, labels)` or `examples`: for images
+            `[batch, height, width, channels]`, float in [-1, 1] or uint8.
+        metrics: List of metrics such as `FrechetDistance()`. By default those that fit: distances and the Inception Score
+            for an extractor of images, for the classifier of the data its Inception Score, share of confident samples and
+            agreement; bits per dimension of a model that has a likelihood, and the error of one that reconstructs.
+        extractor: `"efficientnet-lite0"`, `"dataset-classifier"`, a `FeatureExtractor`, or a list of these. It is loaded
+            only if a metric looks at features or logits.
+        split: String. The split of a prepared directory.
+        num_images: Integer >= 2. How many examples to generate; by default as many as there are real ones, or the
+            metric's own number. All real examples are always used.
+        seed: Integer. The seed of generated examples; repeat k uses seed + k.
+        batch_size: Integer >= 1. Examples looked at in one go. It changes no value beyond rounding.
+        output_dir: String. A directory; rows are appended to its `metrics.json`.
+        repeats: Integer >= 1. How many times to generate and score again; rows then hold mean, standard deviation and
+            minimum. By default once, or the metric's own number.
+        progress: Boolean. Whether to show counts, examples per second and time left on standard error.
+        **sampling: The model's sampling options, such as `truncation` of most GANs.
 
     Returns:
-        The rows. Names end in the number of generated images: `frechet_distance_5k`.
+        An `Evaluation`, the rows. Names end in the number of generated examples: `frechet_distance_5k`; those of what the
+        model makes of real examples in the split and their number: `bits_per_dimension_test_1k`.
 
     Raises:
         UserError: Data, model, metrics and extractor do not fit together, or an argument is out of range.
@@ -72,31 +87,81 @@ def evaluate(
     >>> evaluation = tg.evaluate(gan, "data/digits", [tg.metrics.FrechetDistance()], num_images=1000)
     >>> evaluation["frechet_distance_1k"].value
     """
-    _check_arguments(num_images, batch_size, truncation, repeats)
-    real = RealImages(data, split, batch_size)
-    generated = GeneratedImages(model, real, num_images or real.num_images, batch_size, truncation)
-    labelled = generated.class_counts is not None
-    jobs = make_jobs(make_extractors(extractor, data, split, progress), metrics, labelled)
-    if labelled:
-        check_class_counts(jobs, real.class_counts, generated.class_counts)
+    _check_arguments(num_images, batch_size, repeats)
+    sampling = resolve_sampling(model, sampling)
+    real = RealExamples(data, split, batch_size, model.spec)
+    subject = Subject(model, data, real, num_images, batch_size, sampling)
+    generated = subject.generated(real.num_examples)
+    plan = plan_scores(
+        model, real, metrics, extractor, data=data, labelled=generated.class_counts is not None, progress=progress
+    )
+    if generated.class_counts is not None:
+        check_class_counts(plan.compared, real.class_counts, generated.class_counts)
+    for metric in plan.measured:
+        metric.check(subject)
+    rows = []
+    if plan.compared:
+        rows += _compare_examples(plan.compared, real, generated, range(seed, seed + (repeats or 1)), progress)
+    if plan.outputs:
+        rows += _judge_outputs(plan.outputs, subject, range(seed, seed + (repeats or 1)), progress)
+    for metric in plan.measured:
+        rows += _measure(metric, subject, range(seed, seed + (repeats or metric.default_repeats)), progress)
+    return deliver(rows, output_dir)
+
+
+def _compare_examples(
+    jobs: Sequence[ScoringJob], real: RealExamples, generated: GeneratedExamples, seeds: range, progress: bool
+) -> list[EvaluationRow]:
     start = time.perf_counter()
     gather_real(jobs, real, progress)
     seconds_real, start = time.perf_counter() - start, time.perf_counter()
     repeated = [
-        score_fakes(jobs, generated.batches(seed + repeat), ProgressLine("generated images", generated.count, progress))
-        for repeat in range(repeats)
+        score_fakes(jobs, generated.batches(seed), progress_of("generated", real, progress, generated.count))
+        for seed in seeds
     ]
     run = {
         **generated.run(),
-        "seed": seed,
+        "seed": seeds[0],
         "seconds_real": round(seconds_real, 3),
         "seconds_generated": round(time.perf_counter() - start, 3),
     }
     rows = []
     for job, scores in zip(jobs, zip(*repeated, strict=True), strict=True):
-        protocol = {**generated.protocol(), "num_real": real.num_images if job.metric.needs_real else 0}
+        protocol = {**generated.protocol(), "num_real": real.num_examples if job.metric.needs_real else 0}
         rows += _make_rows(job, scores, real, count_text(generated.count), protocol, run)
-    return deliver(rows, output_dir)
+    return rows
+
+
+def _judge_outputs(jobs: Sequence[ScoringJob], subject: Subject, seeds: range, progress: bool) -> list[EvaluationRow]:
+    real, start = subject.real, time.perf_counter()
+    repeated = [score_outputs(jobs, real, seed, progress_of("real", real, progress)) for seed in seeds]
+    run = {**origin_of(subject.model), "seed": seeds[0], "seconds_real": round(time.perf_counter() - start, 3)}
+    suffix = "_".join([*([real.split] if real.split else []), count_text(real.num_examples)])
+    rows = []
+    for job, scores in zip(jobs, zip(*repeated, strict=True), strict=True):
+        protocol = {
+            "num_fake": 0,
+            "weights": subject.model.weights_kind,
+            "num_real": real.num_examples,
+            **job.extractor.settings_of(job.metric),
+        }
+        rows += _make_rows(job, scores, real, suffix, protocol, run)
+    return rows
+
+
+def _measure(metric: ModelMetric, subject: Subject, seeds: range, progress: bool) -> list[EvaluationRow]:
+    return [
+        make_row(
+            measurement.name,
+            measurement.scores,
+            subject.real,
+            direction=metric.direction,
+            std_over=metric.std_over,
+            protocol={"metric": metric.name, **measurement.protocol},
+            run={**measurement.run, "seed": seeds[0]},
+        )
+        for measurement in metric.measure(subject, seeds, progress)
+    ]
 
 
 def evaluate_real(
@@ -109,35 +174,36 @@ def evaluate_real(
     output_dir: str | os.PathLike | None = None,
     progress: bool = True,
 ) -> Evaluation:
-    """Scores the real images themselves: what a perfect generator would get.
+    """Scores the real examples themselves: what a perfect generator would get.
 
-    Distances are between two random halves of the images (drawn with a seed of 0). They are of half the count and, for
+    Distances are between two random halves of the examples (drawn with a seed of 0). They are of half the count and, for
     the Frechet distance, biased upwards accordingly: a floor to read scores by, not a score to reach. Metrics that look
-    at no real images see the whole set. Names end in `_real_halves` and `_real`. After an `evaluate` with the same data,
-    extractor and metrics all of it comes from the cache.
+    at no real examples see the whole set. Names end in `_real_halves` and `_real`. After an `evaluate` with the same data,
+    extractor and metrics, everything comes from the cache.
 
     Args:
-        data: A prepared directory or a finite data set, as in `evaluate`.
-        metrics: Metric objects; by default those of `evaluate`.
+        data: A prepared directory or a finite dataset, as in `evaluate`.
+        metrics: List of metrics; by default those of `evaluate` that need no model.
         extractor: As in `evaluate`.
-        split: Of a prepared directory.
-        batch_size: Images of one pass through the extractor; changes no value.
-        output_dir: Where to add the rows to `metrics.json`, or `None`.
-        progress: Whether to show progress.
+        split: String. The split of a prepared directory.
+        batch_size: Integer >= 1. Examples in one pass through the extractor; it changes no value.
+        output_dir: String. A directory; rows are appended to its `metrics.json`.
+        progress: Boolean. Whether to show progress.
 
     Returns:
-        The rows.
+        An `Evaluation`, the rows.
 
     Raises:
-        UserError: As `evaluate`.
+        UserError: As in `evaluate`, or a metric needs a model.
 
     Example:
 
     >>> evaluate_real("data/digits", [tg.metrics.FrechetDistance()])["frechet_distance_2500_real_halves"].value
     """
-    _check_arguments(None, batch_size, 1.0, 1)
-    real = RealImages(data, split, batch_size)
-    jobs = make_jobs(make_extractors(extractor, data, split, progress), metrics, real.class_counts is not None)
+    _check_arguments(None, batch_size, None)
+    real = RealExamples(data, split, batch_size)
+    labelled = real.class_counts is not None
+    jobs = plan_scores(None, real, metrics, extractor, data=data, labelled=labelled, progress=progress).compared
     start = time.perf_counter()
     gather_real(jobs, real, progress, references_needed=True)
     run = {"model": None, "images_seen": None, "seed": 0, "seconds_real": round(time.perf_counter() - start, 3)}
@@ -145,13 +211,13 @@ def evaluate_real(
     for job in jobs:
         if job.reference is None:
             raise UserError(
-                f"{job.metric.name} needs at least {job.metric.min_images_per_class} images of each class in either half. "
-                "Expected more real images, or other metrics."
+                f"{job.metric.name} needs at least {job.metric.min_images_per_class} {real.spec.unit[1]} of each class in "
+                "either half. Use more data, or other metrics."
             )
-        num_fake = real.num_images // 2 if job.metric.needs_real else real.num_images
+        num_fake = real.num_examples // 2 if job.metric.needs_real else real.num_examples
         protocol = {
             "num_fake": num_fake,
-            "num_real": real.num_images - num_fake,
+            "num_real": real.num_examples - num_fake,
             "truncation": None,
             "weights": None,
             "label_sampling": "real images",
@@ -162,7 +228,7 @@ def evaluate_real(
 
 
 def _make_rows(
-    job: ScoringJob, repeated: Sequence[dict[str, Score]], real: RealImages, suffix: str, protocol: dict, run: dict
+    job: ScoringJob, repeated: Sequence[dict[str, Score]], real: RealExamples, suffix: str, protocol: dict, run: dict
 ) -> list[EvaluationRow]:
     """A row for each of a job's scores; `repeated` holds them for each repeat."""
     protocol = {
@@ -185,10 +251,9 @@ def _make_rows(
     ]
 
 
-def _check_arguments(num_images: int | None, batch_size: int, truncation: float, repeats: int) -> None:
+def _check_arguments(num_images: int | None, batch_size: int, repeats: int | None) -> None:
     if num_images is not None and num_images < 2:
-        raise UserError(f"Expected num_images >= 2. Received: {num_images}.")
-    if batch_size < 1 or repeats < 1:
-        raise UserError(f"Expected batch_size and repeats >= 1. Received: {batch_size} and {repeats}.")
-    if not 0.0 <= truncation <= 1.0:
-        raise UserError(f"Expected truncation in [0, 1]. Received: {truncation}.")
+        raise UserError(f"`num_images` must be >= 2. Received: num_images={num_images}")
+    for name, value in (("batch_size", batch_size), ("repeats", 1 if repeats is None else repeats)):
+        if value < 1:
+            raise UserError(f"`{name}` must be >= 1. Received: {name}={value}")

@@ -1,4 +1,4 @@
-"""Rows of scores that say how they were made, and refuse to be compared with rows that were made otherwise."""
+"""Rows of scores that state how they were made, and refuse comparison with rows that were made in another way."""
 
 import dataclasses
 import fcntl
@@ -19,16 +19,17 @@ class EvaluationRow:
     """One score and everything that its value depends on.
 
     Args:
-        name: Metric with its protocol: `frechet_distance_5k` is of 5,000 generated images.
-        value: The score; the mean over repeats.
-        std: Standard deviation, or `None`.
-        std_over: What it is over: `"subsets"`, `"splits"` or `"repeats"`.
-        minimum: Smallest value of several repeats (what some papers report), else `None`.
-        direction: `"lower"` or `"higher"` is better.
-        protocol: What must be equal for two values to be comparable: extractor and hash of its weights, resize, data
-            fingerprint, split and counts, truncation, EMA, label sampling, settings of the metric, repeats.
-        run: What else is known: model, images seen, seed, library versions, time stamp, seconds.
-        classes: Of a score by classes, its `value`, `num_real` and `num_fake` under each class's name, else `None`.
+        name: String. The metric with its count: `frechet_distance_5k` is of 5,000 generated examples.
+        value: Float. The score; the mean over repeats.
+        std: Float, its standard deviation, or `None`.
+        std_over: String. What it is over, such as `"subsets"`, `"splits"` or `"repeats"`; `"standard error"` if it is that of
+            the mean.
+        minimum: Float, the smallest value of several repeats (what some papers report), else `None`.
+        direction: String. `"lower"` or `"higher"` is better.
+        protocol: Mapping. What must be equal for two values to be comparable: extractor and hash of its weights, resize,
+            data fingerprint, split and counts, sampling options, EMA, label sampling, settings of the metric, repeats.
+        run: Mapping. What else is known: model, examples seen (`images_seen`), seed, library versions, time stamp, seconds.
+        classes: Mapping. Of a score by classes, its `value`, `num_real` and `num_fake` under each class's name, else `None`.
     """
 
     name: str
@@ -42,7 +43,7 @@ class EvaluationRow:
     classes: Mapping | None = None
 
     def to_json(self) -> dict:
-        """JSON values; the inverse of `from_json`. `classes` stands there only if there are any."""
+        """JSON values; the inverse of `from_json`. `classes` is among them only if there are any."""
         content = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         if self.classes is None:
             del content["classes"]
@@ -50,7 +51,7 @@ class EvaluationRow:
 
     @classmethod
     def from_json(cls, content: Mapping) -> "EvaluationRow":
-        """Reads what `to_json` gave.
+        """Reads what `to_json` returned.
 
         Raises:
             UserError: Fields are missing or unknown.
@@ -157,7 +158,7 @@ class Evaluation(tuple):
         path = Path(path)
         path = path / FILE_NAME if path.is_dir() else path
         if not path.is_file():
-            raise UserError(f"Expected a file of scores. Received: {str(path)!r}, which does not exist.")
+            raise UserError(f"`path` must be a file of scores. Received: {str(path)!r}, which does not exist")
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             version, rows = content["format_version"], content["rows"]
@@ -185,9 +186,9 @@ def compare(first: EvaluationRow, second: EvaluationRow, *, allow: Iterable[str]
     """Compares two scores, if they were made in the same way.
 
     Args:
-        first: A row.
-        second: Another.
-        allow: Names in the protocol that may differ because their effect is the question, such as `"truncation"`.
+        first: An `EvaluationRow`.
+        second: An `EvaluationRow`.
+        allow: List of strings. Names in the protocol that may differ because their effect is the question, such as `"truncation"`.
 
     Raises:
         UserError: The rows are of different metrics or protocols; the message lists every difference.

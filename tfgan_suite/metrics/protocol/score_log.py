@@ -9,11 +9,12 @@ from tfgan_suite.metrics.protocol.results import Evaluation, EvaluationRow
 
 
 def write_scalars(rows: Iterable[EvaluationRow], log_dir: str | os.PathLike) -> None:
-    """Adds scores to a TensorBoard directory, against the images that the model had seen.
+    """Adds scores to a TensorBoard directory, against the examples that the model had seen.
 
     Args:
-        rows: Those of models that do not know their images seen, and of real images, are left out.
-        log_dir: Such as `runs/digits/tensorboard`.
+        rows: List of `EvaluationRow`. Rows of models that do not know how many examples they have seen, and of real
+            examples, are left out.
+        log_dir: String or path, such as `runs/digits/tensorboard`.
 
     Example:
 

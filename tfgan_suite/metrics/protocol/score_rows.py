@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from tfgan_suite.foundation.versions import library_versions
-from tfgan_suite.metrics.protocol.real_images import RealImages
+from tfgan_suite.metrics.protocol.real_examples import RealExamples
 from tfgan_suite.metrics.protocol.results import Evaluation, EvaluationRow
 from tfgan_suite.metrics.protocol.scoring import Score
 
@@ -15,7 +15,7 @@ from tfgan_suite.metrics.protocol.scoring import Score
 def make_row(
     name: str,
     scores: Sequence[Score],
-    real: RealImages,
+    real: RealExamples,
     *,
     direction: str,
     std_over: str | None,
@@ -25,13 +25,16 @@ def make_row(
     """One row of all repeats: their mean, and standard deviation (n - 1) and minimum if there are several.
 
     Args:
-        name: Of the score, with its count of images.
-        scores: One a repeat.
-        real: The real images.
-        direction: `"lower"` or `"higher"` is better.
-        std_over: What the standard deviation of a single score is over.
-        protocol: What the value depends on, besides the data.
-        run: What else is known, besides data, time and versions.
+        name: String. The name of the score, with its count of examples.
+        scores: Sequence of `Score`, one a repeat.
+        real: A `RealExamples`.
+        direction: String. `"lower"` or `"higher"` is better.
+        std_over: String, what the standard deviation of a single score is over, or `None`.
+        protocol: Mapping. What the value depends on, besides the data.
+        run: Mapping. What else is known, besides data, time and versions.
+
+    Returns:
+        An `EvaluationRow`.
     """
     values = [score.value for score in scores]
     repeated = len(values) > 1
@@ -63,7 +66,7 @@ def _mean_of_classes(scores: Sequence[Score], class_names: Sequence[str] | None)
 
 
 def count_text(count: int) -> str:
-    """5000 is `5k`, 1234 is `1234`.
+    """Returns a count as names of scores have it: 5000 is `5k`, 1234 is `1234`.
 
     Example:
 
@@ -74,7 +77,7 @@ def count_text(count: int) -> str:
 
 
 def deliver(rows: Iterable[EvaluationRow], output_dir: str | os.PathLike | None) -> Evaluation:
-    """The rows together, added to `metrics.json` in `output_dir` if there is one."""
+    """Returns the rows as an `Evaluation`, added to `metrics.json` in `output_dir` if there is one."""
     evaluation = Evaluation(rows)
     if output_dir is not None:
         evaluation.append_to(output_dir)

@@ -1,4 +1,4 @@
-"""Metrics through extractors: one look at every image, whatever the number of metrics."""
+"""The three passes of `evaluate`: each one looks once at every example, whatever the number of metrics."""
 
 import dataclasses
 import json
@@ -11,9 +11,11 @@ from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.progress_line import ProgressLine
 from tfgan_suite.metrics.features.feature_extractor import FeatureExtractor
 from tfgan_suite.metrics.features.pixels import Pixels
+from tfgan_suite.metrics.protocol.activations import Activations
 from tfgan_suite.metrics.protocol.cache import ArrayCache
-from tfgan_suite.metrics.protocol.metric import Activations, Metric
-from tfgan_suite.metrics.protocol.real_images import RealImages
+from tfgan_suite.metrics.protocol.metric import FEATURE_INPUTS, Metric
+from tfgan_suite.metrics.protocol.model_outputs import ModelOutputs
+from tfgan_suite.metrics.protocol.real_examples import RealExamples
 
 # Written into the cache's keys: raise it with any change to what the kept statistics mean.
 _STATISTICS_VERSION = 3
@@ -23,9 +25,9 @@ class Score(NamedTuple):
     """What a metric gives at the end.
 
     Args:
-        value: The score.
-        std: Its standard deviation, where its protocol has one.
-        classes: See `Metric.classes`.
+        value: Float. The score.
+        std: Float, its standard deviation, where its protocol has one, or `None`.
+        classes: Dict, or `None`; see `Metric.classes`.
     """
 
     value: float
@@ -38,24 +40,25 @@ class ScoringJob:
     """One metric through one extractor.
 
     Args:
-        extractor: What it looks through; `Pixels` for one that looks at the images themselves.
-        metric: An object that has gathered nothing yet.
-        real_arrays: What the metric keeps of the real images, once `gather_real` has run.
-        reference: Its scores on real images alone, likewise; `None` if half of them are too few of a class.
+        extractor: A `FeatureExtractor`; `Pixels` for a metric that looks at the examples themselves; `ModelOutputs` for one
+            that looks at what the model makes of real ones.
+        metric: A `Metric` that has gathered nothing yet.
+        real_arrays: Dict. What the metric keeps of the real examples, once `gather_real` has run.
+        reference: Dict. Its scores on real examples alone, likewise; `None` if half of them are too few of a class.
     """
 
-    extractor: FeatureExtractor | Pixels
+    extractor: FeatureExtractor | Pixels | ModelOutputs
     metric: Metric
     real_arrays: dict[str, np.ndarray] | None = None
     reference: dict[str, Score] | None = None
 
     @property
     def names(self) -> list[str]:
-        """Of the scores, without the count of images."""
+        """The names of the scores, without the count of examples."""
         return [f"{self.extractor.name_prefix}{name}" for name in self.metric.directions]
 
     def for_fakes(self) -> "ScoringJob":
-        """A copy that knows the real images and has seen no generated one."""
+        """A copy that knows the real examples and has seen no generated one."""
         metric = self.metric.fresh()
         if metric.needs_real:
             metric.set_real_arrays(self.real_arrays)
@@ -65,14 +68,27 @@ class ScoringJob:
 def score_fakes(
     jobs: Sequence[ScoringJob], batches: Iterable[tuple[np.ndarray, np.ndarray | None]], progress: ProgressLine
 ) -> list[dict[str, Score]]:
-    """The scores of every job by the metric's names for them, after `gather_real`, in one pass over generated images."""
+    """The scores of every job by the metric's names for them, after `gather_real`, in one pass over generated examples."""
     scored = [job.for_fakes() for job in jobs]
-    for images, labels in batches:
-        for job, activations in _look(scored, images, labels):
+    for examples, labels in batches:
+        for job, activations in _look(scored, examples, labels):
             job.metric.update_fake(activations)
-        progress.advance(len(images))
+        progress.advance(len(examples))
     progress.close()
     return [_results(job.metric, progress.enabled) for job in scored]
+
+
+def score_outputs(
+    jobs: Sequence[ScoringJob], real: RealExamples, seed: int, progress: ProgressLine
+) -> list[dict[str, Score]]:
+    """The scores of jobs through one `ModelOutputs`, in one pass of the model over real examples."""
+    metrics = [job.metric.fresh() for job in jobs]
+    for gathered in jobs[0].extractor.batches(metrics, real, seed):
+        for metric, activations in zip(metrics, gathered, strict=True):
+            metric.update_real(activations)
+        progress.advance(activations.num_examples)
+    progress.close()
+    return [_results(metric, progress.enabled) for metric in metrics]
 
 
 def _results(metric: Metric, show_progress: bool) -> dict[str, Score]:
@@ -84,9 +100,9 @@ def _results(metric: Metric, show_progress: bool) -> dict[str, Score]:
 
 
 def gather_real(
-    jobs: Sequence[ScoringJob], real: RealImages, show_progress: bool, references_needed: bool = False
+    jobs: Sequence[ScoringJob], real: RealExamples, show_progress: bool, references_needed: bool = False
 ) -> None:
-    """Fills in `real_arrays` and `reference` of the jobs, from the cache or by one pass over the real images.
+    """Fills in `real_arrays` and `reference` of the jobs, from the cache or by one pass over the real examples.
 
     Without `references_needed`, no pass is made for the sake of references alone; when one is made anyway, they come
     with it.
@@ -102,9 +118,15 @@ def gather_real(
             job.real_arrays = arrays
     if not missing or not (references_needed or any(job.metric.needs_real for job in missing)):
         return
-    _read_real(missing, real, ProgressLine("real images", real.num_images, show_progress))
+    _read_real(missing, real, progress_of("real", real, show_progress))
     for job in missing if real.cacheable else []:
         cache.write(_cache_key(job, real), {**job.real_arrays, "reference": np.array(json.dumps(job.reference))})
+
+
+def progress_of(which: str, real: RealExamples, enabled: bool, count: int | None = None) -> ProgressLine:
+    """The line that says how many examples (`which`: `"real"` or `"generated"`) have been looked at."""
+    units = real.spec.unit[1]
+    return ProgressLine(f"{which} {units}", real.num_examples if count is None else count, enabled, unit=units)
 
 
 def _scores_from_text(text: str) -> dict[str, Score] | None:
@@ -118,19 +140,21 @@ def _scores_from_text(text: str) -> dict[str, Score] | None:
     }
 
 
-def _read_real(jobs: Sequence[ScoringJob], real: RealImages, progress: ProgressLine) -> None:
+def _read_real(jobs: Sequence[ScoringJob], real: RealExamples, progress: ProgressLine) -> None:
     """Gathers the whole set, and the reference: two random halves against each other, or the set as if generated."""
     references = {id(job): job.metric.fresh() for job in jobs}
     counts_in_halves = np.zeros([2, len(real.class_counts or ())], int)
-    in_second_half = np.zeros(real.num_images, bool)
-    in_second_half[np.random.default_rng(0).permutation(real.num_images)[: real.num_images // 2]] = True
-    for images, labels in real.batches():
-        second = in_second_half[progress.count : progress.count + len(images)]
-        if len(second) != len(images):
-            raise UserError(f"The real images changed while they were read: more than {real.num_images} came.")
+    in_second_half = np.zeros(real.num_examples, bool)
+    in_second_half[np.random.default_rng(0).permutation(real.num_examples)[: real.num_examples // 2]] = True
+    for examples, labels in real.batches():
+        second = in_second_half[progress.count : progress.count + len(examples)]
+        if len(second) != len(examples):
+            raise UserError(
+                f"The real {real.spec.unit[1]} changed while they were read: more than {real.num_examples} came."
+            )
         if real.class_counts is not None:
             np.add.at(counts_in_halves, (second.astype(int), labels), 1)
-        for job, activations in _look(jobs, images, labels):
+        for job, activations in _look(jobs, examples, labels):
             reference = references[id(job)]
             if not job.metric.needs_real:
                 reference.update_fake(activations)
@@ -139,10 +163,12 @@ def _read_real(jobs: Sequence[ScoringJob], real: RealImages, progress: ProgressL
             for rows, update in ((~second, reference.update_real), (second, reference.update_fake)):
                 if rows.any():
                     update(activations.rows(rows))
-        progress.advance(len(images))
+        progress.advance(len(examples))
     progress.close()
-    if progress.count != real.num_images:
-        raise UserError(f"The real images changed while they were read: {progress.count} of {real.num_images} came.")
+    if progress.count != real.num_examples:
+        raise UserError(
+            f"The real {real.spec.unit[1]} changed while they were read: {progress.count} of {real.num_examples} came."
+        )
     for job in jobs:
         too_few = (counts_in_halves < job.metric.min_images_per_class) & np.array(real.class_counts or (), bool)
         job.reference = None if too_few.any() else _results(references[id(job)], progress.enabled)
@@ -150,24 +176,26 @@ def _read_real(jobs: Sequence[ScoringJob], real: RealImages, progress: ProgressL
 
 
 def _look(
-    jobs: Sequence[ScoringJob], images: np.ndarray, labels: np.ndarray | None
+    jobs: Sequence[ScoringJob], examples: np.ndarray, labels: np.ndarray | None
 ) -> Iterator[tuple[ScoringJob, Activations]]:
-    """Each job with what its extractor made of the batch; every extractor looks once."""
+    """Each job with what was gathered for it of the batch; every extractor looks once."""
     seen: dict[int, Activations] = {}
     for job in jobs:
         if id(job.extractor) not in seen:
-            features, logits = job.extractor(images)
-            logits = None if logits is None else logits.numpy()
-            seen[id(job.extractor)] = Activations(np.asarray(features), logits, labels)
-        yield job, seen[id(job.extractor)]
+            features = logits = None
+            if job.metric.inputs & FEATURE_INPUTS:
+                features, logits = job.extractor(examples)
+                features, logits = np.asarray(features), None if logits is None else logits.numpy()
+            seen[id(job.extractor)] = Activations(features, logits, labels, examples)
+        yield job, seen[id(job.extractor)].only(job.metric.inputs)
 
 
-def _cache_key(job: ScoringJob, real: RealImages) -> dict:
+def _cache_key(job: ScoringJob, real: RealExamples) -> dict:
     return {
         "version": _STATISTICS_VERSION,
         "data": real.fingerprint,
         "split": real.split,
-        "count": real.num_images,
+        "count": real.num_examples,
         "metric": job.metric.name,
         "settings": job.metric.settings,
         **job.extractor.provenance(),

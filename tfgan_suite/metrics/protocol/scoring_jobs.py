@@ -1,10 +1,14 @@
 """From what a caller asks for, names or objects, to the metrics and extractors that will score."""
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 
 import tensorflow as tf
 
 from tfgan_suite.foundation.errors import UserError, unknown_name
+from tfgan_suite.generative.abilities import HasLikelihood, Reconstructs
+from tfgan_suite.generative.generative_model import GenerativeModel
+from tfgan_suite.metrics.bits_per_dimension import BitsPerDimension
 from tfgan_suite.metrics.classifier_scores import ClassAgreement, ConfidentShare
 from tfgan_suite.metrics.features.dataset_classifier import DatasetClassifier
 from tfgan_suite.metrics.features.efficientnet_lite0 import EfficientNetLite0
@@ -15,27 +19,39 @@ from tfgan_suite.metrics.frechet_distance import FrechetDistance
 from tfgan_suite.metrics.inception_score import InceptionScore
 from tfgan_suite.metrics.kernel_distance import KernelDistance
 from tfgan_suite.metrics.mode_coverage import ModeCoverage
-from tfgan_suite.metrics.protocol.metric import Metric
+from tfgan_suite.metrics.protocol.metric import FEATURE_INPUTS, MODEL_OUTPUTS, Metric
+from tfgan_suite.metrics.protocol.model_metric import ModelMetric
+from tfgan_suite.metrics.protocol.model_outputs import ModelOutputs
+from tfgan_suite.metrics.protocol.real_examples import RealExamples
 from tfgan_suite.metrics.protocol.scoring import ScoringJob
+from tfgan_suite.metrics.reconstruction_error import ReconstructionError
 
 EXTRACTORS = ("efficientnet-lite0", "dataset-classifier", "stacked-digits")
 Extractors = str | FeatureExtractor | Sequence[str | FeatureExtractor]
+# The kind of example that the extractors made of names take.
+_NAMED_KIND = FeatureExtractor.kinds[0]
 
 
 def make_extractors(requested: Extractors, data, split: str, progress: bool) -> list[FeatureExtractor]:
     """The extractors of names in `EXTRACTORS`; objects as they are.
 
     Args:
-        requested: One name or extractor, or several.
+        requested: One name or extractor, or a list of several.
         data: What will be scored against: the classifier of the data learns from it.
-        split: Of the data.
-        progress: Whether that learning shows progress.
+        split: String. The split of the data.
+        progress: Boolean. Whether that learning shows progress.
+
+    Returns:
+        A list of extractors.
 
     Raises:
-        UserError: An unknown name, or data that cannot be learnt from.
+        UserError: An unknown name, or data that cannot be learned from.
     """
-    requested = [requested] if isinstance(requested, str | FeatureExtractor) else list(requested)
-    return [_make_extractor(one, data, split, progress) if isinstance(one, str) else one for one in requested]
+    return [_make_extractor(one, data, split, progress) if isinstance(one, str) else one for one in _as_list(requested)]
+
+
+def _as_list(requested: Extractors) -> list[str | FeatureExtractor]:
+    return list(requested) if isinstance(requested, list | tuple) else [requested]
 
 
 def _make_extractor(name: str, data, split: str, progress: bool) -> FeatureExtractor:
@@ -57,35 +73,142 @@ def _make_extractor(name: str, data, split: str, progress: bool) -> FeatureExtra
     raise unknown_name("extractor", name, EXTRACTORS)
 
 
-def make_jobs(
-    extractors: Sequence[FeatureExtractor], metrics: Iterable[Metric] | None, labelled: bool
-) -> list[ScoringJob]:
-    """Every metric through every extractor; one that looks at images themselves only once.
+@dataclasses.dataclass(frozen=True)
+class ScoringPlan:
+    """What `evaluate` has to do, by the pass that gathers it.
 
     Args:
-        extractors: As `make_extractors` returns them.
-        metrics: Objects that have gathered nothing, or `None` for those that fit each extractor.
-        labelled: Whether the images have classes.
+        compared: List of `ScoringJob`. Metrics that look at real and generated examples.
+        outputs: List of `ScoringJob`. Metrics of what the model makes of real examples.
+        measured: List of `ModelMetric`. Metrics that look at the model itself.
+    """
+
+    compared: list[ScoringJob]
+    outputs: list[ScoringJob]
+    measured: list[ModelMetric]
+
+
+def plan_scores(
+    model: GenerativeModel | None,
+    real: RealExamples,
+    metrics: Iterable[Metric] | None,
+    extractor: Extractors,
+    *,
+    data,
+    labelled: bool,
+    progress: bool,
+) -> ScoringPlan:
+    """Sorts out which metric is gathered in which pass, and makes the extractors if one of them needs any.
+
+    Every metric of features goes through every extractor; all others are computed once.
+
+    Args:
+        model: A `GenerativeModel`, or `None` where the real examples are scored themselves.
+        real: A `RealExamples`.
+        metrics: Metrics that have gathered nothing, or `None` for those that fit the model and the extractor.
+        extractor: As in `make_extractors`.
+        data: As in `make_extractors`.
+        labelled: Boolean. Whether real and generated examples have classes.
+        progress: As in `make_extractors`.
+
+    Returns:
+        A `ScoringPlan`.
 
     Raises:
         UserError: A metric asks for what there is not, or two scores would have one name.
     """
+    outputs = None if model is None else ModelOutputs(model)
     metrics = None if metrics is None else list(metrics)
-    jobs, pixels = [], Pixels()
-    for extractor in extractors:
-        for metric in _default_metrics(extractor, labelled) if metrics is None else metrics:
-            if metric.needs_logits and extractor.num_classes is None:
-                raise UserError(f"{metric.name} needs a classifier. The extractor {extractor.name!r} has no logits.")
-            if metric.needs_labels and not labelled:
-                raise UserError(f"{metric.name} needs a class-conditional model and data with classes.")
-            if not metric.needs_images:
-                jobs.append(ScoringJob(extractor, metric.fresh()))
-            elif extractor is extractors[0]:
-                jobs.append(ScoringJob(pixels, metric.fresh()))
-    names = [name for job in jobs for name in job.names]
-    if not jobs or len(set(names)) < len(names):
-        raise UserError(f"Expected scores, each of another name. Received: {names}. Evaluate those of one name apart.")
-    return jobs
+    fitting = [] if model is None else _default_model_metrics(model)
+    kind = real.spec.kind
+    if metrics is None:
+        requested = [one for one in _as_list(extractor) if kind in _kinds(one)]
+        extractors = make_extractors(requested, data, real.split, progress)
+        plan = ScoringPlan(
+            [
+                ScoringJob(one, metric)
+                for one in extractors
+                for metric in _default_metrics(one, labelled)
+            ],
+            [ScoringJob(outputs, metric) for metric in fitting],
+            [],
+        )  # fmt: skip
+        if not (plan.compared or plan.outputs):
+            raise UserError(
+                f"`metrics` must be given: none is computed by default for {real.spec.unit[1]} of a model without a "
+                f"likelihood or reconstructions. Received: metrics=None, extractor={extractor!r}"
+            )
+    else:
+        for metric in metrics:
+            _check_metric(metric, model, real, extractor, labelled, outputs, [one.name for one in fitting])
+        needed = needs_extractor(metrics, kind)
+        extractors = make_extractors(extractor, data, real.split, progress) if needed else []
+        pixels = Pixels()
+        plan = ScoringPlan([], [], [metric for metric in metrics if "model" in metric.inputs])
+        for number, one in enumerate(extractors or [None]):
+            for metric in metrics:
+                if metric.inputs & FEATURE_INPUTS:
+                    if "logits" in metric.inputs and one.num_classes is None:
+                        raise UserError(f"{metric.name} needs a classifier. The extractor {one.name!r} has no logits.")
+                    plan.compared.append(ScoringJob(one, metric.fresh()))
+                elif number == 0 and metric.inputs & MODEL_OUTPUTS:
+                    plan.outputs.append(ScoringJob(outputs, metric.fresh()))
+                elif number == 0 and "model" not in metric.inputs:
+                    plan.compared.append(ScoringJob(pixels, metric.fresh()))
+    names = [name for job in plan.compared + plan.outputs for name in job.names]
+    names += [metric.name for metric in plan.measured]
+    if not names or len(set(names)) < len(names):
+        raise UserError(
+            f"`metrics` must give scores, each of another name. Received: {names}. Evaluate those of one name apart."
+        )
+    return plan
+
+
+def needs_extractor(metrics: Iterable[Metric] | None, kind: str) -> bool:
+    """Whether metrics look at features or logits, so that an extractor must be loaded.
+
+    Args:
+        metrics: List of `Metric`, or `None` for those that fit.
+        kind: String. The kind of the examples.
+    """
+    return kind == _NAMED_KIND if metrics is None else any(metric.inputs & FEATURE_INPUTS for metric in metrics)
+
+
+def _kinds(extractor: str | FeatureExtractor) -> tuple[str, ...]:
+    return (_NAMED_KIND,) if isinstance(extractor, str) else extractor.kinds
+
+
+def _check_metric(
+    metric: Metric,
+    model: GenerativeModel | None,
+    real: RealExamples,
+    extractor: Extractors,
+    labelled: bool,
+    outputs: ModelOutputs | None,
+    fitting: Sequence[str],
+) -> None:
+    """Refuses a metric that cannot be computed, before any network is loaded."""
+    kind, units = real.spec.kind, real.spec.unit[1]
+    if model is None and metric.inputs & (MODEL_OUTPUTS | {"model"}):
+        raise UserError(f"{metric.name} needs a model, and real {units} are scored without one. Leave it out.")
+    advice = f"metrics that fit the model: {', '.join(fitting)}" if fitting else "a metric of your own"
+    if metric.kinds is not None and kind not in metric.kinds:
+        raise UserError(
+            f"{metric.name} is computed on examples of the kind {' or '.join(metric.kinds)}. Received: {units}. Use {advice}."
+        )
+    refusing = [one for one in _as_list(extractor) if kind not in _kinds(one)]
+    if metric.inputs & FEATURE_INPUTS and refusing:
+        name = refusing[0] if isinstance(refusing[0], str) else refusing[0].name
+        raise UserError(
+            f"{metric.name} looks at features, and the extractor {name!r} takes examples of the kind "
+            f"{' or '.join(_kinds(refusing[0]))}. Received: {units}. Use an extractor whose `kinds` name {kind!r}, or {advice}."
+        )
+    if metric.inputs & MODEL_OUTPUTS:
+        outputs.check(metric, real)
+        if "labels" in metric.inputs and real.class_counts is None:
+            raise UserError(f"{metric.name} needs data with classes.")
+    elif "labels" in metric.inputs and not labelled:
+        raise UserError(f"{metric.name} needs a class-conditional model and data with classes.")
 
 
 def _default_metrics(extractor: FeatureExtractor, labelled: bool) -> list[Metric]:
@@ -96,13 +219,18 @@ def _default_metrics(extractor: FeatureExtractor, labelled: bool) -> list[Metric
     return [FrechetDistance(), KernelDistance(), *([InceptionScore()] if extractor.num_classes else [])]
 
 
+def _default_model_metrics(model: GenerativeModel) -> list[Metric]:
+    metrics = {BitsPerDimension: HasLikelihood, ReconstructionError: Reconstructs}
+    return [metric() for metric, ability in metrics.items() if model.can(ability)]
+
+
 def check_class_counts(jobs: Sequence[ScoringJob], real: Sequence[int], fake: Sequence[int]) -> None:
     """Refuses classes that are too small for a metric, before anything is generated.
 
     Args:
-        jobs: What is to be scored.
-        real: Real images of each class. A class without any is none.
-        fake: Images of each class that will be generated.
+        jobs: Sequence of `ScoringJob`. What is to be scored.
+        real: Sequence of integers, the real images of each class. A class without any is none.
+        fake: Sequence of integers, the images of each class that will be generated.
 
     Raises:
         UserError: A class has fewer images than a metric needs.

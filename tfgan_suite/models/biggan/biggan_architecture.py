@@ -1,8 +1,8 @@
-"""How wide BigGAN's and BigGAN-deep's networks are, and where they attend: the papers' tables, block by block."""
+"""The widths of BigGAN's and BigGAN-deep's networks, and where they use attention: the papers' tables, by block."""
 
 import dataclasses
 
-# Channels at the input of the first stage and at the output of each, in multiples of the base.
+# Channels at the input of the first stage and at the output of each stage, in multiples of the base.
 _GENERATOR_MULTIPLIERS = {
     32: (4, 4, 4, 4),
     64: (16, 16, 8, 4, 2),
@@ -10,7 +10,7 @@ _GENERATOR_MULTIPLIERS = {
     256: (16, 16, 8, 8, 4, 2, 1),
     512: (16, 16, 8, 8, 4, 2, 1, 1),
 }
-# BigGAN: at the output of each stage, the first of which sees the image, the last of which keeps the size.
+# BigGAN: at the output of each stage, the first of which sees the image, and the last of which keeps the size.
 # BigGAN-deep: at the output of the first convolution, then of each stage.
 _DISCRIMINATOR_MULTIPLIERS = {
     32: (4, 4, 4, 4),
@@ -28,12 +28,13 @@ class BlockPlan:
     """One residual block.
 
     Attributes:
-        in_channels: Channels of its inputs.
-        out_channels: Channels of its outputs.
-        resample: Whether it doubles (generator) or halves (discriminator) the image.
-        attention: Whether self-attention follows it.
-        stage: Which stage it belongs to, counted from the input; a stage has `depth` blocks in BigGAN-deep, else one.
-        resolution: The size of the stage's outputs, by which self-attention is placed.
+        in_channels: Integer. Number of input channels.
+        out_channels: Integer. Number of output channels.
+        resample: Boolean. Whether it doubles (generator) or halves (discriminator) the image size.
+        attention: Boolean. Whether self-attention follows it.
+        stage: Integer. The stage it belongs to, counted from the input; a stage has `depth` blocks in BigGAN-deep, and
+            one in BigGAN.
+        resolution: Integer. The output size of the stage, which determines where self-attention is placed.
     """
 
     in_channels: int
@@ -45,30 +46,30 @@ class BlockPlan:
 
 
 def check_architecture(image_shape, variant, depth, attention_resolutions):
-    """The image's size.
+    """Returns the image size.
 
     Raises:
-        ValueError: The papers' tables have no such networks.
+        ValueError: If the papers' tables have no such networks.
     """
     size, width, channels = image_shape
     if size != width or size not in RESOLUTIONS or channels not in (1, 3, 4):
         raise ValueError(
-            f"Expected image_shape (size, size, channels) with size one of {', '.join(map(str, RESOLUTIONS))} and "
-            f"channels 1, 3 or 4. Received: image_shape={tuple(image_shape)}. `tfgan-suite prepare --image-size` "
-            "resizes a data set."
+            f"`image_shape` must be (size, size, channels) with size one of {', '.join(map(str, RESOLUTIONS))} and "
+            f"channels 1, 3, or 4. Received: image_shape={tuple(image_shape)}. Use `tfgan-suite prepare --image-size` "
+            "to resize a dataset."
         )
     if variant not in VARIANTS:
-        raise ValueError(f'Expected variant "biggan" or "deep". Received: variant={variant!r}')
+        raise ValueError(f"`variant` must be 'biggan' or 'deep'. Received: variant={variant!r}")
     if depth < 1:
-        raise ValueError(f"Expected depth >= 1. Received: depth={depth}")
+        raise ValueError(f"`depth` must be >= 1. Received: depth={depth}")
     wrong = [resolution for resolution in attention_resolutions if resolution not in (8, 16, *RESOLUTIONS)]
     if wrong:
-        raise ValueError(f"Expected attention_resolutions among 8, 16, ..., 512. Received: {wrong}")
+        raise ValueError(f"`attention_resolutions` must be among 8, 16, ..., 512. Received: {wrong}")
     return size
 
 
 def generator_plan(size, base_channels, variant, depth, attention_resolutions):
-    """The generator's blocks, from 4x4 to the image's size. The last block of each stage doubles."""
+    """Returns the generator's blocks, from 4x4 to the image size. The last block of each stage doubles the size."""
     channels = [base_channels * multiplier for multiplier in _GENERATOR_MULTIPLIERS[size]]
     blocks = []
     for stage, (in_channels, out_channels) in enumerate(zip(channels, channels[1:])):
@@ -81,9 +82,9 @@ def generator_plan(size, base_channels, variant, depth, attention_resolutions):
 
 
 def discriminator_plan(image_shape, base_channels, variant, depth, attention_resolutions):
-    """The discriminator's blocks, from the image down. The first block of each stage halves, if any does.
+    """Returns the discriminator's blocks, from the image down. The first block of a stage halves the size, if any does.
 
-    At 32 pixels every stage counts as 16 when it comes to attention, as in the reference implementation's table.
+    At 32 pixels, every stage counts as 16 for the placement of attention, as in the reference implementation's table.
     """
     size, _, image_channels = image_shape
     channels = [base_channels * multiplier for multiplier in _DISCRIMINATOR_MULTIPLIERS[size]]
@@ -111,15 +112,15 @@ def discriminator_plan(image_shape, base_channels, variant, depth, attention_res
 
 
 def paper_latent_size(size, variant):
-    """Length of the latents: BigGAN's are 20 for the first layer and for each block, BigGAN-deep's are not split."""
+    """Returns the length of the latents: 20 for the first layer and each block in BigGAN, not split in BigGAN-deep."""
     return 128 if variant == "deep" else 20 * len(_GENERATOR_MULTIPLIERS.get(size, ()))
 
 
 def paper_attention_resolutions(size, variant):
-    """Where self-attention stands: at 64 pixels, in BigGAN for images of 256 at 128.
+    """Returns where self-attention is placed: at 64 pixels, except at 128 in BigGAN for images of 256 pixels.
 
-    The papers have no smaller images than 128. At 64 pixels it stands at 32, at 32 nowhere, as in the reference
-    implementation's CIFAR-10 runs.
+    The papers have no images smaller than 128. For images of 64 pixels, it is placed at 32, and for 32 it is left out,
+    as in the reference implementation's CIFAR-10 runs.
     """
     if size <= 64:
         return (32,) if size == 64 else ()

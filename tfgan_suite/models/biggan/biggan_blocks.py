@@ -1,7 +1,7 @@
 """The residual blocks of BigGAN and BigGAN-deep.
 
-Resampling stands where it costs least, where that makes no difference to the result: a shortcut's 1x1 convolution is
-done at the smaller size, and a 3x3 convolution that follows a doubling or precedes a halving is one with stride 2.
+Where the result is the same, resampling is placed where it is cheapest: a shortcut's 1x1 convolution runs at the
+smaller size, and a 3x3 convolution that follows a doubling or precedes a halving becomes a convolution with stride 2.
 """
 
 import keras
@@ -13,7 +13,7 @@ from tfgan_suite.layers.spectral_normalization import SpectralConvolution
 
 
 class _Block(keras.layers.Layer):
-    """What the blocks are made of. `norm` holds `epsilon` and `initializer` of the spectrally normalised kernels."""
+    """The parts of a block. `norm` contains `epsilon` and `initializer` of the spectrally normalized kernels."""
 
     def __init__(self, plan, norm, seed, **kwargs):
         super().__init__(autocast=False, **kwargs)
@@ -22,7 +22,7 @@ class _Block(keras.layers.Layer):
         self.seed = seed
 
     def _build_convolutions(self, *in_channels):
-        """From input channels to `convolve_1`, `convolve_2`, ..."""
+        """Builds `convolve_1`, `convolve_2`, ... from their input channels."""
         for index, channels in enumerate(in_channels):
             getattr(self, f"convolve_{index + 1}").build([None, None, None, channels])
 
@@ -39,7 +39,7 @@ class _Block(keras.layers.Layer):
 
 
 class _ConditionalBlock(_Block):
-    """A generator's block. `batch_norm` holds arguments of `ConditionalBatchNormalization`."""
+    """A generator's block. `batch_norm` contains arguments of `ConditionalBatchNormalization`."""
 
     def __init__(self, plan, norm, batch_norm, seed, **kwargs):
         super().__init__(plan, norm, seed, **kwargs)
@@ -61,7 +61,7 @@ class _ConditionalBlock(_Block):
 
 
 class GeneratorBlock(_ConditionalBlock):
-    """Normalise, ReLU, double, convolve 3x3, normalise, ReLU, convolve 3x3; a 1x1 convolution in the shortcut.
+    """Normalization, ReLU, doubling, 3x3, normalization, ReLU, 3x3; with a 1x1 convolution in the shortcut.
 
     Reference: Brock et al., "Large Scale GAN Training for High Fidelity Natural Image Synthesis" (2019), figure 15b.
     """
@@ -86,9 +86,9 @@ class GeneratorBlock(_ConditionalBlock):
 
 
 class DeepGeneratorBlock(_ConditionalBlock):
-    """A bottleneck of a quarter of the channels: convolutions 1x1, 3x3, 3x3, 1x1, each after normalisation and ReLU.
+    """A bottleneck of a quarter of the channels: convolutions 1x1, 3x3, 3x3, 1x1, each after normalization and ReLU.
 
-    The shortcut has no weights: where channels get fewer, the last ones are dropped.
+    The shortcut has no weights: where the number of channels decreases, the last ones are dropped.
 
     Reference: Brock et al., "Large Scale GAN Training for High Fidelity Natural Image Synthesis" (2019), figure 16b.
     """
@@ -122,10 +122,10 @@ class DeepGeneratorBlock(_ConditionalBlock):
 
 
 class DiscriminatorBlock(_Block):
-    """ReLU (not in the first block), convolve 3x3, ReLU, convolve 3x3, halve by averages.
+    """ReLU (except in the first block), 3x3 convolution, ReLU, 3x3 convolution, halving by average pooling.
 
-    The shortcut has a 1x1 convolution where the channels change, and with `convolve_equal_shortcuts` wherever it
-    halves.
+    The shortcut has a 1x1 convolution where the number of channels changes, and with `convolve_equal_shortcuts` also
+    wherever the block halves the size.
 
     Reference: Brock et al., "Large Scale GAN Training for High Fidelity Natural Image Synthesis" (2019), figure 15c.
     """
@@ -157,7 +157,8 @@ class DiscriminatorBlock(_Block):
 class DeepDiscriminatorBlock(_Block):
     """A bottleneck of a quarter of the output channels: convolutions 1x1, 3x3, 3x3, 1x1, each after a ReLU.
 
-    Where channels get more, a 1x1 convolution in the shortcut makes the new ones, beside the old.
+    Where the number of channels increases, a 1x1 convolution in the shortcut creates the new ones, next to the old
+    ones.
 
     Reference: Brock et al., "Large Scale GAN Training for High Fidelity Natural Image Synthesis" (2019), figure 16c.
     """

@@ -1,4 +1,4 @@
-"""BigGAN's discriminator, and BigGAN-deep's."""
+"""BigGAN's and BigGAN-deep's discriminator."""
 
 import keras
 import tensorflow as tf
@@ -12,33 +12,37 @@ from tfgan_suite.models.biggan.biggan_blocks import DeepDiscriminatorBlock, Disc
 
 @keras.saving.register_keras_serializable("tfgan_suite")
 class BigGANDiscriminator(keras.Model):
-    """Residual blocks down to 4x4, the sum over the pixels, a linear logit, and the projection on the class's vector.
+    """Residual blocks down to 4x4, sum pooling, a linear logit, and the projection on the class vector.
 
-    All weights are spectrally normalised. A call in training mode moves the power iteration by one step, so real and
-    generated images are best scored in one call.
+    All weights are spectrally normalized. A call in training mode advances the power iteration by one step, so it is
+    best to score real and generated images in a single call.
 
     Args:
-        image_shape: `(size, size, channels)`, size one of 32, 64, 128, 256, 512.
-        num_classes: Number of classes.
-        base_channels: Channels of the table's unit; 96 in the paper, 128 in BigGAN-deep.
-        attention_resolutions: Sizes of the images after which self-attention stands. In the papers 64. At images of 32
-            pixels every block counts as 16, as in the reference implementation.
-        variant: `"biggan"` or `"deep"`.
-        depth: Blocks at each size, of BigGAN-deep.
-        convolve_equal_shortcuts: Whether BigGAN's blocks that halve the image but keep the channels have a 1x1
-            convolution in their shortcut. True in BigGAN-PyTorch (99,225,890 parameters at 256 pixels), false in
-            compare_gan (98,635,298).
-        initializer: `"orthogonal"`, or `"normal"` for N(0, 0.02).
-        spectral_norm_epsilon: Least norm in the power iteration.
-        rematerialize: Whether training keeps only what goes from block to block, and computes the rest anew for the
+        image_shape: Tuple `(size, size, channels)`, with size one of 32, 64, 128, 256, 512.
+        num_classes: Integer >= 1. Number of classes.
+        base_channels: Integer >= 1. Unit of the table's channels; 96 in the paper, 128 in BigGAN-deep.
+        attention_resolutions: Sequence of integers. Image sizes after which self-attention is placed; 64 in the papers.
+            For images of 32 pixels, every block counts as 16, as in the reference implementation.
+        variant: String, one of `"biggan"` or `"deep"`.
+        depth: Integer >= 1. Number of blocks at each size in BigGAN-deep.
+        convolve_equal_shortcuts: Boolean. Whether BigGAN's blocks that halve the size but keep the number of channels
+            have a 1x1 convolution in their shortcut. True in BigGAN-PyTorch (99,225,890 parameters at 256 pixels),
+            false in compare_gan (98,635,298).
+        initializer: String. `"orthogonal"`, or `"normal"` for N(0, 0.02).
+        spectral_norm_epsilon: Float. Lower bound of norms in the power iteration.
+        rematerialize: Boolean. Whether training keeps only the tensors between blocks, and recomputes the rest for the
             gradient; see `layers.rematerialization`.
-        seed: Of the initial weights.
+        seed: Integer. Base seed of the initial weights.
 
-    Call: images float32 `[batch, size, size, channels]` in [-1, 1], labels integers `[batch]`, to logits float32
-    `[batch, 1]`.
+    Call arguments:
+        images: A float32 tensor of shape `[batch, size, size, channels]`, in [-1, 1].
+        labels: An integer tensor of shape `[batch]`.
+
+    Output shape:
+        `[batch, 1]`, float32 logits.
 
     Raises:
-        ValueError: The papers' tables have no such network.
+        ValueError: If the papers' tables have no such network.
 
     Example:
 
@@ -114,7 +118,7 @@ class BigGANDiscriminator(keras.Model):
         )
 
     def build(self, images_shape=None, labels_shape=None):
-        """Makes the weights. The shapes are known, so that no call is needed for it."""
+        """Creates the weights. Their shapes are known, so no call is needed."""
         if self.variant == "deep":
             self.input_convolution.build([None, *self.image_shape])
         attentions = iter(self.attentions)

@@ -1,4 +1,4 @@
-"""BigGAN's generator, and BigGAN-deep's."""
+"""BigGAN's and BigGAN-deep's generator."""
 
 import keras
 import tensorflow as tf
@@ -13,39 +13,43 @@ from tfgan_suite.models.biggan.biggan_blocks import DeepGeneratorBlock, Generato
 
 @keras.saving.register_keras_serializable("tfgan_suite")
 class BigGANGenerator(keras.Model):
-    """Latents and a class to an image, through residual blocks that are normalised by both.
+    """Maps latents and a class to an image, through residual blocks that are normalized conditionally on both.
 
-    The class becomes a vector once, in an embedding that all blocks share. BigGAN splits the latents in equal parts,
-    one for the first layer and one for each block; BigGAN-deep gives all of them to every layer.
+    The class is embedded once, as a vector that all blocks share. BigGAN splits the latents into equal parts, one for
+    the first layer and one for each block; BigGAN-deep passes all of them to every layer.
 
     Args:
-        image_shape: `(size, size, channels)`, size one of 32, 64, 128, 256, 512.
-        latent_size: Length of the latents.
-        num_classes: Number of classes.
-        base_channels: Channels of the table's unit; 96 in the paper, 128 in BigGAN-deep.
-        shared_size: Length of the classes' vectors, or `None` for a gain and a bias of its own for each class in each
-            layer (then `hierarchical` must be false).
-        hierarchical: Whether the blocks see the latents. If not, the first layer alone does.
-        attention_resolutions: Sizes of the images after which self-attention stands. In the papers 64, but 128 in
-            BigGAN for images of 256.
-        variant: `"biggan"` or `"deep"`.
-        depth: Blocks at each size, of BigGAN-deep.
-        output_channels: Channels of the last convolution, of which the image is the first, or `None` for the image's
-            own. BigGAN-deep on TF-Hub has `base_channels` there.
-        initializer: `"orthogonal"`, or `"normal"` for N(0, 0.02).
-        spectral_norm_epsilon: Least norm in the power iteration. 1e-4 for the weights on TF-Hub.
-        batch_norm_epsilon: Added to variances. 1e-4 for the weights on TF-Hub.
-        batch_norm_momentum: Of the running averages.
-        rematerialize: Whether training keeps only what goes from block to block, and computes the rest anew for the
+        image_shape: Tuple `(size, size, channels)`, with size one of 32, 64, 128, 256, 512.
+        latent_size: Integer >= 1. Length of the latents.
+        num_classes: Integer >= 1. Number of classes.
+        base_channels: Integer >= 1. Unit of the table's channels; 96 in the paper, 128 in BigGAN-deep.
+        shared_size: Integer >= 1, or `None`. Length of the class vectors. With `None`, each layer has its own gain and
+            bias for each class (then `hierarchical` must be `False`).
+        hierarchical: Boolean. Whether the blocks see the latents. If not, only the first layer does.
+        attention_resolutions: Sequence of integers. Image sizes after which self-attention is placed. In the papers 64,
+            but 128 in BigGAN for images of 256 pixels.
+        variant: String, one of `"biggan"` or `"deep"`.
+        depth: Integer >= 1. Number of blocks at each size in BigGAN-deep.
+        output_channels: Integer, or `None`. Number of channels of the last convolution, the first of which are the
+            image; `None` for only the image. BigGAN-deep on TF-Hub has `base_channels` here.
+        initializer: String. `"orthogonal"`, or `"normal"` for N(0, 0.02).
+        spectral_norm_epsilon: Float. Lower bound of norms in the power iteration. 1e-4 for the weights on TF-Hub.
+        batch_norm_epsilon: Float. Added to variances. 1e-4 for the weights on TF-Hub.
+        batch_norm_momentum: Float in [0, 1). Momentum of the running averages.
+        rematerialize: Boolean. Whether training keeps only the tensors between blocks, and recomputes the rest for the
             gradient; see `layers.rematerialization`.
-        seed: Of the initial weights.
+        seed: Integer. Base seed of the initial weights.
 
-    Call: latents float32 `[batch, latent_size]`, labels integers `[batch]`, to images float32
-    `[batch, size, size, channels]` in [-1, 1]. The same in two steps, with anything between classes in the middle:
-    `synthesize(latents, embed(labels))`.
+    Call arguments:
+        latents: A float32 tensor of shape `[batch, latent_size]`.
+        labels: An integer tensor of shape `[batch]`.
+
+    Output shape:
+        `[batch, size, size, channels]`, float32 images in [-1, 1]. To interpolate between classes, call
+        `synthesize(latents, embed(labels))` instead, with any vectors in between.
 
     Raises:
-        ValueError: The papers' tables have no such network, or the latents cannot be split.
+        ValueError: If the papers' tables have no such network, or the latents cannot be split.
 
     Example:
 
@@ -107,20 +111,20 @@ class BigGANGenerator(keras.Model):
     def _check_conditions(self):
         if self.output_channels is not None and self.output_channels < self.image_shape[-1]:
             raise ValueError(
-                f"Expected at least {self.image_shape[-1]} output_channels, those of the image. Received: "
+                f"`output_channels` must be at least {self.image_shape[-1]}, the channels of the image. Received: "
                 f"output_channels={self.output_channels}"
             )
         if self.shared_size is None and self.hierarchical:
             raise ValueError(
-                "Expected a shared_size with hierarchical=True. Received: shared_size=None. Without a shared embedding "
-                "the blocks have nothing to join the latents to; pass hierarchical=False."
+                "`shared_size` must be set with hierarchical=True. Received: shared_size=None. Without a shared "
+                "embedding, there is nothing to concatenate the latents to; pass hierarchical=False."
             )
         parts = len(self.plan) + 1
         if self._splits_latents and self.latent_size % parts:
             nearest = max(1, round(self.latent_size / parts)) * parts
             raise ValueError(
-                f"Expected a latent_size that can be split in {parts} equal parts, one for the first layer and one for "
-                f"each block. Received: latent_size={self.latent_size}; {nearest} would do."
+                f"`latent_size` must be divisible into {parts} equal parts, one for the first layer and one for each "
+                f"block. Received: latent_size={self.latent_size}. Use, for example, {nearest}."
             )
 
     @property
@@ -170,7 +174,7 @@ class BigGANGenerator(keras.Model):
         )
 
     def build(self, latents_shape=None, labels_shape=None):
-        """Makes the weights. The shapes are known, so that no call is needed for it."""
+        """Creates the weights. Their shapes are known, so no call is needed."""
         class_size = self.num_classes if self.shared_size is None else self.shared_size
         parts = len(self.plan) + 1 if self._splits_latents else 1
         part_size = self.latent_size // parts
@@ -188,13 +192,13 @@ class BigGANGenerator(keras.Model):
             layer.build([None, None, None, self.plan[-1].out_channels])
 
     def _make_weights(self):
-        """For the methods that may be called before the network is."""
+        """Builds the network, in methods that may be called before it is built."""
         if not self.built:
             self.build()
 
     def embed(self, labels):
-        """The classes' vectors: integers `[batch]` to float32 `[batch, shared_size]`, or one-hot without a shared
-        embedding. Between classes is where a weighted mean of them is."""
+        """Returns the vectors of classes, from integers `[batch]` to float32 `[batch, shared_size]`, or one-hot vectors
+        without a shared embedding. Weighted means of these vectors lie between classes."""
         self._make_weights()
         labels = tf.cast(labels, tf.int32)
         if self.shared_size is None:
@@ -202,7 +206,7 @@ class BigGANGenerator(keras.Model):
         return self.shared_embedding(labels)
 
     def synthesize(self, latents, class_embeddings, training=False):
-        """Images of latents float32 `[batch, latent_size]` and class vectors as `embed` returns them."""
+        """Generates images from latents, float32 `[batch, latent_size]`, and class vectors as returned by `embed`."""
         self._make_weights()
         inputs, conditions = self._conditions(tf.cast(latents, tf.float32), tf.cast(class_embeddings, tf.float32))
         features = self.linear(inputs, training=training)
@@ -220,7 +224,7 @@ class BigGANGenerator(keras.Model):
         return tf.tanh(tf.cast(images, tf.float32))
 
     def _conditions(self, latents, class_embeddings):
-        """What the first layer sees, and what each block does."""
+        """Returns what the first layer sees, and what each block sees."""
         if not self.hierarchical:
             return latents, [class_embeddings] * len(self.blocks)
         if not self._splits_latents:

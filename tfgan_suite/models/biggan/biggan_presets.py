@@ -1,8 +1,8 @@
-"""BigGAN's presets: architecture, training, the reference and the result to expect.
+"""BigGAN's presets: architecture, training, reference, and expected result.
 
-`training` holds what `tfgan_suite.train` takes unless it is told otherwise, `compile` what differs from the model's own
-losses and optimizers, which are the paper's. `batch_size` counts the real images of a whole step: with k discriminator
-steps, each network is updated on batches of a k-th of it.
+`training` contains defaults for `tfgan_suite.train`, `compile` what differs from the model's default losses and
+optimizers, which are the paper's. `batch_size` counts the real images of a whole step: with k discriminator steps, each
+network is updated on batches of a k-th of it.
 """
 
 from tfgan_suite.engine.adam import Adam
@@ -16,7 +16,7 @@ def _adam(learning_rate):
 
 
 def _slow_training(model):
-    """BigGAN-deep's above 128 pixels."""
+    """BigGAN-deep's training above 128 pixels."""
     return {"generator_optimizer": _adam(2.5e-5), "discriminator_optimizer": _adam(2.5e-5)}
 
 
@@ -31,7 +31,7 @@ def _cifar_training(model):
 
 
 def _small_training(model):
-    """For narrow networks and short runs: larger rates, and an average whose half-life is a fifth of what was seen."""
+    """For narrow networks and short runs: higher rates, an average with a half-life of a fifth of the images seen."""
     return {
         "generator_optimizer": _adam(4e-4),
         "discriminator_optimizer": _adam(8e-4),
@@ -63,25 +63,25 @@ PRESETS = {
         128, "Inception score 98.8 and FID 8.7 on ImageNet, 166.5 and 7.4 with truncation (the authors' figures)."
     ),
     "biggan_imagenet_256": _imagenet(256, "FID 8.7 on ImageNet without truncation (the authors' figure)."),
-    "biggan_imagenet_512": _imagenet(512, "The paper gives scores with truncation only."),
+    "biggan_imagenet_512": _imagenet(512, "The paper reports scores with truncation only."),
     "biggan_deep_imagenet_128": _imagenet(
         128, "Inception score 124.5 and FID 5.7 on ImageNet without truncation (the authors' figures).", variant="deep"
     ),
     "biggan_deep_imagenet_256": _imagenet(
         256, "Inception score 171 and FID 6.9 on ImageNet without truncation (the authors' figures).", variant="deep"
     ),
-    "biggan_deep_imagenet_512": _imagenet(512, "The paper gives scores with truncation only.", variant="deep"),
+    "biggan_deep_imagenet_512": _imagenet(512, "The paper reports scores with truncation only.", variant="deep"),
     "biggan_imagenet_64": {
-        "description": "The paper's training at 64x64, a size that it does not have: attention at 32, batches of 512.",
+        "description": "The paper's training at 64x64, a size not in the paper: attention at 32, batches of 512.",
         "reference": f"{_PAPER}, section 3.",
         "expected": "No published figure.",
         "config": {"image_shape": (64, 64, 3), "num_classes": 1000, "base_channels": 64},
         "training": {"batch_size": 1024, "total_images": 153_600_000},
     },
     "biggan_cifar_32": {
-        "description": "The authors' CIFAR-10 runs: no shared embedding, latents for the first layer alone, N(0, 0.02).",
+        "description": "The authors' CIFAR-10 runs: no shared embedding, latents for the first layer only, N(0, 0.02).",
         "reference": "The authors' PyTorch code, its CIFAR-10 script: four discriminator steps of 50 images.",
-        "expected": "Others report FID 14.73 and inception score 9.22 of a conditional BigGAN on CIFAR-10.",
+        "expected": "Others report FID 14.73 and inception score 9.22 for a conditional BigGAN on CIFAR-10.",
         "config": {
             "image_shape": (32, 32, 3),
             "num_classes": 10,
@@ -98,9 +98,10 @@ PRESETS = {
     "biggan_digits_32": {
         "description": "A small pair for handwritten digits, for minutes on a CPU.",
         "reference": f"{_PAPER}, at a twelfth of its width.",
-        "expected": "5,000 MNIST digits, about ten minutes of one core: Frechet distance 5.8 on EfficientNet-Lite0 (5,000 against "
-        "5,000; random halves of the real digits lie 1.7 apart) after 149,760 images, 10.0 after 99,840, which take as long "
-        "as `dcgan_digits_32`'s 254,592 (14.9). It swings: 7.6 after 199,680, 8.9 after 209,664, where 99.6% were read as the digit asked for.",
+        "expected": "5,000 MNIST digits, about ten minutes on one core: Frechet distance 5.8 on EfficientNet-Lite0 "
+        "(5,000 against 5,000; random halves of the real digits are 1.7 apart) after 149,760 images, 10.0 after "
+        "99,840, which take as long as the 254,592 of `dcgan_digits_32` (14.9). It fluctuates: 7.6 after 199,680, 8.9 "
+        "after 209,664, where 99.6% were classified as the requested digit.",
         "config": {
             "image_shape": (32, 32, 1),
             "num_classes": 10,
@@ -111,10 +112,12 @@ PRESETS = {
         "compile": _small_training,
     },
     "biggan_stacked_digits_32": {
-        "description": "A small pair for three digits in red, green and blue, all of one class, to count their 1,000 modes.",
-        "reference": f"{_PAPER}, at an eighth of its width and without attention. The measure is Metz et al. (2017)'s.",
-        "expected": "150,400 images, about 20 minutes of one core: 974 of 1,000 modes among 26,000 pictures, KL to the real ones 0.54; 16% "
-        "are read with more than 95% confidence.",
+        "description": "A small pair for three digits in red, green, and blue, all of one class, to count their 1,000 "
+        "modes.",
+        "reference": f"{_PAPER}, at an eighth of its width and without attention. The metric is that of Metz et al. "
+        "(2017).",
+        "expected": "150,400 images, about 20 minutes on one core: 974 of 1,000 modes among 26,000 images, KL to the "
+        "real data 0.54; 16% are classified with more than 95% confidence.",
         "config": {
             "image_shape": (32, 32, 3),
             "num_classes": 1,
@@ -126,10 +129,11 @@ PRESETS = {
         "compile": _small_training,
     },
     "biggan_avatars_64": {
-        "description": "A small pair for drawn avatars in colour, a class a style, for half an hour on a CPU.",
+        "description": "A small pair for cartoon avatars in color, one class per style, for half an hour on a CPU.",
         "reference": f"{_PAPER}, at an eighth of its width and without attention.",
-        "expected": "9,995 avatars, half an hour of one core: Frechet distance 284, 224, 189 on EfficientNet-Lite0 (2,000 against all) "
-        "after 20,000, 40,000, 60,000 images, 185 at the end, and still falling. Every style can be told; colours vary more than shapes.",
+        "expected": "9,995 avatars, half an hour on one core: Frechet distance 284, 224, 189 on EfficientNet-Lite0 "
+        "(2,000 against all) after 20,000, 40,000, 60,000 images, 185 at the end, and still falling. Every style is "
+        "recognizable; colors vary more than shapes.",
         "config": {
             "image_shape": (64, 64, 3),
             "num_classes": 10,

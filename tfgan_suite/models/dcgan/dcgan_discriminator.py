@@ -1,4 +1,4 @@
-"""DCGAN's discriminator: the generator's mirror image."""
+"""DCGAN's discriminator: the mirror image of the generator."""
 
 import keras
 from keras import ops
@@ -10,20 +10,24 @@ from tfgan_suite.models.dcgan.dcgan_generator import normal_initializer, stage_c
 
 @keras.saving.register_keras_serializable("tfgan_suite")
 class DCGANDiscriminator(keras.Model):
-    """Strided convolutions down to 4x4, leaky ReLU, batch normalisation in all but the first; one linear logit.
+    """Strided convolutions down to 4x4, with leaky ReLU, and batch normalization except in the first; one linear logit.
 
-    A conditional discriminator adds the inner product of the 4x4 features with a vector of the class.
+    A conditional discriminator adds the inner product of the 4x4 features and a class embedding.
 
     Args:
-        image_shape: `(size, size, channels)`, size a power of two from 8 to 128.
-        base_channels: Channels at half the image's size.
-        max_channels: Bound on the channels at small sizes.
-        kernel_size: Of every convolution.
-        num_classes: Number of classes, or `None`.
-        seed: Of the initial weights.
+        image_shape: Tuple `(size, size, channels)`, where `size` is a power of two from 8 to 128.
+        base_channels: Integer >= 1. Number of channels at half the image size.
+        max_channels: Integer >= 1. Upper bound of the channels at small sizes.
+        kernel_size: Integer >= 1. Height and width of all kernels.
+        num_classes: Integer >= 1, or `None`. Number of classes.
+        seed: Integer. Base seed of the initial weights.
 
-    Call: images float32 `[batch, size, size, channels]` in [-1, 1], labels int32 `[batch]` or `None`, to logits
-    float32 `[batch, 1]`.
+    Call arguments:
+        images: A float32 tensor of shape `[batch, size, size, channels]`, in [-1, 1].
+        labels: An int32 tensor of shape `[batch]`, or `None`.
+
+    Output shape:
+        `[batch, 1]`, float32 logits.
 
     Example:
 

@@ -10,38 +10,42 @@ from tfgan_suite.layers.transposed_convolution import TransposedConvolution
 
 
 def stage_channels(image_shape, base_channels, max_channels):
-    """Channels at 4x4, 8x8, ..., half the image's size: doubled at each halving, up to `max_channels`.
+    """Returns the channels at 4x4, 8x8, ..., half the image size: doubled at each halving, up to `max_channels`.
 
     Raises:
-        ValueError: The image is not square, or its size is not a power of two from 8 to 128.
+        ValueError: If the image is not square, or its size is not a power of two from 8 to 128.
     """
     height, width, channels = image_shape
     num_stages = int(math.log2(height)) - 2 if height > 0 else 0
     if height != width or 4 * 2**num_stages != height or not 8 <= height <= 128 or channels not in (1, 3, 4):
         raise ValueError(
-            "Expected image_shape (size, size, channels) with size one of 8, 16, 32, 64, 128 and channels 1, 3 or 4. "
-            f"Received: image_shape={tuple(image_shape)}. `tfgan-suite prepare --image-size` resizes a data set."
+            "`image_shape` must be (size, size, channels) with size one of 8, 16, 32, 64, 128 and channels 1, 3, or 4. "
+            f"Received: image_shape={tuple(image_shape)}. Use `tfgan-suite prepare --image-size` to resize a dataset."
         )
     return [min(base_channels * 2 ** (num_stages - 1 - stage), max_channels) for stage in range(num_stages)]
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
 class DCGANGenerator(keras.Model):
-    """Latents to 4x4 features, then up by two at a time to the image; batch normalisation and ReLU between, tanh last.
+    """Maps latents to 4x4 features and doubles them up to the image, with batch normalization and ReLU, and tanh last.
 
-    A conditional generator gets the class as a one-hot vector beside the latents.
+    In a conditional generator, the class is concatenated to the latents as a one-hot vector.
 
     Args:
-        image_shape: `(size, size, channels)`, size a power of two from 8 to 128.
-        latent_size: Length of the latents.
-        base_channels: Channels at half the image's size.
-        max_channels: Bound on the channels at small sizes.
-        kernel_size: Of every convolution; 5 in the paper, 4 in most later code.
-        num_classes: Number of classes, or `None`.
-        seed: Of the initial weights.
+        image_shape: Tuple `(size, size, channels)`, where `size` is a power of two from 8 to 128.
+        latent_size: Integer >= 1. Length of the latents.
+        base_channels: Integer >= 1. Number of channels at half the image size.
+        max_channels: Integer >= 1. Upper bound of the channels at small sizes.
+        kernel_size: Integer >= 1. Height and width of all kernels; 5 in the paper, 4 in most later code.
+        num_classes: Integer >= 1, or `None`. Number of classes.
+        seed: Integer. Base seed of the initial weights.
 
-    Call: latents float32 `[batch, latent_size]`, labels int32 `[batch]` or one-hot float `[batch, num_classes]` or
-    `None`, to images float32 `[batch, size, size, channels]` in [-1, 1].
+    Call arguments:
+        latents: A float32 tensor of shape `[batch, latent_size]`.
+        labels: An int32 tensor of shape `[batch]`, a one-hot float tensor of shape `[batch, num_classes]`, or `None`.
+
+    Output shape:
+        `[batch, size, size, channels]`, float32 images in [-1, 1].
 
     Example:
 
@@ -131,5 +135,5 @@ class DCGANGenerator(keras.Model):
 
 
 def normal_initializer(seed, mean=0.0):
-    """N(mean, 0.02), the paper's section 4."""
+    """Returns an initializer for N(mean, 0.02), from section 4 of the paper."""
     return keras.initializers.RandomNormal(mean=mean, stddev=0.02, seed=seed)

@@ -1,4 +1,4 @@
-"""Growing a ProGAN: one ordinary `fit` after another."""
+"""Progressive growing: one ordinary call of `fit` after another."""
 
 import numpy as np
 
@@ -6,19 +6,22 @@ from tfgan_suite.engine.training_phase import fit_calls, plan_ticks
 
 
 def fit_progressively(gan, dataset_at, schedule=None, callbacks=None, images_per_tick=None, verbose=0, **fit_arguments):
-    """Trains a compiled ProGAN through the phases of a schedule, from the images it has seen to the end.
+    """Trains a compiled ProGAN through the phases of a schedule, starting after the images it has already seen.
 
-    After a stop at any point of any phase, restore the model and call this again: it goes on as it would have.
+    After an interruption at any point of any phase, restore the model and call this function again to resume with
+    identical results.
 
     Args:
         gan: A compiled `ProGAN`.
-        dataset_at: Function `(size, batch_size)` to an endless data set of batches of `size` x `size` pixels. It is
-            called before each `fit`; for an exact restart the data begin with image number `gan.examples_seen`.
-        schedule: A `ProGANSchedule`; by default the model's.
+        dataset_at: Callable that takes `(size, batch_size)` and returns an infinite dataset of batches of images of
+            `size` x `size` pixels. It is called before each `fit`. To resume exactly, its data must start with image
+            number `gan.examples_seen`.
+        schedule: A `ProGANSchedule`. Defaults to the model's schedule.
         callbacks: List of Keras callbacks, for each `fit`.
-        images_per_tick: Images of an epoch, at whose end callbacks act; by default a whole phase.
-        verbose: As in `fit`.
-        **fit_arguments: More arguments of `fit`.
+        images_per_tick: Integer >= 1, or `None`. Number of images in an epoch, at whose end callbacks act; defaults to
+            a whole phase.
+        verbose: Verbosity, as in `fit`.
+        **fit_arguments: Additional arguments of `fit`.
 
     Returns:
         List of Keras `History` objects, one for each `fit`.
@@ -33,7 +36,7 @@ def fit_progressively(gan, dataset_at, schedule=None, callbacks=None, images_per
     >>> histories = fit_progressively(gan, dataset_at, schedule)
     >>> [round(history.history["level_of_detail"][-1], 2) for history in histories]
     [1.0, 0.25, 0.0]
-    >>> def dataset_at(size, batch_size):  # Of a prepared set, at any point of training.
+    >>> def dataset_at(size, batch_size):  # From a prepared dataset, at any point of training.
     ...     seen = int(gan.examples_seen)
     ...     return tg.load_dataset("data/faces", batch_size=batch_size, image_size=size, start_image=seen)[1]
 

@@ -1,4 +1,4 @@
-"""Images at the sizes of ProGAN's levels: enlarged by repetition, reduced by averages, their finest detail faded."""
+"""Images at the sizes of ProGAN's levels: upsampled by repetition, downsampled by averaging, with detail faded in."""
 
 import tensorflow as tf
 
@@ -6,14 +6,14 @@ from tfgan_suite.layers.box_resampling import average_pixels, repeat_pixels
 
 
 def enlarge(images, factor=2):
-    """Repeats every pixel along both axes, `factor` times.
+    """Repeats every pixel `factor` times along both axes.
 
     Args:
-        images: `[batch, height, width, channels]`.
-        factor: A power of two.
+        images: A tensor of shape `[batch, height, width, channels]`.
+        factor: Integer, a power of two.
 
     Returns:
-        `[batch, factor * height, factor * width, channels]`.
+        A tensor of shape `[batch, factor * height, factor * width, channels]`.
 
     Example:
 
@@ -26,14 +26,14 @@ def enlarge(images, factor=2):
 
 
 def reduce(images, factor=2):
-    """Averages squares of `factor` x `factor` pixels.
+    """Averages blocks of `factor` x `factor` pixels.
 
     Args:
-        images: `[batch, height, width, channels]`, height and width multiples of `factor`.
-        factor: A power of two.
+        images: A tensor of shape `[batch, height, width, channels]`, with a height and width divisible by `factor`.
+        factor: Integer, a power of two.
 
     Returns:
-        `[batch, height / factor, width / factor, channels]`.
+        A tensor of shape `[batch, height / factor, width / factor, channels]`.
 
     Example:
 
@@ -42,7 +42,8 @@ def reduce(images, factor=2):
     """
     if images.shape[1] % factor or images.shape[2] % factor:
         raise ValueError(
-            f"Expected height and width to be multiples of {factor}. Received: {images.shape[1]}x{images.shape[2]}"
+            f"The height and width of `images` must be multiples of {factor}. "
+            f"Received: {images.shape[1]}x{images.shape[2]}"
         )
     for _ in range(_num_doublings(factor)):
         images = average_pixels(images)
@@ -51,19 +52,19 @@ def reduce(images, factor=2):
 
 def _num_doublings(factor):
     if factor < 1 or factor & (factor - 1):
-        raise ValueError(f"Expected factor to be a power of two. Received: factor={factor}")
+        raise ValueError(f"`factor` must be a power of two. Received: factor={factor}")
     return factor.bit_length() - 1
 
 
 def fade_detail(images, fade):
-    """Blends images with what is left of them at half the size, as the generator's are while a level fades in.
+    """Blends images with their half-size versions, as the generator does while a level fades in.
 
     Args:
-        images: float `[batch, height, width, channels]`, height and width even.
-        fade: Share of the coarser image, from 0 (nothing changes) to 1; a number or a scalar tensor.
+        images: A float tensor of shape `[batch, height, width, channels]`, with an even height and width.
+        fade: Float in [0, 1], or a scalar tensor. Share of the coarser image; 0 leaves the images unchanged.
 
     Returns:
-        The same shape.
+        A tensor with the shape of `images`.
 
     Example:
 
@@ -77,7 +78,7 @@ def fade_detail(images, fade):
 
 
 def blend(fine, make_coarse, fade):
-    """`(1 - fade) * fine + fade * make_coarse()`; a `fade` of the number 0 does not make the coarse part."""
+    """Returns `(1 - fade) * fine + fade * make_coarse()`; the float 0 as `fade` skips the coarse part."""
     if isinstance(fade, (int, float)) and fade == 0:
         return fine
     return fine + (make_coarse() - fine) * tf.cast(fade, fine.dtype)

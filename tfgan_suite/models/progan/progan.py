@@ -1,8 +1,10 @@
 """ProGAN: networks that grow from 4x4 pixels on, trained by the common step of `GAN` at one level after another."""
 
 import dataclasses
+import math
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfgan_suite.adversarial import losses, penalties
@@ -216,6 +218,9 @@ class ProGAN(AuxiliaryClassifierGAN):
 
     def extra_logs(self):
         return (*super().extra_logs(), "level_of_detail")
+
+    def halvings(self):
+        return math.ceil(float(np.asarray(self.level_of_detail)))
 
     def end_step(self):
         self.level_of_detail.assign(self.level + self._fade())

@@ -1,4 +1,4 @@
-"""ProGAN's discriminator: the generator's mirror image, with a look at how images of a batch differ."""
+"""ProGAN's discriminator: the mirror image of the generator, with a measure of how the images of a batch differ."""
 
 import functools
 
@@ -17,30 +17,35 @@ _HE_GAIN = 2.0**0.5
 
 @keras.saving.register_keras_serializable("tfgan_suite")
 class ProGANDiscriminator(keras.Model):
-    """Images to features, halved in size once for each level; at 4x4 a score and, with classes, a guess at the class.
+    """Halves the features once per level, down to 4x4 and a logit, plus class logits if there are classes.
 
-    Level 0 is the full size, each further level half the size of the one before. All levels have their weights from
-    the start. `score_at` takes images of one level's own size and runs what that level needs; calling the network takes
-    images of the full size and reduces them first.
+    Level 0 is the full size, and each further level is half the size of the previous one. All levels have their weights
+    from the start. `score_at` takes images at the size of one level and runs what that level needs; calling the network
+    takes images at full size and downsamples them first.
 
     Args:
-        image_shape: `(size, size, channels)`, size 4 times a power of two.
-        channel_base: Channels at `size` pixels are `2 * channel_base / size`.
-        max_channels: Bound on the channels at small sizes.
-        num_classes: Number of classes to tell apart, or `None`.
-        fused_scaling: Whether a block halves the size within its second convolution, which is quicker. If not, it
-            averages pixels after that convolution's leaky ReLU.
-        minibatch_stddev_group_size: Examples of a group, `None` for the whole batch; the paper's 16 is its whole batch.
-        minibatch_stddev_channels: Channels that show how much a group's images differ; 0 for none.
-        minibatch_stddev_grouping: `"strided"`, as the paper's code does it, or `"contiguous"`, for which replicas whose
-            batch is a multiple of the group size make the same groups as one device.
-        seed: Of the initial weights.
+        image_shape: Tuple `(size, size, channels)`, where `size` is 4 times a power of two.
+        channel_base: Integer. The features at `size` pixels have `2 * channel_base / size` channels.
+        max_channels: Integer. Upper bound of the channels at small sizes.
+        num_classes: Integer >= 1, or `None`. Number of classes to recognize.
+        fused_scaling: Boolean. Whether the second convolution of a block also halves the size, which is faster. If not,
+            pixels are averaged after the leaky ReLU of that convolution.
+        minibatch_stddev_group_size: Integer >= 1, or `None`. Number of examples in a group; `None` for the whole batch.
+            The paper's 16 is its whole batch.
+        minibatch_stddev_channels: Integer >= 0. Number of channels that show how much the images of a group differ.
+        minibatch_stddev_grouping: String, one of `"strided"` (as in the paper's code) or `"contiguous"`, with which
+            replicas whose batch is a multiple of the group size form the same groups as a single device.
+        seed: Integer. Base seed of the initial weights.
 
-    Call: images float32 `[batch, size, size, channels]` in [-1, 1], level_of_detail, to logits float32 `[batch]`. Labels
-    are taken and not used, as the class is a guess here; `score` gives the guesses too. A level of detail of 1.25 is
-    level 1 with a quarter of level 2 blended in. It may be a number, or a scalar tensor or variable, for which one graph
-    serves all levels; in a graph such a call can be differentiated once, so gradient penalties take a number, or
-    `score_at`, whose `fade` may be a tensor there too.
+    Call arguments:
+        images: A float32 tensor of shape `[batch, size, size, channels]`, in [-1, 1].
+        labels: Ignored, since the network predicts the class; `score` returns the predictions.
+        level_of_detail: Float, or a scalar tensor or variable. 1.25 is level 1 with a quarter of level 2 blended in.
+            With a tensor, one graph serves all levels. In a graph, such a call can be differentiated only once, so
+            gradient penalties use a float, or `score_at`, whose `fade` may be a tensor even then.
+
+    Output shape:
+        `[batch]`, float32 logits.
 
     Example:
 
@@ -85,7 +90,7 @@ class ProGANDiscriminator(keras.Model):
         down_convolution = functools.partial(
             FusedDownscaleConvolution if fused_scaling else EqualizedConvolution, **rectified
         )
-        # These three by level, the full size first.
+        # Each of these lists is by level, starting at the full size.
         self.from_rgb, self.convolutions, self.down_convolutions = [], [], []
         for level in range(self.coarsest_level + 1):
             size = self.size_at(level)
@@ -112,15 +117,15 @@ class ProGANDiscriminator(keras.Model):
         self.build()
 
     def size_at(self, level):
-        """Height and width of a level's images."""
+        """Returns the height and width of a level's images."""
         return self.image_shape[0] >> level
 
     def channels_at(self, size):
-        """Channels of the features at `size` pixels."""
+        """Returns the number of feature channels at `size` pixels."""
         return level_channels(size, self.channel_base, self.max_channels)
 
     def build(self, images_shape=None, labels_shape=None):
-        """Makes the weights of all levels, of whatever level the first images may be."""
+        """Creates the weights of all levels, regardless of the level of the first images."""
         if self.built:
             return
         for from_rgb in self.from_rgb:
@@ -138,14 +143,15 @@ class ProGANDiscriminator(keras.Model):
         return self.score(images, level_of_detail)[0]
 
     def score(self, images, level_of_detail=0.0):
-        """Scores images of the full size.
+        """Scores images at full size.
 
         Args:
-            images: float32 `[batch, size, size, channels]` in [-1, 1].
-            level_of_detail: As in the call.
+            images: A float32 tensor of shape `[batch, size, size, channels]`, in [-1, 1].
+            level_of_detail: Float, or a scalar tensor or variable, as in the call.
 
         Returns:
-            Logits float32 `[batch]`, and class logits float32 `[batch, num_classes]`, or `None` without classes.
+            A tuple of logits, float32 `[batch]`, and class logits, float32 `[batch, num_classes]`, or `None` without
+            classes.
         """
 
         def score_at(level, fade):
@@ -156,16 +162,16 @@ class ProGANDiscriminator(keras.Model):
         return self._split(at_level_of_detail(level_of_detail, self.coarsest_level, score_at))
 
     def score_at(self, images, level=0, fade=0.0):
-        """Scores images of one level's own size; finer levels are not run.
+        """Scores images at the size of one level; finer levels are not run.
 
         Args:
-            images: float32 `[batch, size_at(level), size_at(level), channels]` in [-1, 1].
-            level: An int, from 0 for the full size to `coarsest_level` for 4x4.
-            fade: Share of the features that the next coarser level makes of the reduced images, in [0, 1]; a number or
-                a scalar tensor. The number 0 runs no convolution for it.
+            images: A float32 tensor of shape `[batch, size_at(level), size_at(level), channels]`, in [-1, 1].
+            level: Integer, from 0 for the full size to `coarsest_level` for 4x4.
+            fade: Float in [0, 1], or a scalar tensor. Share of the features that the next coarser level computes from
+                the downsampled images. The float 0 runs no convolution for them.
 
         Returns:
-            As `score`.
+            See `score`.
         """
         check_level(level, fade, self.coarsest_level)
         images = tf.convert_to_tensor(images)
@@ -175,10 +181,12 @@ class ProGANDiscriminator(keras.Model):
     def _check_images(self, images, level):
         expected = (self.size_at(level), self.size_at(level), self.image_shape[-1])
         if tuple(images.shape[1:]) != expected:
-            raise ValueError(f"Expected images of shape {expected} at level {level}. Received: {images.shape[1:]}")
+            raise ValueError(
+                f"`images` must have shape {expected} at level {level}. Received: images of shape {images.shape[1:]}"
+            )
 
     def _outputs_at(self, images, level, fade):
-        """Logit and class logits side by side, float32 `[batch, 1 + num_classes]`."""
+        """Returns the logit and the class logits, concatenated, float32 `[batch, 1 + num_classes]`."""
         features = self.from_rgb[level](images)
         if level < self.coarsest_level:
             features = self._condense(features, level)

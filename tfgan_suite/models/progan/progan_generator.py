@@ -1,4 +1,4 @@
-"""ProGAN's generator: the weights of all levels, of which only those of the level in training are run."""
+"""ProGAN's generator: it has the weights of all levels, and runs only those of the level being trained."""
 
 import functools
 
@@ -18,29 +18,33 @@ _HE_GAIN = 2.0**0.5
 
 @keras.saving.register_keras_serializable("tfgan_suite")
 class ProGANGenerator(keras.Model):
-    """Latents to 4x4 features, doubled in size and refined once for each level; a linear convolution makes colours.
+    """Maps latents to 4x4 features, doubles and refines them once per level, and converts them to colors linearly.
 
-    Level 0 is the full size, each further level half the size of the one before. All levels have their weights from
-    the start. `synthesize_at` runs those of one level and makes images of that level's own size; calling the network
-    shows them at full size.
+    Level 0 is the full size, and each further level is half the size of the previous one. All levels have their weights
+    from the start. `synthesize_at` runs those of one level and returns images at the size of that level; calling the
+    network returns them at full size.
 
     Args:
-        image_shape: `(size, size, channels)`, size 4 times a power of two.
-        latent_size: Length of the latents.
-        channel_base: Channels at `size` pixels are `2 * channel_base / size`.
-        max_channels: Bound on the channels at small sizes.
-        num_classes: Number of classes, or `None`.
-        fused_scaling: Whether a block doubles the size within its first convolution, which is quicker. If not, it
-            repeats pixels first: the same functions, but other weights.
-        padding: What convolutions see beyond the edges: `"zeros"`, or `"wrap"`, the opposite edge, so that images can be
-            laid side by side without a seam.
-        normalize_latents: Whether latents, with the class beside them, are brought to the hypersphere.
-        seed: Of the initial weights.
+        image_shape: Tuple `(size, size, channels)`, where `size` is 4 times a power of two.
+        latent_size: Integer >= 1. Length of the latents.
+        channel_base: Integer. The features at `size` pixels have `2 * channel_base / size` channels.
+        max_channels: Integer. Upper bound of the channels at small sizes.
+        num_classes: Integer >= 1, or `None`. Number of classes.
+        fused_scaling: Boolean. Whether the first convolution of a block also doubles the size, which is faster. If not,
+            pixels are repeated first: the same functions, but with different weights.
+        padding: String, one of `"zeros"` or `"wrap"`. What convolutions see beyond the edges: zeros, or the opposite
+            edge, so that images can be tiled without a seam.
+        normalize_latents: Boolean. Whether latents, concatenated with the class, are projected onto the hypersphere.
+        seed: Integer. Base seed of the initial weights.
 
-    Call: latents float32 `[batch, latent_size]`, labels int32 `[batch]` or one-hot float `[batch, num_classes]` or
-    `None`, level_of_detail, to images float32 `[batch, size, size, channels]`, in [-1, 1] nominally, not clipped. A
-    level of detail of 1.25 is level 1 with a quarter of level 2 blended in. It may be a number, or a scalar tensor or
-    variable, for which one graph serves all levels.
+    Call arguments:
+        latents: A float32 tensor of shape `[batch, latent_size]`.
+        labels: An int32 tensor of shape `[batch]`, a one-hot float tensor of shape `[batch, num_classes]`, or `None`.
+        level_of_detail: Float, or a scalar tensor or variable. 1.25 is level 1 with a quarter of level 2 blended in.
+            With a tensor, one graph serves all levels.
+
+    Output shape:
+        `[batch, size, size, channels]`, float32 images, nominally in [-1, 1] but not clipped.
 
     Example:
 
@@ -52,7 +56,8 @@ class ProGANGenerator(keras.Model):
     TensorShape([2, 16, 16, 3])
 
     Reference: Karras et al., "Progressive Growing of GANs for Improved Quality, Stability, and Variation" (2018),
-    sections 2 and 4, table 2. Labels: Odena et al., "Conditional Image Synthesis with Auxiliary Classifier GANs" (2017).
+    sections 2 and 4, table 2. Labels: Odena et al., "Conditional Image Synthesis with Auxiliary Classifier GANs"
+    (2017).
     """
 
     takes_class_vectors = True
@@ -95,7 +100,7 @@ class ProGANGenerator(keras.Model):
         self.normalize_input = PixelNormalization(dtype="float32", name="normalize_input")
         self.dense = self._make_dense(use_bias=False, seed=seed, dtype=dtype, name="4x4_dense")
         self.convolution = convolution(self.channels_at(4), seed=seed + 1, name="4x4_convolution")
-        # These three by level, the full size first.
+        # Each of these lists is by level, starting at the full size.
         self.to_rgb, self.up_convolutions, self.convolutions = [], [], []
         for level in range(self.coarsest_level + 1):
             size = self.size_at(level)
@@ -109,19 +114,19 @@ class ProGANGenerator(keras.Model):
         self.build()
 
     def size_at(self, level):
-        """Height and width of a level's images."""
+        """Returns the height and width of a level's images."""
         return self.image_shape[0] >> level
 
     def channels_at(self, size):
-        """Channels of the features at `size` pixels."""
+        """Returns the number of feature channels at `size` pixels."""
         return level_channels(size, self.channel_base, self.max_channels)
 
     def build(self, latents_shape=None, labels_shape=None):
-        """Makes the weights of all levels, of whatever level the first images may be."""
+        """Creates the weights of all levels, regardless of the level of the first images."""
         if self.built:
             return
         channels = self.channels_at(4)
-        # One bias serves all pixels that the dense layer makes.
+        # One bias is shared by all pixels that the dense layer creates.
         self.dense_bias = self.add_weight(name="4x4_dense_bias", autocast=False, shape=[channels], initializer="zeros")
         self.dense.build([None, self._embedded_size() + (self.num_classes or 0)])
         self.convolution.build([None, 4, 4, channels])
@@ -139,42 +144,47 @@ class ProGANGenerator(keras.Model):
         return at_level_of_detail(level_of_detail, self.coarsest_level, show)
 
     def synthesize_at(self, latents, labels=None, level=0, fade=0.0):
-        """Images of one level at that level's own size; coarser levels run as far as they are needed, finer ones not.
+        """Generates images at the size of one level; coarser levels run as far as needed, finer levels do not run.
 
         Args:
-            latents: float32 `[batch, latent_size]`.
-            labels: As in the call.
-            level: An int, from 0 for the full size to `coarsest_level` for 4x4.
-            fade: Share of the next coarser level's images, in [0, 1]; a number or a scalar tensor. The number 0 runs no
-                convolution for it.
+            latents: A float32 tensor of shape `[batch, latent_size]`.
+            labels: A tensor of labels as in the call, or `None`.
+            level: Integer, from 0 for the full size to `coarsest_level` for 4x4.
+            fade: Float in [0, 1], or a scalar tensor. Share of the next coarser level's images. The float 0 runs no
+                convolution for them.
 
         Returns:
-            float32 `[batch, size_at(level), size_at(level), channels]`.
+            A float32 tensor of shape `[batch, size_at(level), size_at(level), channels]`.
         """
         check_level(level, fade, self.coarsest_level)
         features = coarser_features = self._first_features(latents, labels)
         for current in range(self.coarsest_level - 1, level - 1, -1):
             coarser_features = features
             features = self._refine(features, current)
-        return blend(self._colour(features, level), lambda: enlarge(self._colour(coarser_features, level + 1)), fade)
+        return blend(
+            self._to_color(features, level), lambda: enlarge(self._to_color(coarser_features, level + 1)), fade
+        )
 
     def _make_dense(self, **arguments):
-        # A quarter of He's gain: as if it were a convolution of a 4x4 kernel, whose fan-in is 16 times as large.
+        # A quarter of He's gain, as if this were a convolution with a 4x4 kernel, whose fan-in is 16 times as large.
         return EqualizedDense(16 * self.channels_at(4), gain=_HE_GAIN / 4, **arguments)
 
     def _first_features(self, latents, labels):
-        """Features of the coarsest level, `[batch, 4, 4, channels]`."""
+        """Returns the features of the coarsest level, `[batch, 4, 4, channels]`."""
         return self._refine_first(tf.reshape(self._embed(latents, labels), [-1, 4, 4, self.channels_at(4)]))
 
     def _embedded_size(self):
-        """Length of what the dense layer takes beside the class."""
+        """Length of the dense layer's input, without the class."""
         return self.latent_size
 
     def _embed(self, latents, labels):
-        """What the dense layer makes of latents `[batch, ...]` and their classes."""
+        """Applies the dense layer to latents `[batch, ...]` and their classes."""
         latents = tf.cast(latents, tf.float32)
         if (labels is None) != (self.num_classes is None):
-            raise ValueError(f"Expected labels if num_classes is set, else none. Received: labels={labels}")
+            raise ValueError(
+                "`labels` must be given if, and only if, `num_classes` is set. "
+                f"Received: labels={labels}, num_classes={self.num_classes}"
+            )
         if labels is not None:
             latents = tf.concat([latents, _one_hot(labels, self.num_classes)], axis=1)
         if self.normalize_latents:
@@ -192,7 +202,7 @@ class ProGANGenerator(keras.Model):
         features = self.normalize(self.up_convolutions[level](features))  # [batch, 2 * size, 2 * size, ...]
         return self.normalize(self.convolutions[level](features))
 
-    def _colour(self, features, level):
+    def _to_color(self, features, level):
         return tf.cast(self.to_rgb[level](features), tf.float32)
 
     def get_config(self):
@@ -212,6 +222,6 @@ class ProGANGenerator(keras.Model):
 
 
 def _one_hot(labels, num_classes):
-    """float32 `[batch, num_classes]` from class numbers `[batch]`, or as it is."""
+    """Converts class numbers `[batch]` to float32 `[batch, num_classes]`; returns vectors unchanged."""
     labels = tf.convert_to_tensor(labels)
     return tf.cast(labels, tf.float32) if labels.shape.rank == 2 else tf.one_hot(labels, num_classes)

@@ -1,4 +1,4 @@
-"""What both of ProGAN's networks know of levels: how many there are, how wide, and which one is asked for."""
+"""The levels of ProGAN's networks: their number, their widths, and the selection of one of them."""
 
 import functools
 import numbers
@@ -7,10 +7,10 @@ import tensorflow as tf
 
 
 def coarsest_level(image_shape):
-    """How often the images can be halved until they are 4x4.
+    """Returns how many times the images can be halved until they are 4x4.
 
     Raises:
-        ValueError: The image is not square, or its size is not 4 times a power of two.
+        ValueError: If the image is not square, or its size is not 4 times a power of two.
 
     Example:
 
@@ -21,14 +21,14 @@ def coarsest_level(image_shape):
     level = (height // 4).bit_length() - 1
     if height != width or level < 0 or 4 << level != height or channels < 1:
         raise ValueError(
-            "Expected image_shape (size, size, channels) with size one of 4, 8, 16, 32, ... 1024. "
-            f"Received: image_shape={tuple(image_shape)}. `tfgan-suite prepare --image-size` resizes a data set."
+            "`image_shape` must be (size, size, channels) with size one of 4, 8, 16, 32, ..., 1024. "
+            f"Received: image_shape={tuple(image_shape)}. Use `tfgan-suite prepare --image-size` to resize a dataset."
         )
     return level
 
 
 def level_channels(size, channel_base, max_channels):
-    """Channels of the features at `size` x `size` pixels.
+    """Returns the number of feature channels at `size` x `size` pixels.
 
     Reference: Karras et al., "Progressive Growing of GANs" (2018), table 2.
 
@@ -41,27 +41,27 @@ def level_channels(size, channel_base, max_channels):
 
 
 def check_level(level, fade, coarsest):
-    """Raises `ValueError` for a level that is not there, or for a fade with a coarser level that is not there."""
+    """Raises `ValueError` for a level that does not exist, or for a fade to a coarser level that does not exist."""
     if not (isinstance(level, numbers.Integral) and 0 <= level <= coarsest):
-        raise ValueError(f"Expected level to be a whole number from 0 to {coarsest}. Received: level={level!r}")
+        raise ValueError(f"`level` must be an integer from 0 to {coarsest}. Received: level={level!r}")
     if isinstance(fade, numbers.Real):
         if not 0 <= fade <= 1:
-            raise ValueError(f"Expected fade in [0, 1]. Received: fade={fade}")
+            raise ValueError(f"`fade` must be in [0, 1]. Received: fade={fade}")
         if fade == 0:
             return
     if level == coarsest:
-        raise ValueError(f"Expected fade=0 at level {coarsest}: there is no coarser one. Received: fade={fade}")
+        raise ValueError(f"`fade` must be 0 at level {coarsest}, which has no coarser level. Received: fade={fade}")
 
 
 def at_level_of_detail(level_of_detail, coarsest, compute):
-    """Splits a level of detail into its level and its fade.
+    """Splits a level of detail into its level and its fade, and calls a function with them.
 
     Args:
-        level_of_detail: From 0, the full size, to `coarsest`. A number, or a scalar tensor or variable, which is
-            clipped to that range; then all levels are in the graph, and the one asked for is run.
-        coarsest: The 4x4 level.
-        compute: Function of `level`, an int, and `fade`, in [0, 1), the share of the next coarser level: a number or a
-            scalar tensor as `level_of_detail` is.
+        level_of_detail: Float from 0, the full size, to `coarsest`; or a scalar tensor or variable, which is clipped to
+            this range. With a tensor, all levels are in the graph, and the selected one is run.
+        coarsest: Integer. The 4x4 level.
+        compute: Callable that takes `level`, an integer, and `fade` in [0, 1), the share of the next coarser level: a
+            float or a scalar tensor, like `level_of_detail`.
 
     Returns:
         What `compute` returns.
@@ -69,7 +69,7 @@ def at_level_of_detail(level_of_detail, coarsest, compute):
     if isinstance(level_of_detail, numbers.Real):
         if not 0 <= level_of_detail <= coarsest:
             raise ValueError(
-                f"Expected level_of_detail from 0 (the full size) to {coarsest} (4x4). "
+                f"`level_of_detail` must be from 0 (the full size) to {coarsest} (4x4). "
                 f"Received: level_of_detail={level_of_detail}"
             )
         level = int(level_of_detail)

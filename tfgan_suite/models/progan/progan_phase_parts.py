@@ -15,15 +15,11 @@ class AtFullSize:
         self._penalty = penalty
         self._factor = factor
 
-    def __call__(self, discriminate, real_images, fake_images, real_logits, seed):
-        fake_images = None if fake_images is None else self._factor * fake_images
-        return self._penalty(
-            lambda images: discriminate(images / self._factor),
-            self._factor * real_images,
-            fake_images,
-            real_logits,
-            seed,
+    def __call__(self, discriminate, real, fake, seed):
+        real, fake = (
+            None if side is None else side._replace(images=self._factor * side.images) for side in (real, fake)
         )
+        return self._penalty(lambda images, labels: discriminate(images / self._factor, labels), real, fake, seed)
 
 
 def start_afresh(optimizer, variables):

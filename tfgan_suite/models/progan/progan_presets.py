@@ -1,7 +1,6 @@
-"""ProGAN's presets: architecture and schedule, the reference and the result to expect.
+"""ProGAN's presets: architecture and schedule, reference, and expected result.
 
-`training` holds what `tfgan_suite.train` takes unless it is told otherwise, `compile` what differs from the paper's losses
-and optimizers.
+`training` contains defaults for `tfgan_suite.train`, `compile` what differs from the paper's losses and optimizers.
 """
 
 from tfgan_suite.adversarial.losses import NonSaturating
@@ -17,8 +16,8 @@ def _cifar_training(model):
 
 
 def _small_training(model):
-    """The alternative losses: the paper's take many more images at each level. And an average that keeps up with levels
-    that fade in within 10,000 images; the paper's would show their first, random weights for most of that."""
+    """The alternative losses, since the paper's need many more images at each level, and an average that keeps up with
+    levels that fade in within 10,000 images; the paper's would show their first, random weights for most of that."""
     return {
         "loss": NonSaturating(),
         "discriminator_penalties": [R1(5.0, interval=4)],
@@ -35,9 +34,9 @@ PRESETS = {
         "training": {"batch_size": 3, "total_images": 19_000_000},
     },
     "progan_celebahq_1024_eight_gpus": {
-        "description": "The paper's networks with larger batches and rates, shorter phases and groups of 4 images.",
+        "description": "The paper's networks with larger batches and rates, shorter phases, and groups of 4 images.",
         "reference": f"{_PAPER}; the schedule of the authors' later runs.",
-        "expected": "About as good as the paper's, in two days on eight V100 (the authors' figures).",
+        "expected": "About as good as the paper's model, in two days on eight V100s (the authors' figures).",
         "config": {"image_shape": (1024, 1024, 3), "schedule": SCHEDULES["eight_gpus"]},
         "training": {"batch_size": 32, "total_images": 12_000_000},
     },
@@ -57,11 +56,11 @@ PRESETS = {
         "compile": _cifar_training,
     },
     "progan_avatars_64": {
-        "description": "A small class-conditional pair for drawn avatars in colour, for an hour on two cores.",
+        "description": "A small class-conditional pair for cartoon avatars in color, for an hour on two cores.",
         "reference": f"{_PAPER}, at an eighth of its width, with logistic loss and R1, in small batches.",
-        "expected": "10,000 avatars, about 45 minutes of one core: Frechet distance 249 on EfficientNet-Lite0 (2,000 against "
-        "9,995) after 80,000 images, at 32x32, then 201 and 166 after 100,000 and 120,000, at 64x64. Every style can be told, "
-        "and its images differ.",
+        "expected": "10,000 avatars, about 45 minutes on one core: Frechet distance 249 on EfficientNet-Lite0 (2,000 "
+        "against 9,995) after 80,000 images, at 32x32, then 201 and 166 after 100,000 and 120,000, at 64x64. Every "
+        "style is recognizable, and its images differ.",
         "config": {
             "image_shape": (64, 64, 3),
             "num_classes": 10,
@@ -78,8 +77,9 @@ PRESETS = {
     "progan_digits_32": {
         "description": "A small class-conditional pair for handwritten digits, grown on a CPU.",
         "reference": f"{_PAPER}, at a sixteenth of its width, with logistic loss and R1, in small batches.",
-        "expected": "5,000 MNIST digits, 120,000 images, about 20 minutes of one core: Frechet distance 21.4 on EfficientNet-Lite0 "
-        "(5,000 against 5,000; random halves of the real digits lie 1.7 apart), 99.7% read as the digit asked for.",
+        "expected": "5,000 MNIST digits, 120,000 images, about 20 minutes on one core: Frechet distance 21.4 on "
+        "EfficientNet-Lite0 (5,000 against 5,000; random halves of the real digits are 1.7 apart), 99.7% classified as "
+        "the requested digit.",
         "config": {
             "image_shape": (32, 32, 1),
             "num_classes": 10,

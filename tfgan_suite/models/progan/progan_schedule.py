@@ -1,4 +1,4 @@
-"""When a ProGAN grows: the paper's phases, counted in images, with batch size and learning rate of each resolution."""
+"""When ProGAN grows: the paper's phases, counted in images, with batch size and learning rate at each resolution."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -9,13 +9,13 @@ from tfgan_suite.foundation.errors import UserError
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ProGANPhase(TrainingPhase):
-    """A stretch of training at one level.
+    """A period of training at one level.
 
     Attributes:
-        level: Halvings from the full size, 0 for the full size itself.
-        size: Height and width of that level's images, in pixels.
-        fades: Whether the level fades in. If not, it is trained as it is.
-        learning_rate: Of both optimizers.
+        level: Integer >= 0. Number of halvings from the full size; 0 is the full size.
+        size: Integer. Height and width of the level's images, in pixels.
+        fades: Boolean. Whether the level fades in during this phase.
+        learning_rate: Float. Learning rate of both optimizers.
     """
 
     level: int
@@ -23,10 +23,10 @@ class ProGANPhase(TrainingPhase):
     learning_rate: float
 
     def fade_at(self, images_seen):
-        """Share of the next coarser level: from 1 at the phase's start to 0 at its end; 0 for one that does not fade.
+        """Returns the share of the next coarser level: from 1 at the start of a fading phase to 0 at its end, else 0.
 
         Args:
-            images_seen: A number or an integer scalar tensor.
+            images_seen: Number, or an integer scalar tensor.
         """
         if not self.fades:
             return 0.0
@@ -35,17 +35,17 @@ class ProGANPhase(TrainingPhase):
 
 @dataclasses.dataclass(frozen=True)
 class ProGANSchedule:
-    """A stable phase at 4x4, then for each doubling a phase of fading in and a stable one; the last goes on to the end.
+    """A stable phase at 4x4, then a fading and a stable phase for each doubling; the last phase lasts until the end.
 
     Attributes:
-        stable_images: Images of a stable phase.
-        fade_images: Images of a phase of fading in.
-        total_images: Images in all, or `None` to end with the last stable phase.
-        batch_size: Images of one step over all replicas, at sizes that `batch_sizes` does not name.
-        batch_sizes: From a size in pixels to the batch size there.
-        learning_rate: Of both optimizers, at sizes that `learning_rates` does not name.
-        learning_rates: From a size in pixels to the learning rate there.
-        first_size: Height and width at which training starts.
+        stable_images: Integer >= 1. Number of images in a stable phase.
+        fade_images: Integer >= 1. Number of images in a fading phase.
+        total_images: Integer, or `None` to end with the last stable phase. Number of images in total.
+        batch_size: Integer >= 1. Batch size over all replicas, at sizes that are not in `batch_sizes`.
+        batch_sizes: Dict that maps a size in pixels to the batch size there.
+        learning_rate: Float > 0. Learning rate of both optimizers, at sizes that are not in `learning_rates`.
+        learning_rates: Dict that maps a size in pixels to the learning rate there.
+        first_size: Integer. Height and width at which training starts.
 
     Example:
 
@@ -70,7 +70,7 @@ class ProGANSchedule:
     first_size: int = 4
 
     def __post_init__(self):
-        # JSON has no integers as keys.
+        # JSON does not have integer keys.
         for name in ("batch_sizes", "learning_rates"):
             object.__setattr__(self, name, {int(size): value for size, value in getattr(self, name).items()})
         values = {name: getattr(self, name) for name in ("stable_images", "fade_images", "batch_size", "learning_rate")}
@@ -78,17 +78,18 @@ class ProGANSchedule:
         values |= {f"learning_rates[{size}]": value for size, value in self.learning_rates.items()}
         for name, value in values.items():
             if value <= 0:
-                raise UserError(f"Expected {name} > 0. Received: {name}={value}")
+                raise UserError(f"`{name}` must be > 0. Received: {name}={value}")
 
     def phases(self, size):
-        """All phases of a model whose full size is `size`, in order.
+        """Returns all phases of a model whose full size is `size`, in order.
 
         Raises:
-            UserError: `size` is not `first_size` times a power of two, or `total_images` ends before the full size.
+            UserError: If `size` is not `first_size` times a power of two, or if `total_images` is reached before the
+                full size.
         """
         num_doublings = (size // self.first_size).bit_length() - 1
         if num_doublings < 0 or self.first_size << num_doublings != size:
-            raise UserError(f"Expected a size of {self.first_size} times a power of two. Received: size={size}")
+            raise UserError(f"`size` must be {self.first_size} times a power of two. Received: size={size}")
         start = 0
         phases = []
         for level in range(num_doublings, -1, -1):
@@ -101,8 +102,8 @@ class ProGANSchedule:
         last = phases[-1]
         if self.total_images <= last.first_image:
             raise UserError(
-                f"Expected total_images to be more than the {last.first_image} images until {size}x{size} pixels are "
-                f"reached. Received: total_images={self.total_images}. Give shorter stable_images and fade_images."
+                f"`total_images` must be more than the {last.first_image} images until {size}x{size} pixels are "
+                f"reached. Received: total_images={self.total_images}. Use smaller stable_images and fade_images."
             )
         return [*phases[:-1], dataclasses.replace(last, end_image=self.total_images)]
 
@@ -118,14 +119,14 @@ class ProGANSchedule:
         )
 
     def phase_at(self, images_seen, size):
-        """The phase that `images_seen` lies in; the last one when training is over."""
+        """Returns the phase that contains `images_seen`; the last one after the end of training."""
         phases = self.phases(size)
         return next((phase for phase in phases if images_seen < phase.end_image), phases[-1])
 
 
-# The paper's run, and its authors' later ones with larger batches at small sizes.
+# The schedule of the paper, and later ones of its authors with larger batches at small sizes.
 SCHEDULES = {
-    # Appendix A.1; total length of the authors' run on one GPU, about a month.
+    # Appendix A.1; the total length is that of the authors' run on one GPU, about a month.
     "paper": ProGANSchedule(
         total_images=19_000_000, batch_size=16, batch_sizes={256: 14, 512: 6, 1024: 3}, learning_rate=0.001
     ),

@@ -1,4 +1,4 @@
-"""TextureProGAN's presets; see `progan_presets.py` for what their entries mean."""
+"""TextureProGAN's presets; see `progan_presets.py` for the meaning of their entries."""
 
 from tfgan_suite.adversarial.losses import NonSaturating
 from tfgan_suite.adversarial.penalties import R1
@@ -17,15 +17,16 @@ def _texture_training(model):
 
 TEXTURE_PRESETS = {
     "progan_textures_64": {
-        "description": "A small class-conditional pair for patches of photographs, textures of any size, on a CPU.",
-        "reference": 'Jetchev et al., "Texture Synthesis with Spatial Generative Adversarial Networks" (2016), on ProGAN\'s '
-        "networks at a sixteenth of their width, with logistic loss and R1.",
-        "expected": "About 22 minutes of one core. Frechet distance on EfficientNet-Lite0, 1,000 images, of patches of brick, "
-        "grass, gravel, tissue and galaxies: 185.8, two halves of the real ones 3.6 (one run).",
+        "description": "A small class-conditional pair for patches of photographs, for textures of any size, on a CPU.",
+        "reference": 'Jetchev et al., "Texture Synthesis with Spatial Generative Adversarial Networks" (2016), with '
+        "ProGAN's "
+        "networks at a sixteenth of their width, logistic loss, and R1.",
+        "expected": "About 22 minutes on one core. Frechet distance on EfficientNet-Lite0, 1,000 images, of patches of "
+        "brick, grass, gravel, tissue, and galaxies: 185.8; between two halves of the real patches: 3.6 (one run).",
         "config": {
             "image_shape": (64, 64, 3),
             "num_classes": 5,
-            # Small batches: with so few images it is updates that are short.
+            # Small batches: with so few images, the number of updates is the limit.
             "schedule": ProGANSchedule(
                 stable_images=6_000,
                 fade_images=2_000,

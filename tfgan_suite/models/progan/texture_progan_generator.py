@@ -14,27 +14,34 @@ _HE_GAIN = 2.0**0.5
 
 @keras.saving.register_keras_serializable("tfgan_suite")
 class TextureProGANGenerator(ProGANGenerator):
-    """Maps of latents to textures that go on at the opposite edge: `size / 4` pixels along each side for a latent.
+    """Maps latents on a grid to seamless textures, with `size / 4` pixels along each side for each latent.
 
-    The dense layer works at each position alone, and all convolutions wrap around. So moving the map around its
-    torus moves the image by whole cells, and a pixel depends on the latents near it alone, whatever the size of the map.
+    The dense layer works at each position separately, and all convolutions wrap around. Shifting the map around its
+    torus therefore shifts the image by whole cells, and a pixel depends only on nearby latents, whatever the size of
+    the map.
 
-    As a network of images of one size, which is what training and scores take it for, it makes a texture of
-    `latent_map_size` x `latent_map_size` latents and cuts a window of `size` x `size` pixels out of it. A window does
-    not meet itself at its edges, so it looks as a patch of a larger texture does, and as one of a photograph.
+    As a network for images of a fixed size, as training and metrics use it, it generates a texture from
+    `latent_map_size` x `latent_map_size` latents and crops a window of `size` x `size` pixels. The opposite edges of a
+    window do not match, so it looks like a patch of a larger texture, and like a patch of a photograph.
 
     Args:
-        image_shape: Of a window: `(size, size, channels)`, size 4 times a power of two.
-        latent_channels: Length of the latent at each position.
-        latent_map_size: Latents along each side of the textures that windows are cut from, >= 4. With 4 the window is
-            the whole texture.
-        channel_base: Channels at `size` pixels are `2 * channel_base / size`.
-        max_channels: Bound on the channels at small sizes.
-        num_classes: Number of classes, or `None`.
-        fused_scaling: As in `ProGANGenerator`.
-        seed: Of the initial weights.
+        image_shape: Tuple `(size, size, channels)`. Shape of a window, where `size` is 4 times a power of two.
+        latent_channels: Integer >= 1. Length of the latent at each position.
+        latent_map_size: Integer >= 4. Number of latents along each side of the textures that windows are cropped from.
+            With 4, the window is the whole texture.
+        channel_base: Integer. The features at `size` pixels have `2 * channel_base / size` channels.
+        max_channels: Integer. Upper bound of the channels at small sizes.
+        num_classes: Integer >= 1, or `None`. Number of classes.
+        fused_scaling: Boolean. See `ProGANGenerator`.
+        seed: Integer. Base seed of the initial weights.
 
-    Call: as `ProGANGenerator`, with latents float32 `[batch, latent_map_size^2 * latent_channels]`, the map row by row.
+    Call arguments:
+        latents: A float32 tensor of shape `[batch, latent_map_size^2 * latent_channels]`, the map row by row.
+        labels: See `ProGANGenerator`.
+        level_of_detail: See `ProGANGenerator`.
+
+    Output shape:
+        `[batch, size, size, channels]`, float32 images, nominally in [-1, 1] but not clipped.
 
     Example:
 
@@ -44,8 +51,8 @@ class TextureProGANGenerator(ProGANGenerator):
     >>> generator.synthesize_textures(np.zeros([2, 3, 9, 8], "float32")).shape
     TensorShape([2, 24, 72, 3])
 
-    Reference: Jetchev et al., "Texture Synthesis with Spatial Generative Adversarial Networks" (2016), section 3; Bergmann
-    et al., "Learning Texture Manifolds with the Periodic Spatial GAN" (2017). Levels: as `ProGANGenerator`.
+    Reference: Jetchev et al., "Texture Synthesis with Spatial Generative Adversarial Networks" (2016), section 3;
+    Bergmann et al., "Learning Texture Manifolds with the Periodic Spatial GAN" (2017). Levels: see `ProGANGenerator`.
     """
 
     def __init__(
@@ -62,7 +69,7 @@ class TextureProGANGenerator(ProGANGenerator):
     ):
         if latent_map_size < 4 or latent_channels < 1:
             raise ValueError(
-                "Expected latent_map_size >= 4, which the window covers, and latent_channels >= 1. "
+                "`latent_map_size` must be >= 4, to cover the window, and `latent_channels` must be >= 1. "
                 f"Received: latent_map_size={latent_map_size}, latent_channels={latent_channels}"
             )
         self.latent_channels = latent_channels
@@ -86,20 +93,22 @@ class TextureProGANGenerator(ProGANGenerator):
         return self.latent_channels
 
     def cell_size_at(self, level):
-        """Pixels of a level's images for one latent, along each side."""
+        """Returns the number of pixels of a level's images per latent, along each side."""
         return self.size_at(level) // 4
 
     def synthesize_at(self, latents, labels=None, level=0, fade=0.0, offsets=None):
-        """Windows of one level at that level's own size.
+        """Generates windows at the size of one level.
 
         Args:
-            latents: float32 `[batch, latent_map_size^2 * latent_channels]`.
-            labels: As in the call.
-            level: As in `ProGANGenerator.synthesize_at`, as is `fade`.
-            offsets: Rows and columns of the textures at which windows begin, int32 `[batch, 2]`, >= 0; `None` for 0.
+            latents: A float32 tensor of shape `[batch, latent_map_size^2 * latent_channels]`.
+            labels: A tensor of labels as in the call, or `None`.
+            level: Integer. See `ProGANGenerator.synthesize_at`.
+            fade: Float or scalar tensor. See `ProGANGenerator.synthesize_at`.
+            offsets: An int32 tensor of shape `[batch, 2]`, >= 0. The row and column of the texture where each window
+                starts; `None` for 0.
 
         Returns:
-            float32 `[batch, size_at(level), size_at(level), channels]`.
+            A float32 tensor of shape `[batch, size_at(level), size_at(level), channels]`.
         """
         size, latents = self.size_at(level), tf.convert_to_tensor(latents)
         maps = tf.reshape(latents, [-1, self.latent_map_size, self.latent_map_size, self.latent_channels])
@@ -107,22 +116,22 @@ class TextureProGANGenerator(ProGANGenerator):
         return images[:, :size, :size] if offsets is None else cut_windows(images, offsets, size)
 
     def synthesize_textures(self, latent_maps, labels=None, level_of_detail=0.0):
-        """Textures of any size, which go on at the opposite edge.
+        """Generates textures of any size, which tile seamlessly.
 
         Args:
-            latent_maps: float32 `[batch, rows, columns, latent_channels]`, rows and columns >= 1, unknown before the
-                graph runs if need be.
-            labels: As in the call.
-            level_of_detail: As in the call.
+            latent_maps: A float32 tensor of shape `[batch, rows, columns, latent_channels]`, with at least one row and
+                column. Rows and columns may be unknown until the graph runs.
+            labels: A tensor of labels as in the call, or `None`.
+            level_of_detail: Float, or a scalar tensor or variable, as in the call.
 
         Returns:
-            float32 `[batch, rows * cell_size_at(0), columns * cell_size_at(0), channels]`.
+            A float32 tensor of shape `[batch, rows * cell_size_at(0), columns * cell_size_at(0), channels]`.
         """
         latent_maps = tf.convert_to_tensor(latent_maps)
         if latent_maps.shape.rank != 4 or latent_maps.shape[-1] != self.latent_channels:
             raise ValueError(
-                f"Expected latent_maps of shape [batch, rows, columns, {self.latent_channels}]. "
-                f"Received: {latent_maps.shape}"
+                f"`latent_maps` must have shape [batch, rows, columns, {self.latent_channels}]. "
+                f"Received: latent_maps of shape {latent_maps.shape}"
             )
         synthesize_at = super().synthesize_at
 
@@ -134,7 +143,7 @@ class TextureProGANGenerator(ProGANGenerator):
     def _first_features(self, latent_maps, labels):
         rows, columns = size_of(latent_maps)
         if labels is not None:
-            labels = tf.repeat(labels, rows * columns, axis=0)  # Of each position.
+            labels = tf.repeat(labels, rows * columns, axis=0)  # One label per position.
         features = self._embed(tf.reshape(latent_maps, [-1, self.latent_channels]), labels)
         return self._refine_first(tf.reshape(features, [-1, rows, columns, self.channels_at(4)]))
 
@@ -146,15 +155,15 @@ class TextureProGANGenerator(ProGANGenerator):
 
 
 def cut_windows(images, offsets, size):
-    """Cuts a square out of each image, beyond whose edges it begins again.
+    """Crops a square from each image, which is continued periodically beyond its edges.
 
     Args:
-        images: `[batch, height, width, channels]`.
-        offsets: First row and column of each square, int32 `[batch, 2]`, >= 0.
-        size: Of the squares.
+        images: A tensor of shape `[batch, height, width, channels]`.
+        offsets: An int32 tensor of shape `[batch, 2]`, >= 0. The first row and column of each square.
+        size: Integer >= 1. Height and width of the squares.
 
     Returns:
-        `[batch, size, size, channels]`.
+        A tensor of shape `[batch, size, size, channels]`.
 
     Example:
 

@@ -129,9 +129,9 @@ class StyleGAN2(GAN):
             "style_mixing": StyleMixing(0.9),
         }
 
-    def compile(self, *, style_mixing="auto", **choices):
+    def compile(self, *positional, style_mixing="auto", **choices):
         """As `GAN.compile`, and: `style_mixing`, a `StyleMixing` or `None`."""
-        super().compile(**choices)
+        super().compile(*positional, **choices)
         self.style_mixing = self.resolve_auto(style_mixing=style_mixing)["style_mixing"]
         self._training_choices["style_mixing"] = self.style_mixing
 

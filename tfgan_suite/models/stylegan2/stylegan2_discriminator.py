@@ -1,4 +1,4 @@
-"""StyleGAN2's discriminator: the image down to its smallest level, and one logit."""
+"""StyleGAN2's discriminator: from the image down to its smallest level, and to one logit."""
 
 import keras
 import tensorflow as tf
@@ -20,29 +20,40 @@ from tfgan_suite.models.stylegan2.stylegan2_mapping import StyleGAN2Mapping
 
 @keras.saving.register_keras_serializable("tfgan_suite")
 class StyleGAN2Discriminator(keras.Model):
-    """Residual blocks down to the smallest level, a channel of the batch's variety, two dense layers.
+    """Residual blocks down to the smallest level, a minibatch standard deviation channel, and two dense layers.
 
-    A conditional discriminator's logit is the inner product of its features with a mapping of the label.
+    The logit of a conditional discriminator is the inner product of its features and a mapping of the label.
 
     Args:
-        image_shape: `(height, width, channels)`: `4 a 2^k` by `4 b 2^k` pixels, 1, 3 or 4 channels.
-        channel_base: Feature channels at a level are this divided by the larger side,
-        max_channels: and at most this.
-        num_classes: Number of classes, or `None`: labels are class numbers `[batch]` or one-hot `[batch, num_classes]`.
-        label_size: Or length of label vectors: labels are float `[batch, label_size]`.
-        architecture: `"resnet"`: shortcuts. `"skip"`: every level sees the image. `"orig"`: neither.
-        num_mapping_layers: Of the labels' mapping.
-        minibatch_stddev_group_size: Examples whose variety is measured together; `None` for the whole batch.
-        minibatch_stddev_channels: Channels for that measure; 0 for none.
-        minibatch_stddev_grouping: `"strided"` as in the paper's code, or `"contiguous"`; see `MinibatchStddev`.
-        resample_filter: Taps of the filter along each axis.
-        conv_clamp: Bound of activations, 256 for float16 in the paper, or `None`.
-        num_mixed_precision_resolutions: How many of the highest levels follow the dtype policy; others are float32.
-        mapping_learning_rate_multiplier: How fast the labels' mapping learns, relative to the rest.
-        channels: Feature channels of every level from the smallest, instead of the rule above.
-        seed: Of the initial weights.
+        image_shape: Tuple `(height, width, channels)`, with `4 a 2^k` by `4 b 2^k` pixels and 1, 3, or 4 channels.
+        channel_base: Integer. Feature channels at a level are `channel_base` divided by the longer side of its images.
+        max_channels: Integer. Upper bound of the feature channels.
+        num_classes: Integer >= 1, or `None`. Number of classes; labels are class numbers `[batch]` or one-hot vectors
+            `[batch, num_classes]`.
+        label_size: Integer >= 1, or `None`. Length of label vectors, instead of `num_classes`; labels are float
+            `[batch, label_size]`.
+        architecture: String. `"resnet"` has shortcuts, in `"skip"` every level sees the image, `"orig"` has neither.
+        num_mapping_layers: Integer >= 1. Number of layers in the mapping of labels.
+        minibatch_stddev_group_size: Integer >= 1, or `None`. Number of examples whose variation is measured together;
+            `None` for the whole batch.
+        minibatch_stddev_channels: Integer >= 0. Number of channels for this measure.
+        minibatch_stddev_grouping: String, one of `"strided"` (as in the paper's code) or `"contiguous"`; see
+            `MinibatchStddev`.
+        resample_filter: Sequence of floats. The filter's taps along each axis.
+        conv_clamp: Float > 0, or `None`. Maximum magnitude of activations; 256 for float16 in the paper.
+        num_mixed_precision_resolutions: Integer >= 0. Number of the highest levels that follow the dtype policy; the
+            others are float32.
+        mapping_learning_rate_multiplier: Float. How fast the mapping of labels learns, relative to the rest.
+        channels: List of integers, or `None`. Feature channels of every level, smallest level first, instead of the
+            rule above.
+        seed: Integer. Base seed of the initial weights.
 
-    Call: images float32 `[batch, height, width, channels]` in [-1, 1], labels or `None`, to logits float32 `[batch]`.
+    Call arguments:
+        images: A float32 tensor of shape `[batch, height, width, channels]`, in [-1, 1].
+        labels: A tensor of labels, see above, or `None`.
+
+    Output shape:
+        `[batch]`, float32 logits.
 
     Example:
 
@@ -115,7 +126,7 @@ class StyleGAN2Discriminator(keras.Model):
         self._make_head(widths[0])
 
     def _make_head(self, channels):
-        """What follows at the smallest level, in float32."""
+        """Creates the float32 layers at the smallest level."""
         activated = {"activation": "leaky_relu", "activation_gain": 2.0**0.5, "dtype": "float32"}
         label_size = self.num_classes or self.label_size
         self.from_rgb = self.minibatch_stddev = self.mapping = None
@@ -148,7 +159,7 @@ class StyleGAN2Discriminator(keras.Model):
             )
 
     def build(self, images_shape=None, labels_shape=None):
-        """Makes all weights. Their shapes need no inputs."""
+        """Creates all weights. Their shapes do not depend on the inputs."""
         height, width, channels = self.smallest_shape
         for block in self.blocks:
             block.build()
@@ -176,8 +187,8 @@ class StyleGAN2Discriminator(keras.Model):
         scores = self.score(features)  # [batch, 1], or [batch, channels] if conditional
         if self.mapping is None:
             return scores[:, 0]
-        centres = self.mapping(None, labels)
-        return tf.reduce_sum(scores * centres, axis=1) * centres.shape[1] ** -0.5
+        centers = self.mapping(None, labels)
+        return tf.reduce_sum(scores * centers, axis=1) * centers.shape[1] ** -0.5
 
     def get_config(self):
         return {

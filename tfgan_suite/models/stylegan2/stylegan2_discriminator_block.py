@@ -7,18 +7,19 @@ from tfgan_suite.layers.resample import resample
 
 
 class StyleGAN2DiscriminatorBlock(keras.layers.Layer):
-    """Halves features and image: FromRGB where the architecture has it, then two convolutions.
+    """Halves features and image, with FromRGB where the architecture has it, followed by two convolutions.
 
     Args:
-        size: `(height, width)` of what comes in.
-        in_channels: Channels of the features that come in; `None` for the first block, which sees the image alone.
-        channels: Channels of the features within.
-        out_channels: Channels of the features that go out.
-        image_channels: Of the image.
-        architecture: `"resnet"`, `"skip"` or `"orig"`.
-        resample_filter: Taps along each axis.
-        clamp: Bound of activations, or `None`.
-        seed: Of the initial weights.
+        size: Tuple `(height, width)`. Size of the inputs.
+        in_channels: Integer, or `None`. Number of channels of the input features; `None` for the first block, which
+            sees only the image.
+        channels: Integer. Number of channels of the features inside the block.
+        out_channels: Integer. Number of channels of the output features.
+        image_channels: Integer. Number of channels of the image.
+        architecture: String, one of `"resnet"`, `"skip"`, or `"orig"`.
+        resample_filter: Sequence of floats. The filter's taps along each axis.
+        clamp: Float > 0, or `None`. Maximum magnitude of activations.
+        seed: Integer. Base seed of the initial weights.
 
     Reference: Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020), figure 7.
     """
@@ -42,7 +43,7 @@ class StyleGAN2DiscriminatorBlock(keras.layers.Layer):
         self.image_channels = image_channels
         self.resample_filter = resample_filter
         self.passes_image = architecture == "skip"
-        # Figure 7: branches of variance 1 are summed to variance 1. The clamp shrinks with them.
+        # Figure 7: branches of variance 1 are summed to variance 1. The clamp is scaled with them.
         branch_gain = 0.5**0.5 if architecture == "resnet" else 1.0
         styled = {"activation": "leaky_relu", "dtype": self.dtype_policy}
         self.from_rgb = self.shortcut = None
@@ -89,11 +90,11 @@ class StyleGAN2DiscriminatorBlock(keras.layers.Layer):
         """Runs the block.
 
         Args:
-            features: `[batch, height, width, in_channels]`, `None` for the first block.
-            images: `[batch, height, width, image_channels]`, or `None` where no FromRGB needs it.
+            features: A tensor of shape `[batch, height, width, in_channels]`, or `None` for the first block.
+            images: A tensor of shape `[batch, height, width, image_channels]`, or `None` if no FromRGB needs it.
 
         Returns:
-            Features `[batch, height / 2, width / 2, out_channels]`, and images of that size or `None`.
+            A tuple of features `[batch, height / 2, width / 2, out_channels]`, and of images of that size or `None`.
         """
         if self.from_rgb is not None:
             from_image = self.from_rgb(images)

@@ -1,4 +1,4 @@
-"""StyleGAN2's generator: a mapping of latents to styles, and a synthesis of images from styles."""
+"""StyleGAN2's generator: a mapping from latents to styles, and a synthesis network from styles to images."""
 
 import keras
 import tensorflow as tf
@@ -21,30 +21,45 @@ NOISES = ("const", "random", "none")
 
 @keras.saving.register_keras_serializable("tfgan_suite")
 class StyleGAN2Generator(HasStyles, keras.Model):
-    """Latents to styles `w`, one for each layer; from a learned constant up to the image, each layer in its style.
+    """Maps latents to one style `w` per layer, and turns a learned constant into an image, layer by layer.
 
     Args:
-        image_shape: `(height, width, channels)`: `4 a 2^k` by `4 b 2^k` pixels, 1, 3 or 4 channels.
-        latent_size: Length of the latents.
-        w_size: Length of a style's source `w`.
-        num_mapping_layers: 8 in the paper, 2 in most of the later configurations.
-        channel_base: Feature channels at a level are this divided by the larger side,
-        max_channels: and at most this.
-        num_classes: Number of classes, or `None`: labels are class numbers `[batch]` or one-hot `[batch, num_classes]`.
-        label_size: Or length of label vectors: labels are float `[batch, label_size]`.
-        architecture: `"skip"`: an image from every level, summed. `"resnet"`: shortcuts. `"orig"`: neither.
-        resample_filter: Taps of the filter along each axis.
-        conv_clamp: Bound of activations, 256 for float16 in the paper, or `None`.
-        num_mixed_precision_resolutions: How many of the highest levels follow the dtype policy; others are float32.
-        mapping_learning_rate_multiplier: How fast the mapping learns, relative to the rest.
-        use_noise: Whether each convolution is followed by noise of a learned strength. Narrow networks paint with it.
-        channels: Feature channels of every level from the smallest, instead of the rule above.
-        seed: Of the initial weights.
+        image_shape: Tuple `(height, width, channels)`, with `4 a 2^k` by `4 b 2^k` pixels and 1, 3, or 4 channels.
+        latent_size: Integer >= 1. Length of the latents.
+        w_size: Integer >= 1. Length of the vectors `w` that styles are computed from.
+        num_mapping_layers: Integer >= 1. 8 in the paper, 2 in most later configurations.
+        channel_base: Integer. Feature channels at a level are `channel_base` divided by the longer side of its images.
+        max_channels: Integer. Upper bound of the feature channels.
+        num_classes: Integer >= 1, or `None`. Number of classes; labels are class numbers `[batch]` or one-hot vectors
+            `[batch, num_classes]`.
+        label_size: Integer >= 1, or `None`. Length of label vectors, instead of `num_classes`; labels are float
+            `[batch, label_size]`.
+        architecture: String. `"skip"` sums an image from every level, `"resnet"` has shortcuts, `"orig"` has neither.
+        resample_filter: Sequence of floats. The filter's taps along each axis.
+        conv_clamp: Float > 0, or `None`. Maximum magnitude of activations; 256 for float16 in the paper.
+        num_mixed_precision_resolutions: Integer >= 0. Number of the highest levels that follow the dtype policy; the
+            others are float32.
+        mapping_learning_rate_multiplier: Float. How fast the mapping learns, relative to the rest.
+        use_noise: Boolean. Whether noise of a learned strength follows each convolution. Narrow networks paint with it.
+        channels: List of integers, or `None`. Feature channels of every level, smallest level first, instead of the
+            rule above.
+        seed: Integer. Base seed of the initial weights.
+
+    Call arguments:
+        latents: A float32 tensor of shape `[batch, latent_size]`.
+        labels: A tensor of labels, see above, or `None`.
+        truncation: See `map`.
+        truncation_cutoff: See `map`.
+        noise: See `synthesize`. Defaults to `"random"` in training, and to `"const"` otherwise.
+        seed: See `synthesize`.
+
+    Output shape:
+        `[batch, height, width, channels]`, float32 images, nominally in [-1, 1] but not clipped.
 
     Attributes:
-        num_ws: Number of styles, two for a level.
+        num_ws: Number of styles, two per level.
         mapping: The `StyleGAN2Mapping`, with `w_average`.
-        blocks: A `StyleGAN2SynthesisBlock` for each level.
+        blocks: List of one `StyleGAN2SynthesisBlock` per level.
 
     Example:
 
@@ -54,8 +69,8 @@ class StyleGAN2Generator(HasStyles, keras.Model):
     >>> generator.synthesize(generator.map(np.ones([1, 8], "float32"), truncation=0.5), noise="none").shape
     TensorShape([1, 32, 32, 3])
 
-    Reference: Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020); classes and mixed precision:
-    "Training Generative Adversarial Networks with Limited Data" (2020), appendix D.1.
+    Reference: Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020); classes and mixed
+    precision: "Training Generative Adversarial Networks with Limited Data" (2020), appendix D.1.
     """
 
     def __init__(
@@ -131,11 +146,11 @@ class StyleGAN2Generator(HasStyles, keras.Model):
 
     @property
     def noise_shapes(self):
-        """`(height, width)` of each convolution's noise, from the coarsest on; none with `use_noise=False`."""
+        """`(height, width)` of each convolution's noise, coarsest first; none with `use_noise=False`."""
         return [block.size for block in self.blocks for _ in block.convolutions if self.use_noise]
 
     def build(self, latents_shape=None, labels_shape=None):
-        """Makes all weights. Their shapes need no inputs."""
+        """Creates all weights. Their shapes do not depend on the inputs."""
         self.mapping.build()
         for block in self.blocks:
             block.build()
@@ -144,13 +159,14 @@ class StyleGAN2Generator(HasStyles, keras.Model):
         """Maps latents to styles.
 
         Args:
-            latents: float32 `[batch, latent_size]`.
-            labels: As for the constructor's `num_classes` or `label_size`.
-            truncation: 1 for all variety, 0 for the average style; a float, a float32 scalar, or one number an example.
-            truncation_cutoff: Number of styles, from the coarsest, that are truncated; `None` for all.
+            latents: A float32 tensor of shape `[batch, latent_size]`.
+            labels: A tensor of labels for the constructor's `num_classes` or `label_size`, or `None`.
+            truncation: Float in [0, 1], a float32 scalar, or one number per example. 1 samples the full distribution, 0
+                returns the average style.
+            truncation_cutoff: Integer, or `None`. Number of styles to truncate, coarsest first; `None` for all.
 
         Returns:
-            float32 `[batch, num_ws, w_size]`.
+            A float32 tensor of shape `[batch, num_ws, w_size]`.
         """
         labels = label_vectors(labels, self.num_classes, self.label_size)
         ws = self.mapping(tf.cast(latents, tf.float32), labels)
@@ -159,27 +175,30 @@ class StyleGAN2Generator(HasStyles, keras.Model):
             return ws
         cutoff = self.num_ws if truncation_cutoff is None else truncation_cutoff
         truncated = (tf.range(self.num_ws) < cutoff)[None, :, None]
-        centre = self.mapping.truncation_centre(labels)[:, None, :]
+        center = self.mapping.truncation_centre(labels)[:, None, :]
         truncation = tf.reshape(tf.cast(truncation, tf.float32), [-1, 1, 1])
-        return tf.where(truncated, centre + (ws - centre) * truncation, ws)
+        return tf.where(truncated, center + (ws - center) * truncation, ws)
 
     def synthesize(self, ws, noise="const", seed=None):
-        """Makes images in given styles.
+        """Generates images with given styles.
 
         Args:
-            ws: float32 `[batch, num_ws, w_size]`.
-            noise: `"const"`: the network's own, the same for every image. `"random"`: new for every image. `"none"`,
-                and so are all with `use_noise=False`. Or maps of one's own: for each of `noise_shapes`, float32
-                `[batch or 1, height, width, 1]`.
-            seed: int32 `[2]`, of random noise; `None` for one from TensorFlow's global generator.
+            ws: A float32 tensor of shape `[batch, num_ws, w_size]`.
+            noise: String, or list of tensors. `"const"` uses the network's own noise, the same for every image,
+                `"random"` draws new noise for every image, and `"none"` adds no noise. With `use_noise=False`, all are
+                the same as `"none"`. To use your own noise, pass float32 maps `[batch or 1, height, width, 1]`, one for
+                each of `noise_shapes`.
+            seed: An int32 tensor of shape `[2]` for random noise; `None` for a seed from TensorFlow's global generator.
 
         Returns:
-            float32 images `[batch, height, width, channels]`, nominally in [-1, 1], not clipped.
+            A float32 tensor of shape `[batch, height, width, channels]`: images, nominally in [-1, 1] but not clipped.
         """
         if isinstance(noise, str) and noise not in NOISES:
-            raise ValueError(f"Expected noise to be one of {NOISES}. Received: noise={noise!r}")
+            raise ValueError(f"`noise` must be one of {NOISES}, or a list of maps. Received: noise={noise!r}")
         if not isinstance(noise, str) and len(noise) != len(self.noise_shapes):
-            raise ValueError(f"Expected {len(self.noise_shapes)} noise maps, one a convolution. Received: {len(noise)}")
+            raise ValueError(
+                f"`noise` must have {len(self.noise_shapes)} maps, one per convolution. Received: {len(noise)} maps"
+            )
         if noise == "random" and seed is None:
             seed = tf.random.uniform([2], maxval=tf.int32.max, dtype=tf.int32)
         ws = tf.unstack(tf.cast(ws, tf.float32), self.num_ws, axis=1)

@@ -1,4 +1,4 @@
-"""StyleGAN2's mapping network: latents and labels to the intermediate latent space W."""
+"""StyleGAN2's mapping network, from latents and labels to the intermediate latent space W."""
 
 import keras
 import numpy as np
@@ -11,26 +11,31 @@ from tfgan_suite.layers.pixel_normalization import PixelNormalization
 
 @keras.saving.register_keras_serializable("tfgan_suite")
 class StyleGAN2Mapping(keras.layers.Layer):
-    """Normalised latents, beside them a normalised embedding of the label, through dense layers with leaky ReLU.
+    """Dense layers with leaky ReLU on normalized latents, concatenated with a normalized embedding of the label.
 
     Args:
-        latent_size: Length of the latents; 0 for the discriminator's mapping of labels alone.
-        w_size: Length of the result and of everything between.
-        num_layers: Number of dense layers.
-        label_size: Length of the label vectors, or `None`.
-        learning_rate_multiplier: Of the dense layers, not of the embedding.
-        track_average: Whether there is a moving average of the results, the centre of truncation.
-        average_decay: Of that average, per update.
-        seed: Of the initial weights.
+        latent_size: Integer >= 0. Length of the latents; 0 for the discriminator's mapping of labels only.
+        w_size: Integer >= 1. Length of the output and of all layers.
+        num_layers: Integer >= 1. Number of dense layers.
+        label_size: Integer >= 1, or `None`. Length of the label vectors.
+        learning_rate_multiplier: Float. Multiplier for the dense layers, not for the embedding.
+        track_average: Boolean. Whether to track a moving average of the outputs, the center of truncation.
+        average_decay: Float in [0, 1). Decay of that average per update.
+        seed: Integer. Base seed of the initial weights.
 
-    Call: latents float32 `[batch, latent_size]` or `None`, labels float32 `[batch, label_size]` or `None`, to float32
-    `[batch, w_size]`.
+    Call arguments:
+        latents: A float32 tensor of shape `[batch, latent_size]`, or `None`.
+        labels: A float32 tensor of shape `[batch, label_size]`, or `None`.
+
+    Output shape:
+        `[batch, w_size]`, float32.
 
     Attributes:
         w_average: float32 `[w_size]`, not trained.
-        class_averages: float32 array `[label_size, w_size]` or `None`. If set, truncation goes towards the class's own
-            centre. They are state: saved, restored and exported with the weights. Those of an averaged generator go
-            with the next step of training, which moves the styles that they are means of.
+        class_averages: float32 array `[label_size, w_size]`, or `None`. If set, truncation moves styles toward the
+            center of their own class. The averages are state: they are saved, restored, and exported with the weights.
+            In an averaged generator, the next training step clears them, since it changes the styles that they are
+            means of.
 
     Example:
 
@@ -56,9 +61,9 @@ class StyleGAN2Mapping(keras.layers.Layer):
     ):
         super().__init__(autocast=False, **kwargs)
         if not latent_size and not label_size:
-            raise ValueError("Expected latents or labels to map. Received: latent_size=0, label_size=None")
+            raise ValueError("`latent_size` or `label_size` must be >= 1. Received: latent_size=0, label_size=None")
         if num_layers < 1:
-            raise ValueError(f"Expected num_layers >= 1. Received: num_layers={num_layers}")
+            raise ValueError(f"`num_layers` must be >= 1. Received: num_layers={num_layers}")
         self.latent_size = latent_size
         self.w_size = w_size
         self.num_layers = num_layers
@@ -93,7 +98,7 @@ class StyleGAN2Mapping(keras.layers.Layer):
             dense.build([None, size])
             size = self.w_size
         if self.track_average:
-            # A mean over replicas: each sees its own share of the batch.
+            # Averaged over replicas, since each of them sees its own share of the batch.
             self.w_average = self.add_weight(
                 name="w_average",
                 autocast=False,
@@ -104,7 +109,7 @@ class StyleGAN2Mapping(keras.layers.Layer):
             )
         if self._has_classes:
             self.class_centres = self._make_state("class_centres", [self.label_size, self.w_size])
-            # 1 where truncation goes towards the centres, 0 where towards the average of all.
+            # 1 if truncation moves toward the class centers, 0 if toward the overall average.
             self.class_centres_are_set = self._make_state("class_centres_are_set", [])
 
     def _make_state(self, name, shape):
@@ -125,7 +130,8 @@ class StyleGAN2Mapping(keras.layers.Layer):
     def class_averages(self, averages):
         if not self._has_classes:
             raise ValueError(
-                "Expected a mapping with labels and an average to set class_averages. Received one without."
+                "`class_averages` can be set only in a mapping with labels and a tracked average. "
+                f"Received: label_size={self.label_size}, track_average={self.track_average}"
             )
         if not self.built:
             self.build()
@@ -133,7 +139,7 @@ class StyleGAN2Mapping(keras.layers.Layer):
             averages = np.asarray(averages, np.float32)
             if averages.shape != (self.label_size, self.w_size) or not np.isfinite(averages).all():
                 raise ValueError(
-                    f"Expected finite class_averages of shape {(self.label_size, self.w_size)}. Received: shape "
+                    f"`class_averages` must be finite and have shape {(self.label_size, self.w_size)}. Received: shape "
                     f"{averages.shape}, finite: {bool(np.isfinite(averages).all())}"
                 )
             self.class_centres.assign(averages)
@@ -151,25 +157,25 @@ class StyleGAN2Mapping(keras.layers.Layer):
         return features
 
     def update_average(self, ws):
-        """Moves `w_average` towards the mean of `ws`, float32 `[..., w_size]`."""
+        """Moves `w_average` toward the mean of `ws`, float32 `[..., w_size]`."""
         mean = tf.reduce_mean(tf.reshape(tf.cast(ws, tf.float32), [-1, self.w_size]), axis=0)
         average = tf.convert_to_tensor(self.w_average)
-        # Once a batch: the first of n microbatches decays the average, and each adds its n-th.
+        # Once per batch: the first of n microbatches decays the average, and each one adds its n-th share.
         index, count = microbatch()
         decayed = tf.where(tf.equal(index, 0), average, 0.0)
         self.w_average.assign(average + (mean / tf.cast(count, tf.float32) - decayed) * (1.0 - self.average_decay))
 
     def truncation_centre(self, labels=None):
-        """float32 `[1, w_size]`, or with labels `[batch, w_size]`, of each label's class if `class_averages` are set."""
+        """Returns the center, float32 `[1, w_size]`, or one per label, `[batch, w_size]`, if class averages are set."""
         average = tf.convert_to_tensor(self.w_average)[None]
         if labels is None or not self._has_classes:
             return average
-        # A choice inside the graph: what was traced or exported before they were set heeds them too.
-        centres = tf.matmul(labels, tf.convert_to_tensor(self.class_centres))
-        return tf.where(tf.convert_to_tensor(self.class_centres_are_set) > 0.0, centres, average)
+        # The choice is part of the graph, so graphs traced or exported before the averages are set respect them too.
+        centers = tf.matmul(labels, tf.convert_to_tensor(self.class_centres))
+        return tf.where(tf.convert_to_tensor(self.class_centres_are_set) > 0.0, centers, average)
 
     def load_own_variables(self, store):
-        """Models saved before `class_averages` were state have none: they stay unset."""
+        """Loads models saved before `class_averages` became state: they have none, so the averages stay unset."""
         if self._has_classes and set(store.keys()) == {"0"}:
             store = {"0": store["0"], "1": np.zeros(self.class_centres.shape, np.float32), "2": np.float32(0.0)}
         super().load_own_variables(store)

@@ -1,7 +1,7 @@
-"""StyleGAN2's presets: architecture, training, the reference and the result to expect.
+"""StyleGAN2's presets: architecture, training, reference, and expected result.
 
-`training` holds what `tfgan_suite.train` takes unless it is told otherwise, `compile` what differs from the model's own
-losses and optimizers, which are the paper's config F.
+`training` contains defaults for `tfgan_suite.train`, `compile` what differs from the model's default losses and
+optimizers, which are those of the paper's config F.
 """
 
 from tfgan_suite.adversarial.augment import AdaptiveAugmentation
@@ -14,7 +14,7 @@ _ADA = 'Karras et al., "Training Generative Adversarial Networks with Limited Da
 
 
 def _training(gamma, learning_rate, half_life_images, rampup_ratio=None, path_length=True, style_mixing=True):
-    """`compile` arguments out of the few numbers in which the configurations differ."""
+    """Returns the `compile` arguments for the few numbers in which the configurations differ."""
 
     def choices(model):
         mixing = StyleMixing(0.9) if style_mixing else None
@@ -31,10 +31,11 @@ def _training(gamma, learning_rate, half_life_images, rampup_ratio=None, path_le
     return choices
 
 
-# For narrow networks and runs of an hour: no path length, small batches' rate.
+# For narrow networks and runs of an hour: no path length regularization, and a learning rate for small batches.
 _SMALL_TRAINING = _training(3.0, learning_rate=0.003, half_life_images="auto", rampup_ratio=0.05, path_length=False)
 
-# A sixteenth of `auto`'s width, without noise inputs: so narrow a generator paints with noise instead of learning shapes.
+# A sixteenth of `auto`'s width, without noise inputs, with which such a narrow generator paints instead of learning
+# shapes.
 _SMALL_CONFIG = {
     "image_shape": (64, 64, 3),
     "latent_size": 128,
@@ -46,7 +47,7 @@ _SMALL_CONFIG = {
 
 
 def _few_images_training(model):
-    """With augmentation whose strength can follow within a short run; ADA's own rate is for millions of images."""
+    """Adds augmentation that adapts quickly enough for a short run; ADA's own speed is for millions of images."""
     return {**_SMALL_TRAINING(model), "augmentation": AdaptiveAugmentation("bgc", speed_images=50_000)}
 
 
@@ -72,18 +73,19 @@ def _paper(resolution, gamma, channel_base, expected):
 PRESETS = {
     "stylegan2_ffhq_1024": {
         "description": "The paper's config F at 1024x1024: 30.4 M and 29.0 M parameters.",
-        "reference": 'Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020), table 1, config F.',
-        "expected": "FID 2.84 on FFHQ after 25 M images, 9 days and 18 hours on 8 V100 (the authors' figures).",
+        "reference": 'Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020), table 1, '
+        "config F.",
+        "expected": "FID 2.84 on FFHQ after 25 M images, 9 days and 18 hours on 8 V100s (the authors' figures).",
         "config": {"image_shape": (1024, 1024, 3)},
         "training": {"batch_size": 32, "total_images": 25_000_000},
     },
     "stylegan2_paper_256": _paper(256, 1.0, 16384, "The authors report FID 4.3 on FFHQ with 70,000 images at 256."),
-    "stylegan2_paper_512": _paper(512, 0.5, 32768, "The paper gives scores of small sets only."),
-    "stylegan2_paper_1024": _paper(1024, 2.0, 32768, "The paper gives scores of small sets only."),
+    "stylegan2_paper_512": _paper(512, 0.5, 32768, "The paper reports scores on small datasets only."),
+    "stylegan2_paper_1024": _paper(1024, 2.0, 32768, "The paper reports scores on small datasets only."),
     "stylegan2_auto": {
         "description": "ADA's automatic configuration below 1024 pixels: two mapping layers, gamma by size and batch.",
         "reference": f"{_ADA}: `auto` of the authors' code.",
-        "expected": "A good first run on a set of one's own; adapt gamma by factors of 2 to 4.",
+        "expected": "A good first run on your own dataset; adapt gamma by factors of 2 to 4.",
         "config": {"channel_base": "auto", "num_mapping_layers": 2},
         "training": {"batch_size": 32, "total_images": 25_000_000},
         "compile": _training("auto", learning_rate=0.0025, half_life_images="auto", rampup_ratio=0.05),
@@ -105,10 +107,12 @@ PRESETS = {
         ),
     },
     "stylegan2_stacked_digits_32": {
-        "description": "A small pair for three digits in red, green and blue, to count which of 1,000 modes it finds.",
-        "reference": f"{_ADA}: `auto` at a sixteenth of its width, without path length and style mixing. The measure is Metz et al. (2017)'s.",
-        "expected": "120,000 images, about 35 minutes of one core: 653 of 1,000 modes among 26,000 pictures, KL to the real ones "
-        "1.53; 1.7% are read with more than 95% confidence.",
+        "description": "A small pair for three digits in red, green, and blue, to count how many of 1,000 modes it "
+        "finds.",
+        "reference": f"{_ADA}: `auto` at a sixteenth of its width, without path length and style mixing. The metric is "
+        "that of Metz et al. (2017).",
+        "expected": "120,000 images, about 35 minutes on one core: 653 of 1,000 modes among 26,000 images, KL to the "
+        "real data 1.53; 1.7% are classified with more than 95% confidence.",
         "config": {
             "image_shape": (32, 32, 3),
             "latent_size": 32,
@@ -118,26 +122,29 @@ PRESETS = {
             "minibatch_stddev_group_size": 16,
         },
         "training": {"batch_size": 16, "total_images": 120_000},
-        # Groups of a whole batch, few latents and no style mixing: with 4, 128 and mixing all pictures became one.
+        # Groups of a whole batch, few latents, no style mixing: with 4, 128, and mixing, all images became the same.
         "compile": _training(
             2.0, 0.002, half_life_images="auto", rampup_ratio=0.05, path_length=False, style_mixing=False
         ),
     },
     "stylegan2_avatars_64": {
-        "description": "A small pair for drawn avatars in colour, for an hour on a CPU. Without classes: with them each style "
-        "becomes one picture, as the minibatch deviations of mixed classes do not show it.",
-        "reference": f"{_ADA}: `auto` at a sixteenth of its width, without noise inputs and path length, in small batches.",
-        "expected": "9,995 avatars, 53 minutes of one core: Frechet distance 240, 187, 165, 152, 143 on EfficientNet-Lite0 (2,000 "
-        "against all) after 25,000, 50,000, ... 125,000 images. Faces of most styles, and they differ.",
+        "description": "A small pair for cartoon avatars in color, for an hour on a CPU. Without classes: with them, "
+        "each style collapses to one image, since the minibatch deviations of mixed classes do not reveal it.",
+        "reference": f"{_ADA}: `auto` at a sixteenth of its width, without noise inputs and path length, in small "
+        "batches.",
+        "expected": "9,995 avatars, 53 minutes on one core: Frechet distance 240, 187, 165, 152, 143 on "
+        "EfficientNet-Lite0 (2,000 against all) after 25,000, 50,000, ... 125,000 images. Faces of most styles, and "
+        "they differ.",
         "config": _SMALL_CONFIG,
         "training": {"batch_size": 8, "total_images": 125_000, "conditional": False},
         "compile": _SMALL_TRAINING,
     },
     "stylegan2_few_images_64": {
-        "description": "A small pair for a few thousand pictures, with adaptive augmentation, for an hour on a CPU.",
-        "reference": f"{_ADA}: as `stylegan2_avatars_64`, with ADA ten times as fast.",
-        "expected": "3,767 emoji, about 50 minutes of one core: Frechet distance 166, 152, 154, 150 on EfficientNet-Lite0 (2,000 against "
-        "all) after 20,000, 40,000, 60,000, 80,000 images; 193, 172, 158, 146 without augmentation. On 362 of them, to held-out ones, 160 against 165.",
+        "description": "A small pair for a few thousand images, with adaptive augmentation, for an hour on a CPU.",
+        "reference": f"{_ADA}: like `stylegan2_avatars_64`, with ADA ten times as fast.",
+        "expected": "3,767 emoji, about 50 minutes on one core: Frechet distance 166, 152, 154, 150 on "
+        "EfficientNet-Lite0 (2,000 against all) after 20,000, 40,000, 60,000, 80,000 images; 193, 172, 158, 146 "
+        "without augmentation. Trained on 362 of them, against held-out ones: 160 against 165.",
         "config": _SMALL_CONFIG,
         "training": {"batch_size": 8, "total_images": 80_000, "conditional": False},
         "compile": _few_images_training,

@@ -8,22 +8,23 @@ from tfgan_suite.layers.resample import resample
 
 
 class StyleGAN2SynthesisBlock(keras.layers.Layer):
-    """Doubles features and image: two styled convolutions, and ToRGB where the architecture has it.
+    """Doubles features and image, with two styled convolutions, and ToRGB where the architecture has it.
 
     Args:
-        size: `(height, width)` of the results.
-        in_channels: Channels of the features that come in; `None` for the first block, which has a learned constant.
-        channels: Channels of the features that go out.
-        w_size: Length of a style's source.
-        image_channels: Of ToRGB, or `None` where there is none.
-        residual: Whether the block has a shortcut.
-        resample_filter: Taps along each axis.
-        clamp: Bound of activations, or `None`.
-        use_noise: Whether noise is added after the convolutions.
-        seed: Of the initial weights.
+        size: Tuple `(height, width)`. Size of the outputs.
+        in_channels: Integer, or `None`. Number of channels of the input features; `None` for the first block, which has
+            a learned constant.
+        channels: Integer. Number of channels of the output features.
+        w_size: Integer. Length of the vectors `w` that styles are computed from.
+        image_channels: Integer, or `None`. Number of output channels of ToRGB; `None` if there is no ToRGB.
+        residual: Boolean. Whether the block has a shortcut.
+        resample_filter: Sequence of floats. The filter's taps along each axis.
+        clamp: Float > 0, or `None`. Maximum magnitude of activations.
+        use_noise: Boolean. Whether to add noise after the convolutions.
+        seed: Integer. Base seed of the initial weights.
 
     Attributes:
-        convolutions: One or two `ModulatedConvolution`, in the order in which they take their `w`.
+        convolutions: List of one or two `ModulatedConvolution`, in the order in which they take their `w`.
         to_rgb: The `ModulatedConvolution` to image channels, or `None`.
 
     Reference: Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020), figures 2 and 7.
@@ -84,7 +85,7 @@ class StyleGAN2SynthesisBlock(keras.layers.Layer):
             )
 
     def _convolution(self, name, index, gain, clamp, **options):
-        """The clamp shrinks with the branch's gain, so that it cuts off the same activations."""
+        """Creates a convolution whose clamp is scaled with the branch's gain, so that it clips the same activations."""
         return ModulatedConvolution(
             self.channels,
             activation_gain=2.0**0.5 * gain,
@@ -116,17 +117,18 @@ class StyleGAN2SynthesisBlock(keras.layers.Layer):
         """Runs the block.
 
         Args:
-            features: `[batch, height / 2, width / 2, in_channels]`, `None` for the first block.
-            images: float32 `[batch, height / 2, width / 2, image_channels]`, or `None`.
-            ws: float32 `[batch, w_size]` for each of the convolutions and ToRGB.
-            noises: For each of the convolutions, float32 `[batch or 1, height, width, 1]` or `None`.
+            features: A tensor of shape `[batch, height / 2, width / 2, in_channels]`, or `None` for the first block.
+            images: A float32 tensor of shape `[batch, height / 2, width / 2, image_channels]`, or `None`.
+            ws: List of float32 tensors of shape `[batch, w_size]`, one for each of the convolutions and ToRGB.
+            noises: List with a float32 tensor of shape `[batch or 1, height, width, 1]`, or `None`, for each
+                convolution.
 
         Returns:
-            Features `[batch, height, width, channels]` and images of that size.
+            A tuple of features `[batch, height, width, channels]`, and of images of that size.
         """
         branch = features
         if features is None:
-            features = self.constant[None]  # [1, height, width, channels]; the styles bring the batch.
+            features = self.constant[None]  # [1, height, width, channels]; the styles add the batch axis.
         for convolution, w, noise in zip(self.convolutions, ws, noises):
             features = convolution(features, w, noise)
         if self.shortcut is not None:

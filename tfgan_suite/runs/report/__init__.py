@@ -1,4 +1,4 @@
-"""A run as one HTML file that needs nothing else: samples, how they came to be, curves, scores, data, how to go on."""
+"""A run as one HTML file that needs nothing else: samples, how they developed, curves, scores, data, next steps."""
 
 from tfgan_suite.runs.report.html_pieces import encode_png
 from tfgan_suite.runs.report.write_report import write_report

@@ -1,4 +1,4 @@
-"""Sections of the report that say what the run was made of and how to go on, each a piece of HTML."""
+"""Sections of the report that say what the run was made of and what to do next, each a piece of HTML."""
 
 import html
 import json
@@ -10,25 +10,25 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from tfgan_suite.foundation.durations import format_duration
+from tfgan_suite.generative.abilities import HasLatents
 from tfgan_suite.runs.report.html_pieces import definitions, section
 
 _PACKAGES = ("tfgan-suite", "tensorflow", "keras", "apache-beam", "numpy", "pillow")
 
 
-def data_card(info):
-    height, width, channels = info.image_shape
-    kind = {1: "grey", 3: "colour", 4: "colour with transparency"}[channels]
+def data_card(info, spec):
     reasons = ", ".join(f"{reason}: {count:,}" for reason, count in info.refused.reasons.items())
+    stored = info.spec.get_config().get("encoding", info.spec.edge_dtype)
     entries = [
         ("name", info.name),
-        ("images", ", ".join(f"{name} {split.num_images:,}" for name, split in info.splits.items())),
-        ("size", f"{height} × {width}, {kind}"),
+        (spec.unit[1], ", ".join(f"{name} {split.num_examples:,}" for name, split in info.splits.items())),
+        ("size", spec.describe()),
         ("source", ", ".join(f"{name} {value}" for name, value in info.source.items())),
-        ("licence", info.licence),
+        ("license", info.license),
         ("set aside", f"{info.refused.count:,}" + (f" ({reasons})" if reasons else "")),
         ("exact copies left out", f"{info.duplicates:,}"),
-        ("resized with", ", ".join(f"{name} {value}" for name, value in info.resize.items())),
-        ("stored as", f"{info.encoding} in TFRecord {info.compression}".strip()),
+        ("processed with", ", ".join(f"{name} {value}" for name, value in info.processing.items())),
+        ("stored as", f"{stored} in TFRecord {info.compression}".strip()),
         ("fingerprint", info.fingerprint),
     ]
     for name, split in info.splits.items():
@@ -40,32 +40,39 @@ def data_card(info):
     return section("Data", definitions(entries))
 
 
-def ways_to_go_on(run, demo):
+def next_steps(run, model, demo):
     program = _program()
     directory = shlex.quote(str(run.directory))
     exported = demo.get("serving", {}).get("directory")
     commands = [
-        ("More pictures, of another seed", f"{program} sample {directory} --seed 7 --scale 3 --output samples.png"),
-        ("From one picture to another", f"{program} sample {directory} --interpolate 9 --output between.png"),
+        ("More samples, of another seed", f"{program} sample {directory} --seed 7 --scale 3 --output samples.png")
+    ]
+    if model.can(HasLatents):
+        command = f"{program} sample {directory} --interpolate 9 --output interpolations.png"
+        commands.append(("From one sample to another", command))
+    commands += [
         ("Every number as a curve", f"{Path(program).with_name('tensorboard')} --logdir {directory}/tensorboard"),
-        ("Train longer, into a run of its own", _longer_command(run, program)),
+        ("Train longer, in a separate run", _longer_command(run, program)),
     ]
     if exported:
-        commands.insert(2, ("Serve it over REST and gRPC", f"{program} serve {shlex.quote(exported)}"))
+        commands.insert(-2, ("Serve it over REST and gRPC", f"{program} serve {shlex.quote(exported)}"))
     else:
         name = Path(run.config.data_dir).name
-        commands.insert(2, ("Export it for TensorFlow Serving", f"{program} export {directory} saved_models/{name}"))
-    commands.append(("Your own pictures", f"{program} prepare PICTURES data/mine --image-size 64"))
+        commands.insert(-2, ("Export it for TensorFlow Serving", f"{program} export {directory} saved_models/{name}"))
+    if model.spec.kind == "image":
+        commands.append(("Your own images", f"{program} prepare IMAGES data/mine --image-size 64"))
     text = "\n".join(f"# {title}\n{command}" for title, command in commands)
-    return section("How to go on", f"<pre><code>{html.escape(text)}</code></pre>")
+    return section("Next steps", f"<pre><code>{html.escape(text)}</code></pre>")
 
 
 def _longer_command(run, program):
     config = run.config
     longer = f"{run.directory}-longer"
-    overrides = "".join(f" --set {shlex.quote(f'{name}={json.dumps(value)}')}" for name, value in config.model.items())
+    given = [("--set", *one) for one in config.model.items()] + [("--compile", *one) for one in config.compile.items()]
+    overrides = "".join(f" {flag} {shlex.quote(f'{name}={json.dumps(value)}')}" for flag, name, value in given)
+    imports = "".join(f" --import {module}" for module in (run.recipe or {}).get("imports", ()))
     return (
-        f"{program} train --preset {config.preset} --data {shlex.quote(config.data_dir)} --run {shlex.quote(longer)} "
+        f"{program}{imports} train --preset {config.preset} --data {shlex.quote(config.data_dir)} --run {shlex.quote(longer)} "
         f"--images 1,000,000{overrides}"
     )
 
@@ -93,6 +100,9 @@ def making(run, demo):
     parts.append(definitions([*_versions(), ("processors", str(os.cpu_count())), ("machine", platform.machine())]))
     config = json.dumps({name: value for name, value in vars(run.config).items()}, indent=2)
     parts.append(f"<details><summary>the run's config</summary><pre><code>{html.escape(config)}</code></pre></details>")
+    if run.recipe:
+        recipe = html.escape(json.dumps(run.recipe, indent=2))
+        parts.append(f"<details><summary>everything resolved</summary><pre><code>{recipe}</code></pre></details>")
     return section("How this was made", "".join(parts))
 
 

@@ -1,4 +1,4 @@
-"""Sections of the report that show pictures, each a piece of HTML, or "" where there is nothing to show."""
+"""Sections of the report that show examples, each a piece of HTML, or "" where there is nothing to show."""
 
 import json
 from pathlib import Path
@@ -9,71 +9,74 @@ from PIL import Image
 from tfgan_suite.data.loader import load_dataset
 from tfgan_suite.drawing.image_grid import class_columns, has_classes, make_grid
 from tfgan_suite.drawing.line_chart import format_number
+from tfgan_suite.generative.abilities import HasLatents
 from tfgan_suite.runs.report.html_pieces import data_url, image_tag, section
-from tfgan_suite.runs.sampling import interpolate_images, sample_labels
-from tfgan_suite.specs.image_range import to_uint8
+from tfgan_suite.runs.sampling import draw_all, interpolate_images, sample_labels
 
 _FILM_ROWS = 10
 _SLIDER_FRAMES = 24
 _SEED = 1
 
 
-def samples(model):
+def samples(model, sampling):
     columns = class_columns(model)
-    images = model.generate(8 * columns, sample_labels(model, 8 * columns), seed=_SEED)
-    columns_text = "One column a class; " if has_classes(model) else ""
+    examples = model.generate(8 * columns, sample_labels(model, 8 * columns), seed=_SEED, **sampling)
+    columns_text = "One column a class. " if has_classes(model) else ""
+    weights_text = ", from the averaged weights" if model.averages else ""
     return section(
         "Samples",
-        f'<p class="soft">{columns_text}not chosen: the first {8 * columns} of seed {_SEED}, from the averaged weights.</p>'
-        + image_tag(make_grid(images, columns), "Grid of generated images", "wide"),
+        f'<p class="soft">{columns_text}Not selected: the first {8 * columns} of seed {_SEED}{weights_text}.</p>'
+        + image_tag(make_grid(draw_all(model, examples), columns), "Grid of samples", "wide"),
     )
 
 
 def film(run, model):
-    """The same latents as training went on: a slider over whole grids, and a strip of first rows."""
+    """Samples of one seed throughout training: a slider over whole grids, and a strip of first rows."""
     frames = sorted((run.directory / "images").glob("[0-9]*.png"))
     if len(frames) < 2:
         return ""
-    height = model.image_shape[0]
+    height, unit = draw_all(model, model.generate(1, seed=_SEED)).shape[1], model.spec.unit[1]
     rows = 8 if height <= 32 else 3
-    shown = [(f"{int(path.stem):,} images", _read_rows(path, height, rows)) for path in _spread(frames, _SLIDER_FRAMES)]
+    shown = [(f"{int(path.stem):,} {unit}", _read_rows(path, height, rows)) for path in _spread(frames, _SLIDER_FRAMES)]
     slider_frames = json.dumps([(caption, data_url(image)) for caption, image in shown])
     caption, last = shown[-1]
     strip = "".join(
         f"<span>{format_number(int(path.stem))}</span>"
-        + image_tag(_read_rows(path, height, 1), f"After {path.stem} images")
+        + image_tag(_read_rows(path, height, 1), f"After {path.stem} {unit}")
         for path in _spread(frames, _FILM_ROWS)
     )
     return section(
         "How it learned",
-        '<p class="soft">The same latents all along. Move the slider; below, the first row at ten moments.</p>'
+        '<p class="soft">Samples of one seed throughout training. Move the slider; below it is the first row at ten moments.</p>'
         '<div class="watch">'
         + image_tag(last, "Grid at the chosen moment", "wide")
         + f'<label><span class="soft">time</span><input type="range" min="0" max="{len(shown) - 1}" '
         f'value="{len(shown) - 1}"><output>{caption}</output></label><template>{slider_frames}</template></div>'
-        f'<div class="film">{strip}</div><p class="note">Left: images trained on.</p>',
+        f'<div class="film">{strip}</div><p class="note">Left: {unit} trained on.</p>',
     )
 
 
-def paths_between(model):
+def interpolations(model, sampling):
+    if not model.can(HasLatents):
+        return ""
     rows = class_columns(model) if has_classes(model) else 6
     steps = 9
-    grid = make_grid(interpolate_images(model, rows, steps, seed=_SEED), steps)
-    text = "Each row keeps one class and walks" if model.num_classes else "Each row walks"
+    grid = make_grid(draw_all(model, interpolate_images(model, rows, steps, seed=_SEED, **sampling)), steps)
+    text = "Each row keeps one class and goes" if model.num_classes else "Each row goes"
     return section(
-        "Between two pictures",
+        "Interpolations",
         f'<p class="soft">{text} from one random latent to another in {steps} even steps.</p>'
-        + image_tag(grid, "Rows of images that change step by step", "medium"),
+        + image_tag(grid, "Rows of samples that change step by step", "medium"),
     )
 
 
-def real_and_generated(run, model):
+def real_and_generated(run, model, sampling):
     if not (Path(run.config.data_dir) / "dataset_info.json").is_file():
         return ""  # The data is no longer where it was.
     columns = class_columns(model)
     count = 4 * columns
-    real = _real_images(run, columns, 4, by_class=has_classes(model))
-    fake = model.generate(count, sample_labels(model, count), seed=_SEED + 1)
+    real = _real_examples(run, model, columns, 4, by_class=has_classes(model))
+    fake = draw_all(model, model.generate(count, sample_labels(model, count), seed=_SEED + 1, **sampling))
     figures = "".join(
         f"<figure>{image_tag(make_grid(images, columns), caption, 'wide')}<figcaption>{caption}</figcaption></figure>"
         for images, caption in ((real, "Real, from the training data"), (fake, "Generated"))
@@ -81,20 +84,20 @@ def real_and_generated(run, model):
     return section("Real and generated", f'<div class="pair">{figures}</div>')
 
 
-def _real_images(run, columns, rows, by_class):
-    """Real images in a grid's order, with `by_class` a column a class."""
+def _real_examples(run, model, columns, rows, by_class):
+    """Drawings of real examples in a grid's order, with `by_class` a column a class."""
     _, dataset = load_dataset(run.config.data_dir, "train", 64, seed=_SEED, repeat=False, drop_remainder=False)
     by_column = [[] for _ in range(columns)]
     number = 0
-    for images, labels in dataset:
-        for image, label in zip(to_uint8(images).numpy(), labels.numpy(), strict=True):
+    for examples, labels in dataset:
+        for example, label in zip(model.spec.to_edge(examples).numpy(), labels.numpy(), strict=True):
             column = by_column[(int(label) if by_class else number) % columns]
             number += 1
             if len(column) < rows:
-                column.append(image)
+                column.append(model.spec.draw(example))
         if all(len(column) == rows for column in by_column):
             break
-    blank = np.zeros(run.dataset_info.image_shape, np.uint8)
+    blank = np.zeros_like(next(column[0] for column in by_column if column))
     return np.stack([column[row] if row < len(column) else blank for row in range(rows) for column in by_column])
 
 

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from tfgan_suite.foundation.errors import UserError
-from tfgan_suite.metrics.protocol.real_images import RealImages
+from tfgan_suite.metrics.protocol.real_examples import RealExamples
 from tfgan_suite.specs.image_range import to_float
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (10, 4, 5, 3), np.uint8)
@@ -11,7 +11,7 @@ LABELS = np.array([0, 2, 2, 0, 2, 0, 2, 2, 2, 2], np.int32)
 
 
 def read(data):
-    real = RealImages(data, "train", 4)
+    real = RealExamples(data, "train", 4)
     batches = list(real.batches())
     labels = [labels for _, labels in batches if labels is not None]
     return real, np.concatenate([images for images, _ in batches]), np.concatenate(labels) if labels else None
@@ -23,13 +23,13 @@ def test_float_and_uint8_batches_are_the_same_images():
     np.testing.assert_array_equal(labels, LABELS)
     as_bytes, _, _ = read(tf.data.Dataset.from_tensor_slices((IMAGES, LABELS)).batch(3))
     assert as_float.fingerprint == as_bytes.fingerprint
-    assert as_float.num_images == 10
-    assert as_float.class_counts == (3, 0, 7) and as_float.image_shape == (4, 5, 3)
+    assert as_float.num_examples == 10
+    assert as_float.class_counts == (3, 0, 7) and as_float.spec.shape == (4, 5, 3)
 
 
 def test_fingerprint_is_of_the_content_whatever_the_batches():
     def fingerprint(images, batch_size):
-        return RealImages(tf.data.Dataset.from_tensor_slices(images).batch(batch_size), "train", 4).fingerprint
+        return RealExamples(tf.data.Dataset.from_tensor_slices(images).batch(batch_size), "train", 4).fingerprint
 
     changed = IMAGES.copy()
     changed[9, 3, 4, 2] ^= 1
@@ -39,7 +39,7 @@ def test_fingerprint_is_of_the_content_whatever_the_batches():
 def test_images_alone_and_labels_that_are_all_zero_have_no_classes():
     for data in (IMAGES, (IMAGES, np.zeros(10, np.int32))):
         real, images, _ = read(tf.data.Dataset.from_tensor_slices(data).batch(4))
-        assert real.class_counts is None and real.num_images == 10
+        assert real.class_counts is None and real.num_examples == 10
         np.testing.assert_array_equal(images, IMAGES)
 
 
@@ -55,4 +55,4 @@ def test_images_alone_and_labels_that_are_all_zero_have_no_classes():
 )
 def test_data_that_cannot_be_scored(make, message):
     with pytest.raises(UserError, match=message):
-        RealImages(make(), "train", 4)
+        RealExamples(make(), "train", 4)

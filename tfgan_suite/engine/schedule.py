@@ -1,0 +1,137 @@
+"""Schedules: numbers that change with the examples seen. Pass one in place of a constant."""
+
+import math
+
+import keras
+import tensorflow as tf
+
+
+class Schedule(keras.optimizers.schedules.LearningRateSchedule):
+    """A number that is a function of the real examples seen since training began.
+
+    Takes the place of a constant: an optimizer's `learning_rate`, `beta_2` of `tg.Adam`, a penalty's `weight`, the
+    `half_life_images` of `tg.ExponentialMovingAverage`, `schedule` of `augment.AdaptiveAugmentation`. `compile` tells it
+    where the model counts its examples, so that it holds no state of its own and a resumed run continues it exactly.
+
+    A subclass implements `value_at` and `get_config`.
+    """
+
+    _examples_seen = None
+
+    def value_at(self, examples_seen):
+        """The value after that many examples, a float32 scalar. `examples_seen` is a float32 scalar."""
+        raise NotImplementedError
+
+    def bind(self, examples_seen):
+        """Makes the value follow a counter, an integer scalar variable."""
+        self._examples_seen = examples_seen
+
+    def __call__(self, step=None):
+        """The value now. Keras's optimizers pass their own count of updates, which is not needed.
+
+        Raises:
+            ValueError: No model that was compiled with it counts examples.
+        """
+        if self._examples_seen is None:
+            raise ValueError(
+                f"{type(self).__name__} needs a count of examples. Pass it to `compile` of a model, or call `bind` first."
+            )
+        return self.value_at(tf.cast(tf.convert_to_tensor(self._examples_seen), tf.float32))
+
+
+@keras.saving.register_keras_serializable("tfgan_suite")
+class CosineSchedule(Schedule):
+    """From `start` to `end` along half a cosine, over the first `examples` examples; `end` from then on.
+
+    Args:
+        start: Float. The first value.
+        end: Float. The last value.
+        examples: Integer >= 1. Examples until the last value is reached.
+
+    Raises:
+        ValueError: `examples` is out of range.
+
+    Example:
+
+    >>> schedule = CosineSchedule(2.0, 1.0, examples=100)
+    >>> [round(float(schedule.value_at(seen)), 3) for seen in (0.0, 25.0, 50.0, 100.0, 500.0)]
+    [2.0, 1.854, 1.5, 1.0, 1.0]
+
+    Reference: Huang et al., "The GAN is dead; long live the GAN!" (2024), appendix on hyperparameters: a burn-in of
+    learning rate, gamma, Adam's beta_2, EMA half-life and augmentation.
+    """
+
+    def __init__(self, start, end, examples):
+        _check_examples(examples)
+        self.start = float(start)
+        self.end = float(end)
+        self.examples = int(examples)
+
+    def value_at(self, examples_seen):
+        share = tf.clip_by_value(tf.cast(examples_seen, tf.float32) / float(self.examples), 0.0, 1.0)
+        return self.end + (self.start - self.end) * 0.5 * (1.0 + tf.cos(math.pi * share))
+
+    def get_config(self):
+        return {"start": self.start, "end": self.end, "examples": self.examples}
+
+
+@keras.saving.register_keras_serializable("tfgan_suite")
+class LinearSchedule(Schedule):
+    """From `start` to `end` along a line, over the first `examples` examples; `end` from then on.
+
+    Args:
+        start: Float. The first value.
+        end: Float. The last value.
+        examples: Integer >= 1. Examples until the last value is reached.
+
+    Raises:
+        ValueError: `examples` is out of range.
+
+    Example: a warm-up.
+
+    >>> float(LinearSchedule(0.0, 2e-3, examples=1000).value_at(500.0)) == np.float32(1e-3)
+    True
+    """
+
+    def __init__(self, start, end, examples):
+        _check_examples(examples)
+        self.start = float(start)
+        self.end = float(end)
+        self.examples = int(examples)
+
+    def value_at(self, examples_seen):
+        share = tf.clip_by_value(tf.cast(examples_seen, tf.float32) / float(self.examples), 0.0, 1.0)
+        return self.start + (self.end - self.start) * share
+
+    def get_config(self):
+        return {"start": self.start, "end": self.end, "examples": self.examples}
+
+
+def _check_examples(examples):
+    if examples < 1:
+        raise ValueError(f"`examples` must be >= 1. Received: examples={examples}")
+
+
+def value_now(number):
+    """A number, or what a `Schedule` says now."""
+    return number() if isinstance(number, Schedule) else number
+
+
+def bind_schedules(objects, examples_seen):
+    """Binds the schedules among the attributes of optimizers, penalties and the like to a counter."""
+    for one in objects:
+        while one is not None:
+            for value in vars(one).values():
+                if isinstance(value, Schedule):
+                    value.bind(examples_seen)
+            one = vars(one).get("inner_optimizer")
+
+
+def number_to_config(number):
+    """What a `get_config` returns for a number that may be a `Schedule`."""
+    return keras.saving.serialize_keras_object(number) if isinstance(number, Schedule) else number
+
+
+def number_from_config(number):
+    """The reverse of `number_to_config`."""
+    return keras.saving.deserialize_keras_object(number) if isinstance(number, dict) else number

@@ -1,0 +1,133 @@
+"""Real examples for scores, and what identifies them."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from tfgan_suite.data.dataset_info import DatasetInfo
+from tfgan_suite.data.loader import load_dataset
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.specs.example_spec import ExampleSpec
+from tfgan_suite.specs.image_spec import ImageSpec
+
+
+class RealExamples:
+    """A prepared split or a finite `tf.data.Dataset`, read in a fixed order, in batches of the spec's `edge_dtype`.
+
+    Args:
+        data: A prepared directory, or a dataset of batches `(examples, labels)` or `examples`, see `evaluate`.
+        split: String. The split of a prepared directory.
+        batch_size: Integer >= 1. The size of the batches of a prepared directory.
+        spec: An `ExampleSpec`. What the examples of a `tf.data.Dataset` are; images by default. A prepared directory says
+            it itself.
+
+    Attributes:
+        name: String. The name of the set.
+        fingerprint: String. 16 hex digits of its content.
+        split: String, or `None` for a `tf.data.Dataset`.
+        spec: An `ExampleSpec`. What one example is.
+        num_examples: Integer. Examples in the split.
+        class_counts: Tuple of integers, the examples of each class, or `None` without classes.
+        class_names: Tuple of as many strings.
+        cacheable: Boolean. Whether the fingerprint is known without reading the examples.
+
+    Raises:
+        UserError: The directory or split is missing; or the dataset is endless, empty or of mixed shapes.
+
+    Example:
+
+    >>> real = RealExamples(tf.data.Dataset.from_tensors(tf.zeros([4, 8, 8, 1])), "train", 64)
+    >>> real.num_examples, real.spec.shape
+    (4, (8, 8, 1))
+    """
+
+    def __init__(
+        self,
+        data: str | os.PathLike | tf.data.Dataset,
+        split: str,
+        batch_size: int,
+        spec: ExampleSpec | None = None,
+    ):
+        self._data = data
+        self._batch_size = batch_size
+        if isinstance(data, tf.data.Dataset):
+            if int(data.cardinality()) == tf.data.INFINITE_CARDINALITY:
+                raise UserError(
+                    "`data` must be a finite dataset. Received: one that repeats. Make it with repeat=False."
+                )
+            self.name, self.split, self.cacheable = "tf.data.Dataset", None, False
+            self.spec = spec
+            self._describe_by_reading()
+        else:
+            info = DatasetInfo.load(data)
+            self.name, self.split, self.fingerprint, self.cacheable = info.name, split, info.fingerprint, True
+            self.num_examples, self.spec = info.split(split).num_examples, info.spec
+            self.class_counts = info.split(split).class_counts if info.num_classes is not None else None
+            self.class_names = info.class_names if info.num_classes is not None else None
+        if self.num_examples < 2:
+            raise UserError(
+                f"`data` must hold at least 2 real {self.spec.unit[1]}. Received: {self.num_examples} in the split "
+                f"{self.split!r}"
+            )
+
+    def _describe_by_reading(self) -> None:
+        """A dataset that comes from anywhere is identified by its examples and labels."""
+        count, shapes, class_counts = 0, set(), np.zeros(0, int)
+        digests = [hashlib.sha256(), hashlib.sha256()]  # Apart: the batch size must not matter.
+        for examples, labels in self.batches():
+            digests[0].update(np.ascontiguousarray(examples).tobytes())
+            count += len(examples)
+            shapes.add(examples.shape[1:])
+            if labels is not None:
+                digests[1].update(labels.tobytes())
+                found = np.bincount(labels, minlength=len(class_counts))
+                found[: len(class_counts)] += class_counts
+                class_counts = found
+        if len(shapes) != 1:
+            units = self._unit()[1]
+            raise UserError(f"`data` must hold {units} of one shape. Received: {sorted(shapes) or f'no {units}'}")
+        shape = shapes.pop()
+        if self.spec is None or self.spec.kind == ImageSpec.kind:
+            self.spec = ImageSpec(shape)
+        elif shape != self.spec.shape:
+            raise UserError(f"`data` must hold {self.spec.unit[1]} of shape {self.spec.shape}. Received: shape {shape}")
+        self.num_examples = count
+        content = [shape, *(digest.hexdigest() for digest in digests)]
+        self.fingerprint = hashlib.sha256(repr(content).encode()).hexdigest()[:16]
+        self.class_counts = (
+            tuple(class_counts.tolist()) if len(class_counts) > 1 else None
+        )  # All labels 0: a set without classes.
+        self.class_names = None if self.class_counts is None else tuple(str(n) for n in range(len(self.class_counts)))
+
+    def batches(self) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        """Batches `(examples [batch, *spec.shape] of edge_dtype, int32 labels [batch] or None)`.
+
+        Raises:
+            UserError: The elements have another form.
+        """
+        dataset, spec = self._data, self.spec
+        if not isinstance(dataset, tf.data.Dataset):
+            _, dataset = load_dataset(
+                self._data, self.split, self._batch_size, shuffle=False, repeat=False, drop_remainder=False, cache=False
+            )
+        # Until the first batch is read, the shape of images is not known; their edge does not depend on it.
+        edge_dtype, to_edge = (ImageSpec if spec is None else spec).edge_dtype, (spec or ImageSpec((1, 1, 1))).to_edge
+        rank = 4 if spec is None else 1 + len(spec.shape)
+        for element in dataset:
+            examples, labels = element if isinstance(element, tuple | list) and len(element) == 2 else (element, None)
+            if not isinstance(examples, tf.Tensor) or examples.shape.rank != rank:
+                units = self._unit()[1]
+                raise UserError(
+                    f"Expected batches ({units} of {rank} axes, labels [batch]) or {units} alone. Received: "
+                    f"{type(element).__name__}"
+                )
+            # Examples of a dataset that are at the edge already stay as they are; a prepared set's are for models.
+            at_edge = isinstance(self._data, tf.data.Dataset) and examples.dtype == edge_dtype
+            examples = examples if at_edge else to_edge(examples)
+            yield examples.numpy(), None if labels is None else np.asarray(labels, np.int32)
+
+    def _unit(self) -> tuple[str, str]:
+        return (ImageSpec if self.spec is None else self.spec).unit

@@ -1,0 +1,61 @@
+"""Arguments of a model's `compile` that are written down as JSON: what `--compile NAME=VALUE` may say."""
+
+import inspect
+
+import keras
+
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.models.saving import register_classes
+
+
+def compile_names(model):
+    """Names of what the `compile` of a model takes, a list."""
+    parameters = inspect.signature(model.compile).parameters.values()
+    return [one.name for one in parameters if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
+
+
+def compile_argument(name, value):
+    """The value of an argument of `compile` that was written as JSON.
+
+    Args:
+        name: String. The argument, for error messages.
+        value: A plain value, which stays as it is; the name of a registered class, which is made without arguments; a dict
+            of `class_name` and `config`; or a list of these.
+
+    Raises:
+        UserError: A class that is not known, or that refuses its config.
+
+    Example:
+
+    >>> compile_argument("discriminator_penalties", [{"class_name": "R1", "config": {"weight": 2.0}}])[0].weight
+    2.0
+    >>> compile_argument("discriminator_steps", 2)
+    2
+    """
+    register_classes()
+    if isinstance(value, list):
+        return [compile_argument(name, one) for one in value]
+    if isinstance(value, str):
+        cls, config = _registered(value), {}
+        if cls is None:
+            return value
+    elif isinstance(value, dict) and "class_name" in value:
+        cls, config = _registered(value["class_name"]), value.get("config", {})
+        if cls is None:
+            raise UserError(
+                f"`{name}` must name a class that is registered with Keras, such as 'Hinge'. Received: "
+                f"class_name={value['class_name']!r}"
+            )
+    else:
+        return value
+    try:
+        return cls(**config)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"`{name}`: {cls.__name__} cannot be made of {config}: {error}") from error
+
+
+def _registered(class_name):
+    """The class that is registered under a name, the suite's first, or an optimizer or schedule of Keras; else `None`."""
+    found = [keras.saving.get_registered_object(name) for name in (f"tfgan_suite>{class_name}", class_name)]
+    found += [getattr(module, class_name, None) for module in (keras.optimizers, keras.optimizers.schedules)]
+    return next((one for one in found if isinstance(one, type)), None)
