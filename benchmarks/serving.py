@@ -304,10 +304,12 @@ def main():
     parser.add_argument("--hot-swap", action="store_true")
     parser.add_argument("--url", help="HOST:PORT of gRPC, to test a server that is already running")
     args = parser.parse_args()
+    from tfgan_suite.exports.model_card import read_model_card  # Here, since the clients' processes need no Keras.
+
     args.model = args.model.resolve()
-    card = json.loads((newest(args.model) / "assets.extra" / "model_card.json").read_text())
-    args.conditional = card["model"]["num_classes"] is not None
-    args.image_bytes = math.prod(card["model"]["image_shape"])
+    model = read_model_card(newest(args.model))["model"]
+    args.conditional = model["condition"]["kind"] == "classes"
+    args.image_bytes = math.prod(model["example"]["shape"])
     print(f"{args.clients} clients, {args.seconds:g} s, {args.count} images per request, {os.cpu_count()} processors\n")
     print(ROW.format("", "images/s", "p50, ms", "p99, ms", "processor, ms", "errors"))
     print("|---|---|---|---|---|---|")

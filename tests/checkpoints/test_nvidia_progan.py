@@ -120,7 +120,7 @@ def test_exported_with_its_license(write, tmp_path):
     write_conversion(read_conversion(KIND, write()), tmp_path / "out")
     assert cli.main(["export", str(tmp_path / "out"), str(tmp_path / "models" / "faces")]) == 0
     card = json.loads((tmp_path / "models/faces/1/assets.extra/model_card.json").read_text())
-    assert card["license"] == LICENSE and card["model"]["num_classes"] == 3
+    assert card["license"] == LICENSE and card["model"]["condition"]["size"] == 3
 
 
 def test_hostile_files(tmp_path):
