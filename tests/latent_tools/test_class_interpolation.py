@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from tests.adversarial.test_gan import make_gan
 from tests.latent_tools.test_style_mixing import cell
 from tfgan_suite.drawing.image_grid import make_grid
 from tfgan_suite.foundation.errors import UserError
@@ -9,7 +10,6 @@ from tfgan_suite.generative.latents import interpolate
 from tfgan_suite.latent_tools import StyleSpace, interpolate_classes, samples_per_class, write_class_loop
 from tfgan_suite.latent_tools.class_pictures import name_rows
 from tfgan_suite.models.biggan.biggan import BigGAN
-from tfgan_suite.models.dcgan.dcgan_generator import DCGANGenerator
 from tfgan_suite.models.progan.progan import ProGAN
 
 
@@ -50,7 +50,7 @@ def test_between_them_is_the_mean_of_what_the_model_has_there(dcgan, biggan, con
     assert np.abs(interpolate_classes(dcgan, [0, 2], 3, seed=5)[0, 1] - half[0]).max() <= 1
 
     generator, latents = biggan.ema_generator, np.asarray(biggan.sample_latents(1, _seed(5)))
-    embeddings = np.asarray(generator.embed(np.array([0, 2])))
+    embeddings = np.asarray(generator.class_vectors(np.array([0, 2])))
     half = (np.asarray(generator.synthesize(latents, embeddings.mean(axis=0, keepdims=True))) + 1) * 127.5
     assert np.abs(interpolate_classes(biggan, [0, 2], 3, seed=5)[0, 1] - half[0]).max() <= 1
 
@@ -67,7 +67,7 @@ def _seed(seed):
 def test_latents_may_move_too_along_great_circles(biggan):
     images = interpolate_classes(biggan, [1, 2], 3, rows=2, move_latents=True, seed=5)
     latents = np.asarray(biggan.sample_latents(4, _seed(5)))  # Two rows at the first class, two at the second.
-    embeddings = np.asarray(biggan.ema_generator.embed(np.array([1, 2])))
+    embeddings = np.asarray(biggan.ema_generator.class_vectors(np.array([1, 2])))
     middle = np.stack([interpolate(latents[row], latents[2 + row], 3, spherical=True)[1] for row in range(2)])
     expected = biggan.ema_generator.synthesize(middle, np.tile(embeddings.mean(axis=0), [2, 1]))
     assert np.abs(images[:, 1] - (np.asarray(expected) + 1) * 127.5).max() <= 1
@@ -119,11 +119,10 @@ def test_arguments_that_do_not_fit(labels, steps, message, dcgan):
         interpolate_classes(dcgan, labels, steps)
 
 
-def test_models_that_have_nothing_between_classes(gan, dcgan, monkeypatch):
+def test_models_that_have_nothing_between_classes(gan):
     with pytest.raises(UserError, match="has no classes"):
         interpolate_classes(gan, [0, 1], 3)
     with pytest.raises(UserError, match="has no classes"):
         samples_per_class(gan, 2)
-    monkeypatch.setattr(DCGANGenerator, "takes_class_vectors", False)
-    with pytest.raises(UserError, match="DCGAN only accepts integer classes"):
-        interpolate_classes(dcgan, [0, 1], 3)
+    with pytest.raises(UserError, match="needs a model that can mix classes. GAN can: generate from latents"):
+        interpolate_classes(make_gan(3), [0, 1], 3)

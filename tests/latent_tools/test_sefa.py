@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 import scipy.linalg
+import tensorflow as tf
 
 from tests.latent_tools.test_style_mixing import cell
 from tfgan_suite.foundation.errors import UserError
@@ -112,12 +113,13 @@ def test_grid(kind, request):
     latents = np.random.default_rng(0).normal(size=(2, model.latent_size)).astype(np.float32)
     grid = direction_grid(model, directions, latents, labels, reach=[1.0, 2.0, 3.0], steps=5)
     assert grid.shape[:2] == (6 * (size + 2) - 2, 5 * (size + 2) - 2)
-    originals = model._generate_batch(latents, labels, 1.0).numpy()
+    sampling = {"truncation": tf.constant(1.0)}
+    originals = model._generate_batch(latents, labels, sampling).numpy()
     for row in range(6):
         difference = cell(grid, row, 2, size).astype(int) - originals[row // 3]
         assert np.abs(difference).max() <= 1
     assert not np.array_equal(cell(grid, 0, 0, size), cell(grid, 0, 4, size))
     if kind == "dcgan":
         moved = latents[:1] + 2.0 * directions.vectors[1]
-        expected = model._generate_batch(moved, labels[:1], 1.0).numpy()[0]
+        expected = model._generate_batch(moved, labels[:1], sampling).numpy()[0]
         assert np.abs(cell(grid, 1, 4, size).astype(int) - expected).max() <= 1

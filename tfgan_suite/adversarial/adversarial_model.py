@@ -5,20 +5,18 @@ import tensorflow as tf
 
 from tfgan_suite.adversarial import losses, penalties
 from tfgan_suite.adversarial.adversarial_rules import adversarial_charts, adversarial_measurements, adversarial_rules
+from tfgan_suite.adversarial.averaged_generator import AveragedGenerator, deserialize_parts, serialize_parts
 from tfgan_suite.engine.adam import Adam
 from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
-from tfgan_suite.engine.trained_model import TrainedModel, call_network, with_total
+from tfgan_suite.engine.trained_model import TrainedModel, with_total
 from tfgan_suite.foundation.randomness import fold
 from tfgan_suite.generative import latents as latent_distributions
-from tfgan_suite.generative.abilities import Discriminates, HasLatents, HasStyles
-from tfgan_suite.generative.sampling_options import TRUNCATION
+from tfgan_suite.generative.abilities import Discriminates
 from tfgan_suite.specs.image_spec import ImageSpec
 
 
-class AdversarialModel(HasLatents, Discriminates, TrainedModel):
+class AdversarialModel(AveragedGenerator, Discriminates, TrainedModel):
     """A generator, its average, a discriminator, and what `compile` chose for them. See `GAN` for the arguments."""
-
-    sampling_options = (TRUNCATION,)
 
     def __init__(
         self,
@@ -46,9 +44,6 @@ class AdversarialModel(HasLatents, Discriminates, TrainedModel):
         self.add_network("generator", generator, (keras.Input(self.latent_shape), labels), averaged=True)
         self.add_network("discriminator", discriminator, (keras.Input(self.spec.shape), labels))
         self.built = True
-
-    def can(self, ability):
-        return super().can(ability) or (ability is HasStyles and isinstance(self.ema_generator, HasStyles))
 
     @property
     def logit_zero(self):
@@ -167,30 +162,6 @@ class AdversarialModel(HasLatents, Discriminates, TrainedModel):
     def stability_measurements(self, logs):
         return adversarial_measurements(logs)
 
-    # === Generation ===
-
-    def sample_latents(self, batch_size, seed, truncation=1.0):
-        return self.latent_distribution.sample([batch_size, self.latent_size], seed, truncation)
-
-    def call(self, latents, labels=None, training=False, truncation=1.0):
-        """Images of the averaged generator, float32 `[batch, height, width, channels]` in [-1, 1].
-
-        `sample_latents` has truncated already; a model whose generator does it overrides both.
-        """
-        return tf.cast(call_network(self.ema_generator, latents, labels, training=training), tf.float32)
-
-    # === Styles, of a generator that has them: see `can` ===
-
-    @property
-    def num_ws(self):
-        return self.ema_generator.num_ws if self.can(HasStyles) else None
-
-    def map(self, latents, labels=None):
-        return self.ema_generator.map(latents, labels)
-
-    def synthesize(self, ws, noise="const", seed=None):
-        return self.ema_generator.synthesize(ws, noise=noise, seed=seed)
-
     # === Keras ===
 
     def test_step(self, data):
@@ -223,23 +194,18 @@ class AdversarialModel(HasLatents, Discriminates, TrainedModel):
     def get_config(self):
         return {
             "name": self.name,
-            "generator": keras.saving.serialize_keras_object(self.generator),
-            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+            **serialize_parts({"generator": self.generator, "discriminator": self.discriminator}),
             "image_shape": self.image_shape,
             "latent_size": self.latent_size,
             "num_classes": self.num_classes,
             "label_weights": self.label_weights,
-            "latent_distribution": keras.saving.serialize_keras_object(self.latent_distribution),
+            **serialize_parts({"latent_distribution": self.latent_distribution}),
             "seed": self.seed,
         }
 
     @classmethod
     def from_config(cls, config):
-        config = dict(config)
-        for name in ("generator", "discriminator", "latent_distribution"):
-            if isinstance(config.get(name), dict):
-                config[name] = keras.saving.deserialize_keras_object(config[name])
-        return cls(**config)
+        return cls(**deserialize_parts(config, ("generator", "discriminator", "latent_distribution")))
 
 
 def _list_of(name, value, kind):

@@ -3,19 +3,17 @@
 import types
 
 import keras
-import tensorflow as tf
 
+from tfgan_suite.adversarial.averaged_generator import AveragedGenerator, deserialize_parts, serialize_parts
 from tfgan_suite.engine.trained_model import call_network
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.generative import latents as latent_distributions
-from tfgan_suite.generative.abilities import HasLatents, HasStyles
 from tfgan_suite.generative.generative_model import GenerativeModel
-from tfgan_suite.generative.sampling_options import TRUNCATION
 from tfgan_suite.specs.image_spec import ImageSpec
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
-class PretrainedGenerator(HasLatents, GenerativeModel):
+class PretrainedGenerator(AveragedGenerator, GenerativeModel):
     """A generator whose discriminator was never published: it generates, is scored and exported, and cannot be trained.
 
     Args:
@@ -33,8 +31,6 @@ class PretrainedGenerator(HasLatents, GenerativeModel):
     (2, 32, 32, 3)
     """
 
-    sampling_options = (TRUNCATION,)
-
     def __init__(self, generator, latent_distribution=None, **kwargs):
         super().__init__(**kwargs)
         self.ema_generator = generator
@@ -51,28 +47,6 @@ class PretrainedGenerator(HasLatents, GenerativeModel):
     def averages(self):
         return types.MappingProxyType({"generator": self.ema_generator})
 
-    def can(self, ability):
-        return super().can(ability) or (ability is HasStyles and isinstance(self.ema_generator, HasStyles))
-
-    @property
-    def num_ws(self):
-        return self.ema_generator.num_ws if self.can(HasStyles) else None
-
-    def map(self, latents, labels=None):
-        """Styles of latents, of a generator that has them."""
-        return self.ema_generator.map(latents, labels)
-
-    def synthesize(self, ws, noise="const", seed=None):
-        """Images of styles, of a generator that has them."""
-        return self.ema_generator.synthesize(ws, noise=noise, seed=seed)
-
-    def sample_latents(self, batch_size, seed, truncation=1.0):
-        return self.latent_distribution.sample([batch_size, self.latent_size], seed, truncation)
-
-    def call(self, latents, labels=None, training=False, truncation=1.0):
-        """Images float32 `[batch, height, width, channels]` in [-1, 1]; `sample_latents` has truncated already."""
-        return tf.cast(call_network(self.ema_generator, latents, labels, training=training), tf.float32)
-
     def compile(self, *args, **kwargs):
         """Refused: there is nothing to train against."""
         raise UserError(
@@ -83,14 +57,9 @@ class PretrainedGenerator(HasLatents, GenerativeModel):
     def get_config(self):
         return {
             "name": self.name,
-            "generator": keras.saving.serialize_keras_object(self.ema_generator),
-            "latent_distribution": keras.saving.serialize_keras_object(self.latent_distribution),
+            **serialize_parts({"generator": self.ema_generator, "latent_distribution": self.latent_distribution}),
         }
 
     @classmethod
     def from_config(cls, config):
-        config = dict(config)
-        for name in ("generator", "latent_distribution"):
-            if isinstance(config[name], dict):
-                config[name] = keras.saving.deserialize_keras_object(config[name])
-        return cls(**config)
+        return cls(**deserialize_parts(config, ("generator", "latent_distribution")))

@@ -23,11 +23,18 @@ class HasLatents(Ability):
     """Makes examples of latents.
 
     A subclass sets `latent_shape` and implements `sample_latents` and `call`; everything else is given.
+
+    Attributes:
+        latent_shape: Tuple of integers. The shape of one latent.
+        latent_network: The network that latents go into; `None` where it is not at hand, as in an exported model.
+        latents_on_a_shell: Boolean. Whether nearly all latents have about the same length, so that paths between them keep it.
     """
 
     verb = "generate from latents"
-    attributes = ("latent_shape",)
+    attributes = ("latent_shape", "latents_on_a_shell")
     latent_shape = None
+    latents_on_a_shell = False
+    latent_network = None
 
     @property
     def latent_size(self):
@@ -50,7 +57,7 @@ class Encodes(Ability):
 
 
 class Reconstructs(Ability):
-    """Makes examples anew from what it knows of them."""
+    """Makes examples again from what it knows of them."""
 
     verb = "reconstruct examples"
 
@@ -120,6 +127,20 @@ class HasStyles(Ability):
         raise NotImplementedError
 
 
+class MixesClasses(Ability):
+    """A network, or a model of one, that takes classes as vectors, and so something between them."""
+
+    verb = "mix classes"
+    # A network that takes vectors in its call, in the place of labels, need not implement it.
+    mix_classes = None
+
+    def class_vectors(self, labels):
+        """Vectors float32 `[batch, size]` of labels int `[batch]`; by default one-hot."""
+        import tensorflow as tf
+
+        return tf.one_hot(labels, self.num_classes)
+
+
 class MakesTextures(Ability):
     """Makes images of any size. See `TextureModel`."""
 
@@ -128,7 +149,17 @@ class MakesTextures(Ability):
 
 
 ABILITIES = (
-    *(HasLatents, Encodes, Reconstructs, HasLikelihood, Discriminates, ScoresAnomalies, HasStyles, MakesTextures),
+    *(
+        HasLatents,
+        Encodes,
+        Reconstructs,
+        HasLikelihood,
+        Discriminates,
+        ScoresAnomalies,
+        HasStyles,
+        MixesClasses,
+        MakesTextures,
+    ),
 )
 
 

@@ -13,7 +13,6 @@ from tfgan_suite.drawing.image_grid import make_grid
 from tfgan_suite.foundation.errors import UserError, import_extra
 from tfgan_suite.foundation.files import write_atomically
 from tfgan_suite.foundation.randomness import fold
-from tfgan_suite.generative import latents as latent_distributions
 from tfgan_suite.generative.abilities import HasLatents, require
 from tfgan_suite.generative.sampling_options import resolve_sampling
 from tfgan_suite.latent_tools.style_space import StyleSpace, has_style_space, labels_in_turn
@@ -125,12 +124,11 @@ def _path_in_w(model, pictures, num_points, steps_per_point, labels, sampling, s
 
 def _path_among_latents(model, pictures, num_points, steps_per_point, labels, sampling, seed):
     points = np.asarray(model.sample_latents(num_points * pictures, fold(seed, "generate", "latents"), **sampling))
-    distribution = getattr(model, "latent_distribution", None)
-    keep_length = getattr(distribution, "on_a_shell", False)
-    path = closed_path(points.reshape([num_points, pictures, *points.shape[1:]]), steps_per_point, keep_length)
-    if isinstance(distribution, latent_distributions.Uniform):
-        limit = sampling.get("truncation", 1.0)
-        path = np.clip(path, -limit, limit)  # The spline overshoots slightly near the points.
+    path = closed_path(
+        points.reshape([num_points, pictures, *points.shape[1:]]), steps_per_point, model.latents_on_a_shell
+    )
+    if not model.latents_on_a_shell:
+        path = np.clip(path, points.min(), points.max())  # The spline overshoots slightly near the points.
     make_images = tf.function(
         lambda latents: model.spec.to_edge(model(latents, labels, training=False, **sampling)), autograph=False
     )

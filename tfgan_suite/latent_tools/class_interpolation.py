@@ -6,11 +6,10 @@ import tensorflow as tf
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.randomness import fold
 from tfgan_suite.generative import latents as latent_distributions
-from tfgan_suite.generative.abilities import HasLatents, require
+from tfgan_suite.generative.abilities import HasLatents, MixesClasses, require
 from tfgan_suite.generative.sampling_options import resolve_sampling
 from tfgan_suite.latent_tools.interpolation import interpolate_styles
 from tfgan_suite.latent_tools.style_space import StyleSpace, has_style_space, labels_in_turn
-from tfgan_suite.specs.image_range import to_uint8
 
 _BATCH_SIZE = 16
 
@@ -76,10 +75,15 @@ def interpolate_classes(
         path = _path(ws.reshape([count, rows, *ws.shape[1:]]), interpolate_styles, steps, closed)
         images = space.synthesize(path.reshape([-1, *ws.shape[1:]]))
     else:
-        embed, make_images = _class_vectors_of(model, sampling)
-        spherical = getattr(getattr(model, "latent_distribution", None), "on_a_shell", False)
-        latent_path = _path(latents, _latent_interpolation(spherical), steps, closed)
-        vectors = np.broadcast_to(np.asarray(embed(labels))[:, np.newaxis], [count, rows, embed(labels).shape[-1]])
+        require(model, MixesClasses, "A path from class to class")
+        make_images = tf.function(
+            lambda latents, vectors: model.spec.to_edge(model.mix_classes(latents, vectors, **sampling)),
+            autograph=False,
+            reduce_retracing=True,
+        )
+        latent_path = _path(latents, _latent_interpolation(model.latents_on_a_shell), steps, closed)
+        vectors = np.asarray(model.class_vectors(labels))
+        vectors = np.broadcast_to(vectors[:, np.newaxis], [count, rows, vectors.shape[-1]])
         vector_path = _path(vectors, _latent_interpolation(spherical=False), steps, closed)
         flat = [path.reshape([-1, path.shape[-1]]) for path in (latent_path, vector_path)]
         images = np.concatenate(
@@ -102,28 +106,3 @@ def _path(points, interpolate, steps, closed):
         ends = points[index], points[(index + 1) % len(points)]
         legs.append(np.stack([interpolate(start, end, steps)[:-1] for start, end in zip(*ends)], axis=1))
     return np.concatenate(legs if closed else [*legs, points[-1:]])
-
-
-def _class_vectors_of(model, sampling):
-    """Returns a function from labels to vectors, and a function from latents and vectors to uint8 images."""
-    generator = getattr(model, "ema_generator", None)
-    if hasattr(generator, "embed"):
-        embed = generator.embed
-
-        def make_images(latents, vectors):
-            return to_uint8(generator.synthesize(latents, vectors))
-
-    elif getattr(generator, "takes_class_vectors", False):
-
-        def embed(labels):
-            return np.eye(model.num_classes, dtype=np.float32)[labels]
-
-        def make_images(latents, vectors):
-            return to_uint8(model(latents, vectors, training=False, **sampling))
-
-    else:
-        raise UserError(
-            f"`model` must accept class vectors, but {type(model).__name__} only accepts integer classes. Use a "
-            "BigGAN, StyleGAN2, ProGAN, or DCGAN with classes, from a run or a .keras file."
-        )
-    return embed, tf.function(make_images, autograph=False, reduce_retracing=True)

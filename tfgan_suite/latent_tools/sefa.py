@@ -6,6 +6,7 @@ import numpy as np
 
 from tfgan_suite.drawing.image_grid import make_grid
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.generative.generative_model import GenerativeModel
 from tfgan_suite.latent_tools.style_space import StyleSpace, has_style_space
 from tfgan_suite.specs.image_range import to_uint8
 
@@ -94,7 +95,7 @@ def find_directions(model, layers=None, count=10):
     Reference: Shen and Zhou, "Closed-Form Factorization of Latent Semantics in GANs" (2021), equations 3 to 6.
     """
     space = model if isinstance(model, StyleSpace) else None
-    generator = space.generator if space else getattr(model, "ema_generator", model)
+    generator = space.generator if space else _generator_of(model)
     if space is None and has_style_space(generator):
         space = StyleSpace(generator)
     if space is None and layers is not None:
@@ -213,3 +214,13 @@ def direction_grid(model, directions, latents, labels=None, reach=3.0, steps=5, 
                 row_labels = None if label is None else label.repeat(steps)
                 images.append(to_uint8(model(moved, row_labels, training=False)).numpy())
     return make_grid(np.concatenate(images), columns=steps)
+
+
+def _generator_of(model):
+    """The network that makes a model's images, or the network itself."""
+    network = model.latent_network if isinstance(model, GenerativeModel) else model
+    if network is None:
+        raise UserError(
+            f"`model` must have its network at hand, but {type(model).__name__} has none. Use a run or a .keras file."
+        )
+    return network

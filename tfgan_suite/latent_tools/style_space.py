@@ -5,6 +5,8 @@ import tensorflow as tf
 
 from tfgan_suite.foundation import randomness
 from tfgan_suite.foundation.errors import UserError, unknown_name
+from tfgan_suite.generative.abilities import HasStyles
+from tfgan_suite.generative.generative_model import GenerativeModel
 from tfgan_suite.specs.image_range import to_uint8
 
 # Styles of 4x4 and 8x8, of 16x16 and 32x32, and of all higher resolutions (StyleGAN, section 3.1), two per resolution.
@@ -13,8 +15,7 @@ STYLE_RANGES = {"coarse": range(0, 4), "middle": range(4, 8), "fine": range(8, 1
 
 def has_style_space(model):
     """Whether a model's generator, or a generator, consists of a mapping to styles and a synthesis from styles."""
-    generator = getattr(model, "ema_generator", model)
-    return all(hasattr(generator, name) for name in ("map", "synthesize", "num_ws"))
+    return model.can(HasStyles) if isinstance(model, GenerativeModel) else isinstance(model, HasStyles)
 
 
 def labels_in_turn(model, labels, count):
@@ -81,15 +82,15 @@ class StyleSpace:
                 f"`model` must have a W space, but {type(model).__name__} has no W space. Use a StyleGAN2, from a run, "
                 "a .keras file, or a converted checkpoint."
             )
-        self.generator = generator = getattr(model, "ema_generator", model)
+        is_model = isinstance(model, GenerativeModel)
+        self.generator = generator = model.latent_network if is_model else model
         self.batch_size = batch_size
         self.latent_size = generator.latent_size
         self.num_ws = generator.num_ws
         self.w_size = generator.w_size
-        self.num_classes = getattr(generator, "num_classes", None)
-        self.label_size = getattr(generator, "label_size", None)
+        self.num_classes, self.label_size = generator.num_classes, generator.label_size
         self.image_shape = tuple(generator.image_shape)
-        self._label_weights = getattr(model, "label_weights", None)
+        self._label_weights = model.label_weights if is_model else None
         self._map = tf.function(generator.map, autograph=False, reduce_retracing=True)
         self._synthesize = tf.function(
             lambda ws, noise: to_uint8(generator.synthesize(ws, noise=noise)), autograph=False, reduce_retracing=True

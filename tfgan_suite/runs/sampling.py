@@ -79,7 +79,7 @@ def interpolate_images(model, rows, steps, labels=None, seed=0, in_w=False, **sa
     ends = np.asarray(
         model.sample_latents(2 * rows, fold(seed, "interpolate"), **sampling)
     )  # [2 * rows, *latent_shape]
-    spherical = getattr(getattr(model, "latent_distribution", None), "on_a_shell", False)
+    spherical = model.latents_on_a_shell
     images = []
     if in_w:
         require(model, HasStyles, "An interpolation in W")

@@ -101,7 +101,7 @@ def test_shapes(size, variant):
 def test_classes_can_be_mixed(variant):
     generator = make_generator(variant)
     latents = np.random.default_rng(0).normal(size=[2, 16]).astype("float32")
-    vectors = generator.embed(np.array([1, 3]))
+    vectors = generator.class_vectors(np.array([1, 3]))
     np.testing.assert_allclose(generator.synthesize(latents, vectors), generator(latents, np.array([1, 3])), atol=1e-6)
     halfway = generator.synthesize(latents, tf.reduce_mean(vectors, axis=0, keepdims=True) + tf.zeros_like(vectors))
     assert np.abs(halfway - generator(latents, np.array([1, 3]))).max() > 1e-4

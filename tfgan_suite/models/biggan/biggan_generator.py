@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from tfgan_suite.generative.abilities import MixesClasses
 from tfgan_suite.layers.rematerialization import call_block
 from tfgan_suite.layers.self_attention import SelfAttention
 from tfgan_suite.layers.spectral_normalization import SpectralConvolution, SpectralDense, seeded_initializer
@@ -12,7 +13,7 @@ from tfgan_suite.models.biggan.biggan_blocks import DeepGeneratorBlock, Generato
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
-class BigGANGenerator(keras.Model):
+class BigGANGenerator(MixesClasses, keras.Model):
     """Maps latents and a class to an image, through residual blocks that are normalized conditionally on both.
 
     The class is embedded once, as a vector that all blocks share. BigGAN splits the latents into equal parts, one for
@@ -57,7 +58,7 @@ class BigGANGenerator(keras.Model):
     >>> latents, labels = np.zeros([2, 16], "float32"), np.array([3, 7])
     >>> generator(latents, labels).shape
     TensorShape([2, 32, 32, 3])
-    >>> halfway = tf.reduce_mean(generator.embed(labels), axis=0, keepdims=True)
+    >>> halfway = tf.reduce_mean(generator.class_vectors(labels), axis=0, keepdims=True)
     >>> generator.synthesize(latents[:1], halfway).shape
     TensorShape([1, 32, 32, 3])
 
@@ -196,7 +197,7 @@ class BigGANGenerator(keras.Model):
         if not self.built:
             self.build()
 
-    def embed(self, labels):
+    def class_vectors(self, labels):
         """Returns the vectors of classes, from integers `[batch]` to float32 `[batch, shared_size]`, or one-hot vectors
         without a shared embedding. Weighted means of these vectors lie between classes."""
         self._make_weights()
@@ -206,7 +207,7 @@ class BigGANGenerator(keras.Model):
         return self.shared_embedding(labels)
 
     def synthesize(self, latents, class_embeddings, training=False):
-        """Generates images from latents, float32 `[batch, latent_size]`, and class vectors as returned by `embed`."""
+        """Generates images from latents, float32 `[batch, latent_size]`, and vectors as returned by `class_vectors`."""
         self._make_weights()
         inputs, conditions = self._conditions(tf.cast(latents, tf.float32), tf.cast(class_embeddings, tf.float32))
         features = self.linear(inputs, training=training)
@@ -223,6 +224,9 @@ class BigGANGenerator(keras.Model):
         images = self.output_convolution(features, training=training)[..., : self.image_shape[-1]]
         return tf.tanh(tf.cast(images, tf.float32))
 
+    def mix_classes(self, latents, vectors):
+        return self.synthesize(latents, vectors)
+
     def _conditions(self, latents, class_embeddings):
         """Returns what the first layer sees, and what each block sees."""
         if not self.hierarchical:
@@ -234,7 +238,7 @@ class BigGANGenerator(keras.Model):
         return first, [tf.concat([class_embeddings, part], axis=1) for part in parts]
 
     def call(self, latents, labels, training=False):
-        return self.synthesize(latents, self.embed(labels), training=training)
+        return self.synthesize(latents, self.class_vectors(labels), training=training)
 
     def get_config(self):
         return {

@@ -5,6 +5,7 @@ import math
 import keras
 from keras import ops
 
+from tfgan_suite.generative.abilities import MixesClasses
 from tfgan_suite.layers.batch_normalization import BatchNormalization
 from tfgan_suite.layers.transposed_convolution import TransposedConvolution
 
@@ -26,7 +27,7 @@ def stage_channels(image_shape, base_channels, max_channels):
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
-class DCGANGenerator(keras.Model):
+class DCGANGenerator(MixesClasses, keras.Model):
     """Maps latents to 4x4 features and doubles them up to the image, with batch normalization and ReLU, and tanh last.
 
     In a conditional generator, the class is concatenated to the latents as a one-hot vector.
@@ -54,8 +55,6 @@ class DCGANGenerator(keras.Model):
 
     Reference: Radford et al., "Unsupervised Representation Learning with DCGANs" (2016), section 3 and figure 1.
     """
-
-    takes_class_vectors = True
 
     def __init__(
         self,

@@ -5,6 +5,7 @@ import functools
 import keras
 import tensorflow as tf
 
+from tfgan_suite.generative.abilities import MixesClasses
 from tfgan_suite.layers.activation import activate
 from tfgan_suite.layers.equalized_convolution import EqualizedConvolution
 from tfgan_suite.layers.equalized_dense import EqualizedDense
@@ -17,7 +18,7 @@ _HE_GAIN = 2.0**0.5
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
-class ProGANGenerator(keras.Model):
+class ProGANGenerator(MixesClasses, keras.Model):
     """Maps latents to 4x4 features, doubles and refines them once per level, and converts them to colors linearly.
 
     Level 0 is the full size, and each further level is half the size of the previous one. All levels have their weights
@@ -59,8 +60,6 @@ class ProGANGenerator(keras.Model):
     sections 2 and 4, table 2. Labels: Odena et al., "Conditional Image Synthesis with Auxiliary Classifier GANs"
     (2017).
     """
-
-    takes_class_vectors = True
 
     def __init__(
         self,
