@@ -178,7 +178,10 @@ REFUSED = {
     "too large an integer": ({"inputs": {"latents": [[0] * 8], "labels": [2**31]}}, "is not of expected type: int32"),
     "inexact float": ({"inputs": {"latents": [[2**24 + 1] * 8], "labels": [0]}}, "without loss of precision"),
     "too large a float": ({"inputs": {"latents": [[1e39] * 8], "labels": [0]}}, "without loss of precision"),
-    "nested deeply": ({"inputs": {"latents": eval("[" * 60 + "]" * 60), "labels": [0]}}, "at most 32 deep. Received: 60 levels"),
+    "nested deeply": (
+        {"inputs": {"latents": eval("[" * 60 + "]" * 60), "labels": [0]}},
+        "at most 32 deep. Received: 60 levels",
+    ),
     "NaN latents": ({"inputs": {"latents": [[math.nan] * 8], "labels": [0]}}, "latents must be finite numbers"),
     "label out of range": ({"inputs": {"latents": [[0] * 8], "labels": [3]}}, "labels must be from 0 to 2"),
     "too few labels": ({"inputs": {"latents": [[0] * 8] * 2, "labels": [1]}}, "labels must be one for each image"),
