@@ -62,8 +62,8 @@ extras["all"] = sorted(
 
 setup(
     name="tfgan-suite",
-    version="0.1.0",
-    description="Generative adversarial networks on TensorFlow and Keras 3: prepare, train, watch, score, export, serve.",
+    version="0.2.0",
+    description="Generative models on TensorFlow and Keras 3: prepare, train, watch, score, export, serve.",
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
