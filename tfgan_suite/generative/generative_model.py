@@ -2,6 +2,7 @@
 
 import copy
 import os
+import sys
 import types
 
 import keras
@@ -240,16 +241,17 @@ class GenerativeModel(keras.Model):
     @classmethod
     def _from_elsewhere(cls, preset, overrides):
         """A saved model, or a preset of a subclass."""
-        import tfgan_suite  # The front door, which knows all models; this room knows none.
+        # The package itself knows all models by name, and loads the one that is asked for; this room knows none.
+        package = sys.modules[__name__.partition(".")[0]]
 
         if os.path.exists(preset):
             if overrides:
                 raise UserError(f"A saved model takes no arguments. Received: {', '.join(overrides)} with {preset!r}.")
-            model = tfgan_suite.load_model(preset)
+            model = package.load_model(preset)
             if not isinstance(model, cls):
                 raise UserError(f"{str(preset)!r} holds a {type(model).__name__}, which is no {cls.__name__}.")
             return model
-        found = {name: owner for name, owner in tfgan_suite.all_presets().items() if issubclass(owner, cls)}
+        found = {name: owner for name, owner in package.all_presets().items() if issubclass(owner, cls)}
         if preset not in found:
             raise unknown_name(f"{cls.__name__} preset", str(preset), {*cls.presets, *found})
         return found[preset].from_preset(preset, **overrides)
