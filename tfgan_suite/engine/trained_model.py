@@ -46,6 +46,23 @@ class TrainedModel(GenerativeModel):
 
     Raises:
         ValueError: `label_weights` of another length than there are classes.
+
+    Example: a model that learns the mean image.
+
+    >>> class MeanImage(TrainedModel):
+    ...     def __init__(self):
+    ...         super().__init__(tg.ImageSpec((2, 2, 1)))
+    ...         self.add_network("mean", keras.Sequential([keras.Input([1]), keras.layers.Dense(4)]))
+    ...     def updates(self):
+    ...         return [tg.Update("mean", self.mean.trainable_variables, self.squared_error, logs=("loss",))]
+    ...     def squared_error(self, batch):
+    ...         pixels = tf.reshape(batch.examples, [-1, 4])
+    ...         return tg.Objective({"loss": tf.reduce_sum(tf.square(pixels - self.mean(tf.ones([1, 1]))), axis=1)})
+    >>> model = MeanImage()
+    >>> model.compile()
+    >>> history = model.fit(np.zeros([8, 2, 2, 1], "float32"), batch_size=4, verbose=0)
+    >>> int(model.examples_seen)
+    8
     """
 
     def __init__(self, spec, *, num_classes=None, label_weights=None, seed=0, **kwargs):

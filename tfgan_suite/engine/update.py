@@ -45,6 +45,12 @@ class Objective:
         rows: float32 `[batch]`. Handed to the update's `observe`, for the whole batch at once.
         through: `Recorded`, or `None`. If given, gradients are taken in two parts, first by this tensor and then by its
             own tape: for a tensor that may have been made before this update. `StepBatch.tape` has to watch it.
+
+    Example:
+
+    >>> objective = Objective({"loss": tf.constant([0.5, 0.7])}, logs={"brightness": tf.constant([0.1, 0.2])})
+    >>> list(objective.losses)
+    ['loss']
     """
 
     losses: dict

@@ -67,7 +67,13 @@ def model_class(name):
 
 
 def all_presets():
-    """Dict of preset name to model class, over all models."""
+    """Dict of preset name to model class, over all models.
+
+    Example:
+
+    >>> all_presets()["dcgan_digits_32"].__name__
+    'DCGAN'
+    """
     return {preset: cls for cls in map(model_class, model_names()) for preset in cls.presets}
 
 
