@@ -29,7 +29,7 @@ def test_its_digits_are_those_asked_for():
         source = open_digits()
     except tg.UserError as error:
         pytest.skip(str(error))
-    real = source.images[..., 0].astype("float64")
+    real = source.examples[..., 0].astype("float64")
     means = np.stack([real[np.asarray(source.labels) == label].mean(axis=0) for label in range(10)])
     labels = np.arange(200) % 10
     fakes = tg.load_generator(DIRECTORY).generate(200, labels=labels, seed=5)[:, 2:-2, 2:-2, 0].astype("float64")

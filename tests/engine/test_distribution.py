@@ -98,7 +98,7 @@ def test_replicas_train_what_one_device_does(config, single, two_replicas, tmp_p
 
 def test_a_batch_that_cannot_be_shared(config, two_replicas, tmp_path):
     odd = dataclasses.replace(config, run_dir=str(tmp_path / "run"), batch_size=7)
-    with pytest.raises(UserError, match="2 replicas and 1 discriminator updates can share evenly"):
+    with pytest.raises(UserError, match="2 replicas and the 1 updates"):
         train(odd, progress=False, strategy=two_replicas)
     assert not (tmp_path / "run").exists()
 

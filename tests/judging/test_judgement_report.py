@@ -122,7 +122,7 @@ def test_command_makes_goes_on_and_reports(folders, tmp_path, capsys, monkeypatc
     assert run(capsys, "judge", directory)[0] == 0
     assert served == [("study", 0), ("study", 8600)]
     code, _, errors = run(capsys, "judge", directory, "--items", "13")
-    assert code == 2 and "num_items 12" in errors[0] and "another directory" in errors[0]
+    assert code == 2 and "`num_items` must be 12" in errors[0] and "another directory" in errors[0]
     code, _, errors = run(capsys, "judge", directory, "--report")
     assert code == 2 and "no answers yet" in errors[0]
     from tfgan_suite.judging.study import Study

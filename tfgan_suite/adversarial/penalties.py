@@ -99,18 +99,27 @@ class DiscriminatorPenalty(Penalty):
 class GeneratorPenalty(Penalty):
     """A penalty on the generator.
 
-    A penalty that compares the examples with each other, for instance with their mean, also has two methods, so that it can
-    be computed in microbatches: `measure`, with the arguments of the call, returns float32 `[batch / batch_shrink]`, a
-    number for each example that depends on no other; `evaluate` takes those of the replica's whole batch and returns the
-    penalty.
+    A penalty that compares the examples with each other, for instance with their mean, also overrides `measure` and
+    `evaluate`, so that it can be computed in microbatches.
 
     Attributes:
-        compares_examples: Boolean. Whether it has these two methods.
         batch_shrink: Integer. The penalty takes every k-th example of the batch.
     """
 
-    compares_examples = False
     batch_shrink = 1
+
+    @property
+    def compares_examples(self):
+        """Boolean. Whether the penalty overrides `measure` and `evaluate`."""
+        return type(self).measure is not GeneratorPenalty.measure
+
+    def measure(self, generator, latents, labels, seed):
+        """A number for each example that depends on no other, float32 `[batch / batch_shrink]`."""
+        raise NotImplementedError
+
+    def evaluate(self, measures):
+        """The penalty, float32 `[batch / batch_shrink]`, of what was measured of the replica's whole batch."""
+        raise NotImplementedError
 
     def __call__(self, generator, latents, labels, seed):
         """Computes the penalty.
@@ -254,7 +263,6 @@ class PathLength(GeneratorPenalty):
     """
 
     default_name = "path_length"
-    compares_examples = True
 
     def __init__(self, weight=2.0, interval=4, decay=0.01, batch_shrink=2, style_mixing=None, name=None):
         super().__init__(weight, interval, name)

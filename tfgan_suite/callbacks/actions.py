@@ -4,7 +4,6 @@ An action is called as `action(monitor, alert)` and returns what it did, a sente
 when training begins or resumes.
 """
 
-import inspect
 import shutil
 
 import numpy as np
@@ -157,7 +156,7 @@ class RaiseAugmentation(Action):
         self.most = most
 
     def begin(self, model):
-        known = compile_arguments(model)
+        known = model.compile_arguments()
         if "augmentation" not in known:
             raise UserError(
                 f"The action 'raise_augmentation' needs a model with an augmentation. `compile` of "
@@ -238,8 +237,3 @@ class RollBack(Action):
             monitor.record(alert, done)
         self.checkpointing.save(again=True)
         raise RolledBack(f"{alert} {done}")
-
-
-def compile_arguments(model):
-    """Names of what the `compile` of a model takes, a list."""
-    return list(inspect.signature(model.compile).parameters)

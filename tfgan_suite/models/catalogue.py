@@ -74,7 +74,11 @@ def all_presets():
     >>> all_presets()["dcgan_digits_32"].__name__
     'DCGAN'
     """
-    return {preset: cls for cls in map(model_class, model_names()) for preset in cls.presets}
+    found = {}
+    for cls in map(model_class, model_names()):
+        for preset in cls.presets:
+            found.setdefault(preset, cls)  # A subclass that inherits presets does not take them over.
+    return found
 
 
 def import_own(modules):

@@ -1,17 +1,9 @@
 """Arguments of a model's `compile` that are written down as JSON: what `--compile NAME=VALUE` may say."""
 
-import inspect
-
 import keras
 
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.models.saving import register_classes
-
-
-def compile_names(model):
-    """Names of what the `compile` of a model takes, a list."""
-    parameters = inspect.signature(model.compile).parameters.values()
-    return [one.name for one in parameters if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
 
 
 def compile_argument(name, value):

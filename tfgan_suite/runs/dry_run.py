@@ -10,7 +10,6 @@ import numpy as np
 from tfgan_suite.data.loader import CACHE_LIMIT_BYTES, load_dataset
 from tfgan_suite.data.prepared_set import PreparedSet
 from tfgan_suite.foundation.durations import format_duration
-from tfgan_suite.runs.compile_arguments import compile_names
 from tfgan_suite.runs.peak_memory import estimate_memory
 from tfgan_suite.runs.recipe import make_model
 
@@ -100,7 +99,11 @@ def estimate_training(config):
         **({"image sizes": f"{', '.join(map(str, sizes))} (time and memory are the last one's)"} if sizes else {}),
         "seed": config.seed,
         "horizontal_flip": config.horizontal_flip,
-        **({"augmentation": config.augmentation or "the preset's"} if "augmentation" in compile_names(model) else {}),
+        **(
+            {"augmentation": config.augmentation or "the preset's"}
+            if "augmentation" in model.compile_arguments()
+            else {}
+        ),
         **config.compile,
         "scores": {0: "at the end", -1: "never"}.get(
             config.score_every_ticks, f"every {config.score_every_ticks} ticks"

@@ -13,7 +13,7 @@ from tfgan_suite.engine.gradient_guard import GradientGuard
 from tfgan_suite.engine.training_phase import TrainingPhase, plan_ticks
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.models.catalogue import all_presets, model_class, model_names
-from tfgan_suite.runs.compile_arguments import compile_argument, compile_names
+from tfgan_suite.runs.compile_arguments import compile_argument
 
 # What a bare model name means, where its preset does not say.
 _DEFAULT_TRAINING = {"batch_size": 64, "total_images": 300_000}
@@ -232,7 +232,7 @@ def compile_choices(config, model):
     >>> type(compile_choices(config, DCGAN(image_shape=(8, 8, 1), base_channels=2))["loss"]).__name__
     'Hinge'
     """
-    known = compile_names(model)
+    known = model.compile_arguments()
     fields = {field.name: field for field in dataclasses.fields(config)}
     choices = {}
     for name in ("microbatch_size", "steps_per_execution", "jit_compile", "augmentation"):

@@ -21,7 +21,7 @@ def classifier(tmp_path_factory):
 
 def stacks(rows):
     """Pictures uint8 `[count, 32, 32, 3]` of the digits' rows `[count, 3]`."""
-    digits = np.pad(open_digits().images[..., 0], [(0, 0), (2, 2), (2, 2)])
+    digits = np.pad(open_digits().examples[..., 0], [(0, 0), (2, 2), (2, 2)])
     return np.moveaxis(digits[np.asarray(rows)], 1, -1)
 
 

@@ -55,7 +55,7 @@ class StackedDigitsClassifier(FeatureExtractor):
             ArrayCache("digits-classifier", cache_dir),
             {"data": digits.fingerprint(), "border": 2},
             # The same as the prepared digits: 28 pixels with a border of two.
-            lambda: (np.pad(digits.images, [(0, 0), (2, 2), (2, 2), (0, 0)]), digits.labels),
+            lambda: (np.pad(digits.examples, [(0, 0), (2, 2), (2, 2), (0, 0)]), digits.labels),
             seed,
             "training the classifier of digits",
             progress,
