@@ -1,6 +1,6 @@
 """The pipeline of `tfgan_suite.release` on TensorFlow Extended (TFX): adapters that call functions of the package.
 
-TensorFlow Transform, which TFX imports, requests the legacy Keras from TensorFlow unless told otherwise before.
+TensorFlow Transform, which TFX imports, requests the legacy Keras from TensorFlow by default.
 """
 
 import os

@@ -26,7 +26,7 @@ def adversarial_rules():
             symptom="The discriminator's loss is next to nothing: it has won, and learns nothing more.",
             advice=_WON,
             reason="Finished runs with a logistic loss stayed at 0.01 or above. Below 0.001 the logits of real and fake images "
-            "lie 15 apart; a hinge or least-squares loss of 0 likewise says that all images are told apart.",
+            "lie 15 apart; a hinge or least-squares loss of 0 likewise means that all images are distinguished.",
         ),
         Rule(
             name="scores_run_apart",

@@ -89,7 +89,7 @@ class Update:
         logs: Tuple of strings. The names under which the objectives log.
         optimizer: String. Name of the optimizer; by default that of the update.
         interval: Integer >= 1. Steps from one such update to the next. Above 1 it is lazy: it stands for `interval` steps, its
-            loss counts `interval` times, and it draws everything anew.
+            loss counts `interval` times, and it draws new random numbers.
         times: Integer >= 1, or `None`. How often it is done in a row, each time on its own share of the batch, every
             `times`-th example. `None` is once, on the last share.
         observe: Function of the rows of all its objectives for this replica, or `None`. Called before the weights change.

@@ -35,7 +35,7 @@ class GenerativeModel(keras.Model):
         presets: Dict of preset name to a dict with
             `description`, `reference`, `expected`: texts;
             `config`: constructor arguments;
-            `training`: what `tfgan_suite.train` takes unless told otherwise (`batch_size`, `total_images`, and
+            `training`: what `tfgan_suite.train` takes by default (`batch_size`, `total_images`, and
             `conditional` if it is to be without the data's classes);
             `compile`: if there, a function of the model to the `compile` arguments that differ from its own.
     """

@@ -17,7 +17,7 @@ class Metric:
     """A score that is gathered batch by batch.
 
     A subclass sets `name`, `direction` and `inputs`, and overrides `result` and those of `update_real` and `update_fake`
-    that it needs. There are three families, told apart by `inputs`:
+    that it needs. There are three families, distinguished by `inputs`:
 
     * A metric of `"features"`, `"logits"` or `"examples"` compares generated examples with real ones. All real batches come
       before the first generated one. It overrides `real_arrays` and `set_real_arrays` as well, so that what was gathered

@@ -30,7 +30,7 @@ class ModelMetric(Metric):
     A subclass overrides `check` and `measure`.
 
     Attributes:
-        default_repeats: Integer >= 1. How many times it is measured where `evaluate` is not told otherwise.
+        default_repeats: Integer >= 1. How many times it is measured by default.
     """
 
     inputs = frozenset({"model"})

@@ -1,4 +1,4 @@
-"""BigGAN and BigGAN-deep: the networks and the paper's way to train them, on the common step of `GAN`."""
+"""BigGAN and BigGAN-deep: the networks and the paper's training, on the common step of `GAN`."""
 
 import keras
 import tensorflow as tf
@@ -25,25 +25,25 @@ class BigGAN(GAN):
     discriminator moves them once more. Averages hold the trained generator's latest iterations and moments.
 
     Args:
-        image_shape: `(size, size, channels)`, size one of 32, 64, 128, 256, 512.
-        num_classes: Number of classes, >= 1.
-        latent_size: Length of the latents, or `None` for 20 for each part of BigGAN's (120 at 128 pixels), 128 for
-            BigGAN-deep.
-        base_channels: Channels of the table's unit; 96 in the paper, 128 in BigGAN-deep.
-        shared_size: Length of the classes' vectors, or `None` for gains and biases of each class's own.
-        hierarchical: Whether all blocks see the latents, or the first layer alone.
-        attention_resolutions: Sizes of the images after which self-attention stands, or `None` for the paper's.
-        variant: `"biggan"` or `"deep"`.
-        depth: Blocks at each size, of BigGAN-deep.
-        initializer: `"orthogonal"`, or `"normal"` for N(0, 0.02).
-        spectral_norm_epsilon: Least norm in the power iterations.
-        rematerialize: Whether blocks are computed anew for the gradient instead of being kept: a fraction of the memory
-            for about a third more time.
-        label_weights: Relative frequency of each class among generated labels; `None` for all alike.
+        image_shape: Tuple `(size, size, channels)`; size is one of 32, 64, 128, 256, 512.
+        num_classes: Integer >= 1. Number of classes.
+        latent_size: Integer, the length of a latent vector, or `None` for 20 for each part of BigGAN's (120 at 128
+            pixels) and 128 for BigGAN-deep.
+        base_channels: Integer. Channels of the table's unit; 96 in the paper, 128 in BigGAN-deep.
+        shared_size: Integer, the length of the classes' vectors, or `None` for gains and biases of each class's own.
+        hierarchical: Boolean. Whether all blocks see the latents, or the first layer alone.
+        attention_resolutions: List of integers, the sizes after which self-attention stands, or `None` for the paper's.
+        variant: String, `"biggan"` or `"deep"`.
+        depth: Integer. Blocks at each size of BigGAN-deep.
+        initializer: String, `"orthogonal"`, or `"normal"` for N(0, 0.02).
+        spectral_norm_epsilon: Float. Smallest norm in the power iterations.
+        rematerialize: Boolean. Whether blocks are computed again for the gradient instead of being kept: a fraction of the
+            memory for about a third more time.
+        label_weights: List of floats, the relative frequency of each class among generated labels; `None` for all alike.
             `tfgan_suite.train` takes the data's.
-        seed: Of the initial weights and of everything random in training.
-        generator: A network to take instead of one made of the arguments above, such as an importer gives.
-        discriminator: Likewise; both or none.
+        seed: Integer. Seed for the initial weights, and base seed for all randomness in training.
+        generator: A network to use instead of one built from the arguments above, such as an imported one.
+        discriminator: Likewise. Pass both networks or neither.
 
     Raises:
         ValueError: No classes, one network alone, or an architecture that the paper does not have.
@@ -81,11 +81,13 @@ class BigGAN(GAN):
         **kwargs,
     ):
         if (generator is None) != (discriminator is None):
-            raise ValueError("Expected both generator and discriminator, or neither. Received one of them.")
+            raise ValueError(
+                "`generator` and `discriminator` must be passed together, or neither. Received one of them."
+            )
         if generator is None:
             if not num_classes:
                 raise ValueError(
-                    "BigGAN is made for images with classes: expected num_classes >= 1. Received: "
+                    "`num_classes` must be >= 1: BigGAN is made for images with classes. Received: "
                     f"num_classes={num_classes}. Prepare the data with labels, or train a DCGAN, ProGAN or StyleGAN2."
                 )
             if attention_resolutions is None:
@@ -150,10 +152,10 @@ class BigGAN(GAN):
         scoring or exporting; training on replaces the moments again.
 
         Args:
-            num_batches: How many batches the moments are the mean over, >= 1.
-            batch_size: Images of each, >= 2.
-            truncation: Of the latents, in [0, 1]: moments fit best what is sampled with the same truncation.
-            seed: Of latents and labels.
+            num_batches: Integer >= 1. Number of batches over which the moments are averaged.
+            batch_size: Integer >= 2. Images in each.
+            truncation: Float in [0, 1]. Truncation of the latents: moments fit best what is sampled with the same truncation.
+            seed: Integer. Seed for latents and labels.
 
         Raises:
             ValueError: An argument out of range.
@@ -166,7 +168,7 @@ class BigGAN(GAN):
         Reference: Brock et al. (2019), appendix C.1.
         """
         if num_batches < 1 or batch_size < 2:
-            raise ValueError(f"Expected num_batches >= 1 and batch_size >= 2. Received: {num_batches}, {batch_size}")
+            raise ValueError(f"`num_batches` must be >= 1 and `batch_size` >= 2. Received: {num_batches}, {batch_size}")
         # The network is frozen, so that its power iterations stay where they are.
         run_batch = tf.function(lambda latents, labels: self.ema_generator(latents, labels, training=True))
         with standing_statistics(self.ema_generator):

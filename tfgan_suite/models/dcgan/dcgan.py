@@ -1,4 +1,4 @@
-"""DCGAN: the networks and the paper's way to train them, on the common step of `GAN`."""
+"""DCGAN: the networks and the paper's training, on the common step of `GAN`."""
 
 import keras
 
@@ -13,17 +13,17 @@ from tfgan_suite.models.dcgan.dcgan_presets import PRESETS
 
 @keras.saving.register_keras_serializable("tfgan_suite")
 class DCGAN(GAN):
-    """Deep convolutional GAN, for images of 8 to 128 pixels, grey or colour, with or without classes.
+    """Deep convolutional GAN, for images of 8 to 128 pixels, gray or color, with or without classes.
 
     Args:
-        image_shape: `(size, size, channels)`, size one of 8, 16, 32, 64, 128.
-        num_classes: Number of classes, or `None` for the paper's unconditional model.
-        latent_size: Length of the latents.
-        base_channels: Channels at half the image's size, in both networks; doubled at each halving.
-        max_channels: Bound on that doubling.
-        kernel_size: Of every convolution.
-        label_weights: Relative frequency of each class among generated labels; `None` for all alike.
-        seed: Of the initial weights and of everything random in training.
+        image_shape: Tuple `(size, size, channels)`; size is one of 8, 16, 32, 64, 128.
+        num_classes: Integer, or `None` for the paper's unconditional model.
+        latent_size: Integer. Length of a latent vector.
+        base_channels: Integer. Channels at half the image's size, in both networks; doubled at each halving.
+        max_channels: Integer. Upper bound of that doubling.
+        kernel_size: Integer. Kernel size of every convolution.
+        label_weights: List of floats, the relative frequency of each class among generated labels; `None` for all alike.
+        seed: Integer. Seed for the initial weights, and base seed for all randomness in training.
 
     Example:
 

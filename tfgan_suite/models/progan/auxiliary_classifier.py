@@ -1,4 +1,4 @@
-"""A GAN whose discriminator guesses the class of what it sees, rather than being told."""
+"""A GAN whose discriminator predicts the class of an image instead of receiving it."""
 
 import tensorflow as tf
 
@@ -13,7 +13,7 @@ class AuxiliaryClassifierGAN(GAN):
 
     Attributes:
         learns_from_fakes: Whether the discriminator learns to guess the class of generated images too, as in the paper.
-            If not, the generator can only be told its class by looking as real images of it do.
+            If not, the generator learns its classes only from looking like real images of them.
 
     Reference: Odena et al., "Conditional Image Synthesis with Auxiliary Classifier GANs" (2017), equations 2 and 3.
     """

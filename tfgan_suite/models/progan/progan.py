@@ -1,4 +1,4 @@
-"""ProGAN: networks that grow from 4x4 pixels on, trained by the common step of `GAN` at one level after another."""
+"""ProGAN: networks that grow from 4x4 pixels, trained by the common step of `GAN` at one level after another."""
 
 import dataclasses
 import math
@@ -37,20 +37,21 @@ class ProGAN(AuxiliaryClassifierGAN):
     `AuxiliaryClassifierGAN`.
 
     Args:
-        image_shape: `(size, size, channels)`, size 4 times a power of two.
-        num_classes: Number of classes, or `None`.
-        latent_size: Length of the latents.
-        channel_base: Channels at `size` pixels are `2 * channel_base / size`.
-        max_channels: Bound on the channels at small sizes.
-        fused_scaling: Whether convolutions double and halve the size themselves.
-        padding: What the generator's convolutions see beyond the edges: `"zeros"`, or `"wrap"`, the opposite edge, so
-            that its images can be laid side by side without a seam.
-        minibatch_stddev_group_size: Images whose deviation the discriminator sees together, `None` for the whole batch.
-        schedule: When to grow: a `ProGANSchedule`, a dict of its arguments, or `None` for the paper's.
-        label_weights: Relative frequency of each class among generated labels; `None` for all alike.
-        seed: Of the initial weights and of everything random in training.
-        generator: A network to take instead of one made of the arguments above, such as an importer gives.
-        discriminator: Likewise; both or none.
+        image_shape: Tuple `(size, size, channels)`; size is 4 times a power of two.
+        num_classes: Integer, or `None` for an unconditional model.
+        latent_size: Integer. Length of a latent vector.
+        channel_base: Integer. Channels at `size` pixels are `2 * channel_base / size`.
+        max_channels: Integer. Upper bound of the channels at small sizes.
+        fused_scaling: Boolean. Whether convolutions double and halve the size themselves.
+        padding: String. What the generator's convolutions see beyond the edges: `"zeros"`, or `"wrap"` for the opposite
+            edge, so that images can be laid side by side without a seam.
+        minibatch_stddev_group_size: Integer, or `None` for the whole batch. Number of images whose standard deviation the
+            discriminator sees together.
+        schedule: A `ProGANSchedule` that says when to grow, a dict of its arguments, or `None` for the paper's.
+        label_weights: List of floats, the relative frequency of each class among generated labels; `None` for all alike.
+        seed: Integer. Seed for the initial weights, and base seed for all randomness in training.
+        generator: A network to use instead of one built from the arguments above, such as an imported one.
+        discriminator: Likewise. Pass both networks or neither.
 
     Example:
 
@@ -82,7 +83,9 @@ class ProGAN(AuxiliaryClassifierGAN):
         **kwargs,
     ):
         if (generator is None) != (discriminator is None):
-            raise ValueError("Expected both generator and discriminator, or neither. Received one of them.")
+            raise ValueError(
+                "`generator` and `discriminator` must be passed together, or neither. Received one of them."
+            )
         if generator is None:
             shared = {
                 "image_shape": tuple(image_shape),
@@ -173,7 +176,7 @@ class ProGAN(AuxiliaryClassifierGAN):
         return 0 if self.phase is None else self.phase.level
 
     def _fade(self):
-        """Share of the next coarser level: a function of the images seen, so that it goes on after a restart."""
+        """Share of the next coarser level: a function of the images seen, so that it continues after a restart."""
         if self.phase is None or not self.phase.fades:
             return 0.0
         fade = self.phase.fade_at(tf.convert_to_tensor(self.examples_seen))

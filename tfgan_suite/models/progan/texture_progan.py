@@ -19,14 +19,14 @@ class TextureProGAN(TextureModel, ProGAN):
     trained for, those across the edges as well. `generate` makes such windows, `generate_textures` whole textures.
 
     Args:
-        image_shape: Of the patches: `(size, size, channels)`, size 4 times a power of two.
-        num_classes: Number of classes, or `None`.
-        latent_channels: Length of the latent at each position of a map; each stands for `size / 4` pixels a side.
-        latent_map_size: Latents along each side of the textures that training cuts windows from, >= 4.
-        channel_base: Channels at `size` pixels are `2 * channel_base / size`.
-        max_channels: Bound on the channels at small sizes.
-        fused_scaling: Whether convolutions double and halve the size themselves.
-        minibatch_stddev_group_size: As in `ProGAN`, as are the arguments that follow.
+        image_shape: Tuple `(size, size, channels)`, the shape of the patches; size is 4 times a power of two.
+        num_classes: Integer, or `None` for an unconditional model.
+        latent_channels: Integer. Length of the latent at each position of a map; each stands for `size / 4` pixels a side.
+        latent_map_size: Integer >= 4. Latents along each side of the textures that training cuts windows from.
+        channel_base: Integer. Channels at `size` pixels are `2 * channel_base / size`.
+        max_channels: Integer. Upper bound of the channels at small sizes.
+        fused_scaling: Boolean. Whether convolutions double and halve the size themselves.
+        minibatch_stddev_group_size: Integer, or `None`. As in `ProGAN`, as are the arguments that follow.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""StyleGAN2: the networks and the paper's way to train them, on the common step of `GAN`."""
+"""StyleGAN2: the networks and the paper's training, on the common step of `GAN`."""
 
 import keras
 import tensorflow as tf
@@ -19,25 +19,25 @@ class StyleGAN2(GAN):
     """StyleGAN2, for images of 16 to 1024 pixels, with or without classes. The defaults are the paper's config F.
 
     Args:
-        image_shape: `(height, width, channels)`: both sides a multiple of 4 doubled equally often, 1, 3 or 4 channels.
-        num_classes: Number of classes, or `None`.
-        latent_size: Length of the latents z.
-        w_size: Length of a style w.
-        num_mapping_layers: Layers from z to w.
-        channel_base: Channels at a resolution are `channel_base / resolution`, or `"auto"`: 32768 from 512 pixels on,
-            16384 below, as in ADA's automatic configuration.
-        max_channels: Bound on the channels.
-        generator_architecture: `"skip"`, `"resnet"` or `"orig"`.
-        discriminator_architecture: `"resnet"`, `"skip"` or `"orig"`.
-        minibatch_stddev_group_size: Images whose deviation the discriminator sees together.
-        conv_clamp: Bound on activations, or `None`; 256 is right with mixed precision.
-        num_mixed_precision_resolutions: How many of the highest resolutions take part in mixed precision, if the
-            dtype policy asks for it.
-        use_noise: Whether the generator has noise inputs, as in the paper.
-        label_weights: Relative frequency of each class among generated labels; `None` for all alike.
-        seed: Of the initial weights and of everything random in training.
-        generator: A network to take instead of one made of the arguments above, such as an importer gives.
-        discriminator: Likewise; both or none.
+        image_shape: Tuple `(height, width, channels)`: both sides a multiple of 4 doubled equally often; 1, 3 or 4 channels.
+        num_classes: Integer, or `None` for an unconditional model.
+        latent_size: Integer. Length of a latent vector z.
+        w_size: Integer. Length of a style w.
+        num_mapping_layers: Integer. Layers from z to w.
+        channel_base: Integer. Channels at a resolution are `channel_base / resolution`. `"auto"` is 32768 from 512 pixels on
+            and 16384 below, as in ADA's automatic configuration.
+        max_channels: Integer. Upper bound of the channels.
+        generator_architecture: String, `"skip"`, `"resnet"` or `"orig"`.
+        discriminator_architecture: String, `"resnet"`, `"skip"` or `"orig"`.
+        minibatch_stddev_group_size: Integer. Number of images whose standard deviation the discriminator sees together.
+        conv_clamp: Float, the bound of activations, or `None`; 256 is right with mixed precision.
+        num_mixed_precision_resolutions: Integer. How many of the highest resolutions use mixed precision, if the dtype
+            policy asks for it.
+        use_noise: Boolean. Whether the generator has noise inputs, as in the paper.
+        label_weights: List of floats, the relative frequency of each class among generated labels; `None` for all alike.
+        seed: Integer. Seed for the initial weights, and base seed for all randomness in training.
+        generator: A network to use instead of one built from the arguments above, such as an imported one.
+        discriminator: Likewise. Pass both networks or neither.
 
     Example:
 
@@ -74,7 +74,9 @@ class StyleGAN2(GAN):
         **kwargs,
     ):
         if (generator is None) != (discriminator is None):
-            raise ValueError("Expected both generator and discriminator, or neither. Received one of them.")
+            raise ValueError(
+                "`generator` and `discriminator` must be passed together, or neither. Received one of them."
+            )
         if channel_base == "auto":
             channel_base = 32768 if max(image_shape[:2]) >= 512 else 16384
         shared = {
