@@ -143,7 +143,7 @@ def test_discriminator_steps_share_the_batch():
 
 def test_refuses_a_batch_that_cannot_be_shared():
     gan = make_gan(discriminator_steps=3)
-    with pytest.raises(ValueError, match="divided by 3"):
+    with pytest.raises(ValueError, match="divisible by 3"):
         gan.fit(fixed_dataset(gan, 8, batches=1), verbose=0)
 
 

@@ -92,5 +92,5 @@ def test_functions_of_another_form():
     with pytest.raises(UserError, match="discriminator_gen_outputs, or gan_model. Received arguments: y_true, y_pred"):
         losses.from_tfgan(lambda y_true, y_pred: y_true, discriminator_loss)
     wide = losses.from_tfgan(lambda discriminator_gen_outputs: tf.zeros([4, 1]), discriminator_loss)
-    with pytest.raises(UserError, match=r"Received shape \(4, 1\)"):
+    with pytest.raises(UserError, match=r"Received: shape \(4, 1\)"):
         wide.generator_loss(FAKE)

@@ -56,7 +56,7 @@ def test_truncated_normal_at_its_ends():
     assert (np.diff(half.ravel()[order]) >= 0).all()
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(latents.TruncatedNormal(1.5)))
     assert again.threshold == 1.5
-    with pytest.raises(ValueError, match="threshold > 0"):
+    with pytest.raises(ValueError, match="must be > 0"):
         latents.TruncatedNormal(0.0)
 
 
@@ -78,5 +78,5 @@ def test_spherical_interpolation_of_opposite_points_is_straight():
 
 
 def test_one_step_is_refused():
-    with pytest.raises(ValueError, match="steps >= 2"):
+    with pytest.raises(ValueError, match="must be >= 2"):
         latents.interpolate(np.zeros(2), np.ones(2), steps=1)

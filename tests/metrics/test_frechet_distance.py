@@ -75,7 +75,7 @@ def test_takes_tensors_and_float32_far_from_zero():
 
 
 def test_statistics_of_wrong_shapes():
-    with pytest.raises(UserError, match="Received shapes"):
+    with pytest.raises(UserError, match="Received: shapes"):
         frechet_distance_from_statistics(np.zeros(3), np.eye(3), np.zeros(4), np.eye(4))
     with pytest.raises(UserError, match="finite"):
         frechet_distance_from_statistics(np.zeros(3), np.eye(3), np.zeros(3) * np.nan, np.eye(3))

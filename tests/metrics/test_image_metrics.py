@@ -192,7 +192,7 @@ def test_sliced_distance_in_evaluation_does_not_depend_on_batches():
 
 
 def test_images_that_do_not_fit():
-    with pytest.raises(UserError, match="of one size"):
+    with pytest.raises(UserError, match="have one size"):
         sliced_wasserstein_distance(noise(4), noise(4, 64))
     with pytest.raises(UserError, match="the same everywhere"):
         sliced_wasserstein_distance(noise(4), np.zeros((4, 32, 32, 3), np.uint8))

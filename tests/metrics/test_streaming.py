@@ -93,8 +93,8 @@ def test_config_makes_another_like_it():
 @pytest.mark.parametrize(
     "rows, message",
     [
-        (np.zeros((4, 4)), r"Expected real features \[batch, 3\]"),
-        (np.zeros(3), r"Received shape \(3,\)"),
+        (np.zeros((4, 4)), r"Real features must be \[batch, 3\]"),
+        (np.zeros(3), r"Received: shape=\(3,\)"),
         (np.zeros((4, 3), "uint8"), "floating-point"),
     ],
 )
@@ -105,7 +105,7 @@ def test_batches_that_do_not_fit(rows, message):
 
 def test_results_that_there_are_not():
     metric = StreamingFrechetDistance(3)
-    with pytest.raises(UserError, match="at least 2 rows of real features. Received 0"):
+    with pytest.raises(UserError, match="at least 2 rows of real features. Received: 0"):
         metric.result()
     metric.update_state(random_features(5, 3, 0) * np.nan, random_features(5, 3, 1))
     with pytest.raises(UserError, match="NaN or infinity"):

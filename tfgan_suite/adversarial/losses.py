@@ -60,7 +60,7 @@ class NonSaturating(AdversarialLoss):
     `softplus(-D(x)) + softplus(D(G(z)))` for the discriminator, `softplus(-D(G(z)))` for the generator.
 
     Args:
-        label_smoothing: The discriminator's target for real images is `1 - label_smoothing`. In [0, 1).
+        label_smoothing: Float in [0, 1). The discriminator's target for real images is `1 - label_smoothing`.
 
     Example:
 
@@ -74,7 +74,7 @@ class NonSaturating(AdversarialLoss):
 
     def __init__(self, label_smoothing=0.0):
         if not 0.0 <= label_smoothing < 1.0:
-            raise ValueError(f"Expected label_smoothing in [0, 1). Received: label_smoothing={label_smoothing}")
+            raise ValueError(f"`label_smoothing` must be in [0, 1). Received: label_smoothing={label_smoothing}")
         self.label_smoothing = label_smoothing
 
     def discriminator_loss(self, real_logits, fake_logits):
@@ -227,7 +227,7 @@ def _adapt_tfgan(function, needed):
         return True, lambda real_logits, fake_logits: function(_LogitsOfGANModel(real_logits, fake_logits))
     if not set(needed) <= set(parameters):
         raise UserError(
-            f"Expected a loss function of TF-GAN's form, with the arguments {' and '.join(needed)}, or gan_model. "
+            f"A loss function must have TF-GAN's form, with the arguments {' and '.join(needed)}, or gan_model. "
             f"Received arguments: {', '.join(parameters)}. Other losses are subclasses of losses.AdversarialLoss."
         )
     options = {"reduction": "none"} if "reduction" in parameters else {}
@@ -247,7 +247,7 @@ def _per_example(loss, logits):
     if len(loss.shape) == 0:
         return ops.broadcast_to(loss, ops.shape(logits))
     if len(loss.shape) != 1:
-        raise UserError(f"Expected a loss [batch] or a single number. Received shape {tuple(loss.shape)}.")
+        raise UserError(f"A loss must be [batch] or a single number. Received: shape {tuple(loss.shape)}.")
     return loss
 
 

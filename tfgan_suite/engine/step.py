@@ -162,8 +162,8 @@ class Step:
         examples, labels = self.model.unpack(data)
         if examples.shape[0] is not None and examples.shape[0] % self.shares:
             raise ValueError(
-                f"Expected a batch on each replica that can be divided by {self.shares}, the updates of a step that each "
-                f"take a share of it. Received: a batch of {examples.shape[0]}."
+                f"A replica's batch must be divisible by {self.shares}, the updates of a step that each take a share of it. "
+                f"Received: a batch of {examples.shape[0]}"
             )
         rows = slice(share, None, self.shares)
         kept = {} if self.in_slices else kept  # What a slice has left is gone with it.

@@ -153,9 +153,7 @@ class TrainedModel(GenerativeModel):
             return examples, None
         if labels is None:
             units = self.spec.unit[1]
-            raise ValueError(
-                f"Expected batches of ({units}, labels), since num_classes is set. Received {units} alone."
-            )
+            raise ValueError(f"Batches must be ({units}, labels), since `num_classes` is set. Received: {units} alone")
         return examples, tf.reshape(tf.cast(labels, tf.int32), [-1])
 
     def end_step(self):

@@ -82,7 +82,7 @@ class TruncatedNormal(LatentDistribution):
 
     def __init__(self, threshold=2.0):
         if threshold <= 0:
-            raise ValueError(f"Expected threshold > 0. Received: threshold={threshold}")
+            raise ValueError(f"`threshold` must be > 0. Received: threshold={threshold}")
         self.threshold = float(threshold)
 
     def sample(self, shape, seed, truncation=1.0):
@@ -140,7 +140,7 @@ def interpolate(start: np.ndarray, end: np.ndarray, steps: int, spherical: bool 
     [[0.0, 0.0], [0.5, 0.5], [1.0, 1.0]]
     """
     if steps < 2:
-        raise ValueError(f"Expected steps >= 2, the two ends. Received: steps={steps}")
+        raise ValueError(f"`steps` must be >= 2, to include both ends. Received: steps={steps}")
     start, end = np.asarray(start, np.float64), np.asarray(end, np.float64)
     fractions = np.linspace(0.0, 1.0, steps)[:, None]  # [steps, 1]
     if not spherical:

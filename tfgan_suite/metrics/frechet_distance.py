@@ -59,9 +59,9 @@ def frechet_distance_from_statistics(
     arrays = [np.asarray(array, np.float64) for array in (real_mean, fake_mean, real_covariance, fake_covariance)]
     shapes = [array.shape for array in arrays]
     if shapes != [(dimensions,), (dimensions,), (dimensions, dimensions), (dimensions, dimensions)]:
-        raise UserError(f"Expected two means [d] and two covariances [d, d]. Received shapes {shapes}.")
+        raise UserError(f"Means must be [d] and covariances [d, d]. Received: shapes {shapes}")
     if not all(np.isfinite(array).all() for array in arrays):
-        raise UserError("Expected finite means and covariances. Received NaN or infinity.")
+        raise UserError("Means and covariances must be finite. Received: NaN or infinity")
     with one_blas_thread():
         factors = [_factor_of_covariance(covariance) for covariance in arrays[2:]]
         return _distance(arrays[0], factors[0], arrays[1], factors[1])
@@ -79,9 +79,9 @@ def frechet_distance_from_moments(real_count, real_sum, real_products, fake_coun
         ("fake", fake_count, fake_sum, fake_products),
     ):
         if count < 2:
-            raise UserError(f"Expected at least 2 rows of {side} features. Received {int(count)}.")
+            raise UserError(f"There must be at least 2 rows of {side} features. Received: {int(count)}")
         if not np.isfinite(products).all():
-            raise UserError(f"Expected finite {side} features. Received NaN or infinity.")
+            raise UserError(f"The {side} features must be finite. Received: NaN or infinity")
         mean = total / count
         covariance = (products - count * np.outer(mean, mean)) / (count - 1)
         # The difference is rounded as the products were: what is below that is no direction.

@@ -64,7 +64,7 @@ def _classes(real_labels: np.ndarray, fake_labels: np.ndarray) -> list[int]:
     if small:
         num_real, num_fake = counts[small[0]]
         raise UserError(
-            f"Expected at least {_MIN_IMAGES} real and {_MIN_IMAGES} fake rows of each class. Received fewer of "
+            f"There must be at least {_MIN_IMAGES} real and {_MIN_IMAGES} fake rows of each class. Received fewer of "
             f"{len(small)} of {len(counts)} classes, such as {num_real} real and {num_fake} fake of class {small[0]}."
         )
     return list(counts)

@@ -66,7 +66,7 @@ class LPIPS:
         images_a, images_b = _as_float_images(images_a), _as_float_images(images_b)
         if images_a.shape[1:3] != images_b.shape[1:3] or len({images_a.shape[0], images_b.shape[0], 1}) > 2:
             raise UserError(
-                f"Expected as many images of the same size on both sides. Received: {tuple(images_a.shape)} and "
+                f"`images_a` and `images_b` must be as many images of one size. Received: {tuple(images_a.shape)} and "
                 f"{tuple(images_b.shape)}."
             )
         features_a, features_b = self.network(prepare(images_a)), self.network(prepare(images_b))
@@ -133,9 +133,9 @@ def _as_float_images(images) -> tf.Tensor:
         images = np.asarray(images)
     shape, dtype = tuple(images.shape), tf.as_dtype(images.dtype)
     if len(shape) != 4 or shape[3] not in (1, 3):
-        raise UserError(f"Expected images [batch, height, width, 1 or 3]. Received shape {shape}.")
+        raise UserError(f"Images must be [batch, height, width, 1 or 3]. Received: shape={shape}")
     if dtype != tf.uint8 and not dtype.is_floating:
-        raise UserError(f"Expected uint8 images in [0, 255] or float images in [-1, 1]. Received: {dtype.name}.")
+        raise UserError(f"Images must be uint8 in [0, 255] or float in [-1, 1]. Received: dtype={dtype.name}")
     images = tf.convert_to_tensor(images) if dtype == tf.uint8 else tf.cast(images, tf.float32)
     if tf.executing_eagerly():  # Inside a graph there are no values to look at.
         check_images(images, "images")

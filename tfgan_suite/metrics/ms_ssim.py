@@ -40,7 +40,9 @@ def ms_ssim(images_a: object, images_b: object) -> np.ndarray:
     """
     images_a, images_b = (check_images(images, "images", minimum_size=_WINDOW) for images in (images_a, images_b))
     if images_a.shape != images_b.shape:
-        raise UserError(f"Expected two stacks of one shape. Received: {images_a.shape} and {images_b.shape}.")
+        raise UserError(
+            f"`images_a` and `images_b` must have one shape. Received: {images_a.shape} and {images_b.shape}"
+        )
     return np.concatenate(
         [
             _similarity(*(_as_levels(images[start : start + _BATCH_PAIRS]) for images in (images_a, images_b)))

@@ -107,7 +107,7 @@ class _PatchSet:
     def add(self, images: np.ndarray) -> None:
         """Draws patches of a batch, uint8 or float32 in [-1, 1] [batch, height, width, channels]."""
         if self.image_shape not in (None, images.shape[1:]):
-            raise UserError(f"Expected images of {self.image_shape}, as before. Received: {images.shape[1:]}.")
+            raise UserError(f"Images must have the shape {self.image_shape}, as before. Received: {images.shape[1:]}")
         self.image_shape = images.shape[1:]
         if images.dtype == np.uint8:
             images = to_float(images).numpy()
@@ -129,9 +129,7 @@ class _PatchSet:
         mean = patches.mean(axis=(0, 1, 2), dtype=np.float64)
         deviation = patches.std(axis=(0, 1, 2), dtype=np.float64)
         if not (deviation > 0).all():
-            raise UserError(
-                "Expected images with something on them. Received: a color channel that is the same everywhere."
-            )
+            raise UserError("Images must not be blank. Received: a color channel that is the same everywhere.")
         normalized = (patches - mean.astype(np.float32)) / deviation.astype(np.float32)
         return normalized.reshape(len(patches), -1)
 
@@ -148,7 +146,7 @@ class _PatchSet:
 
 def _distances(real: _PatchSet, fake: _PatchSet, num_directions: int, seed: int) -> dict[int, float]:
     if real.image_shape != fake.image_shape:
-        raise UserError(f"Expected images of one size. Received: {real.image_shape} and {fake.image_shape}.")
+        raise UserError(f"Images must have one size. Received: {real.image_shape} and {fake.image_shape}")
     distances = {}
     for level in real.levels():
         sides = [patches.descriptors(level) for patches in (real, fake)]

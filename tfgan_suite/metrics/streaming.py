@@ -34,9 +34,9 @@ def _check_batch(rows, name: str, width: int) -> tf.Tensor:
     """float64 [batch, width]."""
     rows = tf.convert_to_tensor(rows)
     if not rows.dtype.is_floating:
-        raise UserError(f"Expected floating-point {name}. Received: dtype {rows.dtype.name}.")
+        raise UserError(f"{name.capitalize()} must be floating-point. Received: dtype={rows.dtype.name}")
     if not rows.shape.is_compatible_with([None, width]):
-        raise UserError(f"Expected {name} [batch, {width}]. Received shape {tuple(rows.shape)}.")
+        raise UserError(f"{name.capitalize()} must be [batch, {width}]. Received: shape={tuple(rows.shape)}")
     return tf.cast(rows, tf.float64)
 
 
@@ -156,7 +156,9 @@ class StreamingInceptionScore(StreamingMetric):
 
 def _score_of_sums(count: np.ndarray, probabilities: np.ndarray, negative_entropy: np.ndarray) -> float:
     if not count or not np.isfinite(negative_entropy):
-        raise UserError(f"Expected finite logits. Received: {int(count)} rows, or NaN or infinity in some.")
+        raise UserError(
+            f"Logits must be finite, of at least one row. Received: {int(count)} rows, or NaN or infinity in some"
+        )
     marginal = probabilities / count
     seen = marginal > 0  # A class whose probability has underflowed in every row adds nothing.
     return float(np.exp(negative_entropy / count - (marginal[seen] * np.log(marginal[seen])).sum()))

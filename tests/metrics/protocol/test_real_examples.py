@@ -47,10 +47,10 @@ def test_images_alone_and_labels_that_are_all_zero_have_no_classes():
     "make, message",
     [
         (lambda: tf.data.Dataset.from_tensor_slices(IMAGES).batch(4).repeat(), "finite"),
-        (lambda: tf.data.Dataset.from_tensor_slices(IMAGES), "Expected batches"),
+        (lambda: tf.data.Dataset.from_tensor_slices(IMAGES), "must hold batches"),
         (lambda: tf.data.Dataset.from_tensor_slices(IMAGES[:1]).batch(4), "at least 2"),
         (lambda: tf.data.Dataset.from_tensor_slices(IMAGES[:0]).batch(4), "no images"),
-        (lambda: tf.data.Dataset.from_tensor_slices({"image": IMAGES}).batch(4), "Expected batches"),
+        (lambda: tf.data.Dataset.from_tensor_slices({"image": IMAGES}).batch(4), "must hold batches"),
     ],
 )
 def test_data_that_cannot_be_scored(make, message):

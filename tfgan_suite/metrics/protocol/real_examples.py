@@ -121,7 +121,7 @@ class RealExamples:
             if not isinstance(examples, tf.Tensor) or examples.shape.rank != rank:
                 units = self._unit()[1]
                 raise UserError(
-                    f"Expected batches ({units} of {rank} axes, labels [batch]) or {units} alone. Received: "
+                    f"`data` must hold batches ({units} of {rank} axes, labels [batch]) or {units} alone. Received: "
                     f"{type(element).__name__}"
                 )
             # Examples of a dataset that are at the edge already stay as they are; a prepared set's are for models.

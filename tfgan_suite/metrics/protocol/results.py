@@ -58,7 +58,7 @@ class EvaluationRow:
         """
         expected = {field.name for field in dataclasses.fields(cls)}
         if {*content, "classes"} != expected:
-            raise UserError(f"Expected a row with the fields {sorted(expected)}. Received: {sorted(content)}.")
+            raise UserError(f"A row must have the fields {sorted(expected)}. Received: {sorted(content)}")
         return cls(**content)
 
 
