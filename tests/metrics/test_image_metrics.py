@@ -196,7 +196,7 @@ def test_images_that_do_not_fit():
         sliced_wasserstein_distance(noise(4), noise(4, 64))
     with pytest.raises(UserError, match="the same everywhere"):
         sliced_wasserstein_distance(noise(4), np.zeros((4, 32, 32, 3), np.uint8))
-    with pytest.raises(UserError, match="of one shape"):
+    with pytest.raises(UserError, match="have one shape"):
         ms_ssim(noise(2), noise(3))
 
 
