@@ -221,6 +221,7 @@ def _generator_of(model):
     network = model.latent_network if isinstance(model, GenerativeModel) else model
     if network is None:
         raise UserError(
-            f"`model` must have its network at hand, but {type(model).__name__} has none. Use a run or a .keras file."
+            f"`model` must have its network at hand, but the `latent_network` of {type(model).__name__} is None. Use a run or "
+            "a .keras file; a model of your own sets `latent_network` to the network that latents go into."
         )
     return network
