@@ -54,6 +54,9 @@ def test_what_does_not_fit_the_data_is_refused_before_anything_is_read(config, t
     flipped = dataclasses.replace(config, horizontal_flip=True)
     with pytest.raises(UserError, match="`horizontal_flip` is for images, and the data set 'tiny' holds points"):
         estimate_training(flipped)
+    guarded = dataclasses.replace(config, on_collapse="stop")
+    with pytest.raises(UserError, match="`on_collapse` must be 'note' or 'off' for GaussianPoints"):
+        train(guarded, progress=False)
     other = dataclasses.replace(config, model={"spec": PointSpec([3])})
     with pytest.raises(UserError, match=r"GaussianPoints was built for PointSpec\(shape=\[3\]\). The data set 'tiny'"):
         estimate_training(other)
