@@ -20,6 +20,14 @@ def assert_same_weights(first, second, tolerance=0.0):
             np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * max(1e-3, np.abs(a).max()))
 
 
+def assert_same_examples(first, second):
+    """Compares examples of two graphs or two sizes of batches: floats may differ by their rounding, which whole levels hide."""
+    if np.asarray(first).dtype.kind == "f":
+        np.testing.assert_allclose(first, second, rtol=1e-4, atol=1e-5)
+    else:
+        np.testing.assert_array_equal(first, second)
+
+
 def run_layer_test(layer_class, config, inputs, expected_shape):
     """Symbolic and eager shapes agree, gradients reach every weight, the config makes the same layer again."""
     layer = layer_class(**config)
@@ -95,9 +103,9 @@ def run_model_test(make_model, tmp_path, batch_size=8):
     # Generation: a function of the seed and the index, and of nothing else.
     examples = whole.generate(6, seed=5, batch_size=4)
     assert examples.shape == (6, *whole.spec.shape) and examples.dtype == whole.spec.edge_dtype
-    np.testing.assert_array_equal(examples[:2], whole.generate(2, seed=5))
+    assert_same_examples(examples[:2], whole.generate(2, seed=5))
     np.testing.assert_array_equal(examples, second_half.generate(6, seed=5))
-    np.testing.assert_array_equal(examples, whole.sample(6, seed=5))
+    assert_same_examples(examples, whole.sample(6, seed=5))
     assert not np.array_equal(examples, whole.generate(6, seed=6))
     assert whole._generate_function.experimental_get_tracing_count() == 1  # One graph for all sizes of batches.
     for option in whole.sampling_options:

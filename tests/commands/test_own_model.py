@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.runs.gaussian_points import GaussianPoints
 from tfgan_suite.callbacks import read_alerts
 from tfgan_suite.commands import cli
 from tfgan_suite.drawing.image_grid import make_grid
@@ -116,3 +117,8 @@ def test_a_module_is_named_when_it_is_gone(directory, tiny_data, capsys):
     assert code == 2 and "Unknown preset 'gaussian_images'" in errors[0]
     with pytest.raises(ValueError, match="must not be that of a model of the suite"):
         catalogue.register_model("dcgan", object)
+
+
+def test_a_model_is_not_named_like_its_preset():
+    with pytest.raises(ValueError, match="`name` must differ from the names of the presets of GaussianPoints"):
+        catalogue.register_model("points_quick", GaussianPoints)

@@ -9,14 +9,16 @@ import pytest
 import tensorflow as tf
 
 from tests.adversarial.test_gan import make_gan
+from tests.runs.gaussian_points import GaussianPoints
 from tfgan_suite.commands import cli
-from tfgan_suite.compile_check.check import check_model
+from tfgan_suite.compile_check.check import check_model, training_step
 from tfgan_suite.compile_check.checked_model import model_of_preset, model_of_run
 from tfgan_suite.compile_check.compile_report import CompileReport
 from tfgan_suite.compile_check.lowering import graph_of, lower
 from tfgan_suite.compile_check.operations import all_operations
 from tfgan_suite.compile_check.tpu_compiler import compile_for_tpu, refusal
 from tfgan_suite.foundation.errors import MissingExtraError, UserError
+from tfgan_suite.models import catalogue
 
 SMALL = ["--preset", "dcgan", "--image-size", "8", "--set", "base_channels=2", "--batch-size", "4"]
 needs_compiler = pytest.mark.skipif(
@@ -90,6 +92,15 @@ def test_presets_and_runs_are_made_as_training_makes_them(tiny_run, tiny_config)
     assert [penalty.name for penalty in model.discriminator_penalties] == ["r1"]
     model, _ = model_of_preset("dcgan", {"base_channels": 2}, None, {"augmentation": "diff_augment"})
     assert model.image_shape == (64, 64, 3) and type(model.augmentation).__name__ == "DiffAugment"
+
+
+def test_a_preset_of_a_model_that_makes_no_images(monkeypatch):
+    monkeypatch.setattr(catalogue, "_REGISTERED", {"gaussian_points": GaussianPoints})
+    model, batch_size = model_of_preset("points_quick", {}, None, {})
+    step, (examples,) = training_step(model, batch_size)
+    assert isinstance(model, GaussianPoints) and examples.shape == (8, 2)
+    with pytest.raises(UserError, match="`image_size` must be None for GaussianPoints"):
+        model_of_preset("gaussian_points", {}, 8, {})
 
 
 def make_report(**changes):

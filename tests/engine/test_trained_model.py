@@ -75,6 +75,32 @@ def test_what_an_update_logs_must_be_named():
         model.fit(fixed_dataset(model, 8, batches=1), verbose=0)
 
 
+@pytest.mark.parametrize("axis", [None, (1, 2)])
+def test_losses_are_one_value_per_example(axis):
+    """A mean over the batch, or values that are not summed yet, would weigh the losses of a step otherwise."""
+
+    class Unsummed(LinearGaussian):
+        def objective(self, batch):
+            return tg.Objective(
+                {"loss": tf.reduce_mean(tf.square(batch.examples - self.decoder.variables[1][0]), axis)}
+            )
+
+    model = Unsummed()
+    model.compile()
+    with pytest.raises(
+        ValueError, match=r"must be one value per example, of shape \[batch\]. Received: 'loss' of shape"
+    ):
+        model.fit(fixed_dataset(model, 4, batches=1), verbose=0)
+
+
+def test_evaluate_says_what_to_use_instead():
+    model = make()
+    with pytest.raises(
+        ValueError, match="LinearGaussian has no `test_step`, which `evaluate` and `validation_data` need"
+    ):
+        model.evaluate(fixed_dataset(model, 4, batches=1), verbose=0)
+
+
 def test_compile_of_one_network_takes_an_optimizer():
     assert isinstance(make(optimizer="sgd").optimizer, keras.optimizers.SGD)
     with pytest.raises(ValueError, match="has no argument `generator_optimizer`"):

@@ -1,10 +1,12 @@
 import json
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import tfgan_suite as tg
+from tests.exports.made_up_models import Cloud
 from tests.serving.conftest import lively_gan
 from tfgan_suite.commands import cli
 from tfgan_suite.exports import onnx_file
@@ -158,6 +160,30 @@ def test_an_exported_model_gives_its_card_along(models, tmp_path):
     with pytest.raises(UserError, match="exists already"):
         export_network(model, tmp_path / "digits")
     export_network(model, tmp_path / "digits", overwrite=True)
+
+
+class Bent(Cloud):
+    """Its examples go through a function at last."""
+
+    def __init__(self, function):
+        super().__init__(num_classes=None)
+        self.function = function
+
+    def call(self, latents, labels=None, training=False, **sampling):
+        return self.function(super().call(latents, labels, training, **sampling))
+
+
+def test_the_exact_gelu_in_onnx(tmp_path):
+    require("onnx")
+    path = export_network(Bent(keras.activations.gelu), tmp_path / "bent")
+    assert read_card(path)["file"]["parity"]["psnr_decibels"] > 100
+
+
+def test_an_operation_that_onnx_has_not_is_named(tmp_path):
+    require("onnx")
+    with pytest.raises(UserError, match="ONNX has no operation for Digamma of TensorFlow, which Bent needs"):
+        export_network(Bent(tf.math.digamma), tmp_path / "bent")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_mistakes_are_told(models, tmp_path, monkeypatch):

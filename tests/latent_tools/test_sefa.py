@@ -5,7 +5,10 @@ import scipy.linalg
 import tensorflow as tf
 
 from tests.latent_tools.test_style_mixing import cell
+from tests.runs.gaussian_points import PointSpec
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.generative.abilities import HasLatents
+from tfgan_suite.generative.generative_model import GenerativeModel
 from tfgan_suite.latent_tools import Directions, direction_grid, find_directions
 from tfgan_suite.latent_tools.sefa import first_dense_kernel, principal_directions, style_kernels
 from tfgan_suite.models.biggan.biggan_generator import BigGANGenerator
@@ -123,3 +126,29 @@ def test_grid(kind, request):
         moved = latents[:1] + 2.0 * directions.vectors[1]
         expected = model._generate_batch(moved, labels[:1], sampling).numpy()[0]
         assert np.abs(cell(grid, 1, 4, size).astype(int) - expected).max() <= 1
+
+
+class LinearPoints(HasLatents, GenerativeModel):
+    """Points that are a linear function of their latents."""
+
+    latent_shape = (3,)
+
+    def __init__(self):
+        super().__init__()
+        self.spec = PointSpec([2])
+        self.latent_network = keras.Sequential(
+            [keras.Input([3]), keras.layers.Dense(2, kernel_initializer="orthogonal")]
+        )
+
+    def call(self, latents, labels=None, training=False):
+        return self.latent_network(latents)
+
+
+def test_grid_of_examples_that_are_no_images():
+    model = LinearPoints()
+    directions = find_directions(model, count=2)
+    latents = np.zeros([1, 3], np.float32)
+    grid = direction_grid(model, directions, latents, steps=3)
+    assert grid.shape == (2 * 18 - 2, 3 * 18 - 2, 3)
+    moved = directions.move(latents, 1, 3.0)
+    np.testing.assert_array_equal(cell(grid, 1, 2, 16), model.spec.draw(model(moved).numpy()[0]))

@@ -55,7 +55,8 @@ class GaussianPoints(TrainedModel):
 
     def updates(self):
         def objective(batch):
-            return Objective({"loss": 0.5 * tf.reduce_sum(tf.square(self.density(batch.examples)), axis=-1)})
+            squares = tf.square(self.density(batch.examples))
+            return Objective({"loss": 0.5 * tf.reduce_sum(squares, axis=range(1, squares.shape.rank))})
 
         return [Update("density", self.density.trainable_variables, objective, logs=("loss",))]
 

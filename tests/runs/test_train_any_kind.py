@@ -50,6 +50,23 @@ def test_a_model_of_images_refuses_the_data(config, tmp_path):
         train(other, progress=False)
 
 
+def test_what_does_not_fit_the_data_is_refused_before_anything_is_read(config, tmp_path):
+    flipped = dataclasses.replace(config, horizontal_flip=True)
+    with pytest.raises(UserError, match="`horizontal_flip` is for images, and the data set 'tiny' holds points"):
+        estimate_training(flipped)
+    guarded = dataclasses.replace(config, on_collapse="stop")
+    with pytest.raises(UserError, match="`on_collapse` must be 'note' or 'off' for GaussianPoints"):
+        train(guarded, progress=False)
+    other = dataclasses.replace(config, model={"spec": PointSpec([3])})
+    with pytest.raises(UserError, match=r"GaussianPoints was built for PointSpec\(shape=\[3\]\). The data set 'tiny'"):
+        estimate_training(other)
+
+
+def test_the_report_leaves_out_a_processing_that_there_was_not(config):
+    train(config, progress=False)
+    assert "processed with" not in write_report(config.run_dir).read_text("utf-8")
+
+
 def test_a_run_opens_its_data_once(tiny_config, tmp_path, monkeypatch):
     opened, load = [], DatasetInfo.load.__func__
 

@@ -180,7 +180,12 @@ def test_a_model_of_it_trains(directory):
 def test_sets_and_zips_are_generated_from_an_exported_model(directory, tmp_path):
     model = WaveModel()
     model.mean.set_weights([np.linspace(-1, 1, 16)[np.newaxis], np.zeros(16)])
-    exported = export_saved_model(model, tmp_path / "saved_models" / "waves", max_count=8)
+    known = DatasetInfo.load(directory)
+    exported = export_saved_model(model, tmp_path / "saved_models" / "waves", max_count=8, dataset_info=known)
+    with pytest.raises(
+        UserError, match=r"training data: waves \(8,\), None classes. Received: waves \(16,\), 2 classes"
+    ):
+        export_saved_model(WaveModel([8]), tmp_path / "saved_models" / "short", dataset_info=known)
     info = generate_dataset(exported, tmp_path / "set", 5, progress=False)
     assert info.spec == SPEC and info.num_examples == 5 and info.source["kind"] == "generated"
     ((waves, _, _),) = read_split(tmp_path / "set")

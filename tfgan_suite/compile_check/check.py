@@ -85,15 +85,15 @@ def check_model(model, batch_size, target="tpu-v5e", stage="compile", tell=None)
 
 def training_step(model, batch_size):
     """Returns the training step as a `tf.function` of flat arguments, and the list of their `tf.TensorSpec`s."""
-    images = tf.TensorSpec([batch_size, *model.image_shape], tf.float32)
+    examples = tf.TensorSpec([batch_size, *model.spec.shape], tf.float32)
     if model.num_classes is None:
-        return tf.function(model.train_step, autograph=False, jit_compile=True), [images]
+        return tf.function(model.train_step, autograph=False, jit_compile=True), [examples]
 
-    def train_step(images, labels):
-        return model.train_step((images, labels))
+    def train_step(examples, labels):
+        return model.train_step((examples, labels))
 
     labels = tf.TensorSpec([batch_size], tf.int32)
-    return tf.function(train_step, autograph=False, jit_compile=True), [images, labels]
+    return tf.function(train_step, autograph=False, jit_compile=True), [examples, labels]
 
 
 class _Clock:

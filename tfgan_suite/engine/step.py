@@ -140,6 +140,13 @@ class Step:
         return norm
 
     def _minimized(self, update, objective):
+        for name, values in objective.losses.items():
+            # Of one number a batch, or several an example, the mean would be that of something else.
+            if values.shape.rank not in (1, None):
+                raise ValueError(
+                    f"`losses` of an Objective must be one value per example, of shape [batch]. Received: {name!r} of shape "
+                    f"{tuple(values.shape)} in the update {update.name!r}. Sum over all axes but the first."
+                )
         loss = sum_in_order([reduce_loss(values) for values in objective.losses.values()])
         return loss if update.interval == 1 else update.interval * loss
 

@@ -391,6 +391,15 @@ class TrainedModel(GenerativeModel):
         step.close()
         return self.get_metrics_result()
 
+    def test_step(self, data):
+        """What Keras's `evaluate` calls. A subclass may implement it; Keras's own would take examples for latents."""
+        name = type(self).__name__
+        raise ValueError(
+            f"{name} has no `test_step`, which `evaluate` and `validation_data` need. For scores use "
+            f"`tfgan_suite.evaluate`, or `callbacks.Scores` while it trains; for losses on other data implement "
+            f"`{name}.test_step`."
+        )
+
     def track(self, objective):
         """Logs the losses and logs of an `Objective`."""
         for name, values in (objective.losses | objective.logs).items():

@@ -4,7 +4,7 @@ import numpy as np
 
 from tfgan_suite.exports.frozen_generator import freeze_generator
 from tfgan_suite.exports.quiet import only_errors
-from tfgan_suite.foundation.errors import import_extra
+from tfgan_suite.foundation.errors import UserError, import_extra
 
 _OPSET = 17
 _PURPOSE = "Export to ONNX"
@@ -22,15 +22,34 @@ def to_onnx(model) -> bytes:
 
     Raises:
         MissingExtraError: tf2onnx, onnx or onnxruntime is not installed.
+        UserError: The generator has an operation that ONNX has not.
     """
-    for module in ("onnx", "onnxruntime"):
-        import_extra(module, "onnx", _PURPOSE)
+    import_extra("onnxruntime", "onnx", _PURPOSE)
+    onnx = import_extra("onnx", "onnx", _PURPOSE)
     tf2onnx = import_extra("tf2onnx", "onnx", _PURPOSE)
     function = freeze_generator(model)
     with only_errors():
-        converted, _ = tf2onnx.convert.from_function(function, function.input_signature, opset=_OPSET)
+        converted, _ = tf2onnx.convert.from_function(
+            function, function.input_signature, opset=_OPSET, custom_op_handlers={"Erfc": (_convert_erfc, [])}
+        )
+    # What tf2onnx cannot convert it leaves in the graph.
+    unknown = {node.op_type for node in converted.graph.node if not onnx.defs.has(node.op_type, node.domain)}
+    if unknown:
+        raise UserError(
+            f"ONNX has no operation for {', '.join(sorted(unknown))} of TensorFlow, which {type(model).__name__} needs to "
+            "generate. Use other operations in its generator, or another format."
+        )
     _call_batch_by_its_name(converted)
     return converted.SerializeToString()
+
+
+def _convert_erfc(graph, node, name, arguments):
+    """1 - erf(x): tf2onnx knows `Erf` alone, and Keras's exact GELU is made of the other."""
+    dtype, shape = graph.get_dtype(node.input[0]), graph.get_shape(node.input[0])
+    one = graph.make_const(f"{name}/one", np.array(1.0, np.float32))
+    error = graph.make_node("Erf", [node.input[0]], dtypes=[dtype], shapes=[shape])
+    graph.remove_node(name)
+    return graph.make_node("Sub", [one.output[0], error.output[0]], name=name, outputs=node.output, dtypes=[dtype])
 
 
 def _call_batch_by_its_name(converted) -> None:

@@ -13,14 +13,11 @@ def check_dataset(model, dataset_info) -> None:
     """
     if dataset_info is None:
         return
-    shapes = tuple(model.spec.shape), tuple(dataset_info.image_shape)
+    specs = model.spec, dataset_info.spec
     classes = model.num_classes, dataset_info.num_classes
-    if shapes[0] != shapes[1] or None not in classes and classes[0] != classes[1]:
-        units = model.spec.unit[1]
-        raise UserError(
-            f"`dataset_info` must describe the model's training data: {units} {shapes[0]}, {classes[0]} classes. "
-            f"Received: {units} {shapes[1]}, {classes[1]} classes."
-        )
+    if not specs[0].matches(specs[1]) or None not in classes and classes[0] != classes[1]:
+        expected, received = (f"{spec.unit[1]} {spec.shape}, {count} classes" for spec, count in zip(specs, classes))
+        raise UserError(f"`dataset_info` must describe the model's training data: {expected}. Received: {received}.")
 
 
 def describe_data(dataset_info, not_stated) -> dict | None:

@@ -212,8 +212,15 @@ def direction_grid(model, directions, latents, labels=None, reach=3.0, steps=5, 
                 images.append(space.synthesize(moved))
             else:
                 row_labels = None if label is None else label.repeat(steps)
-                images.append(to_uint8(model(moved, row_labels, training=False)).numpy())
+                images.append(_draw(model, model(moved, row_labels, training=False)))
     return make_grid(np.concatenate(images), columns=steps)
+
+
+def _draw(model, values):
+    """What a model or a network of images has made, as uint8 images."""
+    if not isinstance(model, GenerativeModel):
+        return to_uint8(values).numpy()
+    return np.stack([model.spec.draw(example) for example in model.spec.to_edge(values).numpy()])
 
 
 def _generator_of(model):
@@ -221,6 +228,7 @@ def _generator_of(model):
     network = model.latent_network if isinstance(model, GenerativeModel) else model
     if network is None:
         raise UserError(
-            f"`model` must have its network at hand, but {type(model).__name__} has none. Use a run or a .keras file."
+            f"`model` must have its network at hand, but the `latent_network` of {type(model).__name__} is None. Use a run or "
+            "a .keras file; a model of your own sets `latent_network` to the network that latents go into."
         )
     return network

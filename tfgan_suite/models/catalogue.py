@@ -27,7 +27,7 @@ def register_model(name, cls):
         cls: A subclass of `TrainedModel`.
 
     Raises:
-        UserError: The name is that of a model of the suite.
+        UserError: The name is that of a model of the suite, or of a preset of the class.
 
     Example:
 
@@ -40,6 +40,12 @@ def register_model(name, cls):
     if name in MODELS:
         raise UserError(
             f"`name` must not be that of a model of the suite ({', '.join(MODELS)}). Received: name={name!r}"
+        )
+    if name in cls.presets:
+        # `--preset` takes both, and would leave the preset's settings out without a word.
+        raise UserError(
+            f"`name` must differ from the names of the presets of {cls.__name__}. Received: name={name!r}. Rename the "
+            f"preset, such as to '{name}_small'."
         )
     _REGISTERED[name] = cls
 

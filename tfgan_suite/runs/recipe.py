@@ -121,6 +121,11 @@ def resolve(config, info):
     conditional = config.conditional
     if conditional is None:
         conditional = training.get("conditional", True) and bool(info.num_classes) and "num_classes" in known
+    if config.horizontal_flip and info.spec.kind != "image":
+        raise UserError(
+            f"`horizontal_flip` is for images, and the data set {info.name!r} holds {info.spec.unit[1]}: leave it out. "
+            "Received: horizontal_flip=True"
+        )
     if "image_shape" in known and info.spec.kind != "image":
         raise UserError(f"{cls.__name__} makes images. The data set {info.name!r} holds {info.spec.unit[1]}.")
     from_data = {
@@ -186,6 +191,7 @@ def make_model(config, info):
     """
     recipe = resolve(config, info)
     model = recipe.build()
+    _check_examples(model, info)
     choices = compile_choices(config, model)
     try:
         with _default_seeds(config.seed):
@@ -195,6 +201,16 @@ def make_model(config, info):
     ticks = plan_run(model, config, recipe)
     _check_batches(model, config, ticks)
     return model, recipe, ticks
+
+
+def _check_examples(model, info):
+    """Refuses data that are not what the model was built for: of another kind, or another shape."""
+    if not model.spec.matches(info.spec):
+        raise UserError(
+            f"{type(model).__name__} was built for {model.spec!r}. The data set {info.name!r} holds {info.spec!r}. A class "
+            "whose constructor takes `spec`, or `image_shape` for images, is built for the data; else set the shape by its own "
+            "arguments (--set)."
+        )
 
 
 def _check_batches(model, config, ticks):

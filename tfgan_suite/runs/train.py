@@ -182,6 +182,11 @@ def _collapse_probe(config, opened, model):
     """What monitors compare samples with: real examples, and some that are not trained on, if there is another split."""
     of_images = model.spec.kind == "image"
     if not of_images and not model.can(Discriminates):
+        if config.on_collapse != "note":  # The default asks for what there is; anything else asks for a monitor.
+            raise UserError(
+                f"`on_collapse` must be 'note' or 'off' for {type(model).__name__}: no monitor of collapse looks at "
+                f"{model.spec.unit[1]} of a model that cannot discriminate. Received: on_collapse={config.on_collapse!r}"
+            )
         return None
     size = int(np.prod(model.spec.shape)) * np.dtype(model.spec.edge_dtype).itemsize
     most = int(np.clip(_PROBE_LIMIT_BYTES // size, 64, _PROBE_EXAMPLES))

@@ -238,5 +238,8 @@ def spec_from_config(config):
         importlib.import_module(_BUILT_IN[kind])
     if kind not in _REGISTERED:
         error = unknown_name("kind of example", str(kind), {*_BUILT_IN, *_REGISTERED})
-        raise UserError(f"{error} Import the module that registers your own kind first.")
+        raise UserError(
+            f"{error} Import the module that registers your own kind first; on the command line: tfgan-suite --import "
+            "MODULE COMMAND."
+        )
     return _REGISTERED[kind].from_config(config)

@@ -31,6 +31,8 @@ def data_card(info, spec):
         ("stored as", f"{stored} in TFRecord {info.compression}".strip()),
         ("fingerprint", info.fingerprint),
     ]
+    if not info.processing:  # Of examples that were stored as they came.
+        entries = [entry for entry in entries if entry[0] != "processed with"]
     for name, split in info.splits.items():
         if split.class_counts:
             counts = ", ".join(
