@@ -236,7 +236,8 @@ def _check_choices(chosen):
 
 
 def _check_microbatch_size(microbatch_size, generator_penalties):
-    for penalty in generator_penalties if microbatch_size is not None else ():
+    # What is no integer is refused with the other arguments that all models have.
+    for penalty in generator_penalties if isinstance(microbatch_size, int) else ():
         if microbatch_size % penalty.batch_shrink:
             raise ValueError(
                 f"`microbatch_size` must be a multiple of batch_shrink={penalty.batch_shrink} of the penalty "

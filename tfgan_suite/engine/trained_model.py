@@ -2,6 +2,7 @@
 
 import difflib
 import inspect
+import numbers
 import types
 
 import keras
@@ -300,10 +301,18 @@ class TrainedModel(GenerativeModel):
             run_eagerly: Boolean.
             penalties: List of objects with `make_state()`, whose variables are saved with the model.
         """
-        if microbatch_size is not None and (microbatch_size < 1 or microbatch_size != int(microbatch_size)):
+        if microbatch_size is not None and not _is_count(microbatch_size):
             raise ValueError(
-                f"`microbatch_size` must be None or an integer >= 1. Received: microbatch_size={microbatch_size}"
+                f"`microbatch_size` must be None or an integer >= 1. Received: microbatch_size={microbatch_size!r}"
             )
+        if not _is_count(steps_per_execution):
+            raise ValueError(
+                f"`steps_per_execution` must be an integer >= 1. Received: steps_per_execution={steps_per_execution!r}"
+            )
+        if not isinstance(jit_compile, bool) and jit_compile != "auto":
+            raise ValueError(f"`jit_compile` must be True or False. Received: jit_compile={jit_compile!r}")
+        if not isinstance(run_eagerly, bool):
+            raise ValueError(f"`run_eagerly` must be True or False. Received: run_eagerly={run_eagerly!r}")
         if not isinstance(chosen["ema"], ExponentialMovingAverage):
             raise ValueError(
                 f"`ema` must be an ExponentialMovingAverage. Received: ema={chosen['ema']!r}. For weights that are not "
@@ -339,6 +348,7 @@ class TrainedModel(GenerativeModel):
                 self._untrack_variable(variable)  # Of an earlier compile().
             self._penalty_state = [variable for penalty in penalties for variable in penalty.make_state()]
             trackers = {name: keras.metrics.Mean(name=name) for name in self._tracker_names()}
+        self._joint_optimizer = JointOptimizer(optimizers) if len(optimizers) > 1 else None
         # Read-only, so that Keras's saving passes over them: what they hold is a tick's, not the model's.
         self._trackers = types.MappingProxyType(trackers)
         names = ["optimizer"] if len(optimizers) == 1 else [f"{name}_optimizer" for name in optimizers]
@@ -352,14 +362,12 @@ class TrainedModel(GenerativeModel):
         }
 
     _penalty_state = ()
+    _joint_optimizer = None
 
     @property
     def optimizer(self):
         """The optimizer; of a model with several, all of them as one, see `JointOptimizer`. `None` before `compile`."""
-        optimizers = self.optimizers
-        if len(optimizers) <= 1:
-            return next(iter(optimizers.values()), None)
-        return JointOptimizer(optimizers)
+        return self._joint_optimizer or next(iter(self.optimizers.values()), None)
 
     @optimizer.setter
     def optimizer(self, optimizer):
@@ -411,6 +419,12 @@ class TrainedModel(GenerativeModel):
         """The means of a tick so far. `loss`, which Keras's callbacks monitor, is the sum of all that begin with `loss/`."""
         return with_total({name: tracker.result() for name, tracker in self._trackers.items()})
 
+    def _flatten_metrics_in_order(self, logs):
+        """What `evaluate` and `train_on_batch` return as a list: `loss` first, as from any Keras model."""
+        order = {name: index for index, name in enumerate(["loss", *self._trackers])}
+        values = [logs[name] for name in sorted(logs, key=lambda name: order.get(name, len(order)))]
+        return values[0] if len(values) == 1 else values
+
     def make_train_function(self, force=False):
         """Under a strategy, a loop around `train_step`: Keras's own runs it inside a replica, and only singly."""
         if self._distribute_strategy is None:
@@ -455,6 +469,11 @@ def with_total(results):
     return results if not losses or "loss" in results else {"loss": sum(losses), **results}
 
 
+def _is_count(value):
+    """Whether a value is an integer >= 1; NumPy's count as integers, and `True` does not."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= 1
+
+
 def _get_optimizer(name, optimizer, optimizers):
     argument = "optimizer" if len(optimizers) == 1 else f"{name}_optimizer"
     if optimizer is None or not isinstance(optimizer, str | dict | keras.optimizers.Optimizer):
@@ -468,7 +487,7 @@ class JointOptimizer:
     """Several optimizers under the one name that Keras's callbacks know, `model.optimizer`.
 
     `learning_rate` is the first optimizer's. Setting it multiplies the rates of all by the same factor, so that
-    `keras.callbacks.LearningRateScheduler` and `ReduceLROnPlateau` keep their ratio.
+    `keras.callbacks.LearningRateScheduler` and `ReduceLROnPlateau` keep their ratio, also through a rate of 0.
 
     Args:
         optimizers: Mapping of name to optimizer.
@@ -482,8 +501,19 @@ class JointOptimizer:
     0.0002
     """
 
+    # Keras's callbacks ask before they restore; `compile` has built each of them.
+    built = True
+
     def __init__(self, optimizers):
         self._optimizers = list(optimizers.values())
+        self._ratios = [1.0] * len(self._optimizers)
+        self._measure_ratios()
+
+    def _measure_ratios(self):
+        """Rates relative to the first one's. At a rate of 0, as a warm-up begins with, they stay what they were."""
+        first, *_ = rates = [float(keras.ops.convert_to_numpy(one.learning_rate)) for one in self._optimizers]
+        if first:
+            self._ratios = [rate / first for rate in rates]
 
     @property
     def learning_rate(self):
@@ -491,10 +521,9 @@ class JointOptimizer:
 
     @learning_rate.setter
     def learning_rate(self, learning_rate):
-        factor = learning_rate / float(keras.ops.convert_to_numpy(self.learning_rate))
-        rates = [float(keras.ops.convert_to_numpy(optimizer.learning_rate)) for optimizer in self._optimizers]
-        for optimizer, rate in zip(self._optimizers, rates):
-            optimizer.learning_rate = rate * factor
+        self._measure_ratios()
+        for optimizer, ratio in zip(self._optimizers, self._ratios):
+            optimizer.learning_rate = ratio * float(keras.ops.convert_to_numpy(learning_rate))
 
     @property
     def iterations(self):

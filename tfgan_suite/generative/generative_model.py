@@ -192,10 +192,17 @@ class GenerativeModel(keras.Model):
 
     def predict_step(self, data):
         """What Keras's `predict` calls: examples of latents, or of `(latents, labels)` for a conditional model."""
-        inputs, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        if isinstance(inputs, dict):
-            return self(**inputs, training=False)
-        return self(*inputs, training=False) if isinstance(inputs, list | tuple) else self(inputs, training=False)
+        inputs, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+        if not isinstance(inputs, dict):
+            # A `tf.data` set of pairs arrives as inputs and targets.
+            parts = inputs if isinstance(inputs, list | tuple) else [inputs] if labels is None else [inputs, labels]
+            inputs = dict(zip(("latents", "labels"), parts))
+        if self.num_classes is not None and inputs.get("labels") is None:
+            raise UserError(
+                f"`predict` of a conditional model takes latents and labels, such as predict((latents, labels)). Received: "
+                f"{', '.join(inputs)} alone. `generate` draws both."
+            )
+        return self(**inputs, training=False)
 
     # === Training in phases ===
 
