@@ -2,7 +2,6 @@
 
 import difflib
 import inspect
-import numbers
 import types
 
 import keras
@@ -15,6 +14,7 @@ from tfgan_suite.engine.loss_scaling import LossScaling, computes_in_float16, sc
 from tfgan_suite.engine.schedule import bind_schedules
 from tfgan_suite.engine.stability_rules import gradient_explodes, gradient_vanishes, updates_left_out
 from tfgan_suite.engine.step import Step
+from tfgan_suite.foundation.number_kinds import is_count
 from tfgan_suite.generative.generative_model import GenerativeModel
 
 
@@ -301,11 +301,11 @@ class TrainedModel(GenerativeModel):
             run_eagerly: Boolean.
             penalties: List of objects with `make_state()`, whose variables are saved with the model.
         """
-        if microbatch_size is not None and not _is_count(microbatch_size):
+        if microbatch_size is not None and not is_count(microbatch_size):
             raise ValueError(
                 f"`microbatch_size` must be None or an integer >= 1. Received: microbatch_size={microbatch_size!r}"
             )
-        if not _is_count(steps_per_execution):
+        if not is_count(steps_per_execution):
             raise ValueError(
                 f"`steps_per_execution` must be an integer >= 1. Received: steps_per_execution={steps_per_execution!r}"
             )
@@ -467,11 +467,6 @@ def with_total(results):
     """The same dict of logged values with their total `loss` first, unless one of them has that name."""
     losses = [value for name, value in results.items() if name.startswith("loss/")]
     return results if not losses or "loss" in results else {"loss": sum(losses), **results}
-
-
-def _is_count(value):
-    """Whether a value is an integer >= 1; NumPy's count as integers, and `True` does not."""
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= 1
 
 
 def _get_optimizer(name, optimizer, optimizers):

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_suite.foundation.errors import UserError, unknown_name
+from tfgan_suite.foundation.number_kinds import is_count
 from tfgan_suite.foundation.randomness import categorical, fold
 from tfgan_suite.generative.abilities import HasLatents
 from tfgan_suite.generative.sampling_options import resolve_sampling
@@ -135,8 +136,9 @@ class GenerativeModel(keras.Model):
         >>> gan.generate(2, seed=1).shape
         (2, 32, 32, 1)
         """
-        if count < 1:
-            raise UserError(f"`count` must be >= 1. Received: count={count}")
+        for name, value in {"count": count, "batch_size": batch_size}.items():
+            if not is_count(value):
+                raise UserError(f"`{name}` must be an integer >= 1. Received: {name}={value!r}")
         sampling = resolve_sampling(self, sampling)
         labels = self._checked_labels(labels, count)
         scalars = {name: tf.constant(value, tf.float32) for name, value in sampling.items()}
