@@ -81,6 +81,13 @@ def test_compile_of_one_network_takes_an_optimizer():
         make(generator_optimizer="adam")
 
 
+def test_evaluate_without_a_test_step_says_what_to_do():
+    model = LinearGaussian()
+    model.compile()
+    with pytest.raises(tg.UserError, match="LinearGaussian has no `test_step`.*`tfgan_suite.evaluate`"):
+        model.fit(np.zeros([4, 8, 8, 1], "float32"), validation_split=0.5, verbose=0)
+
+
 def test_a_subclass_may_replace_the_step():
     class Still(LinearGaussian):
         def train_step(self, data):

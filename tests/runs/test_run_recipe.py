@@ -28,6 +28,12 @@ PRESET = {
     "training": {"batch_size": 8, "total_images": 32},
     "compile": lambda model: {"loss": tg.losses.Hinge(), "discriminator_penalties": [tg.penalties.R1(1.0)]},
 }  # fmt: skip
+SCHEDULED = {
+    "class_name": "Adam",
+    "config": {
+        "learning_rate": {"class_name": "CosineSchedule", "config": {"start": 1e-3, "end": 0.0, "examples": 100}}
+    },
+}
 
 
 @pytest.fixture
@@ -201,6 +207,12 @@ def test_arguments_of_arguments_may_be_objects():
         ),
         ({"compile": {"augmentation": "DiffAugment"}, "augmentation": "none"}, "`augmentation` must be given once"),
         ({"batch_size": 8, "compile": {"discriminator_steps": 3}}, "share evenly"),
+        (
+            {"compile": {"generator_optimizer": SCHEDULED}, "on_instability": "lower_rate"},
+            "must be a constant, which can",
+        ),
+        ({"compile": {"generator_optimizer": SCHEDULED}, "on_collapse": "roll_back"}, "must be a constant, which can"),
+        ({"on_collapse": "raise_augmentation"}, "`augmentation` must be one whose probability can be raised"),
     ],
 )
 def test_wrong_compile_arguments_are_refused_before_anything_is_written(config, changes, message):

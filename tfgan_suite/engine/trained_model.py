@@ -14,6 +14,7 @@ from tfgan_suite.engine.loss_scaling import LossScaling, computes_in_float16, sc
 from tfgan_suite.engine.schedule import bind_schedules
 from tfgan_suite.engine.stability_rules import gradient_explodes, gradient_vanishes, updates_left_out
 from tfgan_suite.engine.step import Step
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.number_kinds import is_count
 from tfgan_suite.generative.generative_model import GenerativeModel
 
@@ -383,6 +384,18 @@ class TrainedModel(GenerativeModel):
                 done = step.run_if_due(update, done)
         step.close()
         return self.get_metrics_result()
+
+    def test_step(self, data):
+        """What `evaluate` and `validation_data` of Keras compute. Keras's own calls the model with examples as inputs.
+
+        Raises:
+            UserError: The subclass does not say.
+        """
+        model = type(self).__name__
+        raise UserError(
+            f"{model} has no `test_step`, which `evaluate` and `validation_data` of Keras need. Implement it, or compute scores "
+            "with `tfgan_suite.evaluate`, or `callbacks.Scores` while it trains."
+        )
 
     def track(self, objective):
         """Logs the losses and logs of an `Objective`."""
