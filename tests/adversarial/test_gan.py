@@ -227,7 +227,9 @@ def test_refuses_penalties_of_one_name():
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"count": 0}, "`count` must be >= 1"),
+        ({"count": 0}, "`count` must be an integer >= 1. Received: count=0"),
+        ({"count": "2"}, "`count` must be an integer >= 1. Received: count='2'"),
+        ({"count": 2, "batch_size": 0}, "`batch_size` must be an integer >= 1"),
         ({"count": 2, "truncation": 1.5}, "`truncation` must be in"),
         ({"count": 2, "labels": [0, 3]}, r"`labels` must be in \[0, 2\]"),
         ({"count": 2, "labels": [0]}, "must be 2 integers"),
@@ -237,6 +239,13 @@ def test_refuses_penalties_of_one_name():
 def test_generate_refuses(arguments, message):
     with pytest.raises(tg.UserError, match=message):
         make_gan(3).generate(**arguments)
+
+
+def test_sampling_options_may_be_numpys_numbers():
+    gan = make_gan()
+    np.testing.assert_array_equal(gan.generate(2, truncation=np.float32(0.5)), gan.generate(2, truncation=0.5))
+    with pytest.raises(tg.UserError, match="`truncation` must be in"):
+        gan.generate(2, truncation=np.array([0.5, 1.0]))
 
 
 def test_label_weights():

@@ -85,7 +85,10 @@ def test_orthogonal():
     np.testing.assert_allclose(values, np.full(7, 0.5 * expected), rtol=1e-5)
 
 
-@pytest.mark.parametrize("arguments", [{"weight": -1.0}, {"interval": 0}, {"interval": 1.5}])
+@pytest.mark.parametrize(
+    "arguments",
+    [{"weight": -1.0}, {"weight": "1"}, {"weight": float("nan")}, {"weight": None}, {"interval": 0}, {"interval": 1.5}],
+)
 def test_refuses_nonsense(arguments):
     with pytest.raises(ValueError, match="must be"):
         penalties.R1(**arguments)

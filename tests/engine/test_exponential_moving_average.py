@@ -40,7 +40,16 @@ def test_update(average_buffers):
     np.testing.assert_allclose(average.layers[1].moving_mean, 0.25 if average_buffers else 1.0)
 
 
-@pytest.mark.parametrize("arguments", [{"decay": 1.0}, {"half_life_images": 0}, {"rampup_ratio": 0.0}])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"decay": 1.0},
+        {"decay": "0.5"},
+        {"half_life_images": 0},
+        {"half_life_images": float("nan")},
+        {"rampup_ratio": 0.0},
+    ],
+)
 def test_refuses_nonsense(arguments):
     with pytest.raises(ValueError, match="must be"):
         ExponentialMovingAverage(**arguments)

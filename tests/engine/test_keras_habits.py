@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import tfgan_suite as tg
 from tests.adversarial.test_gan import make_gan
@@ -29,6 +30,12 @@ from tests.test_case import fixed_dataset
         (((), {"reuse_fakes": "yes"}), "`reuse_fakes` must be True or False"),
         (((), {"generator_optimizer": None}), "`generator_optimizer` must be a Keras optimizer"),
         (((), {"generator_optimizer": 0.1}), "`generator_optimizer` must be a Keras optimizer"),
+        (((), {"microbatch_size": "4"}), "`microbatch_size` must be None or an integer >= 1. Received: .*'4'"),
+        (((), {"microbatch_size": True}), "`microbatch_size` must be None or an integer >= 1"),
+        (((), {"steps_per_execution": 0}), "`steps_per_execution` must be an integer >= 1"),
+        (((), {"steps_per_execution": "auto"}), "`steps_per_execution` must be an integer >= 1"),
+        (((), {"jit_compile": "yes"}), "`jit_compile` must be True or False"),
+        (((), {"run_eagerly": 1}), "`run_eagerly` must be True or False"),
     ],
 )
 def test_compile_checks_its_arguments_at_once(arguments, message):
@@ -65,6 +72,41 @@ def test_schedulers_of_the_learning_rate_keep_the_networks_ratio():
     assert float(gan.discriminator_optimizer.learning_rate) == pytest.approx(0.1)
 
 
+def test_a_warm_up_from_a_rate_of_zero_keeps_the_networks_ratio():
+    gan = make_gan(generator_optimizer=keras.optimizers.SGD(0.1), discriminator_optimizer=keras.optimizers.SGD(0.4))
+    warm_up = keras.callbacks.LearningRateScheduler(lambda epoch: 0.01 * epoch)
+    gan.fit(fixed_dataset(gan, 8, batches=1), epochs=3, verbose=0, callbacks=[warm_up])
+    assert float(gan.generator_optimizer.learning_rate) == pytest.approx(0.02)
+    assert float(gan.discriminator_optimizer.learning_rate) == pytest.approx(0.08)
+
+
+def test_backup_and_restore(tmp_path):
+    def train(callbacks):
+        gan = make_gan()
+        gan.fit(fixed_dataset(gan, 8, batches=2), epochs=3, verbose=0, callbacks=callbacks)
+        return gan
+
+    def stop(epoch, logs):
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
+    with pytest.raises(KeyboardInterrupt):
+        train([backup, keras.callbacks.LambdaCallback(on_epoch_begin=stop)])
+    for resumed, whole in zip(train([backup]).get_weights(), train([]).get_weights()):
+        np.testing.assert_array_equal(resumed, whole)
+
+
+def test_lists_of_metrics_begin_with_the_loss():
+    gan = make_gan()
+    images = next(iter(fixed_dataset(gan, 8, batches=1)))
+    values = gan.evaluate(images, verbose=0, return_dict=True)
+    assert gan.evaluate(images, verbose=0) == [
+        values[name] for name in ("loss", "loss/discriminator", "logits/real", "logits/fake", "loss/generator")
+    ]
+    assert gan.train_on_batch(images)[0] == pytest.approx(float(gan.get_metrics_result()["loss"]))
+
+
 def test_there_is_a_loss_to_monitor():
     gan = make_gan()
     data = fixed_dataset(gan, 8, batches=2)
@@ -90,6 +132,16 @@ def test_predict_takes_labels(form):
     np.testing.assert_allclose(images, gan(latents, labels), atol=1e-6)
     unconditional = make_gan()
     np.testing.assert_allclose(unconditional.predict(latents, verbose=0), unconditional(latents), atol=1e-6)
+
+
+def test_predict_takes_a_data_set_of_latents_and_labels_and_asks_for_labels():
+    gan = make_gan(3)
+    latents, labels = np.ones([5, 6], "float32"), np.array([0, 1, 2, 0, 1], "int32")
+    pairs = tf.data.Dataset.from_tensor_slices((latents, labels)).batch(2)
+    np.testing.assert_allclose(gan.predict(pairs, verbose=0), gan(latents, labels), atol=1e-6)
+    for data in (latents, {"latents": latents}):
+        with pytest.raises(tg.UserError, match=r"takes latents and labels, such as predict\(\(latents, labels\)\)"):
+            gan.predict(data, verbose=0)
 
 
 def test_options_that_a_model_does_not_have_are_refused_by_name():

@@ -20,6 +20,47 @@ def test_cosine():
         CosineSchedule(1.0, 0.0, examples=0)
 
 
+@pytest.mark.parametrize(
+    "values, message",
+    [
+        ((1.0, 0.0, "25"), "`examples` must be >= 1. Received: examples='25'"),
+        ((1.0, 0.0, float("nan")), "`examples` must be >= 1. Received: examples=nan"),
+        ((float("nan"), 0.0, 10), "`start` must be a number. Received: start=nan"),
+        ((1.0, None, 10), "`end` must be a number. Received: end=None"),
+    ],
+)
+def test_refuses_what_is_no_number(values, message):
+    with pytest.raises(ValueError, match=message):
+        LinearSchedule(*values)
+
+
+@pytest.mark.parametrize(
+    "optimizer, message",
+    [
+        (tg.Adam(beta_1=LinearSchedule(0.0, 0.9, 10)), "`beta_1` of Adam.*`learning_rate` and `beta_2` may follow"),
+        (
+            tg.GradientGuard(keras.optimizers.Adam(beta_2=LinearSchedule(0.9, 0.99, 10))),
+            "`beta_2` of Adam must be a number",
+        ),
+    ],
+)
+def test_optimizers_refuse_schedules_where_they_need_numbers(optimizer, message):
+    with pytest.raises(ValueError, match=message):
+        make_gan(generator_optimizer=optimizer)
+
+
+def test_one_schedule_serves_two_models_and_one_penalty_does_not():
+    schedule = LinearSchedule(0.0, 0.1, 16)
+    penalty = tg.penalties.R1(schedule)
+    first = make_gan(generator_optimizer=tg.Adam(schedule), discriminator_penalties=penalty)
+    make_gan(generator_optimizer=tg.Adam(schedule))
+    first.fit(fixed_dataset(first, 8, batches=2), verbose=0)
+    assert float(first.generator_optimizer.learning_rate) == pytest.approx(0.1)
+    first.compile(generator_optimizer=first.generator_optimizer, discriminator_penalties=penalty)
+    with pytest.raises(ValueError, match="must not be shared by two models"):
+        make_gan(discriminator_penalties=penalty)
+
+
 def scheduled():
     """Every number that may be a schedule is one."""
     return {

@@ -93,12 +93,26 @@ def test_losses_are_one_value_per_example(axis):
         model.fit(fixed_dataset(model, 4, batches=1), verbose=0)
 
 
-def test_evaluate_says_what_to_use_instead():
+def test_evaluate_is_the_mean_of_what_training_minimizes():
+    """Over batches of unequal size, by the model's closed form, and without a trace on the model."""
     model = make()
-    with pytest.raises(
-        ValueError, match="LinearGaussian has no `test_step`, which `evaluate` and `validation_data` need"
-    ):
-        model.evaluate(fixed_dataset(model, 4, batches=1), verbose=0)
+    examples = np.random.default_rng(0).uniform(-1.0, 1.0, [10, 8, 8, 1]).astype("float32")
+    before = model.decoder.get_weights()
+    steps = int(model.steps)
+    score = model.evaluate(examples, batch_size=4, return_dict=True, verbose=0)
+    assert score["loss"] == pytest.approx(-np.mean(model._log_density(model.decoder, examples)), rel=1e-5)
+    assert int(model.steps) == steps and int(model.examples_seen) == 0
+    for one, other in zip(before, model.decoder.get_weights()):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_validation_is_logged_beside_training():
+    model = make()
+    examples = np.random.default_rng(0).uniform(-1.0, 1.0, [8, 8, 8, 1]).astype("float32")
+    history = model.fit(examples[:4], validation_data=(examples[4:],), batch_size=4, epochs=2, verbose=0).history
+    expected = -np.mean(model._log_density(model.decoder, examples[4:]))
+    assert history["val_loss"][-1] == pytest.approx(expected, rel=1e-5)
+    assert len(history["val_loss"]) == len(history["loss"]) == 2
 
 
 def test_compile_of_one_network_takes_an_optimizer():

@@ -141,6 +141,8 @@ def test_load_generator_is_a_generative_model_without_limit(digits, exported_dig
     with pytest.raises(UserError, match=r"`labels` must be in \[0, 2\]"):
         loaded.generate(1, labels=3)
     assert loaded.card["model"]["class"] == "DCGAN"
+    with pytest.raises(UserError, match="An exported model generates and cannot be trained"):
+        loaded.compile()
 
 
 def test_load_generator_does_not_depend_on_the_global_precision(digits, exported_digits):

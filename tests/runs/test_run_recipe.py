@@ -15,6 +15,7 @@ from tests.test_case import assert_same_weights
 from tfgan_suite.callbacks import read_alerts
 from tfgan_suite.foundation.history import read_history
 from tfgan_suite.models.dcgan.dcgan import DCGAN
+from tfgan_suite.runs.compile_arguments import compile_argument
 from tfgan_suite.runs.run_files import RunFiles, load_model
 from tfgan_suite.runs.run_recipe import read_recipe, recipe_differences
 from tfgan_suite.runs.train import train
@@ -27,6 +28,12 @@ PRESET = {
     "training": {"batch_size": 8, "total_images": 32},
     "compile": lambda model: {"loss": tg.losses.Hinge(), "discriminator_penalties": [tg.penalties.R1(1.0)]},
 }  # fmt: skip
+SCHEDULED = {
+    "class_name": "Adam",
+    "config": {
+        "learning_rate": {"class_name": "CosineSchedule", "config": {"start": 1e-3, "end": 0.0, "examples": 100}}
+    },
+}
 
 
 @pytest.fixture
@@ -101,11 +108,39 @@ def test_what_only_the_process_or_a_later_version_changes_is_no_difference(tiny_
     assert recipe_differences(earlier, now) == ["compile.loss was NonSaturating, is Hinge"]
 
 
-def test_a_damaged_recipe_is_refused(config):
-    train(config, progress=False)
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: None,
+        lambda content: [content],
+        lambda content: {"format_version": 1},
+        lambda content: {**content, "imports": 3},
+        lambda content: {**content, "versions": []},
+        lambda content: {**content, "compile": None},
+        lambda content: {**content, "training": {"phases": []}},
+        lambda content: {**content, "training": {"phases": "abc"}},
+        lambda content: {**content, "training": {"phases": [{}]}},
+    ],
+)
+def test_a_damaged_recipe_is_refused(tiny_run, tmp_path, change):
+    content = json.loads((tiny_run / "recipe.json").read_text())
+    (tmp_path / "recipe.json").write_text(json.dumps(change(content)))
+    with pytest.raises(tg.UserError, match="recipe.json is damaged. Remove it"):
+        read_recipe(tmp_path)
+
+
+def test_a_torn_recipe_is_refused(config):
+    Path(config.run_dir).mkdir()
     (Path(config.run_dir) / "recipe.json").write_text("{")
     with pytest.raises(tg.UserError, match="recipe.json is damaged"):
         train(config, progress=False)
+
+
+def test_a_recipe_is_compared_where_the_config_is_missing(tiny_run, config):
+    shutil.copytree(tiny_run, config.run_dir, dirs_exist_ok=True)
+    (Path(config.run_dir) / "config.json").unlink()
+    with pytest.raises(tg.UserError, match="compile.loss was NonSaturating, is Hinge"):
+        train(dataclasses.replace(config, compile={"loss": "Hinge"}), progress=False)
 
 
 @pytest.fixture
@@ -148,6 +183,18 @@ def test_compile_arguments_reach_the_model(config):
         train(config, progress=False)
 
 
+def test_arguments_of_arguments_may_be_objects():
+    decay = {"class_name": "CosineSchedule", "config": {"start": 1.0, "end": 0.0, "examples": 100}}
+    (penalty,) = compile_argument("discriminator_penalties", [{"class_name": "R1", "config": {"weight": decay}}])
+    assert isinstance(penalty.weight, tg.CosineSchedule)
+    with pytest.raises(tg.UserError, match="`end` must be a number. Received: end='x'"):
+        compile_argument(
+            "ema", {"class_name": "R1", "config": {"weight": decay | {"config": decay["config"] | {"end": "x"}}}}
+        )
+    with pytest.raises(tg.UserError, match="`loss`: `config` must be a dict of arguments"):
+        compile_argument("loss", {"class_name": "Hinge", "config": [1]})
+
+
 @pytest.mark.parametrize(
     "changes, message",
     [
@@ -160,6 +207,12 @@ def test_compile_arguments_reach_the_model(config):
         ),
         ({"compile": {"augmentation": "DiffAugment"}, "augmentation": "none"}, "`augmentation` must be given once"),
         ({"batch_size": 8, "compile": {"discriminator_steps": 3}}, "share evenly"),
+        (
+            {"compile": {"generator_optimizer": SCHEDULED}, "on_instability": "lower_rate"},
+            "must be a constant, which can",
+        ),
+        ({"compile": {"generator_optimizer": SCHEDULED}, "on_collapse": "roll_back"}, "must be a constant, which can"),
+        ({"on_collapse": "raise_augmentation"}, "`augmentation` must be one whose probability can be raised"),
     ],
 )
 def test_wrong_compile_arguments_are_refused_before_anything_is_written(config, changes, message):

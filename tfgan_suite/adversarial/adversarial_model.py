@@ -9,6 +9,7 @@ from tfgan_suite.adversarial.averaged_generator import AveragedGenerator, deseri
 from tfgan_suite.engine.adam import Adam
 from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
 from tfgan_suite.engine.trained_model import TrainedModel, with_total
+from tfgan_suite.foundation.number_kinds import is_count
 from tfgan_suite.foundation.randomness import fold
 from tfgan_suite.generative import latents as latent_distributions
 from tfgan_suite.generative.abilities import Discriminates
@@ -229,14 +230,15 @@ def _check_choices(chosen):
             "`augmentation` must be None or a callable `(images, seed) -> images`, such as augment.DiffAugment(). "
             f"Received: augmentation={augmentation!r}"
         )
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+    if not is_count(steps):
         raise ValueError(f"`discriminator_steps` must be an integer >= 1. Received: discriminator_steps={steps!r}")
     if not isinstance(chosen["reuse_fakes"], bool):
         raise ValueError(f"`reuse_fakes` must be True or False. Received: reuse_fakes={chosen['reuse_fakes']!r}")
 
 
 def _check_microbatch_size(microbatch_size, generator_penalties):
-    for penalty in generator_penalties if microbatch_size is not None else ():
+    # What is no integer is refused with the other arguments that all models have.
+    for penalty in generator_penalties if is_count(microbatch_size) else ():
         if microbatch_size % penalty.batch_shrink:
             raise ValueError(
                 f"`microbatch_size` must be a multiple of batch_shrink={penalty.batch_shrink} of the penalty "

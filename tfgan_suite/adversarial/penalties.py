@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from tfgan_suite.engine.schedule import Schedule, number_from_config, number_to_config, value_now
 from tfgan_suite.foundation.microbatches import parts_of_batch
+from tfgan_suite.foundation.number_kinds import is_count, is_number
 from tfgan_suite.foundation.randomness import draw_per_example, fold, normal, uniform
 
 
@@ -45,10 +46,10 @@ class Penalty:
     default_name = "penalty"
 
     def __init__(self, weight, interval=1, name=None):
-        if not isinstance(weight, Schedule) and weight < 0:
-            raise ValueError(f"`weight` must be >= 0. Received: weight={weight}")
-        if interval < 1 or interval != int(interval):
-            raise ValueError(f"`interval` must be an integer >= 1. Received: interval={interval}")
+        if not isinstance(weight, Schedule) and (not is_number(weight) or weight < 0):
+            raise ValueError(f"`weight` must be >= 0 or a `Schedule`. Received: weight={weight!r}")
+        if not is_count(interval):
+            raise ValueError(f"`interval` must be an integer >= 1. Received: interval={interval!r}")
         self.weight = weight if isinstance(weight, Schedule) else float(weight)
         self.interval = int(interval)
         self.name = name or self.default_name

@@ -132,6 +132,22 @@ def _actions(checkpointing):
     }
 
 
+def check_actions(model, names):
+    """Refuses what cannot be done to a model, for whoever wants to know before anything is written.
+
+    Args:
+        model: The model, compiled.
+        names: Strings, of `ALERT_ACTIONS`.
+
+    Raises:
+        UserError: One of the actions needs something that the model does not have, such as a constant learning rate.
+    """
+    actions = _actions(None)
+    for name in names:
+        if actions[name] is not None:
+            actions[name].begin(model)
+
+
 def _with_state(names, actions):
     """Those of the chosen actions that remember something."""
     if "roll_back" in names:

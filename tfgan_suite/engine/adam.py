@@ -23,6 +23,9 @@ class Adam(keras.optimizers.Adam):
     Reference: Kingma and Ba, "Adam" (2015), section 2, with the order of computation proposed in its last paragraph.
     """
 
+    # Besides the learning rate.
+    scheduled = ("beta_2",)
+
     def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False, **kwargs):
         if amsgrad and isinstance(beta_2, Schedule):
             raise ValueError("`beta_2` must be a float with amsgrad=True. Received: a schedule.")

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from tfgan_suite.engine.schedule import Schedule, number_from_config, number_to_config, value_now
+from tfgan_suite.foundation.number_kinds import is_number
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
@@ -36,13 +37,15 @@ class ExponentialMovingAverage:
     """
 
     def __init__(self, half_life_images=10_000, rampup_ratio=0.05, decay=None, start_step=0, average_buffers=False):
-        if decay is not None and not 0.0 <= decay < 1.0:
-            raise ValueError(f"`decay` must be in [0, 1) or `None`. Received: decay={decay}")
+        if decay is not None and (not is_number(decay) or not 0.0 <= decay < 1.0):
+            raise ValueError(f"`decay` must be in [0, 1) or `None`. Received: decay={decay!r}")
         known = isinstance(half_life_images, Schedule) or half_life_images == "auto"
-        if not known and (isinstance(half_life_images, str) or half_life_images <= 0):
-            raise ValueError(f'`half_life_images` must be > 0 or "auto". Received: half_life_images={half_life_images}')
-        if rampup_ratio is not None and rampup_ratio <= 0:
-            raise ValueError(f"`rampup_ratio` must be > 0 or `None`. Received: rampup_ratio={rampup_ratio}")
+        if not known and (not is_number(half_life_images) or half_life_images <= 0):
+            raise ValueError(
+                f'`half_life_images` must be > 0, a `Schedule`, or "auto". Received: half_life_images={half_life_images!r}'
+            )
+        if rampup_ratio is not None and (not is_number(rampup_ratio) or rampup_ratio <= 0):
+            raise ValueError(f"`rampup_ratio` must be > 0 or `None`. Received: rampup_ratio={rampup_ratio!r}")
         self.half_life_images = half_life_images
         self.rampup_ratio = rampup_ratio
         self.decay = decay

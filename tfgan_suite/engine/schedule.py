@@ -1,17 +1,21 @@
 """Schedules: numbers that change with the examples seen. Pass one in place of a constant."""
 
+import copy
 import math
 
 import keras
 import tensorflow as tf
+
+from tfgan_suite.foundation.number_kinds import is_number
 
 
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):
     """A number that is a function of the real examples seen since training began.
 
     Takes the place of a constant: an optimizer's `learning_rate`, `beta_2` of `tg.Adam`, a penalty's `weight`, the
-    `half_life_images` of `tg.ExponentialMovingAverage`, `schedule` of `augment.AdaptiveAugmentation`. `compile` tells it
-    where the model counts its examples, so that it holds no state of its own and a resumed run continues it exactly.
+    `half_life_images` of `tg.ExponentialMovingAverage`, `schedule` of `augment.AdaptiveAugmentation`. `compile` puts a copy
+    there that knows where the model counts its examples: it holds no state of its own, a resumed run continues it exactly,
+    and one schedule may serve any number of models.
 
     A subclass implements `value_at` and `get_config`.
     """
@@ -23,8 +27,19 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         raise NotImplementedError
 
     def bind(self, examples_seen):
-        """Makes the value follow a counter, an integer scalar variable."""
-        self._examples_seen = examples_seen
+        """A copy whose value follows a counter, an integer scalar variable.
+
+        Raises:
+            ValueError: It follows the counter of another model.
+        """
+        if self._examples_seen is not None and self._examples_seen is not examples_seen:
+            raise ValueError(
+                f"An object with a {type(self).__name__} must not be shared by two models, which count their own examples: "
+                "make a second optimizer or penalty."
+            )
+        bound = copy.copy(self)
+        bound._examples_seen = examples_seen
+        return bound
 
     def __call__(self, step=None):
         """The value now. Keras's optimizers pass their own count of updates, which is not needed.
@@ -34,7 +49,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         """
         if self._examples_seen is None:
             raise ValueError(
-                f"{type(self).__name__} needs a count of examples. Pass it to `compile` of a model, or call `bind` first."
+                f"{type(self).__name__} needs a count of examples. Pass it to `compile` of a model, or call what `bind` returns."
             )
         return self.value_at(tf.cast(tf.convert_to_tensor(self._examples_seen), tf.float32))
 
@@ -48,12 +63,15 @@ class Ramp(Schedule):
         examples: Integer >= 1. Examples until the last value is reached.
 
     Raises:
-        ValueError: `examples` is out of range.
+        ValueError: `examples` is out of range, or one of them is no number.
     """
 
     def __init__(self, start, end, examples):
-        if examples < 1:
-            raise ValueError(f"`examples` must be >= 1. Received: examples={examples}")
+        for name, value in {"start": start, "end": end}.items():
+            if not is_number(value):
+                raise ValueError(f"`{name}` must be a number. Received: {name}={value!r}")
+        if not is_number(examples) or examples < 1:
+            raise ValueError(f"`examples` must be >= 1. Received: examples={examples!r}")
         self.start = float(start)
         self.end = float(end)
         self.examples = int(examples)
@@ -118,13 +136,28 @@ def value_now(number):
 
 
 def bind_schedules(objects, examples_seen):
-    """Binds the schedules among the attributes of optimizers, penalties and the like to a counter."""
+    """Binds the schedules among the attributes of optimizers, penalties and the like to a counter.
+
+    Raises:
+        ValueError: An optimizer has a schedule where it needs a number, or one of the objects is another model's.
+    """
     for one in objects:
         while one is not None:
-            for value in vars(one).values():
+            for name, value in list(vars(one).items()):
                 if isinstance(value, Schedule):
-                    value.bind(examples_seen)
+                    _check_takes_schedule(one, name)
+                    setattr(one, name, value.bind(examples_seen))
             one = vars(one).get("inner_optimizer")
+
+
+def _check_takes_schedule(one, name):
+    """Refuses at once what an optimizer would fail at in its first update."""
+    known = ["_learning_rate", *getattr(one, "scheduled", ())]
+    if isinstance(one, keras.optimizers.Optimizer) and name not in known:
+        known = " and ".join(f"`{attribute.removeprefix('_')}`" for attribute in known)
+        raise ValueError(
+            f"`{name}` of {type(one).__name__} must be a number; {known} may follow a schedule. Received: a schedule."
+        )
 
 
 def number_to_config(number):

@@ -86,10 +86,7 @@ class Step:
         """Gradients of one objective, and its rows."""
         batch = make_batch(data)
         with tf.GradientTape() as tape:
-            if isinstance(objective, WholeBatch):
-                result = objective.evaluate(objective.measure(batch))
-            else:
-                result = objective(batch._replace(tape=tape))
+            result = evaluate_objective(objective, batch._replace(tape=tape))
             loss = optimizer.scale_loss(self._minimized(update, result))
         self.model.track(result)
         rows = None if update.observe is None else result.rows
@@ -202,6 +199,13 @@ class Step:
             count_microbatches(batch_size, self.model.microbatch_size * self.shares),
             self._run,
         )
+
+
+def evaluate_objective(objective, batch):
+    """The `Objective` of a batch, by a function or by a `WholeBatch`."""
+    if isinstance(objective, WholeBatch):
+        return objective.evaluate(objective.measure(batch))
+    return objective(batch)
 
 
 def reduce_loss(per_example):

@@ -13,7 +13,10 @@ from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAvera
 from tfgan_suite.engine.loss_scaling import LossScaling, computes_in_float16, scales_loss
 from tfgan_suite.engine.schedule import bind_schedules
 from tfgan_suite.engine.stability_rules import gradient_explodes, gradient_vanishes, updates_left_out
-from tfgan_suite.engine.step import Step
+from tfgan_suite.engine.step import Step, evaluate_objective
+from tfgan_suite.engine.update import StepBatch
+from tfgan_suite.foundation.number_kinds import is_count
+from tfgan_suite.foundation.randomness import fold
 from tfgan_suite.generative.generative_model import GenerativeModel
 
 
@@ -315,10 +318,18 @@ class TrainedModel(GenerativeModel):
             run_eagerly: Boolean.
             penalties: List of objects with `make_state()`, whose variables are saved with the model.
         """
-        if microbatch_size is not None and (microbatch_size < 1 or microbatch_size != int(microbatch_size)):
+        if microbatch_size is not None and not is_count(microbatch_size):
             raise ValueError(
-                f"`microbatch_size` must be None or an integer >= 1. Received: microbatch_size={microbatch_size}"
+                f"`microbatch_size` must be None or an integer >= 1. Received: microbatch_size={microbatch_size!r}"
             )
+        if not is_count(steps_per_execution):
+            raise ValueError(
+                f"`steps_per_execution` must be an integer >= 1. Received: steps_per_execution={steps_per_execution!r}"
+            )
+        if not isinstance(jit_compile, bool) and jit_compile != "auto":
+            raise ValueError(f"`jit_compile` must be True or False. Received: jit_compile={jit_compile!r}")
+        if not isinstance(run_eagerly, bool):
+            raise ValueError(f"`run_eagerly` must be True or False. Received: run_eagerly={run_eagerly!r}")
         if not isinstance(chosen["ema"], ExponentialMovingAverage):
             raise ValueError(
                 f"`ema` must be an ExponentialMovingAverage. Received: ema={chosen['ema']!r}. For weights that are not "
@@ -354,6 +365,7 @@ class TrainedModel(GenerativeModel):
                 self._untrack_variable(variable)  # Of an earlier compile().
             self._penalty_state = [variable for penalty in penalties for variable in penalty.make_state()]
             trackers = {name: keras.metrics.Mean(name=name) for name in self._tracker_names()}
+        self._joint_optimizer = JointOptimizer(optimizers) if len(optimizers) > 1 else None
         # Read-only, so that Keras's saving passes over them: what they hold is a tick's, not the model's.
         self._trackers = types.MappingProxyType(trackers)
         names = ["optimizer"] if len(optimizers) == 1 else [f"{name}_optimizer" for name in optimizers]
@@ -367,14 +379,12 @@ class TrainedModel(GenerativeModel):
         }
 
     _penalty_state = ()
+    _joint_optimizer = None
 
     @property
     def optimizer(self):
         """The optimizer; of a model with several, all of them as one, see `JointOptimizer`. `None` before `compile`."""
-        optimizers = self.optimizers
-        if len(optimizers) <= 1:
-            return next(iter(optimizers.values()), None)
-        return JointOptimizer(optimizers)
+        return self._joint_optimizer or next(iter(self.optimizers.values()), None)
 
     @optimizer.setter
     def optimizer(self, optimizer):
@@ -392,13 +402,23 @@ class TrainedModel(GenerativeModel):
         return self.get_metrics_result()
 
     def test_step(self, data):
-        """What Keras's `evaluate` calls. A subclass may implement it; Keras's own would take examples for latents."""
-        name = type(self).__name__
-        raise ValueError(
-            f"{name} has no `test_step`, which `evaluate` and `validation_data` need. For scores use "
-            f"`tfgan_suite.evaluate`, or `callbacks.Scores` while it trains; for losses on other data implement "
-            f"`{name}.test_step`."
-        )
+        """What `evaluate` and `validation_data` compute: the updates' objectives on data that is not trained on.
+
+        Objectives see `batch.training` as `False`. Nothing changes.
+        """
+        examples, labels = self.unpack(data)
+        seed = fold(self.seed, "test_step", self.steps)
+        names = []
+        for update in self.updates():
+            if update.interval > 1:
+                continue
+            for objective in update.objectives:
+                with tf.GradientTape() as tape:
+                    own_seed = fold(seed, update.name)
+                    result = evaluate_objective(objective, StepBatch(examples, labels, own_seed, None, {}, tape, False))
+                self.track(result)
+                names += [*result.losses, *result.logs]
+        return with_total({name: self._trackers[name].result() for name in names})
 
     def track(self, objective):
         """Logs the losses and logs of an `Objective`."""
@@ -434,6 +454,12 @@ class TrainedModel(GenerativeModel):
     def get_metrics_result(self):
         """The means of a tick so far. `loss`, which Keras's callbacks monitor, is the sum of all that begin with `loss/`."""
         return with_total({name: tracker.result() for name, tracker in self._trackers.items()})
+
+    def _flatten_metrics_in_order(self, logs):
+        """What `evaluate` and `train_on_batch` return as a list: `loss` first, as from any Keras model."""
+        order = {name: index for index, name in enumerate(["loss", *self._trackers])}
+        values = [logs[name] for name in sorted(logs, key=lambda name: order.get(name, len(order)))]
+        return values[0] if len(values) == 1 else values
 
     def make_train_function(self, force=False):
         """Under a strategy, a loop around `train_step`: Keras's own runs it inside a replica, and only singly."""
@@ -492,7 +518,7 @@ class JointOptimizer:
     """Several optimizers under the one name that Keras's callbacks know, `model.optimizer`.
 
     `learning_rate` is the first optimizer's. Setting it multiplies the rates of all by the same factor, so that
-    `keras.callbacks.LearningRateScheduler` and `ReduceLROnPlateau` keep their ratio.
+    `keras.callbacks.LearningRateScheduler` and `ReduceLROnPlateau` keep their ratio, also through a rate of 0.
 
     Args:
         optimizers: Mapping of name to optimizer.
@@ -506,8 +532,19 @@ class JointOptimizer:
     0.0002
     """
 
+    # Keras's callbacks ask before they restore; `compile` has built each of them.
+    built = True
+
     def __init__(self, optimizers):
         self._optimizers = list(optimizers.values())
+        self._ratios = [1.0] * len(self._optimizers)
+        self._measure_ratios()
+
+    def _measure_ratios(self):
+        """Rates relative to the first one's. At a rate of 0, as a warm-up begins with, they stay what they were."""
+        first, *_ = rates = [float(keras.ops.convert_to_numpy(one.learning_rate)) for one in self._optimizers]
+        if first:
+            self._ratios = [rate / first for rate in rates]
 
     @property
     def learning_rate(self):
@@ -515,10 +552,9 @@ class JointOptimizer:
 
     @learning_rate.setter
     def learning_rate(self, learning_rate):
-        factor = learning_rate / float(keras.ops.convert_to_numpy(self.learning_rate))
-        rates = [float(keras.ops.convert_to_numpy(optimizer.learning_rate)) for optimizer in self._optimizers]
-        for optimizer, rate in zip(self._optimizers, rates):
-            optimizer.learning_rate = rate * factor
+        self._measure_ratios()
+        for optimizer, ratio in zip(self._optimizers, self._ratios):
+            optimizer.learning_rate = ratio * float(keras.ops.convert_to_numpy(learning_rate))
 
     @property
     def iterations(self):

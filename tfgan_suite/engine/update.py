@@ -17,6 +17,7 @@ class StepBatch(NamedTuple):
         step_seed: int32 `[2]`, from which the seeds of all updates of this step come; `None` for one with an interval.
         kept: Dict. What earlier updates of this step have left for this one; always empty with microbatches.
         tape: The `tf.GradientTape` that records this update, to watch a tensor that was made before it.
+        training: Boolean. `False` in `evaluate`, where nothing is updated.
     """
 
     examples: tf.Tensor
@@ -25,6 +26,7 @@ class StepBatch(NamedTuple):
     step_seed: tf.Tensor | None
     kept: dict
     tape: tf.GradientTape | None = None
+    training: bool = True
 
 
 class Recorded(NamedTuple):

@@ -66,6 +66,13 @@ class ExportedModel(
     def can(self, ability):
         return ability.__name__ in self.card["model"]["abilities"]
 
+    def compile(self, *args, **kwargs):
+        """Refused: what is exported are the weights of sampling."""
+        raise UserError(
+            "An exported model generates and cannot be trained. To train, load the run that it was exported from with "
+            "`load_model`; for scores use `tfgan_suite.evaluate`."
+        )
+
     # === Sampling ===
 
     def sample_labels(self, batch_size, seed):

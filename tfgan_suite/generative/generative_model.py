@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_suite.foundation.errors import UserError, unknown_name
+from tfgan_suite.foundation.number_kinds import is_count
 from tfgan_suite.foundation.randomness import categorical, fold
 from tfgan_suite.generative.abilities import HasLatents
 from tfgan_suite.generative.sampling_options import resolve_sampling
@@ -135,8 +136,9 @@ class GenerativeModel(keras.Model):
         >>> gan.generate(2, seed=1).shape
         (2, 32, 32, 1)
         """
-        if count < 1:
-            raise UserError(f"`count` must be >= 1. Received: count={count}")
+        for name, value in {"count": count, "batch_size": batch_size}.items():
+            if not is_count(value):
+                raise UserError(f"`{name}` must be an integer >= 1. Received: {name}={value!r}")
         sampling = resolve_sampling(self, sampling)
         labels = self._checked_labels(labels, count)
         scalars = {name: tf.constant(value, tf.float32) for name, value in sampling.items()}
@@ -192,10 +194,17 @@ class GenerativeModel(keras.Model):
 
     def predict_step(self, data):
         """What Keras's `predict` calls: examples of latents, or of `(latents, labels)` for a conditional model."""
-        inputs, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        if isinstance(inputs, dict):
-            return self(**inputs, training=False)
-        return self(*inputs, training=False) if isinstance(inputs, list | tuple) else self(inputs, training=False)
+        inputs, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+        if not isinstance(inputs, dict):
+            # A `tf.data` set of pairs arrives as inputs and targets.
+            parts = inputs if isinstance(inputs, list | tuple) else [inputs] if labels is None else [inputs, labels]
+            inputs = dict(zip(("latents", "labels"), parts))
+        if self.num_classes is not None and inputs.get("labels") is None:
+            raise UserError(
+                f"`predict` of a conditional model takes latents and labels, such as predict((latents, labels)). Received: "
+                f"{', '.join(inputs)} alone. `generate` draws both."
+            )
+        return self(**inputs, training=False)
 
     # === Training in phases ===
 

@@ -4,6 +4,7 @@ import dataclasses
 import difflib
 
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.number_kinds import is_number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +36,7 @@ class SamplingOption:
         Raises:
             UserError: It is not a number within the bounds.
         """
-        if isinstance(value, bool) or not isinstance(value, int | float) or not self.minimum <= value <= self.maximum:
+        if not is_number(value) or not self.minimum <= value <= self.maximum:
             if self.minimum == self.maximum:
                 raise UserError(
                     f"`{self.name}` must be {self.minimum:g}. {self.description} Received: {self.name}={value!r}"

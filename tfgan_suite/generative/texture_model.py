@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.number_kinds import is_count
 from tfgan_suite.foundation.randomness import fold, normal
 from tfgan_suite.generative.abilities import MakesTextures
 
@@ -57,9 +58,10 @@ class TextureModel(MakesTextures):
         >>> gan.generate_textures(8, 16, seamless=True).shape
         (1, 8, 16, 3)
         """
-        if min(height, width, count) < 1:
+        if not all(map(is_count, (height, width, count))):
             raise UserError(
-                f"`height`, `width` and `count` must be >= 1. Received: height={height}, width={width}, count={count}"
+                "`height`, `width` and `count` must be integers >= 1. Received: "
+                f"height={height!r}, width={width!r}, count={count!r}"
             )
         cell = self.cell_size
         if seamless and (height % cell or width % cell):

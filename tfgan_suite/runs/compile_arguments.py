@@ -12,7 +12,8 @@ def compile_argument(name, value):
     Args:
         name: String. The argument, for error messages.
         value: A plain value, which stays as it is; the name of a registered class, which is made without arguments; a dict
-            of `class_name` and `config`; or a list of these.
+            of `class_name` and `config`, whose values may be such dicts again, such as the schedule of a rate; or a list
+            of these.
 
     Raises:
         UserError: A class that is not known, or that refuses its config.
@@ -21,6 +22,10 @@ def compile_argument(name, value):
 
     >>> compile_argument("discriminator_penalties", [{"class_name": "R1", "config": {"weight": 2.0}}])[0].weight
     2.0
+    >>> ramp = {"class_name": "LinearSchedule", "config": {"start": 0.0, "end": 2e-3, "examples": 1000}}
+    >>> adam = {"class_name": "Adam", "config": {"learning_rate": ramp}}
+    >>> type(compile_argument("generator_optimizer", adam)._learning_rate).__name__
+    'LinearSchedule'
     >>> compile_argument("discriminator_steps", 2)
     2
     """
@@ -32,7 +37,7 @@ def compile_argument(name, value):
         if cls is None:
             return value
     elif isinstance(value, dict) and "class_name" in value:
-        cls, config = _registered(value["class_name"]), value.get("config", {})
+        cls, config = _registered(value["class_name"]), _made(name, value.get("config", {}))
         if cls is None:
             raise UserError(
                 f"`{name}` must name a class that is registered with Keras, such as 'Hinge'. Received: "
@@ -44,6 +49,16 @@ def compile_argument(name, value):
         return cls(**config)
     except (TypeError, ValueError) as error:
         raise UserError(f"`{name}`: {cls.__name__} cannot be made of {config}: {error}") from error
+
+
+def _made(name, config):
+    """A config with the objects that are written in it; its strings stay strings, whatever class has such a name."""
+    if not isinstance(config, dict):
+        raise UserError(f"`{name}`: `config` must be a dict of arguments. Received: config={config!r}")
+    return {
+        argument: compile_argument(name, value) if isinstance(value, dict) and "class_name" in value else value
+        for argument, value in config.items()
+    }
 
 
 def _registered(class_name):

@@ -9,6 +9,7 @@ import random
 import numpy as np
 
 from tfgan_suite.adversarial.augment import AdaptiveAugmentation, DiffAugment
+from tfgan_suite.callbacks.default_callbacks import check_actions
 from tfgan_suite.engine.gradient_guard import GradientGuard
 from tfgan_suite.engine.training_phase import TrainingPhase, plan_ticks
 from tfgan_suite.foundation.errors import UserError, unknown_name
@@ -198,6 +199,7 @@ def make_model(config, info):
             model.compile(**choices)
     except (TypeError, ValueError) as error:
         raise UserError(f"{type(model).__name__} cannot be compiled: {error}") from error
+    check_actions(model, (config.on_instability, config.on_collapse))
     ticks = plan_run(model, config, recipe)
     _check_batches(model, config, ticks)
     return model, recipe, ticks

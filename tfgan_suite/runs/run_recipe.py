@@ -85,14 +85,28 @@ def read_recipe(run_dir):
     path = Path(run_dir) / FILE_NAME
     if not path.is_file():
         return None
+    damaged = f"{path} is damaged. Remove it to resume the run without its checks."
     try:
         content = json.loads(path.read_text("utf-8"))
         version = content["format_version"]
     except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is damaged ({error!r}). Remove it to resume the run without its checks.") from error
+        raise UserError(damaged) from error
     if version != _FORMAT_VERSION:
         raise UserError(f"{path} has format version {version}; this version of tfgan-suite reads {_FORMAT_VERSION}.")
+    if not _is_whole(content):
+        raise UserError(damaged)
     return content
+
+
+def _is_whole(content):
+    """Whether all is there that the rest of this module and the imports of a run rely on."""
+    parts = [content.get(name) for name in (*_COMPARED, "versions")]
+    lists = [content.get("imports"), content.get("resumed_with", [])]
+    if not all(isinstance(part, dict) for part in parts) or not all(isinstance(one, list) for one in lists):
+        return False
+    phases = content["training"].get("phases")
+    whole_phases = isinstance(phases, list) and all(isinstance(one, dict) and "end_image" in one for one in phases)
+    return bool(phases) and whole_phases and all(isinstance(module, str) for module in content["imports"])
 
 
 def write_recipe(run_dir, content, earlier=None):

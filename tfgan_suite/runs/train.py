@@ -209,6 +209,7 @@ def _claim(run_dir, config, info, description, write, report):
     path = run_dir / "config.json"
     data_path = run_dir / "dataset_info.json"
     recorded = read_recipe(run_dir)
+    changes = []
     if path.exists():
         earlier = TrainConfig.load(path)
         changes = [
@@ -217,17 +218,17 @@ def _claim(run_dir, config, info, description, write, report):
         ]
         if DatasetInfo.load(run_dir).fingerprint != info.fingerprint:
             changes.append(f"the examples in {config.data_dir} are others")
-        if not changes and recorded is not None:
-            changes = recipe_differences(recorded, description)
-        if changes:
-            raise UserError(
-                f"The run in {run_dir} was started with another config: {'; '.join(changes)}. "
-                "Use the same one to resume it, or another run directory to start a new run."
-            )
-        if recorded is None:
-            report(f"{run_dir} has no recipe.json, as version 0.1 wrote none: what it is resumed with is recorded now.")
-        elif versions := version_differences(recorded, description):
-            report(f"Note: {run_dir} was started with other versions: {', '.join(versions)}.")
+    if not changes and recorded is not None:  # The recipe knows all of the config, and more.
+        changes = recipe_differences(recorded, description)
+    if changes:
+        raise UserError(
+            f"The run in {run_dir} was started with another config: {'; '.join(changes)}. "
+            "Use the same one to resume it, or another run directory to start a new run."
+        )
+    if recorded is not None and (versions := version_differences(recorded, description)):
+        report(f"Note: {run_dir} was started with other versions: {', '.join(versions)}.")
+    if recorded is None and path.exists():
+        report(f"{run_dir} has no recipe.json, as version 0.1 wrote none: what it is resumed with is recorded now.")
     if not write:
         return
     run_dir.mkdir(parents=True, exist_ok=True)
