@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.prepared_set import write_prepared_set
+from tests.prepared_set import write_prepared_examples, write_prepared_set
+from tests.runs.gaussian_points import GaussianPoints, PointSpec
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.judging.pictures import load_pictures
 from tfgan_suite.judging.study import CHECK_SOURCE, Study, make_study
 
 
@@ -92,6 +94,16 @@ def test_pairs_of_two_prepared_sets_share_the_label(tmp_path):
     )  # fmt: skip
     same = [np.ptp([picture(study, name).mean() for name in item.pictures]) == 0 for item in study.items]
     assert sum(same) >= 12  # The last pictures of a class may have run out.
+
+
+def test_examples_of_other_kinds_are_drawn(tmp_path):
+    points = np.random.default_rng(0).normal(size=[24, 2]).astype(np.float32)
+    data = write_prepared_examples(tmp_path / "points", PointSpec([2]), points)
+    GaussianPoints().save(tmp_path / "model.keras")
+    for path in (data, tmp_path / "model.keras"):
+        images = load_pictures(path, 8, split="train", seed=0, truncation=1.0).images
+        # Each of these is a black point on 16x16 white pixels.
+        assert all(image.shape == (16, 16, 3) and (image == 0).all(axis=-1).sum() == 1 for image in images)
 
 
 def test_sizes_must_not_tell(make, folders, tmp_path):

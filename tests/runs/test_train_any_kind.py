@@ -8,6 +8,7 @@ import pytest
 
 from tests.prepared_set import write_prepared_examples
 from tests.runs.gaussian_points import GaussianPoints, PointSpec, points
+from tests.specs.waves import WaveSpec
 from tfgan_suite.data.dataset_info import DatasetInfo
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.models import catalogue
@@ -60,6 +61,15 @@ def test_what_does_not_fit_the_data_is_refused_before_anything_is_read(config, t
     other = dataclasses.replace(config, model={"spec": PointSpec([3])})
     with pytest.raises(UserError, match=r"GaussianPoints was built for PointSpec\(shape=\[3\]\). The data set 'tiny'"):
         estimate_training(other)
+
+
+def test_a_kind_without_draw_is_named(tmp_path):
+    class Bare(GaussianPoints):
+        def __init__(self):
+            super().__init__(WaveSpec([2]))
+
+    with pytest.raises(UserError, match="WaveSpec has no `draw`, so pictures of waves cannot be made"):
+        write_samples(Bare(), tmp_path / "grid.png", count=2)
 
 
 def test_the_report_leaves_out_a_processing_that_there_was_not(config):

@@ -69,7 +69,7 @@ def _of_model(path, count, seed, truncation, image_size):
         labels = np.random.default_rng(seed).permutation(np.arange(count) % model.num_classes)
     images = model.generate(count, labels, truncation=truncation, seed=seed)
     origin = {**origin_of(model), "truncation": truncation}
-    return PictureSet([_in_color(_picture_of(image), image_size) for image in images], labels, origin)
+    return PictureSet([_drawn(model.spec, image, image_size) for image in images], labels, origin)
 
 
 def _of_prepared_set(path, count, split, seed, image_size):
@@ -79,7 +79,7 @@ def _of_prepared_set(path, count, split, seed, image_size):
     for images, labels in real.batches():
         for row in set(range(first, first + len(images))) & set(wanted):
             label = 0 if labels is None else int(labels[row - first])
-            found[row] = (_in_color(_picture_of(images[row - first]), image_size), label)
+            found[row] = (_drawn(real.spec, images[row - first], image_size), label)
         first += len(images)
     images, labels = zip(*(found[row] for row in wanted))
     origin = {"dataset": real.name, "dataset_fingerprint": real.fingerprint, "split": split}
@@ -109,6 +109,11 @@ def _choose(available: int, count: int, path, seed: int) -> list[int]:
     if available < count:
         raise UserError(f"{str(path)!r} must contain at least {count} images. Received: {available} images")
     return np.random.default_rng(seed).permutation(available)[:count].tolist()
+
+
+def _drawn(spec, example, image_size) -> np.ndarray:
+    """What is shown of an example of any kind."""
+    return _in_color(_picture_of(spec.draw(example)), image_size)
 
 
 def _picture_of(image) -> Image.Image:

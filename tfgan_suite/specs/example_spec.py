@@ -140,8 +140,13 @@ class ExampleSpec:
 
         Returns:
             uint8 `[height, width, channels]`, the same size for every example; 1, 3 or 4 channels.
+
+        Raises:
+            UserError: The kind has none; run reports and training then leave pictures out.
         """
-        raise NotImplementedError(f"{type(self).__name__} has no `draw`.")
+        raise UserError(
+            f"{type(self).__name__} has no `draw`, so pictures of {self.unit[1]} cannot be made. Implement it in your spec."
+        )
 
     def to_file(self, example):
         """The content of a file (with `file_suffix`) that holds one example, as bytes."""
