@@ -84,7 +84,8 @@ def test_every_command_on_a_run_of_it(directory, tiny_data, capsys):
     assert recipe["imports"] == ["own_gaussian"] and recipe["model"]["arguments"]["spec"]["kind"] == "image"
     assert recipe["compile"]["optimizer"]["class_name"] == "SGD" and read_alerts("own/alerts.jsonl") == []
 
-    # The run remembers the module: later commands need no flag.
+    # The run remembers the module: later commands, in a process of their own, need no flag.
+    sys.path[:] = [path for path in sys.path if path != str(directory)]
     for memory in (catalogue._IMPORTED, catalogue._REGISTERED, sys.modules):
         for name in [name for name in memory if "gaussian" in name and "tests" not in name]:
             memory.remove(name) if isinstance(memory, list) else memory.pop(name)
@@ -109,6 +110,15 @@ def test_every_command_on_a_run_of_it(directory, tiny_data, capsys):
     assert code == 2 and "has no sampling option `truncation`. Its options: `temperature`" in errors[0]
     code, _, errors = run(capsys, *arguments, "--augmentation", "adaptive")
     assert code == 2 and "Unknown argument of GaussianImages.compile: 'augmentation'" in errors[0]
+
+
+def test_another_module_may_stand_in_for_one_that_is_gone(directory, monkeypatch):
+    with pytest.raises(ValueError, match="no module 'gone' to import"):
+        catalogue.import_recorded(["gone"])
+    monkeypatch.syspath_prepend(directory)
+    catalogue.import_own(["own_gaussian"])
+    catalogue.import_recorded(["gone"])
+    assert catalogue.imported_modules() == ["own_gaussian"]
 
 
 def test_a_module_is_named_when_it_is_gone(directory, tiny_data, capsys):

@@ -30,6 +30,8 @@ from tests.test_case import fixed_dataset
         (((), {"reuse_fakes": "yes"}), "`reuse_fakes` must be True or False"),
         (((), {"generator_optimizer": None}), "`generator_optimizer` must be a Keras optimizer"),
         (((), {"generator_optimizer": 0.1}), "`generator_optimizer` must be a Keras optimizer"),
+        (((), {"generator_optimizer": "adamm"}), "`generator_optimizer` must be a Keras optimizer.*'adamm'"),
+        (((), {"generator_optimizer": {"clas": "Adam"}}), "`generator_optimizer` must be a Keras optimizer"),
         (((), {"microbatch_size": "4"}), "`microbatch_size` must be None or an integer >= 1. Received: .*'4'"),
         (((), {"microbatch_size": True}), "`microbatch_size` must be None or an integer >= 1"),
         (((), {"steps_per_execution": 0}), "`steps_per_execution` must be an integer >= 1"),
@@ -49,6 +51,21 @@ def test_a_models_own_arguments_are_known_too():
     assert {"style_mixing", "generator_optimizer", "jit_compile"} <= set(gan.compile_arguments())
     with pytest.raises(ValueError, match="Did you mean `style_mixing`"):
         gan.compile(style_mixin=None)
+
+
+@pytest.mark.parametrize("form", [lambda images: {"images": images}, list])
+def test_fit_takes_one_array_of_images(form):
+    gan = make_gan()
+    with pytest.raises(
+        ValueError, match=r"one array of images, or \(images, labels\). Received: a (dict|tuple|list) of"
+    ):
+        gan.fit(form(np.zeros([4, 4, 4, 1], "float32")), verbose=0)
+
+
+def test_export_says_what_exports(tmp_path):
+    with pytest.raises(tg.UserError, match="Use `tfgan_suite.export_saved_model"):
+        make_gan().export(tmp_path / "exported")
+    assert not list(tmp_path.iterdir())
 
 
 def test_one_penalty_or_none_stand_for_lists():

@@ -164,6 +164,14 @@ def test_files_that_are_no_configuration(tmp_path):
         PipelineConfig.load(path)
 
 
+def test_sampling_options_of_the_model_are_arguments_of_evaluate():
+    content = {**CONTENT, "evaluate": {**CONTENT["evaluate"], "truncation": 0.7}}
+    assert PipelineConfig.from_dict(content).evaluate["truncation"] == 0.7
+    for unknown in ({"temperature": 0.7}, {"sampling": {"truncation": 0.7}}):
+        with pytest.raises(UserError, match="Unknown entry of evaluate"):
+            PipelineConfig.from_dict({**content, "evaluate": unknown})
+
+
 def test_the_old_spelling_of_license_is_understood(tmp_path):
     content = {**CONTENT, "root": str(tmp_path), "push": {"licence": "MIT", "directory": "saved_models"}}
     assert PipelineConfig.from_dict(content).push == {"license": "MIT", "directory": "saved_models"}

@@ -98,6 +98,9 @@ def main(argv=None):
         if unexpected:
             raise UserError(f"Unexpected arguments: {' '.join(unexpected)} (see `tfgan-suite {args.command} --help`)")
         import_tensorflow_quietly()
+        # An installed program does not look in the working directory, where models of your own are. A run's are found there
+        # as well. Last, so that no file there takes the place of an installed module.
+        sys.path.append(os.getcwd())
         _import_own(vars(args).pop("imports"))  # Commands pass on the rest of their arguments.
         args.run(args)
         sys.stdout.flush()
@@ -121,7 +124,6 @@ def _import_own(modules):
     if modules:
         from tfgan_suite.models.catalogue import import_own
 
-        sys.path.insert(0, os.getcwd())  # As `python -m` does: an installed program does not look there.
         import_own(modules)
 
 

@@ -151,6 +151,12 @@ class TrainedModel(GenerativeModel):
             shape: Tuple of integers. The expected shape of an example, if it is not the spec's.
         """
         examples, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+        if isinstance(examples, dict | list | tuple):
+            units = self.spec.unit[1]
+            raise ValueError(
+                f"Batches must be one array of {units}, or ({units}, labels). Received: a {type(examples).__name__} of "
+                f"{len(examples)}."
+            )
         self.spec.check_batch(examples, shape)
         if self.num_classes is None:
             return examples, None
@@ -507,11 +513,13 @@ def with_total(results):
 
 def _get_optimizer(name, optimizer, optimizers):
     argument = "optimizer" if len(optimizers) == 1 else f"{name}_optimizer"
-    if optimizer is None or not isinstance(optimizer, str | dict | keras.optimizers.Optimizer):
-        raise ValueError(
-            f"`{argument}` must be a Keras optimizer or the name of one. Received: {argument}={optimizer!r}"
-        )
-    return keras.optimizers.get(optimizer)
+    wrong = f"`{argument}` must be a Keras optimizer or the name of one. Received: {argument}={optimizer!r}"
+    if not isinstance(optimizer, str | dict | keras.optimizers.Optimizer):
+        raise ValueError(wrong)
+    try:
+        return keras.optimizers.get(optimizer)
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(wrong) from error
 
 
 class JointOptimizer:

@@ -206,6 +206,17 @@ class GenerativeModel(keras.Model):
             )
         return self(**inputs, training=False)
 
+    def export(self, *args, **kwargs):
+        """Refused: Keras's `export` cannot know which calls of a generative model are to be exported.
+
+        Raises:
+            UserError: Always; it says what exports instead.
+        """
+        raise UserError(
+            "A generative model has more to export than one call. Use `tfgan_suite.export_saved_model(model, path)`, or "
+            "`tfgan_suite.export_network(model, path)` for ONNX and LiteRT."
+        )
+
     # === Training in phases ===
 
     def training_phases(self, total_images=None, batch_size=None):

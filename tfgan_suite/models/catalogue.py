@@ -110,6 +110,24 @@ def import_own(modules):
             _IMPORTED.append(module)
 
 
+def import_recorded(modules):
+    """Imports the modules that a run remembers.
+
+    Args:
+        modules: List of strings. Dotted names.
+
+    Raises:
+        UserError: One of them is gone, and no other was imported in its place.
+    """
+    others = imported_modules()
+    for module in modules:
+        try:
+            import_own([module])
+        except UserError:
+            if not others:
+                raise
+
+
 def imported_modules():
     """Names of the modules that `import_own` has imported, a list."""
     return list(_IMPORTED)

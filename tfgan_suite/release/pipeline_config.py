@@ -5,6 +5,7 @@ import inspect
 from pathlib import Path
 
 from tfgan_suite.foundation.errors import UserError, import_extra, unknown_name
+from tfgan_suite.runs.recipe import find_model
 from tfgan_suite.runs.train_config import TrainConfig
 
 # Fields of a run's configuration that the pipeline sets itself.
@@ -20,7 +21,7 @@ class PipelineConfig:
         root: String. Directory of the ledger, the data schema, the runs, and the candidates.
         data: Dict with `source`, `directory`, and any other arguments of `prepare_dataset`.
         train: Dict. Fields of `TrainConfig`.
-        evaluate: Dict. Arguments of `tfgan_suite.evaluate` that are plain values.
+        evaluate: Dict. Arguments of `tfgan_suite.evaluate` that are plain values, the model's sampling options included.
         gate: Dict with `thresholds`, which maps names of scores to the values they must reach, and `compare`, the score
             in which a new model must be better than the last one pushed (by default, the first one in `thresholds`).
         push: Dict with `directory` (by default `saved_models`), and `description` and `license` for the model card.
@@ -93,7 +94,8 @@ class PipelineConfig:
         _check_section("data", content["data"], ("source", "directory", *prepare_names), ("source", "directory"))
         train_names = [field.name for field in dataclasses.fields(TrainConfig) if field.name not in _OWN_TRAIN_FIELDS]
         _check_section("train", content["train"], train_names, ("preset",))
-        evaluate_names = _argument_names(evaluate, ("model", "data", "metrics", "output_dir", "progress"))
+        evaluate_names = _argument_names(evaluate, ("model", "data", "metrics", "output_dir", "progress", "sampling"))
+        evaluate_names += _sampling_names(content["train"]["preset"])
         _check_section("evaluate", content.get("evaluate", {}), evaluate_names)
         _check_section("gate", content["gate"], ("thresholds", "compare"), ("thresholds",))
         content = {**content, "push": _with_license(content.get("push", {}))}
@@ -128,6 +130,14 @@ class PipelineConfig:
 
 def _argument_names(function, without):
     return [name for name in inspect.signature(function).parameters if name not in without]
+
+
+def _sampling_names(preset):
+    """Names of the sampling options of the model that a preset makes."""
+    try:
+        return [option.name for option in find_model(preset)[0].sampling_options]
+    except UserError:
+        return []  # A model of your own need not be imported where the file is only read; training refuses the others.
 
 
 def _with_license(push):

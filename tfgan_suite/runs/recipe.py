@@ -93,6 +93,26 @@ def _default_seeds(seed):
         np.random.set_state(states[1])
 
 
+def find_model(preset):
+    """What the `preset` of a config names.
+
+    Args:
+        preset: String. The name of a preset or of a model.
+
+    Returns:
+        The model's class, and the preset's name, `None` for a bare model name.
+
+    Raises:
+        UserError: There is neither of that name.
+    """
+    presets = all_presets()
+    if preset in model_names():
+        return model_class(preset), None
+    if not isinstance(preset, str) or preset not in presets:
+        raise unknown_name("preset", preset, [*model_names(), *presets])
+    return presets[preset], preset
+
+
 def resolve(config, info):
     """Fills in a config from its preset and its data set.
 
@@ -106,14 +126,8 @@ def resolve(config, info):
     Raises:
         UserError: An unknown preset, or something asked of a model or a data set that it does not have.
     """
-    presets = all_presets()
-    if config.preset in model_names():
-        cls, preset, training = model_class(config.preset), None, {}
-    elif config.preset in presets:
-        cls, preset = presets[config.preset], config.preset
-        training = cls.presets[preset]["training"]
-    else:
-        raise unknown_name("preset", config.preset, [*model_names(), *presets])
+    cls, preset = find_model(config.preset)
+    training = cls.presets[preset]["training"] if preset else {}
     known = _constructor_arguments(cls)
     if config.conditional and not info.num_classes:
         raise UserError(f"`conditional` must not be True for the data set {info.name!r}, which has no classes.")

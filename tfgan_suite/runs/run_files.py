@@ -10,7 +10,7 @@ from tfgan_suite.foundation.files import write_atomically
 from tfgan_suite.foundation.history import read_history
 from tfgan_suite.metrics.protocol.results import Evaluation, compare
 from tfgan_suite.models import saving
-from tfgan_suite.models.catalogue import import_own
+from tfgan_suite.models.catalogue import import_recorded
 from tfgan_suite.runs.run_recipe import read_recipe
 from tfgan_suite.runs.train_config import TrainConfig
 
@@ -53,7 +53,7 @@ class RunFiles:
         config = TrainConfig.load(directory / "config.json")
         has_scores = (directory / "metrics.json").is_file()
         recipe = read_recipe(directory)
-        import_own((recipe or {}).get("imports", ()))
+        import_recorded((recipe or {}).get("imports", ()))
         return cls(
             directory,
             config,

@@ -22,7 +22,7 @@ from tfgan_suite.generative.abilities import Discriminates
 from tfgan_suite.metrics.lpips import LPIPS
 from tfgan_suite.metrics.protocol import evaluation
 from tfgan_suite.metrics.protocol.score_log import write_scalars
-from tfgan_suite.models.catalogue import import_own
+from tfgan_suite.models.catalogue import import_recorded
 from tfgan_suite.runs.recipe import make_model
 from tfgan_suite.runs.run_recipe import (
     describe_run,
@@ -96,7 +96,7 @@ def train(config, progress=True, strategy=None):
     >>> result.model.generate(10, labels=range(10)).shape
     (10, 32, 32, 1)
     """
-    import_own((read_recipe(config.run_dir) or {}).get("imports", ()))
+    import_recorded((read_recipe(config.run_dir) or {}).get("imports", ()))
     strategy = make_strategy(strategy or config.strategy)
     opened = PreparedSet.open(config.data_dir)  # Once: it is passed along to all that reads from it.
     info = opened.info

@@ -203,6 +203,20 @@ def test_what_is_for_images_says_so(metric, message):
         evaluate(GaussianPoints(), dataset(), [metric], progress=False)
 
 
+@pytest.mark.parametrize("metrics", ["kernel_distance", ["kernel_distance"], FrechetDistance, [FrechetDistance]])
+def test_metrics_are_objects(metrics):
+    with pytest.raises(UserError, match=r"`metrics` must be objects of .* such as \[metrics.FrechetDistance\(\)\]"):
+        evaluate(GaussianPoints(), dataset(), metrics, progress=False)
+
+
+def test_one_metric_is_a_list_of_one():
+    one, listed = (
+        evaluate(GaussianPoints(), dataset(), metrics, progress=False)
+        for metrics in (BitsPerDimension(), [BitsPerDimension()])
+    )
+    assert one.scalars() == listed.scalars()
+
+
 def test_real_examples_alone_have_no_model():
     images = dataset(np.zeros([4, 2, 2, 1], np.uint8))
     for metric in (BitsPerDimension(), PerceptualPathLength()):

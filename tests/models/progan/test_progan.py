@@ -10,6 +10,8 @@ from tests.models.progan.test_progan_parity import networks_of
 from tests.test_case import random_batch, run_gan_test, run_replica_test
 from tfgan_suite import losses, penalties
 from tfgan_suite.adversarial.gan import GAN
+from tfgan_suite.engine.adam import Adam
+from tfgan_suite.engine.schedule import LinearSchedule
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.models.progan.image_pyramid import reduce
 from tfgan_suite.models.progan.progan import ProGAN
@@ -180,6 +182,15 @@ def test_optimizers_start_afresh_on_a_new_level_only():
     for optimizer in (gan.generator_optimizer, gan.discriminator_optimizer):
         assert abs(float(optimizer.learning_rate) - 0.003) < 1e-9 and int(optimizer.iterations) == 0
         assert all(not np.asarray(variable).any() for variable in optimizer.variables[2:])
+
+
+def test_phases_refuse_a_scheduled_rate():
+    gan = make()
+    phases = gan.training_phases()
+    gan.compile(generator_optimizer=Adam(LinearSchedule(1e-3, 0.0, 100)))
+    for refused in (gan.training_phases, lambda: gan.begin_phase(phases[0])):
+        with pytest.raises(UserError, match="`generator_optimizer` must have a constant learning rate.*ProGANSchedule"):
+            refused()
 
 
 def test_truncation_is_refused():

@@ -105,7 +105,7 @@ def plan_scores(
     Args:
         model: A `GenerativeModel`, or `None` where the real examples are scored themselves.
         real: A `RealExamples`.
-        metrics: Metrics that have gathered nothing, or `None` for those that fit the model and the extractor.
+        metrics: Metrics that have gathered nothing, one of them, or `None` for those that fit the model and the extractor.
         extractor: As in `make_extractors`.
         data: As in `make_extractors`.
         labelled: Boolean. Whether real and generated examples have classes.
@@ -118,7 +118,7 @@ def plan_scores(
         UserError: A metric asks for what there is not, or two scores would have one name.
     """
     outputs = None if model is None else ModelOutputs(model)
-    metrics = None if metrics is None else list(metrics)
+    metrics = None if metrics is None else _list_of_metrics(metrics)
     fitting = [] if model is None else _default_model_metrics(model)
     kind = real.spec.kind
     if metrics is None:
@@ -162,6 +162,17 @@ def plan_scores(
             f"`metrics` must give scores, each of another name. Received: {names}. Evaluate those of one name apart."
         )
     return plan
+
+
+def _list_of_metrics(metrics: Iterable[Metric] | Metric) -> list[Metric]:
+    metrics = [metrics] if isinstance(metrics, Metric | str | type) else list(metrics)
+    for metric in metrics:
+        if not isinstance(metric, Metric):
+            raise UserError(
+                "`metrics` must be objects of classes in `tfgan_suite.metrics`, such as [metrics.FrechetDistance()]. Received: "
+                f"{metric!r}"
+            )
+    return metrics
 
 
 def needs_extractor(metrics: Iterable[Metric] | None, kind: str) -> bool:

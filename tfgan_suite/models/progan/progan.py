@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfgan_suite.adversarial import losses, penalties
 from tfgan_suite.engine.adam import Adam
 from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.generative.sampling_options import TRUNCATION
 from tfgan_suite.models.progan.auxiliary_classifier import AuxiliaryClassifierGAN
 from tfgan_suite.models.progan.image_pyramid import fade_detail, reduce
@@ -143,6 +144,7 @@ class ProGAN(AuxiliaryClassifierGAN):
     # === Growing ===
 
     def training_phases(self, total_images=None, batch_size=None):
+        self._check_rates()
         schedule = self.schedule
         if total_images is not None:
             schedule = dataclasses.replace(schedule, total_images=total_images)
@@ -155,7 +157,11 @@ class ProGAN(AuxiliaryClassifierGAN):
 
         Args:
             phase: A `ProGANPhase`. The same one again, as after a restart, changes nothing.
+
+        Raises:
+            UserError: A learning rate follows a schedule.
         """
+        self._check_rates()
         for optimizer, network in (
             (self.generator_optimizer, self.generator),
             (self.discriminator_optimizer, self.discriminator),
@@ -169,6 +175,14 @@ class ProGAN(AuxiliaryClassifierGAN):
             self.phase = phase
             self.train_function = self.test_function = None  # Level and fade are built into their graphs.
         self.level_of_detail.assign(phase.level + self._fade())
+
+    def _check_rates(self):
+        for name, optimizer in self.optimizers.items():
+            if not hasattr(optimizer.learning_rate, "assign"):
+                raise UserError(
+                    f"`{name}_optimizer` must have a constant learning rate, which each phase sets. Received: a schedule. "
+                    f"Set the rates of {type(self).__name__} in its ProGANSchedule, `learning_rates`."
+                )
 
     @property
     def level(self):
