@@ -15,37 +15,24 @@ _NOTHING_NEW = {"Placeholder", "ReadVariableOp", "VarHandleOp", "Const", "NoOp",
 # Operations that write their result over an input that nothing else needs.
 _IN_PLACE = {
     *("Add", "AddV2", "AddN", "Sub", "Mul", "Div", "RealDiv", "Maximum", "Minimum", "Pow", "SquaredDifference", "Neg"),
-    *(
-        "Abs",
-        "Sign",
-        "Square",
-        "Sqrt",
-        "Rsqrt",
-        "Exp",
-        "Log",
-        "Log1p",
-        "Tanh",
-        "Sigmoid",
-        "Softplus",
-        "Relu",
-        "LeakyRelu",
-    ),
-    *("ReluGrad", "LeakyReluGrad", "TanhGrad", "SigmoidGrad", "SoftplusGrad", "RsqrtGrad", "SqrtGrad", "BiasAdd"),
-    *("ClipByValue", "SelectV2", "Select", "Reciprocal", "DivNoNan", "Floor", "TensorScatterUpdate", "Ndtri"),
+    *("Abs", "Sign", "Square", "Sqrt", "Rsqrt", "Exp", "Log", "Log1p", "Tanh", "Sigmoid", "Softplus"),
+    *("Relu", "LeakyRelu", "ReluGrad", "LeakyReluGrad", "TanhGrad", "SigmoidGrad", "SoftplusGrad", "RsqrtGrad"),
+    *("SqrtGrad", "BiasAdd", "ClipByValue", "SelectV2", "Select", "Reciprocal", "DivNoNan", "Floor"),
+    *("TensorScatterUpdate", "Ndtri"),
 }
 
 
 def peak_bytes(graph, workers=4):
     """The most bytes that the tensors of a graph take at once, without its inputs and without variables.
 
-    Runs the graph without computing anything, as TensorFlow's executor does: an operation is ready when its inputs are
-    there; whichever has been ready for longest is begun by the next worker that is free. A tensor counts from when its
-    operation begins until the last that needs it has ended. Functions that the graph calls are followed: of branches the
-    largest one, of a loop one turn and what it hands on. What an operation uses within itself is not seen.
+    Plays the graph through without computing anything, in the order of TensorFlow's executor: an operation is ready once
+    its inputs exist, and a free worker starts the one that has been ready for longest. A tensor counts from the start of
+    its operation until the last operation that needs it ends. Functions that the graph calls are followed: of several
+    branches the largest, of a loop one iteration and what it passes on. Scratch memory inside an operation is not seen.
 
     Args:
         graph: A `tf.Graph` of static shapes, such as `concrete_function.graph`.
-        workers: Operations in work at the same time.
+        workers: Integer >= 1. Operations that run at the same time.
 
     Example:
 
