@@ -62,6 +62,24 @@ def test_fit_takes_one_array_of_images(form):
         gan.fit(form(np.zeros([4, 4, 4, 1], "float32")), verbose=0)
 
 
+def test_what_belongs_under_a_strategy(two_replicas):
+    with two_replicas.scope():
+        inside = make_gan()
+        optimizer = keras.optimizers.SGD(0.1)
+    outside = make_gan()
+    with pytest.raises(ValueError, match="must be called where the model was made"):
+        inside.compile()
+    with two_replicas.scope():
+        with pytest.raises(ValueError, match="must be called where the model was made"):
+            outside.compile()
+        inside.compile(generator_optimizer=optimizer)
+        with pytest.raises(ValueError, match="must be called without a distribution strategy. With one use `fit`"):
+            inside.train_on_batch(np.zeros([4, 4, 4, 1], "float32"))
+    elsewhere = keras.optimizers.SGD(0.1)
+    with two_replicas.scope(), pytest.raises(ValueError, match="The optimizer of 'generator' must be made where"):
+        inside.compile(generator_optimizer=elsewhere)
+
+
 def test_export_says_what_exports(tmp_path):
     with pytest.raises(tg.UserError, match="Use `tfgan_suite.export_saved_model"):
         make_gan().export(tmp_path / "exported")

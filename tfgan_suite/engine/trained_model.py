@@ -270,11 +270,16 @@ class TrainedModel(GenerativeModel):
             unknown: Dict. Arguments by names that this `compile` does not have.
 
         Raises:
-            ValueError: There is one.
+            ValueError: There is one, or this is not the strategy that the model was made under.
         """
         known = self.compile_arguments()
         optimizers = " and ".join(f"`{name}`" for name in known if name.endswith("optimizer"))
         model = type(self).__name__
+        if self._distribute_strategy is not (tf.distribute.get_strategy() if tf.distribute.has_strategy() else None):
+            raise ValueError(
+                f"`compile` of {model} must be called where the model was made: both inside `with strategy.scope()`, or both "
+                "outside."
+            )
         if positional:
             raise ValueError(
                 f"`compile` of {model} takes its arguments by name, such as {optimizers}. Received {len(positional)} "
@@ -347,6 +352,13 @@ class TrainedModel(GenerativeModel):
             raise ValueError(
                 f"{names} must be separate optimizers. Received the same object for both: make a second one."
             )
+        for name, optimizer in optimizers.items():
+            # Keras's optimizers remember where they were made, and fail in the first step, or exchange nothing.
+            if getattr(optimizer, "_distribution_strategy", self.distribute_strategy) is not self.distribute_strategy:
+                raise ValueError(
+                    f"The optimizer of {name!r} must be made where the model was made: both inside `with strategy.scope()`, "
+                    "or both outside."
+                )
         if any(computes_in_float16(network) for network in self.networks.values()):
             optimizers = {
                 name: optimizer if scales_loss(optimizer) else LossScaling(optimizer)
@@ -466,6 +478,18 @@ class TrainedModel(GenerativeModel):
         order = {name: index for index, name in enumerate(["loss", *self._trackers])}
         values = [logs[name] for name in sorted(logs, key=lambda name: order.get(name, len(order)))]
         return values[0] if len(values) == 1 else values
+
+    def train_on_batch(self, *args, **kwargs):
+        """As Keras's, on one replica.
+
+        Raises:
+            ValueError: There are several: a batch that was not divided would be trained on by each of them.
+        """
+        if self.distribute_strategy.num_replicas_in_sync > 1:
+            raise ValueError(
+                "`train_on_batch` must be called without a distribution strategy. With one use `fit`, which divides batches."
+            )
+        return super().train_on_batch(*args, **kwargs)
 
     def make_train_function(self, force=False):
         """Under a strategy, a loop around `train_step`: Keras's own runs it inside a replica, and only singly."""
