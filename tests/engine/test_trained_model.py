@@ -121,6 +121,15 @@ def test_compile_of_one_network_takes_an_optimizer():
         make(generator_optimizer="adam")
 
 
+@pytest.mark.parametrize("name", ["model.h5", "model"])
+def test_another_format_than_keras_is_refused(name, tmp_path):
+    with pytest.raises(
+        ValueError, match=f"`filepath` of a LinearGaussian must end in .keras.*{name}'.*tfgan_suite.export"
+    ):
+        make().save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_subclass_may_replace_the_step():
     class Still(LinearGaussian):
         def train_step(self, data):

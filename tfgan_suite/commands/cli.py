@@ -100,7 +100,8 @@ def main(argv=None):
         import_tensorflow_quietly()
         # An installed program does not look in the working directory, where models of your own are. A run's are found there
         # as well. Last, so that no file there takes the place of an installed module.
-        sys.path.append(os.getcwd())
+        if os.getcwd() not in sys.path:
+            sys.path.append(os.getcwd())
         _import_own(vars(args).pop("imports"))  # Commands pass on the rest of their arguments.
         args.run(args)
         sys.stdout.flush()

@@ -520,6 +520,19 @@ class TrainedModel(GenerativeModel):
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         """Nothing to do: the networks and the optimizers are built already."""
 
+    def save(self, filepath, *args, **kwargs):
+        """As Keras's, to a `.keras` file; how the model was trained is part of it.
+
+        Raises:
+            ValueError: Another format, which would lose some of that.
+        """
+        if not str(filepath).endswith(".keras"):
+            raise ValueError(
+                f"`filepath` of a {type(self).__name__} must end in .keras. Received: filepath={str(filepath)!r}. For a "
+                "SavedModel that serves, use `tfgan_suite.export_saved_model`."
+            )
+        return super().save(filepath, *args, **kwargs)
+
     def get_compile_config(self):
         if not self.compiled:
             return {}
