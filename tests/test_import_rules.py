@@ -35,7 +35,7 @@ ALLOWED = {
     | {"adversarial", "models", "checkpoints", "data", "metrics", "callbacks", "latent_tools", "exports", "drawing"},
     "release": {"foundation", "specs", "data", "metrics", "exports", "preprocessing", "runs"},
     "judging": {"foundation", "drawing", "data", "metrics", "serving", "runs"},
-    "compile_check": {"foundation", "specs", "data", "runs"},
+    "compile_check": {"foundation", "specs", "models", "data", "runs"},
     "commands": {
         *(
             "foundation",

@@ -228,7 +228,7 @@ def test_the_card_lists_what_the_model_is(directories):
     model = card["model"]
     assert model["example"] == {"kind": "export-point", "shape": [4]} and model["unit"] == ["point", "points"]
     assert model["condition"] == {"kind": "classes", "size": 3, "names": []}
-    assert model["abilities"]["HasLatents"] == {"latent_shape": [2, 2]}
+    assert model["abilities"]["HasLatents"] == {"latent_shape": [2, 2], "latents_on_a_shell": False}
     assert model["abilities"]["HasLikelihood"] == {"likelihood": "exact"}
     assert [option["name"] for option in model["sampling_options"]] == ["temperature", "shift"]
     assert card["training"] == {"examples_seen": None, "steps": None, "seed": None}

@@ -207,7 +207,7 @@ def test_standing_statistics():
     np.testing.assert_array_equal(
         state_named(gan.ema_generator, "moving_mean"), state_named(gan.generator, "moving_mean")
     )
-    with pytest.raises(ValueError, match="batch_size >= 2"):
+    with pytest.raises(ValueError, match="`batch_size` >= 2"):
         gan.accumulate_standing_statistics(batch_size=1)
 
 
@@ -244,10 +244,10 @@ def test_networks_of_an_importer(fresh_gan):
     gan = BigGAN(generator=networks.generator, discriminator=networks.discriminator)
     assert gan.image_shape == (32, 32, 3) and gan.num_classes == 4 and gan.latent_size == 8
     np.testing.assert_array_equal(gan.generate(2, labels=1), networks.generate(2, labels=1))
-    with pytest.raises(ValueError, match="both generator and discriminator"):
+    with pytest.raises(ValueError, match="`generator` and `discriminator` must be passed together"):
         BigGAN(generator=networks.generator)
 
 
 def test_refuses_data_without_classes():
-    with pytest.raises(ValueError, match="num_classes >= 1"):
+    with pytest.raises(ValueError, match="`num_classes` must be >= 1"):
         BigGAN(num_classes=None)

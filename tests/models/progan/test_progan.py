@@ -249,5 +249,5 @@ def test_networks_of_an_importer():
     np.testing.assert_allclose(
         gan(latents, labels), channels_last(golden["lod0/img"]), atol=1e-4 * np.abs(golden["lod0/img"]).max()
     )
-    with pytest.raises(ValueError, match="both generator and discriminator"):
+    with pytest.raises(ValueError, match="`generator` and `discriminator` must be passed together"):
         ProGAN(generator=generator)

@@ -222,7 +222,7 @@ def test_refuses_what_it_cannot_do(generator):
     gan = small_gan(num_classes=3)
     with pytest.raises(UserError, match="multiples of 4 pixels. Received: 10x16. Nearest: 8x16"):
         gan.generate_textures(10, 16, seamless=True)
-    with pytest.raises(UserError, match="must be >= 1. Received: height=0"):
+    with pytest.raises(UserError, match="must be integers >= 1. Received: height=0"):
         gan.generate_textures(0, 16)
     with pytest.raises(UserError, match="`labels` must be in"):
         gan.generate_textures(8, 8, labels=3)

@@ -183,7 +183,7 @@ def test_networks_of_an_importer():
     gan = StyleGAN2(generator=networks.generator, discriminator=networks.discriminator)
     assert gan.image_shape == (16, 16, 3) and gan.num_classes == 3 and gan.latent_size == 12
     np.testing.assert_array_equal(gan.generate(2, labels=1), networks.generate(2, labels=1))
-    with pytest.raises(ValueError, match="both generator and discriminator"):
+    with pytest.raises(ValueError, match="`generator` and `discriminator` must be passed together"):
         StyleGAN2(generator=networks.generator)
 
 
