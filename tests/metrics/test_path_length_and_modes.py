@@ -23,7 +23,7 @@ from tfgan_suite.metrics import (
     perceptual_path_length,
 )
 from tfgan_suite.metrics.different_bins import _different_bins
-from tfgan_suite.metrics.perceptual_path_length import spherical
+from tfgan_suite.metrics.perceptual_path_length import PerceptualPathLength, spherical
 from tfgan_suite.specs.image_spec import ImageSpec
 
 # === Perceptual path length ===
@@ -125,6 +125,12 @@ def test_impossible_paths(arguments, message):
     with pytest.raises(UserError, match=message):
         model = DCGAN(image_shape=(8, 8, 1), base_channels=2)
         perceptual_path_length(model, distance=squares, **{"space": "z", "num_samples": 2, **arguments})
+
+
+@pytest.mark.parametrize("arguments", [{"space": "v"}, {"sampling": "half"}])
+def test_a_metric_of_impossible_paths_cannot_be_made(arguments):
+    with pytest.raises(UserError, match="Unknown"):
+        PerceptualPathLength(**arguments)
 
 
 @needs_weights

@@ -16,6 +16,7 @@ import tensorflow as tf
 import tfgan_suite as tg
 from tests.prepared_set import write_prepared_set
 from tests.test_case import assert_same_weights
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.runs.recipe import all_presets, compile_choices, resolve
 from tfgan_suite.runs.train import train
 from tfgan_suite.runs.train_config import TrainConfig
@@ -53,6 +54,13 @@ def test_a_run_leaves_what_it_says(finished):
     assert pictures == [f"{count:012d}.png" for count in (0, 80, 160, 240)]
     loaded = keras.models.load_model(finished.run_dir / "model.keras")
     np.testing.assert_array_equal(loaded.generate(3, seed=1), finished.model.generate(3, seed=1))
+
+
+def test_a_monitor_that_is_asked_for_has_what_it_compares_with(tiny_config, tmp_path):
+    """48 examples are fewer than it takes; by default it is left out, asked for it is not."""
+    config = dataclasses.replace(tiny_config, run_dir=str(tmp_path / "run"), on_collapse="stop")
+    with pytest.raises(UserError, match="fewer than 64 images.*Received: on_collapse='stop', 48 images"):
+        train(config, progress=False)
 
 
 def test_scores_at_the_end_are_in_the_file_and_in_tensorboard(finished, data_dir, tmp_path, monkeypatch):
@@ -115,6 +123,7 @@ def test_stopped_by_a_signal_and_resumed(finished, data_dir, tmp_path, stop_afte
 PROGRAM = """
 import sys
 from tfgan_suite.runs.train_config import TrainConfig
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.runs.train import train
 if __name__ == "__main__":
     train(TrainConfig.load(sys.argv[1]))

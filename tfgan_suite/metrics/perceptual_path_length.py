@@ -103,10 +103,14 @@ def perceptual_path_length(
     return float(lengths[(lengths >= low) & (lengths <= high)].mean())
 
 
-def _check(space: str, sampling: str, num_samples: int, epsilon: float, trim: float) -> None:
+def _check_choices(space: str, sampling: str) -> None:
     for kind, received, choices in (("space", space, ("w", "z")), ("sampling", sampling, ("end", "full"))):
         if received not in choices:
             raise unknown_name(kind, received, choices)
+
+
+def _check(space: str, sampling: str, num_samples: int, epsilon: float, trim: float) -> None:
+    _check_choices(space, sampling)
     check_count(num_samples, "num_samples", None)
     if not 0.0 < epsilon < 1.0 or not 0.0 <= trim < 0.5:
         raise UserError(f"`epsilon` must be in (0, 1) and `trim` in [0, 0.5). Received: epsilon={epsilon}, trim={trim}")
@@ -162,6 +166,9 @@ class PerceptualPathLength(ModelMetric):
         sampling: String. `"full"` or `"end"`, see `perceptual_path_length`.
         distance: An `LPIPS`; by default the one of the package.
 
+    Raises:
+        UserError: `space` or `sampling` is none of these.
+
     Example:
 
     >>> metric = PerceptualPathLength(space="z")
@@ -174,6 +181,7 @@ class PerceptualPathLength(ModelMetric):
     kinds = ("image",)
 
     def __init__(self, space: str | None = None, sampling: str = "full", distance: LPIPS | None = None):
+        _check_choices("w" if space is None else space, sampling)
         self._space = space
         self._sampling = sampling
         self._distance = distance

@@ -201,7 +201,15 @@ def _collapse_probe(config, opened, model):
         ]
         probe[f"{kind}_images"] = np.concatenate([examples for examples, _ in batches])[:most]
         probe[f"{kind}_labels"] = np.concatenate([labels for _, labels in batches])[:most]
-    return probe if "real_images" in probe else None
+    if "real_images" in probe:
+        return probe
+    if config.on_collapse != "note":
+        raise UserError(
+            "`on_collapse` must be 'note' or 'off' for a training split of fewer than 64 "
+            f"{model.spec.unit[1]}: monitors of collapse compare samples with 64. Received: "
+            f"on_collapse={config.on_collapse!r}, {opened.info.splits['train'].num_examples} {model.spec.unit[1]}"
+        )
+    return None
 
 
 def _claim(run_dir, config, info, description, write, report):
