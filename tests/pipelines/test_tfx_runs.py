@@ -85,7 +85,7 @@ def test_a_stopped_step_goes_on(content, scores, run, directory, monkeypatch):
     """Trainer is stopped after the training; the next run exports what it left, which then does not answer."""
     content["train"]["seed"] = 2
     with monkeypatch.context() as patch:
-        patch.setattr("pipelines.trainer.runs.export_run", stop)
+        patch.setattr("pipelines.trainer.run_files.export_run", stop)
         with pytest.raises(KeyboardInterrupt):
             run(content)
     (left,) = (directory / "root/tfx/unfinished").glob("*/run/history.jsonl")
@@ -120,7 +120,7 @@ def stop(*arguments, **options):
             ["Missing labels: no classes, expected 2", "'label': Column is completely missing"],
         ),
         ("abc", 0, {}, ["New class: 'c'", "'label': Unexpectedly"]),
-        ("ab", 3, {}, ["Blank images: 3 of 27 have a single color"]),
+        ("ab", 3, {}, ["Suspicious images: 3 of 27 (3 blank)"]),
     ],
     ids=["shape", "labels", "class", "blank"],
 )
