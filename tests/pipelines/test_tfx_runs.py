@@ -141,7 +141,7 @@ def test_an_anomaly_stops_it(content, scores, run, directory, tmp_path, classes,
 def test_a_person_may_change_the_schema(content, scores, run):
     path = Path(content["root"], "schema.json")
     inferred = path.read_text()
-    path.write_text(inferred.replace('"max_blank_fraction": 0.001', '"max_blank_fraction": 0.002'))
+    path.write_text(inferred.replace('"max_suspicious_fraction": 0.001', '"max_suspicious_fraction": 0.002'))
     states, _, _ = run(content)
     assert nodes(states, "complete") == {"SchemaGen", "ExampleValidator"}
     path.write_text(inferred)

@@ -17,7 +17,7 @@ TEMPERATURE = SamplingOption("temperature", 1.0, 0.0, 2.0, "Scales the spread.")
 class PointSpec(ExampleSpec):
     """Two numbers."""
 
-    kind, unit = "point", ("point", "points")
+    kind, unit = "plane-point", ("point", "points")
 
     def draw(self, example):
         picture = np.full([16, 16, 3], 255, np.uint8)

@@ -74,6 +74,17 @@ def test_wrong_arguments():
         spec_from_config({"kind": "imagge", "shape": [1]})
 
 
+def test_a_kind_belongs_to_one_class():
+    """A second one would silently parse the data sets and draw the samples of the first."""
+    with pytest.raises(ValueError, match="Received: kind='image' of .*Other, which tfgan_suite.*ImageSpec has"):
+        register_example_spec(type("Other", (ExampleSpec,), {"kind": "image"}))
+    again = type("ImageSpec", (ImageSpec,), {"__module__": ImageSpec.__module__, "__qualname__": "ImageSpec"})
+    assert (
+        register_example_spec(again) is again and type(spec_from_config({"kind": "image", "shape": [2, 2, 1]})) is again
+    )
+    register_example_spec(ImageSpec)
+
+
 def test_the_base_stores_values_of_any_type():
     class PairSpec(ExampleSpec):
         kind, edge_dtype = "pair of numbers", "int16"

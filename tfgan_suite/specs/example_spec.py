@@ -210,7 +210,7 @@ def register_example_spec(cls):
         The class itself.
 
     Raises:
-        ValueError: The class has no `kind`.
+        ValueError: The class has no `kind`, or another class has it.
 
     Example:
 
@@ -222,6 +222,13 @@ def register_example_spec(cls):
     """
     if not cls.kind:
         raise ValueError(f"`kind` must be set on {cls.__name__}. Received: kind={cls.kind!r}")
+    known = _REGISTERED.get(cls.kind)
+    # A notebook's cell that runs again makes the same class anew.
+    if known is not None and (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+        raise ValueError(
+            f"`kind` must be another than those registered. Received: kind={cls.kind!r} of {cls.__module__}."
+            f"{cls.__qualname__}, which {known.__module__}.{known.__qualname__} has."
+        )
     _REGISTERED[cls.kind] = cls
     return cls
 
