@@ -1,6 +1,5 @@
 """TrainedModel: a model that trains, of any family: networks, optimizers and averages by name, counters, saving."""
 
-import difflib
 import inspect
 import types
 
@@ -9,13 +8,14 @@ import tensorflow as tf
 
 from tfgan_suite.engine.adam import Adam
 from tfgan_suite.engine.chart import Chart
+from tfgan_suite.engine.compile_arguments import check_average, check_step_options, get_optimizers, refuse_unknown
 from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
+from tfgan_suite.engine.joint_optimizer import JointOptimizer
 from tfgan_suite.engine.loss_scaling import LossScaling, computes_in_float16, scales_loss
 from tfgan_suite.engine.schedule import bind_schedules
 from tfgan_suite.engine.stability_rules import gradient_explodes, gradient_vanishes, updates_left_out
 from tfgan_suite.engine.step import Step, evaluate_objective
 from tfgan_suite.engine.update import StepBatch
-from tfgan_suite.foundation.number_kinds import is_count
 from tfgan_suite.foundation.randomness import fold
 from tfgan_suite.generative.generative_model import GenerativeModel
 
@@ -272,32 +272,12 @@ class TrainedModel(GenerativeModel):
         Raises:
             ValueError: There is one, or this is not the strategy that the model was made under.
         """
-        known = self.compile_arguments()
-        optimizers = " and ".join(f"`{name}`" for name in known if name.endswith("optimizer"))
-        model = type(self).__name__
         if self._distribute_strategy is not (tf.distribute.get_strategy() if tf.distribute.has_strategy() else None):
             raise ValueError(
-                f"`compile` of {model} must be called where the model was made: both inside `with strategy.scope()`, or both "
-                "outside."
+                f"`compile` of {type(self).__name__} must be called where the model was made: both inside "
+                "`with strategy.scope()`, or both outside."
             )
-        if positional:
-            raise ValueError(
-                f"`compile` of {model} takes its arguments by name, such as {optimizers}. Received {len(positional)} "
-                "without a name."
-            )
-        for name in unknown:
-            if name == "optimizer":
-                raise ValueError(
-                    f"{model} trains its networks with an optimizer each. Pass {optimizers} instead of `optimizer`."
-                )
-            if name in ("metrics", "weighted_metrics"):
-                raise ValueError(
-                    f"`compile` of {model} takes no `{name}`: what it minimizes is logged anyway. For scores use "
-                    "`tfgan_suite.evaluate`, or `callbacks.Scores` while it trains."
-                )
-            close = difflib.get_close_matches(name, known, 1)
-            hint = f" Did you mean `{close[0]}`?" if close else ""
-            raise ValueError(f"`compile` of {model} has no argument `{name}`.{hint} It has: {', '.join(known)}.")
+        refuse_unknown(type(self).__name__, self.compile_arguments(), positional, unknown)
 
     def resolve_auto(self, **received):
         """The arguments with `"auto"` replaced by what the preset says, or else the default; a dict."""
@@ -329,36 +309,9 @@ class TrainedModel(GenerativeModel):
             run_eagerly: Boolean.
             penalties: List of objects with `make_state()`, whose variables are saved with the model.
         """
-        if microbatch_size is not None and not is_count(microbatch_size):
-            raise ValueError(
-                f"`microbatch_size` must be None or an integer >= 1. Received: microbatch_size={microbatch_size!r}"
-            )
-        if not is_count(steps_per_execution):
-            raise ValueError(
-                f"`steps_per_execution` must be an integer >= 1. Received: steps_per_execution={steps_per_execution!r}"
-            )
-        if not isinstance(jit_compile, bool) and jit_compile != "auto":
-            raise ValueError(f"`jit_compile` must be True or False. Received: jit_compile={jit_compile!r}")
-        if not isinstance(run_eagerly, bool):
-            raise ValueError(f"`run_eagerly` must be True or False. Received: run_eagerly={run_eagerly!r}")
-        if not isinstance(chosen["ema"], ExponentialMovingAverage):
-            raise ValueError(
-                f"`ema` must be an ExponentialMovingAverage. Received: ema={chosen['ema']!r}. For weights that are not "
-                "averaged pass ExponentialMovingAverage(decay=0.0)."
-            )
-        optimizers = {name: _get_optimizer(name, optimizer, optimizers) for name, optimizer in optimizers.items()}
-        if len({id(optimizer) for optimizer in optimizers.values()}) < len(optimizers):
-            names = " and ".join(f"`{name}_optimizer`" for name in optimizers)
-            raise ValueError(
-                f"{names} must be separate optimizers. Received the same object for both: make a second one."
-            )
-        for name, optimizer in optimizers.items():
-            # Keras's optimizers remember where they were made, and fail in the first step, or exchange nothing.
-            if getattr(optimizer, "_distribution_strategy", self.distribute_strategy) is not self.distribute_strategy:
-                raise ValueError(
-                    f"The optimizer of {name!r} must be made where the model was made: both inside `with strategy.scope()`, "
-                    "or both outside."
-                )
+        check_step_options(microbatch_size, steps_per_execution, jit_compile, run_eagerly)
+        check_average(chosen["ema"])
+        optimizers = get_optimizers(optimizers, self.distribute_strategy)
         if any(computes_in_float16(network) for network in self.networks.values()):
             optimizers = {
                 name: optimizer if scales_loss(optimizer) else LossScaling(optimizer)
@@ -546,68 +499,6 @@ def with_total(results):
     """The same dict of logged values with their total `loss` first, unless one of them has that name."""
     losses = [value for name, value in results.items() if name.startswith("loss/")]
     return results if not losses or "loss" in results else {"loss": sum(losses), **results}
-
-
-def _get_optimizer(name, optimizer, optimizers):
-    argument = "optimizer" if len(optimizers) == 1 else f"{name}_optimizer"
-    wrong = f"`{argument}` must be a Keras optimizer or the name of one. Received: {argument}={optimizer!r}"
-    if not isinstance(optimizer, str | dict | keras.optimizers.Optimizer):
-        raise ValueError(wrong)
-    try:
-        return keras.optimizers.get(optimizer)
-    except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(wrong) from error
-
-
-class JointOptimizer:
-    """Several optimizers under the one name that Keras's callbacks know, `model.optimizer`.
-
-    `learning_rate` is the first optimizer's. Setting it multiplies the rates of all by the same factor, so that
-    `keras.callbacks.LearningRateScheduler` and `ReduceLROnPlateau` keep their ratio, also through a rate of 0.
-
-    Args:
-        optimizers: Mapping of name to optimizer.
-
-    Example:
-
-    >>> gan = DCGAN(image_shape=(8, 8, 1), base_channels=2)
-    >>> gan.compile(discriminator_optimizer=Adam(4e-4, beta_1=0.5))
-    >>> gan.optimizer.learning_rate = 1e-4
-    >>> round(float(gan.discriminator_optimizer.learning_rate), 6)
-    0.0002
-    """
-
-    # Keras's callbacks ask before they restore; `compile` has built each of them.
-    built = True
-
-    def __init__(self, optimizers):
-        self._optimizers = list(optimizers.values())
-        self._ratios = [1.0] * len(self._optimizers)
-        self._measure_ratios()
-
-    def _measure_ratios(self):
-        """Rates relative to the first one's. At a rate of 0, as a warm-up begins with, they stay what they were."""
-        first, *_ = rates = [float(keras.ops.convert_to_numpy(one.learning_rate)) for one in self._optimizers]
-        if first:
-            self._ratios = [rate / first for rate in rates]
-
-    @property
-    def learning_rate(self):
-        return self._optimizers[0].learning_rate
-
-    @learning_rate.setter
-    def learning_rate(self, learning_rate):
-        self._measure_ratios()
-        for optimizer, ratio in zip(self._optimizers, self._ratios):
-            optimizer.learning_rate = ratio * float(keras.ops.convert_to_numpy(learning_rate))
-
-    @property
-    def iterations(self):
-        return self._optimizers[0].iterations
-
-    @property
-    def variables(self):
-        return [variable for optimizer in self._optimizers for variable in optimizer.variables]
 
 
 def call_network(network, *inputs, training=None):

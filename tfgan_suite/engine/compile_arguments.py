@@ -1,0 +1,112 @@
+"""What `TrainedModel.compile` takes: checked at once, before anything is traced, each mistake with what to do instead."""
+
+import difflib
+
+import keras
+
+from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
+from tfgan_suite.foundation.number_kinds import is_count
+
+
+def refuse_unknown(model, known, positional, unknown):
+    """Refuses what Keras's own `compile` would take and this model's does not.
+
+    Args:
+        model: String. The model's name.
+        known: List of strings. The arguments that there are.
+        positional: Tuple. Arguments that were passed by place.
+        unknown: Dict. Arguments by names that there are not.
+
+    Raises:
+        ValueError: There is one.
+    """
+    optimizers = " and ".join(f"`{name}`" for name in known if name.endswith("optimizer"))
+    if positional:
+        raise ValueError(
+            f"`compile` of {model} takes its arguments by name, such as {optimizers}. Received {len(positional)} "
+            "without a name."
+        )
+    for name in unknown:
+        if name == "optimizer":
+            raise ValueError(
+                f"{model} trains its networks with an optimizer each. Pass {optimizers} instead of `optimizer`."
+            )
+        if name in ("metrics", "weighted_metrics"):
+            raise ValueError(
+                f"`compile` of {model} takes no `{name}`: what it minimizes is logged anyway. For scores use "
+                "`tfgan_suite.evaluate`, or `callbacks.Scores` while it trains."
+            )
+        close = difflib.get_close_matches(name, known, 1)
+        hint = f" Did you mean `{close[0]}`?" if close else ""
+        raise ValueError(f"`compile` of {model} has no argument `{name}`.{hint} It has: {', '.join(known)}.")
+
+
+def check_step_options(microbatch_size, steps_per_execution, jit_compile, run_eagerly):
+    """Checks how a step is to run.
+
+    Raises:
+        ValueError: An argument of another type or out of range.
+    """
+    if microbatch_size is not None and not is_count(microbatch_size):
+        raise ValueError(
+            f"`microbatch_size` must be None or an integer >= 1. Received: microbatch_size={microbatch_size!r}"
+        )
+    if not is_count(steps_per_execution):
+        raise ValueError(
+            f"`steps_per_execution` must be an integer >= 1. Received: steps_per_execution={steps_per_execution!r}"
+        )
+    if not isinstance(jit_compile, bool) and jit_compile != "auto":
+        raise ValueError(f"`jit_compile` must be True or False. Received: jit_compile={jit_compile!r}")
+    if not isinstance(run_eagerly, bool):
+        raise ValueError(f"`run_eagerly` must be True or False. Received: run_eagerly={run_eagerly!r}")
+
+
+def check_average(ema):
+    """Checks that `ema` is an `ExponentialMovingAverage`.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if not isinstance(ema, ExponentialMovingAverage):
+        raise ValueError(
+            f"`ema` must be an ExponentialMovingAverage. Received: ema={ema!r}. For weights that are not "
+            "averaged pass ExponentialMovingAverage(decay=0.0)."
+        )
+
+
+def get_optimizers(optimizers, strategy):
+    """The optimizers that were passed, by name or as objects, one for each name.
+
+    Args:
+        optimizers: Dict of name to Keras optimizer, or to the name of one.
+        strategy: The model's `tf.distribute.Strategy`.
+
+    Returns:
+        Dict of name to Keras optimizer.
+
+    Raises:
+        ValueError: One is no optimizer, is there twice, or was made under another strategy.
+    """
+    optimizers = {name: _get_optimizer(name, optimizer, optimizers) for name, optimizer in optimizers.items()}
+    if len({id(optimizer) for optimizer in optimizers.values()}) < len(optimizers):
+        names = " and ".join(f"`{name}_optimizer`" for name in optimizers)
+        raise ValueError(f"{names} must be separate optimizers. Received the same object for both: make a second one.")
+    for name, optimizer in optimizers.items():
+        # Keras's optimizers remember where they were made, and fail in the first step, or exchange nothing.
+        if getattr(optimizer, "_distribution_strategy", strategy) is not strategy:
+            raise ValueError(
+                f"The optimizer of {name!r} must be made where the model was made: both inside `with strategy.scope()`, "
+                "or both outside."
+            )
+    return optimizers
+
+
+def _get_optimizer(name, optimizer, optimizers):
+    argument = "optimizer" if len(optimizers) == 1 else f"{name}_optimizer"
+    wrong = f"`{argument}` must be a Keras optimizer or the name of one. Received: {argument}={optimizer!r}"
+    if not isinstance(optimizer, str | dict | keras.optimizers.Optimizer):
+        raise ValueError(wrong)
+    try:
+        return keras.optimizers.get(optimizer)
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(wrong) from error
