@@ -93,3 +93,33 @@ def test_the_base_stores_values_of_any_type():
     (name, value), *others = spec.encode(np.array([1, -2], np.int16)).items()
     assert (name, value, others) == ("values", b"\x01\x00\xfe\xff", []) and spec.num_bytes == 4
     np.testing.assert_array_equal(spec.decode({"values": tf.constant(value)}), [1, -2])
+
+
+@pytest.mark.parametrize("levels", [2, 17, 255])
+def test_few_levels(levels):
+    spec = ImageSpec((4, 64, 1), levels=levels)
+    image = np.arange(256).reshape(4, 64, 1).astype("uint8") % levels
+    values = spec.to_model(tf.constant(image))
+    assert float(tf.reduce_min(values)) == -1.0 and abs(float(tf.reduce_max(values)) - 1.0) < 1e-6
+    np.testing.assert_array_equal(spec.to_edge(values), image)
+    shown = spec.draw(image)
+    assert shown.min() == 0 and shown.max() == 255 and len(np.unique(shown)) == levels
+    (file,) = spec.to_files(tf.constant(image[None]))
+    np.testing.assert_array_equal(tf.io.decode_png(file), shown)
+    again = spec_from_config(spec_to_config(spec))
+    assert again == spec and again.levels == levels and not spec.matches(ImageSpec((4, 64, 1)))
+    with pytest.raises(UserError, match=f"from 0 to {levels - 1}"):
+        spec.encode(image + np.uint8(1))
+    assert f"{levels} levels" in spec.describe()
+
+
+@pytest.mark.parametrize("arguments", [{"levels": 1}, {"levels": 257}, {"levels": 16, "encoding": "jpeg"}])
+def test_levels_that_there_are_not(arguments):
+    with pytest.raises(UserError, match="levels"):
+        ImageSpec((4, 4, 1), **arguments)
+
+
+def test_levels_that_came_through_floats_are_whole():
+    """All of them, also the many that come back a hair too small."""
+    levels = np.arange(256, dtype="uint8").reshape(16, 16, 1)
+    np.testing.assert_array_equal(ImageSpec((16, 16, 1)).to_edge(ImageSpec((16, 16, 1)).to_model(levels)), levels)

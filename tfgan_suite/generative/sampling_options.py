@@ -54,6 +54,14 @@ TRUNCATION = SamplingOption(
     description="1 samples the full distribution; smaller values trade variety for quality.",
 )
 
+TEMPERATURE = SamplingOption(
+    name="temperature",
+    default=1.0,
+    minimum=0.0,
+    maximum=2.0,
+    description="1 samples what the model has learned; smaller values keep closer to what is most likely.",
+)
+
 
 def resolve_sampling(model, received):
     """The value of each of a model's sampling options: what was received, or its default.

@@ -11,6 +11,7 @@ MODELS = {
     "progan": ("tfgan_suite.models.progan.progan", "ProGAN"),
     "stylegan2": ("tfgan_suite.models.stylegan2.stylegan2", "StyleGAN2"),
     "texture_progan": ("tfgan_suite.models.progan.texture_progan", "TextureProGAN"),
+    "vae": ("tfgan_suite.models.vae.vae", "VAE"),
 }
 _REGISTERED = {}
 _IMPORTED = []

@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.number_kinds import is_count
 from tfgan_suite.specs.example_spec import ExampleSpec, register_example_spec
 
 ENCODINGS = ("png", "jpeg", "webp", "raw")
@@ -24,6 +25,11 @@ class ImageSpec(ExampleSpec):
         shape: Tuple of integers, `(height, width, channels)`.
         encoding: String. How records store the pixels: `"png"`, `"jpeg"`, `"webp"` (lossless) or `"raw"`.
         jpeg_quality: Integer in [1, 100]. Used by `encode` for `"jpeg"`, which keeps full color resolution (4:4:4).
+        levels: Integer in [2, 256]. How many whole levels a value has: uint8 from 0 to `levels - 1` at every edge. Below 256 for
+            likelihoods of images of few levels, such as binary ones.
+
+    Raises:
+        UserError: A shape, an encoding or a number of levels that images do not have.
 
     Example:
 
@@ -37,26 +43,31 @@ class ImageSpec(ExampleSpec):
     edge_dtype = "uint8"
     file_suffix = ".png"
 
-    def __init__(self, shape, encoding="png", jpeg_quality=95):
+    def __init__(self, shape, encoding="png", jpeg_quality=95, levels=256):
         super().__init__(shape)
         if len(self.shape) != 3:
             raise UserError(f"`shape` of an image must be (height, width, channels). Received: shape={self.shape}")
         if encoding not in ENCODINGS:
             raise UserError(f"`encoding` must be one of {', '.join(ENCODINGS)}. Received: encoding={encoding!r}")
+        if not is_count(levels) or not 2 <= levels <= 256:
+            raise UserError(f"`levels` must be an integer in [2, 256]. Received: levels={levels!r}")
+        if levels < 256 and encoding == "jpeg":
+            raise UserError(f"`encoding` of images of {levels} levels must be lossless. Received: encoding={encoding!r}")
         self.encoding = encoding
         self.jpeg_quality = jpeg_quality
+        self.levels = int(levels)
 
     # === Inside and at the edge ===
 
     def to_model(self, examples):
         from tfgan_suite.specs.image_range import to_float
 
-        return to_float(examples)
+        return to_float(examples, self.levels)
 
     def to_edge(self, values):
         from tfgan_suite.specs.image_range import to_uint8
 
-        return to_uint8(values)
+        return to_uint8(values, self.levels)
 
     def check_batch(self, examples, shape=None):
         if not examples.dtype.is_floating:
@@ -73,6 +84,10 @@ class ImageSpec(ExampleSpec):
         return self.encoding != "raw"
 
     def encode(self, example):
+        if self.levels < 256 and example.max() >= self.levels:
+            raise UserError(
+                f"Images of {self.levels} levels must have values from 0 to {self.levels - 1}. Received: {example.max()}"
+            )
         return {**self.constants(), "encoded": self.encode_pixels(example)}
 
     def constants(self):
@@ -121,29 +136,42 @@ class ImageSpec(ExampleSpec):
     # === Shown ===
 
     def draw(self, example):
-        return np.asarray(example, np.uint8)
+        return np.asarray(example, np.uint8) if self.levels == 256 else _shown(self.levels)[example]
 
     def to_file(self, example):
-        return ImageSpec(example.shape).encode_pixels(example)
+        return ImageSpec(example.shape).encode_pixels(self.draw(example))
 
     def to_files(self, examples):
         import tensorflow as tf
 
         if self.shape[-1] not in MODES:
             return None
+        if self.levels < 256:
+            examples = tf.gather(tf.constant(_shown(self.levels)), tf.cast(examples, tf.int32))
         return tf.map_fn(tf.io.encode_png, examples, fn_output_signature=tf.TensorSpec([], tf.string))
 
     # === Suspicious ===
 
     def suspicion(self, example):
         spans = np.ptp(example.reshape(-1, example.shape[-1]), axis=0)  # [channels]
-        return "blank" if spans.max() <= _BLANK_RANGE else None
+        return "blank" if spans.max() <= _BLANK_RANGE * self.levels // 256 else None
 
     # === Described ===
 
     def describe(self):
         height, width, channels = self.shape
-        return f"{height} x {width}, {_COLORS.get(channels, f'{channels} channels')}"
+        levels = "" if self.levels == 256 else f", {self.levels} levels"
+        return f"{height} x {width}, {_COLORS.get(channels, f'{channels} channels')}{levels}"
+
+    def matches(self, other):
+        return super().matches(other) and self.levels == other.levels
 
     def get_config(self):
-        return {**super().get_config(), "encoding": self.encoding, "jpeg_quality": self.jpeg_quality}
+        # Sets of 256 levels are described as they always were.
+        levels = {} if self.levels == 256 else {"levels": self.levels}
+        return {**super().get_config(), "encoding": self.encoding, "jpeg_quality": self.jpeg_quality, **levels}
+
+
+def _shown(levels):
+    """What is shown of each level, uint8 `[levels]` over the whole range."""
+    return np.round(np.arange(levels) * (255 / (levels - 1))).astype(np.uint8)
