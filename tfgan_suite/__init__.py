@@ -27,6 +27,7 @@ _PUBLIC = {
     "ProGANSchedule": "tfgan_suite.models.progan.progan_schedule",
     "StyleGAN2": "tfgan_suite.models.stylegan2.stylegan2",
     "VAE": "tfgan_suite.models.vae.vae",
+    "VDVAE": "tfgan_suite.models.vdvae.vdvae",
     "TextureProGAN": "tfgan_suite.models.progan.texture_progan",
     "GenerativeModel": "tfgan_suite.generative.generative_model",
     "load_model": "tfgan_suite.models.saving",

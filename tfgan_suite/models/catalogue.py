@@ -12,6 +12,7 @@ MODELS = {
     "stylegan2": ("tfgan_suite.models.stylegan2.stylegan2", "StyleGAN2"),
     "texture_progan": ("tfgan_suite.models.progan.texture_progan", "TextureProGAN"),
     "vae": ("tfgan_suite.models.vae.vae", "VAE"),
+    "vdvae": ("tfgan_suite.models.vdvae.vdvae", "VDVAE"),
 }
 _REGISTERED = {}
 _IMPORTED = []
