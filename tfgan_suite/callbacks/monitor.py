@@ -12,7 +12,9 @@ import tensorflow as tf
 
 from tfgan_suite.callbacks.actions import Note
 from tfgan_suite.engine.alerts import Alert
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.files import write_atomically
+from tfgan_suite.foundation.small_files import from_fields, read_json_lines
 
 
 class Monitor(keras.callbacks.Callback):
@@ -163,8 +165,17 @@ def read_alerts(path):
         path: String. Path of the file.
 
     Returns:
-        The rows, a list of dicts, with `examples_seen` also where version 0.1 said `images_seen`; none without a file.
+        The rows, a list of dicts, with `examples_seen` also where version 0.1 said `images_seen`; none without a file. Lines
+        that are damaged are left out.
     """
-    path = Path(path)
-    rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
-    return [{("examples_seen" if key == "images_seen" else key): value for key, value in row.items()} for row in rows]
+    rows = read_json_lines(path, {"monitor": str})
+    rows = [{("examples_seen" if key == "images_seen" else key): value for key, value in row.items()} for row in rows]
+    return [row for row in rows if _is_alert({key: value for key, value in row.items() if key != "monitor"})]
+
+
+def _is_alert(values):
+    try:
+        from_fields(Alert, values)
+    except (TypeError, UserError):
+        return False
+    return True

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfgan_suite.foundation.files import append_line, write_atomically
 from tfgan_suite.foundation.history import read_history
 
 
@@ -34,8 +35,8 @@ class TrainingLog(keras.callbacks.Callback):
         examples_seen = int(np.asarray(self.model.examples_seen))
         rows = [row for row in read_history(self.path) if row["examples_seen"] <= examples_seen]
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-        self._seconds_before = rows[-1]["seconds"] if rows else 0.0
+        write_atomically(self.path, "".join(json.dumps(row) + "\n" for row in rows))
+        self._seconds_before = rows[-1].get("seconds", 0.0) if rows else 0.0
         self._train_begin = time.perf_counter()
         self._traced = False
         self._writer = tf.summary.create_file_writer(str(self.log_dir))
@@ -81,8 +82,7 @@ class TrainingLog(keras.callbacks.Callback):
             "seconds": self._seconds_before + time.perf_counter() - self._train_begin,
             **row,
         }
-        with open(self.path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        append_line(self.path, json.dumps(row))
         with self._writer.as_default():
             for name, value in row.items():
                 tf.summary.scalar(name, value, step=examples_seen)

@@ -15,9 +15,10 @@ import numpy as np
 
 from tfgan_suite.drawing.image_grid import make_grid
 from tfgan_suite.foundation.durations import format_duration
-from tfgan_suite.foundation.errors import UserError, import_extra, unknown_name
+from tfgan_suite.foundation.errors import import_extra, unknown_name
 from tfgan_suite.foundation.files import write_atomically
 from tfgan_suite.foundation.history import read_history
+from tfgan_suite.foundation.small_files import read_json, reading, typed
 from tfgan_suite.runs.train_config import TrainConfig
 
 STAGES = ("prepare", "train", "score", "export", "serve", "report")
@@ -123,12 +124,12 @@ class Demo:
     def _read_state(self):
         if not self._state_path.is_file():
             return {"stages": {}, "serving": None}
-        try:
-            return json.loads(self._state_path.read_text("utf-8"))
-        except json.JSONDecodeError as error:
-            raise UserError(
-                f"{self._state_path} is damaged ({error}). Remove {self.run_dir} and start again."
-            ) from error
+        advice = f"It is damaged: remove {self.run_dir} and start again."
+        state = read_json(self._state_path, "the state of a demo", advice)
+        with reading(self._state_path, "the state of a demo", advice):
+            typed(dict[str, float], state["stages"], "stages")
+            typed(dict | None, state["serving"], "serving")
+        return state
 
     def _write_state(self):
         self.run_dir.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.foundation.files import file_sha256, write_atomically
+from tfgan_suite.foundation.small_files import from_fields, read_json, reading, shown
 from tfgan_suite.specs.condition import Condition
 from tfgan_suite.specs.example_spec import ExampleSpec, spec_from_config, spec_to_config
 
@@ -205,20 +206,15 @@ class DatasetInfo:
                     else "Expected the output directory of tfgan_suite.prepare_dataset."
                 )
             )
-        try:
-            content = json.loads(path.read_text("utf-8", "surrogateescape"))
+        what, advice = "a description of a data set", "Prepare the set again with force=True."
+        content = read_json(path, what, advice)
+        with reading(path, what, advice):
             version = content.pop("format_version")
-        except (ValueError, KeyError, AttributeError, TypeError) as error:
-            raise UserError(f"{path} is not a description of a data set ({error!r}). Prepare the set again.") from error
-        if version not in (1, FORMAT_VERSION):
-            raise UserError(
-                f"{path} has format version {version}; this version of tfgan-suite reads 1 and {FORMAT_VERSION}. "
-                "Prepare the set again with force=True."
-            )
-        try:
+            if version not in (1, FORMAT_VERSION):
+                raise UserError(
+                    f"{path} has format version {version}; this version of tfgan-suite reads 1 and {FORMAT_VERSION}. {advice}"
+                )
             return cls._from_content(_from_version_1(content) if version == 1 else content)
-        except (KeyError, TypeError) as error:
-            raise UserError(f"{path} lacks an entry or has a wrong one ({error}). Prepare the set again.") from error
 
     @classmethod
     def _from_content(cls, content: dict) -> "DatasetInfo":
@@ -227,25 +223,9 @@ class DatasetInfo:
         for field in dataclasses.fields(cls):
             if field.name not in content:
                 raise KeyError(field.name)
-        condition, refused = content.pop("condition"), content.pop("refused")
-        splits = {
-            name: SplitInfo(
-                num_examples=split["num_examples"],
-                class_counts=tuple(split["class_counts"]),
-                shards=tuple(ShardInfo(**shard) for shard in split["shards"]),
-            )
-            for name, split in content.pop("splits").items()
-        }
-        return cls(
-            condition=Condition(**{**condition, "names": tuple(condition["names"])}),
-            splits=splits,
-            refused=RefusedInfo(
-                count=refused["count"],
-                reasons=refused["reasons"],
-                examples=tuple(RefusedExample(**example) for example in refused["examples"]),
-            ),
-            **content,
-        )
+        if content["compression"] not in ("", "GZIP"):
+            raise ValueError(f"the compression is {shown(content['compression'])}")
+        return from_fields(cls, content)
 
     def check_sizes(self, directory: str | os.PathLike, split: str | None = None) -> None:
         """Checks that every shard is there with its full size, without reading it.

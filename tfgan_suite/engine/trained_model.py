@@ -2,6 +2,7 @@
 
 import inspect
 import types
+from pathlib import Path
 
 import keras
 import tensorflow as tf
@@ -16,6 +17,8 @@ from tfgan_suite.engine.schedule import bind_schedules
 from tfgan_suite.engine.stability_rules import gradient_explodes, gradient_vanishes, updates_left_out
 from tfgan_suite.engine.step import Step, evaluate_objective
 from tfgan_suite.engine.update import StepBatch
+from tfgan_suite.foundation.files import write_atomically
+from tfgan_suite.foundation.keras_files import FileInMemory
 from tfgan_suite.foundation.randomness import fold
 from tfgan_suite.generative.generative_model import GenerativeModel
 
@@ -474,7 +477,7 @@ class TrainedModel(GenerativeModel):
         """Nothing to do: the networks and the optimizers are built already."""
 
     def save(self, filepath, *args, **kwargs):
-        """As Keras's, to a `.keras` file; how the model was trained is part of it.
+        """As Keras's, to a `.keras` file; how the model was trained is part of it. The file appears whole or not at all.
 
         Raises:
             ValueError: Another format, which would lose some of that.
@@ -484,7 +487,9 @@ class TrainedModel(GenerativeModel):
                 f"`filepath` of a {type(self).__name__} must end in .keras. Received: filepath={str(filepath)!r}. For a "
                 "SavedModel that serves, use `tfgan_suite.export_saved_model`."
             )
-        return super().save(filepath, *args, **kwargs)
+        file = FileInMemory(Path(filepath).name)
+        super().save(file, *args, **kwargs)
+        write_atomically(filepath, file.getbuffer())
 
     def get_compile_config(self):
         if not self.compiled:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tfgan_suite.exports.exported_model import ExportedModel
 from tfgan_suite.exports.litert_file import LiteRTGenerator, to_litert
-from tfgan_suite.exports.model_card import build_model_card, card_markdown, plain
+from tfgan_suite.exports.model_card import build_model_card, card_markdown, plain, read_card_file
 from tfgan_suite.exports.onnx_file import OnnxGenerator, to_onnx
 from tfgan_suite.exports.parity import measure_parity
 from tfgan_suite.exports.training_data import check_dataset
@@ -157,7 +157,7 @@ def read_card(path) -> dict:
     Args:
         path: Path of the file.
     """
-    return json.loads(_card_path(Path(path), "json").read_text("utf-8"))
+    return read_card_file(_card_path(Path(path), "json"))
 
 
 def _card_path(path: Path, suffix: str) -> Path:

@@ -7,6 +7,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tfgan_suite.drawing.image_grid import make_grid, save_png
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.files import replaced_whole
 from tfgan_suite.foundation.randomness import fold
 from tfgan_suite.latent_tools.animation import check_animation, loop_frames, write_animation
 from tfgan_suite.latent_tools.projection import project
@@ -176,7 +177,8 @@ def write_projection(model, image_path, path, **search):
     save_png(make_grid(np.stack([image, projection.image]), columns=2), path)
     styles_path = path.with_suffix(".npz")
     noise = {f"noise_{index}": one for index, one in enumerate(projection.noise or [])}
-    np.savez(styles_path, ws=projection.ws, distance=projection.distance, losses=projection.losses, **noise)
+    with replaced_whole(styles_path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, ws=projection.ws, distance=projection.distance, losses=projection.losses, **noise)
     return path, styles_path, projection
 
 

@@ -104,7 +104,7 @@ class Preparation:
         }
         text = json.dumps(plan, indent=2, sort_keys=True)
         plan_path = self.work_dir / "plan.json"
-        if plan_path.is_file() and plan_path.read_text("utf-8") == text:
+        if plan_path.is_file() and plan_path.read_bytes() == text.encode():
             done = sum(1 for number, _ in self.blocks if transforms.read_block_index(self.plan, number))
             self.reporter.say(f"Resuming an unfinished preparation: {done} of {len(self.blocks)} blocks are done.")
         else:

@@ -2,13 +2,11 @@
 
 import contextlib
 import dataclasses
-import fcntl
 import inspect
 import json
 import math
 import os
 import re
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from tfgan_suite.data.images import ImageFormat
 from tfgan_suite.data.sources.open_source import open_source
 from tfgan_suite.data.sources.source import Source
 from tfgan_suite.foundation.errors import UserError, unknown_name
+from tfgan_suite.foundation.files import Lock
 from tfgan_suite.preprocessing.preparation import WORK_DIR_NAME, Preparation
 from tfgan_suite.preprocessing.preparation_progress import PreparationProgress
 from tfgan_suite.preprocessing.pyramid import remove_pyramid, write_pyramid
@@ -250,7 +249,7 @@ def _finished_info(output_dir: Path, settings: dict, source_entry: dict, force: 
         if force:
             return None
         raise
-    old = {**info.settings, "source kind": info.source["kind"], "source name": info.source["name"]}
+    old = {**info.settings, "source kind": info.source.get("kind"), "source name": info.source.get("name")}
     if info.spec.kind == "image":
         old.setdefault("decoding", "exact")  # Sets of earlier versions do not name it.
     new = {**settings, "source kind": source_entry["kind"], "source name": source_entry["name"]}
@@ -261,7 +260,7 @@ def _finished_info(output_dir: Path, settings: dict, source_entry: dict, force: 
         for key in sorted(old.keys() | new.keys())
         if old.get(key) != new.get(key)
     ]
-    if not differences and info.source["fingerprint"] != source_entry["fingerprint"]:
+    if not differences and info.source.get("fingerprint") != source_entry["fingerprint"]:
         differences = [f"the content of {source_entry['kind']} {source_entry['name']!r} has changed since"]
     if not differences:
         try:
@@ -289,8 +288,6 @@ def _writable(output_dir: Path) -> Iterator[None]:
         output_dir.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as error:
-        if isinstance(error, UserError):
-            raise
         raise UserError(
             f"Cannot write to {str(output_dir)!r}: {error.strerror or error}. Nothing was published. Free space or "
             "choose another directory, then run the same command again: it resumes where it stopped."
@@ -303,13 +300,9 @@ def _locked(output_dir: Path) -> Iterator[None]:
     work_dir = output_dir / WORK_DIR_NAME
     existed = work_dir.exists()
     work_dir.mkdir(exist_ok=True)
-    with open(work_dir / "lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UserError(f"Another process is preparing {str(output_dir)!r}. Wait until it is done.") from error
-        try:
+    try:
+        with Lock(work_dir / "lock", f"Another process is preparing {str(output_dir)!r}. Wait until it is done."):
             yield
-        finally:
-            if not existed and {path.name for path in work_dir.glob("*")} == {"lock"}:
-                shutil.rmtree(work_dir)
+    finally:
+        if not existed and work_dir.exists() and not any(work_dir.iterdir()):
+            work_dir.rmdir()

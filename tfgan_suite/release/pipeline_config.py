@@ -4,7 +4,9 @@ import dataclasses
 import inspect
 from pathlib import Path
 
+from tfgan_suite.exports.saved_model import NAME_RULE, is_model_name
 from tfgan_suite.foundation.errors import UserError, import_extra, unknown_name
+from tfgan_suite.foundation.small_files import reading
 from tfgan_suite.runs.recipe import find_model
 from tfgan_suite.runs.train_config import TrainConfig
 
@@ -64,11 +66,12 @@ class PipelineConfig:
             raise UserError(
                 f"`path` must be the YAML file of a pipeline. There is no such file. Received: path={str(path)!r}"
             )
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise UserError(f"{str(path)!r} must be a YAML file. Received: {error}") from error
-        return cls.from_dict(content)
+        with reading(path, "the YAML file of a pipeline"):
+            try:
+                content = yaml.safe_load(path.read_text(encoding="utf-8"))
+            except yaml.YAMLError as error:
+                raise ValueError(error) from error
+            return cls.from_dict(content)
 
     @classmethod
     def from_dict(cls, content):
@@ -111,6 +114,8 @@ class PipelineConfig:
         for name in ("name", "root"):
             if not isinstance(content[name], str) or not content[name]:
                 raise UserError(f"`{name}` must be a non-empty string. Received: {name}={content[name]!r}")
+        if not is_model_name(content["name"]):
+            raise UserError(f"`name` must have {NAME_RULE}. Received: name={content['name']!r}")
         return cls(**content)
 
     @property

@@ -1,6 +1,7 @@
 """What a path given by a user stands for: a run, a `.keras` file or an exported model; and what is known of it."""
 
 import dataclasses
+import logging
 from pathlib import Path
 
 from tfgan_suite.data.dataset_info import DatasetInfo
@@ -8,12 +9,14 @@ from tfgan_suite.drawing.line_chart import line_chart, standalone
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.foundation.files import write_atomically
 from tfgan_suite.foundation.history import read_history
+from tfgan_suite.foundation.small_files import DamagedFileError
 from tfgan_suite.metrics.protocol.results import Evaluation, compare
 from tfgan_suite.models import saving
 from tfgan_suite.models.catalogue import import_recorded
 from tfgan_suite.runs.run_recipe import read_recipe
 from tfgan_suite.runs.train_config import TrainConfig
 
+_LOGGER = logging.getLogger(__name__)
 _KINDS = "a run's directory, a .keras file, or an exported model such as saved_models/digits"
 
 
@@ -74,8 +77,8 @@ def load_model(path):
     """Loads the model that a path stands for, ready to generate.
 
     Args:
-        path: String. A run's directory (an unfinished one gives its newest checkpoint), a `.keras` file, or
-            `saved_models/NAME[/VERSION]`.
+        path: String. A run's directory (an unfinished one, or one whose `model.keras` is damaged, gives its newest
+            checkpoint), a `.keras` file, or `saved_models/NAME[/VERSION]`.
 
     Returns:
         A `GenerativeModel`.
@@ -90,8 +93,15 @@ def load_model(path):
     """
     path = Path(path)
     run = find_run(path)  # It imports the modules that the run's model needs.
-    if path.suffix == ".keras" or (path / "model.keras").is_file():
+    if path.suffix == ".keras":
         return saving.load_model(path)
+    if (path / "model.keras").is_file():
+        try:
+            return saving.load_model(path)
+        except DamagedFileError as error:
+            if not (path / "config.json").is_file():
+                raise
+            _LOGGER.warning("%s The newest checkpoint of the run is taken.", error)
     if run is not None:
         return _load_checkpoint(run)
     if not path.exists():

@@ -9,6 +9,7 @@ import keras
 
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.files import write_atomically
+from tfgan_suite.foundation.small_files import read_json, reading
 from tfgan_suite.foundation.versions import library_versions
 from tfgan_suite.models.catalogue import imported_modules
 from tfgan_suite.specs.example_spec import ExampleSpec, spec_to_config
@@ -85,16 +86,16 @@ def read_recipe(run_dir):
     path = Path(run_dir) / FILE_NAME
     if not path.is_file():
         return None
-    damaged = f"{path} is damaged. Remove it to resume the run without its checks."
-    try:
-        content = json.loads(path.read_text("utf-8"))
+    what, advice = "the recipe of a run", "It is damaged: remove it to resume the run without its checks."
+    content = read_json(path, what, advice)
+    with reading(path, what, advice):
         version = content["format_version"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(damaged) from error
-    if version != _FORMAT_VERSION:
-        raise UserError(f"{path} has format version {version}; this version of tfgan-suite reads {_FORMAT_VERSION}.")
-    if not _is_whole(content):
-        raise UserError(damaged)
+        if version != _FORMAT_VERSION:
+            raise UserError(
+                f"{path} has format version {version}; this version of tfgan-suite reads {_FORMAT_VERSION}."
+            )
+        if not _is_whole(content):
+            raise TypeError("entries are missing or of other types")
     return content
 
 

@@ -68,7 +68,7 @@ class RunWatcher:
             **options,
         }
         # Examples seen, and when the file was written: a run that is rolled back writes some counts again.
-        self._scored = {row.run["images_seen"]: None for row in run.scores or () if row.run["images_seen"]}
+        self._scored = {row.run["images_seen"]: None for row in run.scores or () if row.run.get("images_seen")}
 
     def score_new(self):
         """Scores the checkpoints that have no scores yet, oldest first.

@@ -16,7 +16,7 @@ from tfgan_suite.data.prepared_set import PreparedSet
 from tfgan_suite.engine.distribution import AnyWorker, is_chief, make_strategy, num_workers, worker_loss_explained
 from tfgan_suite.engine.training_phase import fit_calls
 from tfgan_suite.foundation.errors import UserError
-from tfgan_suite.foundation.files import write_atomically
+from tfgan_suite.foundation.files import Lock, write_atomically, writing
 from tfgan_suite.foundation.history import read_history
 from tfgan_suite.generative.abilities import Discriminates
 from tfgan_suite.metrics.lpips import LPIPS
@@ -110,10 +110,19 @@ def train(config, progress=True, strategy=None):
         model, recipe, ticks = make_model(config, info)
     probe = None if config.on_collapse == "off" else _collapse_probe(config, opened, model)
     description = describe_run(config, info, model, recipe, ticks)
-    _claim(Path(config.run_dir), config, info, description, is_chief(strategy), print if progress else _say_nothing)
-    examples_seen = resume(model, config.run_dir)
+    run_dir, report = Path(config.run_dir), print if progress else _say_nothing
     if is_chief(strategy):
-        return _train(model, config, opened, recipe, ticks, probe, examples_seen, Path(config.run_dir), progress)
+        refusal = (
+            f"Another process trains the run in {run_dir}. Wait until it is done, or choose another run directory."
+        )
+        with writing(run_dir):
+            run_dir.mkdir(parents=True, exist_ok=True)
+            with Lock(run_dir / ".lock", refusal):
+                _claim(run_dir, config, info, description, True, report)
+                examples_seen = resume(model, run_dir)
+                return _train(model, config, opened, recipe, ticks, probe, examples_seen, run_dir, progress)
+    _claim(run_dir, config, info, description, False, report)
+    examples_seen = resume(model, run_dir)
     with tempfile.TemporaryDirectory(prefix="tfgan-suite-worker-") as own_dir:
         if examples_seen:
             shutil.copytree(Path(config.run_dir) / "checkpoints", Path(own_dir) / "checkpoints")
@@ -239,7 +248,6 @@ def _claim(run_dir, config, info, description, write, report):
         report(f"{run_dir} has no recipe.json, as version 0.1 wrote none: what it is resumed with is recorded now.")
     if not write:
         return
-    run_dir.mkdir(parents=True, exist_ok=True)
     write_atomically(data_path, (Path(config.data_dir) / "dataset_info.json").read_bytes())
     config.save(path)
     write_recipe(run_dir, description, recorded)

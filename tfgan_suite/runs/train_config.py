@@ -2,11 +2,11 @@
 
 import dataclasses
 import json
-from pathlib import Path
 
 from tfgan_suite.foundation.choices import ALERT_ACTIONS, AUGMENTATIONS, DIVERSITY_MEASURES, PRECISIONS, STRATEGIES
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.foundation.files import write_atomically
+from tfgan_suite.foundation.small_files import from_fields, read_json, reading
 
 
 def _setting(
@@ -150,19 +150,12 @@ class TrainConfig:
             path: String. Path of the file.
 
         Raises:
-            UserError: The file is missing, is not JSON, or has a field that is unknown here.
+            UserError: The file is missing, is not JSON, or has a field that is unknown here or of another type.
         """
-        try:
-            values = json.loads(Path(path).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise UserError(f"There is no file {str(path)!r}, the config of a run.") from None
-        except json.JSONDecodeError as error:
-            raise UserError(f"{str(path)!r} must hold JSON. Received: {error}") from None
-        known = [field.name for field in dataclasses.fields(cls)]
-        for name in values:
-            if name not in known:
-                raise unknown_name("field of TrainConfig", name, known)
-        return cls(**values)
+        what, advice = "the config of a run", "Restore it from a copy, or train in another directory."
+        values = read_json(path, what, advice)
+        with reading(path, what, advice):
+            return from_fields(cls, values)
 
     def differences(self, other):
         """Names of the fields in which two configs differ, of those that change what is computed."""

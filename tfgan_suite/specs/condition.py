@@ -27,7 +27,7 @@ class Condition:
 
     kind: str = "none"
     size: int = 0
-    names: tuple = ()
+    names: tuple[str, ...] = ()
 
     def __post_init__(self):
         if self.kind not in CONDITIONS:

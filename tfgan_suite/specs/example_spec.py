@@ -2,6 +2,7 @@
 
 import importlib
 import math
+import operator
 
 from tfgan_suite.foundation.errors import UserError, unknown_name
 
@@ -49,7 +50,12 @@ class ExampleSpec:
     is_compressed = False
 
     def __init__(self, shape):
-        self.shape = tuple(int(size) for size in shape)
+        try:
+            self.shape = tuple(operator.index(size) for size in shape)
+        except TypeError:
+            raise UserError(f"`shape` must be a tuple of integers. Received: shape={shape!r}") from None
+        if not all(0 < size < 2**31 for size in self.shape):
+            raise UserError(f"`shape` must be integers >= 1. Received: shape={self.shape}")
 
     @property
     def num_bytes(self):

@@ -43,6 +43,8 @@ class ImageSpec(ExampleSpec):
             raise UserError(f"`shape` of an image must be (height, width, channels). Received: shape={self.shape}")
         if encoding not in ENCODINGS:
             raise UserError(f"`encoding` must be one of {', '.join(ENCODINGS)}. Received: encoding={encoding!r}")
+        if isinstance(jpeg_quality, bool) or not isinstance(jpeg_quality, int) or not 1 <= jpeg_quality <= 100:
+            raise UserError(f"`jpeg_quality` must be an integer in [1, 100]. Received: jpeg_quality={jpeg_quality!r}")
         self.encoding = encoding
         self.jpeg_quality = jpeg_quality
 

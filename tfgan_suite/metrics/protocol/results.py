@@ -9,9 +9,19 @@ from pathlib import Path
 
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.foundation.files import write_atomically
+from tfgan_suite.foundation.small_files import from_fields, read_json, reading, shown, typed
 
 FILE_NAME = "metrics.json"
 FORMAT_VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class _ClassScore:
+    """What a row holds of each class."""
+
+    value: float
+    num_real: int
+    num_fake: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,12 +64,20 @@ class EvaluationRow:
         """Reads what `to_json` returned.
 
         Raises:
-            UserError: Fields are missing or unknown.
+            UserError: Fields are missing or unknown, or of another type.
         """
         expected = {field.name for field in dataclasses.fields(cls)}
-        if {*content, "classes"} != expected:
-            raise UserError(f"A row must have the fields {sorted(expected)}. Received: {sorted(content)}")
-        return cls(**content)
+        if not isinstance(content, Mapping) or {*content, "classes"} != expected:
+            received = sorted(content) if isinstance(content, Mapping) else shown(content)
+            raise UserError(f"A row must have the fields {sorted(expected)}. Received: {received}")
+        try:
+            row = from_fields(cls, dict(content))
+            typed(Mapping[str, _ClassScore] | None, row.classes, "classes")
+        except TypeError as error:
+            raise UserError(f"A row of scores has an entry of another type. {error}") from error
+        if row.direction not in ("lower", "higher"):
+            raise UserError(f"`direction` must be 'lower' or 'higher'. Received: direction={row.direction!r}")
+        return row
 
 
 class Evaluation(tuple):
@@ -159,16 +177,13 @@ class Evaluation(tuple):
         path = path / FILE_NAME if path.is_dir() else path
         if not path.is_file():
             raise UserError(f"`path` must be a file of scores. Received: {str(path)!r}, which does not exist")
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+        what, advice = "a file of scores", "Move it away, or repair it."
+        content = read_json(path, what, advice)
+        with reading(path, what, advice):
             version, rows = content["format_version"], content["rows"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise UserError(
-                f"{str(path)!r} is not a file of scores ({error!r}). Move it away, or repair it."
-            ) from error
-        if version != FORMAT_VERSION:
-            raise UserError(f"{str(path)!r} has format version {version}. This version reads {FORMAT_VERSION}.")
-        return cls(EvaluationRow.from_json(row) for row in rows)
+            if version != FORMAT_VERSION:
+                raise UserError(f"{str(path)!r} has format version {version}. This version reads {FORMAT_VERSION}.")
+            return cls(EvaluationRow.from_json(row) for row in rows)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -227,7 +242,7 @@ def _format_value(row: EvaluationRow) -> str:
 
 def _format_extractor(protocol: Mapping) -> str:
     weights = protocol.get("extractor_weights_sha256")
-    return f"{protocol.get('extractor')} ({weights[:8] if weights else 'none'})"
+    return f"{protocol.get('extractor')} ({str(weights)[:8] if weights else 'none'})"
 
 
 def _class_lines(row: EvaluationRow) -> list[str]:
