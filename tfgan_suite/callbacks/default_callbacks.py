@@ -14,6 +14,7 @@ from tfgan_suite.callbacks.stop_on_non_finite import StopOnNonFinite
 from tfgan_suite.callbacks.training_log import TrainingLog
 from tfgan_suite.foundation.choices import ALERT_ACTIONS
 from tfgan_suite.foundation.errors import unknown_name
+from tfgan_suite.foundation.terminal import say
 from tfgan_suite.generative.abilities import Discriminates
 from tfgan_suite.specs.example_spec import ExampleSpec
 
@@ -32,7 +33,7 @@ def default_callbacks(
     on_collapse="note",
     collapse_probe=None,
     any_worker=None,
-    report=print,
+    report=say,
 ):
     """Checkpoints, pictures, logs, monitors and a stop at NaN, in the order in which they must run.
 

@@ -15,6 +15,7 @@ from tfgan_suite.engine.alerts import Alert
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.files import write_atomically
 from tfgan_suite.foundation.small_files import from_fields, read_json_lines
+from tfgan_suite.foundation.terminal import printable
 
 
 class Monitor(keras.callbacks.Callback):
@@ -143,7 +144,9 @@ class Monitor(keras.callbacks.Callback):
 
     def _print(self, text):
         stream = self.stream or sys.stdout
-        stream.write(("\r\x1b[K" if stream.isatty() else "") + text + "\n")  # Over a line of `Progress` that moves.
+        stream.write(
+            ("\r\x1b[K" if stream.isatty() else "") + printable(text) + "\n"
+        )  # Over a line of `Progress` that moves.
         stream.flush()
 
     def _write_alerts(self):

@@ -1,6 +1,7 @@
 """`tfgan-suite animate`: a seamless loop, as GIF or MP4."""
 
 from tfgan_suite.commands import arguments
+from tfgan_suite.foundation.terminal import say
 
 
 def add_parser(subparsers):
@@ -56,4 +57,4 @@ def run(args):
         path = latent_tools.write_class_loop(model, args.output, move_latents=args.move_latents, **options)
     else:
         path = pictures.write_loop(model, args.output, points=args.points, **options)
-    print(path)
+    say(path)

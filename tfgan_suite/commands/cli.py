@@ -13,6 +13,7 @@ import sys
 
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.foundation.quiet_tensorflow import import_tensorflow_quietly, set_quiet_environment
+from tfgan_suite.foundation.terminal import printable
 
 COMMANDS = (
     *("prepare", "train", "evaluate", "compare", "judge", "sample", "generate", "texture"),
@@ -130,7 +131,7 @@ def _import_own(modules):
 
 def _fail(message, exit_code):
     clear = "\r\x1b[K" if sys.stderr.isatty() else ""  # A line of progress that moves.
-    print(f"{clear}tfgan-suite: {' '.join(str(message).split())}", file=sys.stderr)
+    print(f"{clear}tfgan-suite: {printable(' '.join(str(message).split()))}", file=sys.stderr)
     return exit_code
 
 

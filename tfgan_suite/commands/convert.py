@@ -5,6 +5,7 @@ import argparse
 from tfgan_suite.checkpoints.kinds import KINDS
 from tfgan_suite.commands import arguments
 from tfgan_suite.foundation.errors import unknown_name
+from tfgan_suite.foundation.terminal import say
 
 
 def kind(text):
@@ -74,12 +75,12 @@ def run(args):
     flags = {name: getattr(args, name) for name in ("discriminator", "trained_generator", "truncation")}
     settings = {name: value for name, value in flags.items() if value is not None} | dict(args.settings)
     read = conversion.read_conversion(args.kind, args.file, license=args.license, **settings)
-    print(describe(read.manifest))
+    say(describe(read.manifest))
     if args.dry_run:
-        print("Nothing was written.")
+        say("Nothing was written.")
         return
     path = conversion.write_conversion(read, args.output_dir, overwrite=args.overwrite)
-    print(f"{path}\nNext: tfgan-suite sample {path}")
+    say(f"{path}\nNext: tfgan-suite sample {path}")
 
 
 def describe(manifest):

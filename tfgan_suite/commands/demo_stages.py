@@ -19,6 +19,7 @@ from tfgan_suite.foundation.errors import import_extra, unknown_name
 from tfgan_suite.foundation.files import write_atomically
 from tfgan_suite.foundation.history import read_history
 from tfgan_suite.foundation.small_files import read_json, reading, typed
+from tfgan_suite.foundation.terminal import say
 from tfgan_suite.runs.train_config import TrainConfig
 
 STAGES = ("prepare", "train", "score", "export", "serve", "report")
@@ -109,16 +110,16 @@ class Demo:
             title, work, is_there = getattr(self, f"_{stage}")()
             heading = f"[{number}/{len(STAGES)}] {title}"
             if stage != "report" and stage in self.state["stages"] and is_there():
-                print(f"{heading}: done before, in {format_duration(self.state['stages'][stage])}", flush=True)
+                say(f"{heading}: done before, in {format_duration(self.state['stages'][stage])}", flush=True)
                 continue
-            print(heading, flush=True)
+            say(heading, flush=True)
             start = time.perf_counter()
             seconds = work() or time.perf_counter() - start
             self.state["stages"][stage] = round(seconds, 1)
             self._write_state()
         report = self._publish_report()
         total = sum(self.state["stages"].values())
-        print(f"\nDone, in {format_duration(total)} of work. Open {report} in a browser.", flush=True)
+        say(f"\nDone, in {format_duration(total)} of work. Open {report} in a browser.", flush=True)
         return report
 
     def _read_state(self):
@@ -172,7 +173,7 @@ class Demo:
             evaluation = evaluate(
                 model, self.data_dir, extractor=self.plan.extractors, num_images=self.plan.score_images, **options
             )
-            print(evaluation)
+            say(evaluation)
             # What real images get, to read the scores by. The distances come from what was just gathered.
             evaluate_real(self.data_dir, [metrics.FrechetDistance(), metrics.KernelDistance()], **options)
             if "dataset-classifier" in self.plan.extractors:
@@ -194,7 +195,7 @@ class Demo:
     def _serve(self):
         def work():
             self.state["serving"] = ask_server(self.model_dir, self._model())
-            print(self.state["serving"]["verdict"])
+            say(self.state["serving"]["verdict"])
 
         return "Serve, ask over REST and gRPC", work, lambda: bool(self.state["serving"])
 

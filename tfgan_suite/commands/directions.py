@@ -1,6 +1,7 @@
 """`tfgan-suite directions`: what changes most in a model's images, found in closed form (SeFa)."""
 
 from tfgan_suite.commands import arguments
+from tfgan_suite.foundation.terminal import say
 
 
 def add_parser(subparsers):
@@ -55,4 +56,4 @@ def run(args):
         save_path=args.save,
         seed=args.seed,
     )
-    print(" and ".join(str(path) for path in paths))
+    say(" and ".join(str(path) for path in paths))

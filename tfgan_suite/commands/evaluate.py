@@ -2,6 +2,7 @@
 
 from tfgan_suite.commands import arguments
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.terminal import say
 
 
 def add_parser(subparsers):
@@ -104,7 +105,7 @@ def run(args):
         output_dir=args.output,
         **options,
     )
-    print(evaluation.to_markdown() if args.markdown else evaluation)
+    say(evaluation.to_markdown() if args.markdown else evaluation)
 
 
 def _watch(args, options):

@@ -3,6 +3,7 @@
 import argparse
 
 from tfgan_suite.commands import arguments
+from tfgan_suite.foundation.terminal import say
 
 
 def add_parser(subparsers):
@@ -59,7 +60,7 @@ def run(args):
     card = {"description": args.description, "license": args.license, "overwrite": args.overwrite}
     if args.format is None:
         path = run_files.export_run(args.model, args.path, max_count=args.max_count, **card)
-        print(f"{path}\nNext: tfgan-suite serve {path.parent}")
+        say(f"{path}\nNext: tfgan-suite serve {path.parent}")
         return
     from tfgan_suite.exports.export_network import export_network, read_card
 
@@ -74,7 +75,7 @@ def run(args):
         **card,
     )
     parity = read_card(path)["file"]["parity"]
-    print(
+    say(
         f"{path}: {path.stat().st_size:,} bytes. Compared with the model on {parity['examples']} examples: PSNR "
         f"{parity['psnr_decibels']} dB, largest difference {parity['max_difference']:.2g} of {parity['peak']:g}."
     )

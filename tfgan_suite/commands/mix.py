@@ -1,6 +1,7 @@
 """`tfgan-suite mix`: a table of images that take some styles from the left and the rest from the top."""
 
 from tfgan_suite.commands import arguments
+from tfgan_suite.foundation.terminal import say
 
 
 def add_parser(subparsers):
@@ -39,7 +40,7 @@ def run(args):
 
     model = run_files.load_model(args.model)
     require(model, HasStyles, "Mixing styles")
-    print(
+    say(
         pictures.write_style_mix(
             model,
             args.output,

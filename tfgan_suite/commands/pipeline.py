@@ -2,6 +2,7 @@
 
 from tfgan_suite.commands import arguments
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.terminal import say
 
 
 class GateRefusal(UserError):
@@ -32,9 +33,9 @@ def run(args):
 
     config = PipelineConfig.load(args.config)
     if args.dry_run:
-        print(config.train_config(f"{config.root}/runs/..."))
-        print(f"gate: {config.gate['thresholds']}, better than the last in {config.compared_score}")
-        print(f"push: {config.push_directory}/VERSION")
+        say(config.train_config(f"{config.root}/runs/..."))
+        say(f"gate: {config.gate['thresholds']}, better than the last in {config.compared_score}")
+        say(f"push: {config.push_directory}/VERSION")
         return
     from tfgan_suite.release.run_pipeline import run_pipeline
 

@@ -1,6 +1,7 @@
 """`tfgan-suite project`: the styles from which a StyleGAN2 makes a given image."""
 
 from tfgan_suite.commands import arguments
+from tfgan_suite.foundation.terminal import say
 
 
 def add_parser(subparsers):
@@ -53,4 +54,4 @@ def run(args):
         label=args.label,
         seed=args.seed,
     )
-    print(f"{path} and {styles_path}: perceptual distance {projection.distance:.4f}")
+    say(f"{path} and {styles_path}: perceptual distance {projection.distance:.4f}")

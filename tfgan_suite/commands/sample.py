@@ -1,6 +1,7 @@
 """`tfgan-suite sample`: samples of a model, drawn as a picture."""
 
 from tfgan_suite.commands import arguments
+from tfgan_suite.foundation.terminal import say
 
 
 def add_parser(subparsers):
@@ -91,4 +92,4 @@ def run(args):
         separate_dir=args.separate,
         **arguments.sampling_of(args),
     )
-    print(f"{paths[0]}" + (f" and {len(paths) - 1:,} files in {args.separate}" if args.separate else ""))
+    say(f"{paths[0]}" + (f" and {len(paths) - 1:,} files in {args.separate}" if args.separate else ""))

@@ -1,6 +1,7 @@
 """`tfgan-suite texture`: a texture of any size."""
 
 from tfgan_suite.commands import arguments
+from tfgan_suite.foundation.terminal import say
 
 
 def add_parser(subparsers):
@@ -54,7 +55,7 @@ def run(args):
     seamless = args.seamless or args.tile is not None
     (texture,) = model.generate_textures(height, width, labels=args.label, seamless=seamless, seed=args.seed)
     save_png(np.tile(texture, [*_pair(args.tile or 1), 1]), args.output)
-    print(args.output)
+    say(args.output)
 
 
 def _pair(size):

@@ -57,7 +57,10 @@ class RefusedExample:
 
 @dataclasses.dataclass(frozen=True)
 class RefusedInfo:
-    """How many inputs were set aside, by reason, and each of them by name."""
+    """How many inputs were set aside, by reason, and the first 100 for each reason by name.
+
+    Where there are more, `refused.json` next to the description lists all.
+    """
 
     count: int
     reasons: dict[str, int]
@@ -154,6 +157,18 @@ class DatasetInfo:
         if name not in self.splits:
             raise unknown_name("split", name, self.splits)
         return self.splits[name]
+
+    def describe_empty_classes(self, split: str = "train") -> str | None:
+        """A sentence about the classes that have no example in a split; `None` if there are none."""
+        counts = self.split(split).class_counts
+        empty = [name for name, count in zip(self.class_names, counts, strict=False) if not count]
+        if not empty:
+            return None
+        names = ", ".join(map(repr, empty[:5])) + (", ..." if len(empty) > 5 else "")
+        return (
+            f"{len(empty):,} of {len(counts):,} classes have no {self.spec.unit[0]} in the split {split!r}, so no model can "
+            f"learn them from it: {names}."
+        )
 
     def to_json(self) -> str:
         """The text of `dataset_info.json`: sorted keys, so that equal sets give equal files."""

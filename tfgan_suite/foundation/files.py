@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.terminal import printable
 
 # A full disk, a full quota, a limit on the size of files. TensorFlow's own writers have these words alone.
 _FULL = {number: os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)}
@@ -35,7 +36,7 @@ class WriteError(UserError, OSError):
 
     def __str__(self):
         advice = "Free space" if self.errno in _FULL else "Make it writable, or choose another place"
-        return (
+        return printable(
             f"Cannot write {self.filename}: {self.strerror}. What was there before is unchanged. {advice}, then run the same "
             "command again."
         )

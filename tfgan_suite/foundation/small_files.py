@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tfgan_suite.foundation.errors import UserError, unknown_name
+from tfgan_suite.foundation.terminal import printable
 
 _LOGGER = logging.getLogger(__name__)
 # What comes of contents that nobody expected: no JSON, no text, no zip, other types, names missing, nested without end.
@@ -126,7 +127,9 @@ def read_json_lines(
             if isinstance(row, dict):
                 rows.append(row)
     if num_damaged:
-        _LOGGER.warning("%d of %d lines of %s are damaged and left out.", num_damaged, len(lines) - 1, path)
+        _LOGGER.warning(
+            "%d of %d lines of %s are damaged and left out.", num_damaged, len(lines) - 1, printable(str(path))
+        )
     return rows
 
 

@@ -8,6 +8,7 @@ import urllib.parse
 from pathlib import Path
 
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.terminal import say
 from tfgan_suite.judging.answers import AnswerStore
 from tfgan_suite.judging.session import Session
 from tfgan_suite.judging.study import ANSWERS_NAME, Study
@@ -129,7 +130,7 @@ def judge(study: Study, port: int) -> None:
     previous = {number: signal.signal(number, lambda *_: stopping.set()) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         server.start()
-        print(
+        say(
             f"Open {server.url} in a browser on this machine. Press Ctrl-C to stop; every answer is saved immediately.",
             flush=True,
         )
@@ -138,4 +139,4 @@ def judge(study: Study, port: int) -> None:
         for number, handler in previous.items():
             signal.signal(number, handler)
         server.stop()
-    print(f"Stopped. To see the results, run: tfgan-suite judge {study.directory} --report", flush=True)
+    say(f"Stopped. To see the results, run: tfgan-suite judge {study.directory} --report", flush=True)

@@ -47,6 +47,8 @@ GZIP_RAW_BYTES = 256 * 1024
 # Of Dask, either decides how many pieces the work is cut into.
 _DASK_PARTITIONS = ("--dask_npartitions", "--dask_partition_size")
 _DEFAULT_DASK_PARTITIONS = 64
+# The description lists this many of the inputs that were set aside for one reason.
+MAX_LISTED_OF_A_REASON = 100
 # Files that belong next to images. They are listed as set aside, but do not count towards `max_refused_fraction`.
 HARMLESS_REASONS = ("hidden_file", "side_file")
 
@@ -172,13 +174,20 @@ class Preparation:
         self._check_refused(refused, num_read, written, max_refused_fraction)
         info = self._describe(journal, refused, duplicates)
         self._move_shards(info)
+        is_whole_list = len(info.refused.examples) == len(refused)
+        if not is_whole_list:
+            self._write_refused(refused)
         info.save(self.output_dir)
-        (self.output_dir / REFUSED_FILE_NAME).unlink(missing_ok=True)
+        if is_whole_list:
+            (self.output_dir / REFUSED_FILE_NAME).unlink(missing_ok=True)
         shutil.rmtree(self.work_dir)
         self.reporter.say(
             f"{self.output_dir}: {info.num_examples:,} {self.units} written, {duplicates:,} duplicates left out, "
-            f"{len(refused):,} inputs set aside."
+            f"{len(refused):,} inputs set aside{'' if is_whole_list else f', all listed in {REFUSED_FILE_NAME}'}."
         )
+        trained_on = "train" if "train" in info.splits else next(iter(info.splits))
+        if sentence := info.describe_empty_classes(trained_on):
+            self.reporter.say(sentence)
         return info
 
     def _check_refused(
@@ -188,10 +197,7 @@ class Preparation:
         num_examples = num_read - (len(refused) - len(harmful))
         if written and len(harmful) <= max_refused_fraction * num_examples:
             return
-        path = self.output_dir / REFUSED_FILE_NAME
-        content = [dataclasses.asdict(example) for example in refused]
-        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-        write_atomically(path, text)
+        path = self._write_refused(refused)
         if written:
             verdict = (
                 f"{len(harmful):,} of {num_examples:,} {self.units} cannot be used ({len(harmful) / num_examples:.1%}; at most "
@@ -205,6 +211,12 @@ class Preparation:
             + _first_reasons(harmful, " The first: ")
             + advice
         )
+
+    def _write_refused(self, refused: list[RefusedExample]) -> Path:
+        path = self.output_dir / REFUSED_FILE_NAME
+        content = [dataclasses.asdict(example) for example in refused]
+        write_atomically(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        return path
 
     def _describe(self, journal: dict[str, dict], refused: list[RefusedExample], duplicates: int) -> DatasetInfo:
         splits = {}
@@ -235,7 +247,9 @@ class Preparation:
             versions=_versions(),
             license=self.license,
             source=self.source_entry,
-            refused=RefusedInfo(len(refused), dict(Counter(example.reason for example in refused)), tuple(refused)),
+            refused=RefusedInfo(
+                len(refused), dict(Counter(example.reason for example in refused)), _first_of_each_reason(refused)
+            ),
             duplicates=duplicates,
         )
 
@@ -358,6 +372,16 @@ def _plain_errors() -> Iterator[None]:
 def _is_no_interrupt(record: logging.LogRecord) -> bool:
     """Beam logs every exception with a traceback; Ctrl-C is no failure."""
     return not record.getMessage().startswith(KeyboardInterrupt.__name__)
+
+
+def _first_of_each_reason(refused: Sequence[RefusedExample]) -> tuple[RefusedExample, ...]:
+    """What the description lists: every run copies it, and a table may name a million files that are not there."""
+    first, counts = [], Counter()
+    for example in refused:
+        counts[example.reason] += 1
+        if counts[example.reason] <= MAX_LISTED_OF_A_REASON:
+            first.append(example)
+    return tuple(first)
 
 
 def _first_reasons(refused: Sequence[RefusedExample], lead: str) -> str:

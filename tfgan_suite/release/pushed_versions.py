@@ -9,6 +9,7 @@ from tfgan_suite.exports.saved_model import load_generator, next_version, versio
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.files import directory_in_the_making, flush_all, write_atomically
 from tfgan_suite.foundation.small_files import read_json, reading
+from tfgan_suite.foundation.terminal import say
 from tfgan_suite.metrics.protocol.results import Evaluation, EvaluationRow, compare
 from tfgan_suite.release.gate import bless
 
@@ -54,7 +55,7 @@ def find_pushed(directory, key):
     return None
 
 
-def bless_against_pushed(scores, config, score, say=print):
+def bless_against_pushed(scores, config, score, say=say):
     """Applies the gate of a pipeline: a model must meet the thresholds, and beat the newest version pushed.
 
     The newest version is compared by the scores it was pushed with. If these are not comparable, for example because

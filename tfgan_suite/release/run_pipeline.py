@@ -8,6 +8,7 @@ from tfgan_suite.data.dataset_info import DatasetInfo
 from tfgan_suite.foundation import versions
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.files import Lock
+from tfgan_suite.foundation.terminal import say
 from tfgan_suite.metrics.protocol.evaluation import evaluate
 from tfgan_suite.metrics.protocol.results import Evaluation, EvaluationRow
 from tfgan_suite.preprocessing.prepare_dataset import prepare_dataset
@@ -38,7 +39,7 @@ class PipelineResult:
     done: tuple
 
 
-def run_pipeline(config, say=print):
+def run_pipeline(config, say=say):
     """Prepares and checks the data, trains and scores a model, and exports, validates, and pushes it if it is blessed.
 
     The settings and inputs of each step have a fingerprint, and a step whose fingerprint is recorded in the ledger is

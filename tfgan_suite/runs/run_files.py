@@ -102,6 +102,7 @@ def load_model(path):
             if not (path / "config.json").is_file():
                 raise
             _LOGGER.warning("%s The newest checkpoint of the run is taken.", error)
+            return _load_checkpoint(run)
     if run is not None:
         return _load_checkpoint(run)
     if not path.exists():

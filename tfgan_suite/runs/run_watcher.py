@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tfgan_suite.callbacks.checkpointing import Checkpointing
 from tfgan_suite.data.dataset_info import DatasetInfo
+from tfgan_suite.foundation.terminal import say
 from tfgan_suite.metrics.protocol.evaluation import evaluate
 from tfgan_suite.metrics.protocol.score_log import write_scalars
 from tfgan_suite.metrics.protocol.scoring_jobs import make_extractors, needs_extractor
@@ -107,7 +108,7 @@ class RunWatcher:
         ticks = plan_run(self._model, config, resolve(config, self._dataset_info))
         return max(self._scored, default=0) >= ticks[-1].end_image
 
-    def watch(self, poll_seconds=5.0, report=print):
+    def watch(self, poll_seconds=5.0, report=say):
         """Scores checkpoints until the run has ended. You can stop it earlier with Ctrl-C; nothing is lost.
 
         Args:

@@ -18,6 +18,7 @@ from tfgan_suite.engine.training_phase import fit_calls
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.files import Lock, write_atomically, writing
 from tfgan_suite.foundation.history import read_history
+from tfgan_suite.foundation.terminal import say
 from tfgan_suite.generative.abilities import Discriminates
 from tfgan_suite.metrics.lpips import LPIPS
 from tfgan_suite.metrics.protocol import evaluation
@@ -110,7 +111,9 @@ def train(config, progress=True, strategy=None):
         model, recipe, ticks = make_model(config, info)
     probe = None if config.on_collapse == "off" else _collapse_probe(config, opened, model)
     description = describe_run(config, info, model, recipe, ticks)
-    run_dir, report = Path(config.run_dir), print if progress else _say_nothing
+    run_dir, report = Path(config.run_dir), say if progress else _say_nothing
+    if model.num_classes and (sentence := info.describe_empty_classes("train")):
+        report(f"Note: {sentence}")
     if is_chief(strategy):
         refusal = (
             f"Another process trains the run in {run_dir}. Wait until it is done, or choose another run directory."
@@ -145,7 +148,7 @@ def _train(model, config, opened, recipe, ticks, probe, examples_seen, run_dir, 
         on_collapse=config.on_collapse,
         collapse_probe=probe,
         any_worker=AnyWorker(model.distribute_strategy),
-        report=print if progress else _say_nothing,
+        report=say if progress else _say_nothing,
     )
     with worker_loss_explained(model.distribute_strategy, config.run_dir):
         while examples_seen is not None:
@@ -182,7 +185,7 @@ def _fit(model, config, opened, calls, callbacks, progress):
             )
         except RolledBack as event:
             if progress:
-                print(event, flush=True)
+                say(event, flush=True)
             return int(np.asarray(model.examples_seen))
     return None
 

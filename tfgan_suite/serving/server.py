@@ -7,6 +7,7 @@ import signal
 import threading
 
 from tfgan_suite.foundation.errors import MissingExtraError, UserError
+from tfgan_suite.foundation.terminal import say
 from tfgan_suite.serving.dynamic_batching import DynamicBatching
 from tfgan_suite.serving.grpc_server import GrpcServer
 from tfgan_suite.serving.model_repository import ModelRepository
@@ -161,9 +162,9 @@ def serve(directory, **arguments) -> None:
             previous[number] = signal.signal(number, lambda *_: stopping.set())
     try:
         with server:
-            print(server.describe(), flush=True)
+            say(server.describe(), flush=True)
             stopping.wait()
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-    print("Stopped.", flush=True)
+    say("Stopped.", flush=True)
