@@ -18,7 +18,7 @@ from tfgan_suite.data.images import ImageFormat
 from tfgan_suite.data.sources.open_source import open_source
 from tfgan_suite.data.sources.source import Source
 from tfgan_suite.foundation.errors import UserError, unknown_name
-from tfgan_suite.preprocessing.preparation import WORK_DIR_NAME, Preparation
+from tfgan_suite.preprocessing.preparation import WORK_DIR_NAME, Preparation, describe_classes
 from tfgan_suite.preprocessing.preparation_progress import PreparationProgress
 from tfgan_suite.preprocessing.pyramid import remove_pyramid, write_pyramid
 
@@ -132,6 +132,7 @@ def prepare_dataset(
     info = _finished_info(output_dir, settings, source_entry, force)
     if info is not None:
         reporter.say(f"{output_dir} is already prepared ({info.num_examples:,} {spec.unit[1]}): nothing to do.")
+        reporter.say(describe_classes(info))
         if not pyramid:
             return info
     with _writable(output_dir), _locked(output_dir):
