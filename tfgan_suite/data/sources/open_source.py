@@ -93,10 +93,16 @@ def open_source(source) -> Source:
     """
     if isinstance(source, Source):
         return source
-    if isinstance(source, np.ndarray) or isinstance(source, tuple) and len(source) == 2:
+    is_pair = isinstance(source, tuple) and len(source) == 2 and not _is_load_data(source)
+    if isinstance(source, np.ndarray) or is_pair:
         from tfgan_suite.data.sources.array_source import ArraySource
 
         return ArraySource(*source) if isinstance(source, tuple) else ArraySource(source)
+    if _is_load_data(source):
+        raise UserError(
+            f"`source` must be one pair (images, labels). Received: {len(source)} pairs, as Keras's load_data() returns "
+            "them. Pass the first, load_data()[0], to prepare the images to train on."
+        )
     names = [_SPELLINGS.get(name, name) for name in _NAMED]
     if not isinstance(source, str | os.PathLike):
         raise UserError(
@@ -127,3 +133,13 @@ def open_source(source) -> Source:
 
         return open_npz(path)
     raise UserError(f"`source` must be a directory, or a .zip or .npz file. Received: {str(path)!r}")
+
+
+def _is_load_data(source) -> bool:
+    """Whether this is `((x_train, y_train), (x_test, y_test))`."""
+    is_sequence = isinstance(source, tuple | list) and 2 <= len(source) <= 3
+    return is_sequence and all(isinstance(pair, tuple | list) and _is_pair_of_arrays(pair) for pair in source)
+
+
+def _is_pair_of_arrays(pair) -> bool:
+    return len(pair) == 2 and all(hasattr(array, "shape") for array in pair)
