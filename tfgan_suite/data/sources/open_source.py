@@ -5,13 +5,15 @@
 | `"digits"`, `"avatars"`                     | the two demo sets                                  |
 | `"stacked-digits"`                          | three digits each in red, green and blue           |
 | `"textures"`, `"textures:NAME,NAME"`        | patches of photographs that packages ship          |
-| `"tfds:NAME"`, `"tfds:NAME:SPLIT"`          | TensorFlow Datasets                                |
+| `"tfds:NAME"`, `"tfds:NAME:SPLIT"`          | TensorFlow Datasets; NAME may have a version       |
+| `"tfds:PATH"`, a builder                    | the same, prepared already                         |
 | a name registered with `register_source`    | what it was registered for                         |
 | a directory, a `.zip` file                  | image files                                        |
 | a `.npz` file, an array, `(images, labels)` | arrays                                             |
 """
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,10 +48,13 @@ def _textures(names: str = "") -> Source:
     return TextureSource(names.split(",") if names else None)
 
 
-def _tfds(name: str) -> Source:
+def _tfds(text: str) -> Source:
+    """NAME, NAME:SPLIT, NAME:VERSION, NAME:VERSION:SPLIT, where a directory may stand for the name and version."""
     from tfgan_suite.data.sources.tfds_source import TfdsSource
 
-    return TfdsSource(*name.split(":", 1))
+    version = r"\d+\.(\d+|\*)\.(\d+|\*)"
+    found = re.fullmatch(rf"(?P<name>[^:]*(:{version})?)(:(?P<split>.+))?", text)
+    return TfdsSource(found["name"], found["split"] or "train") if found else TfdsSource(text)
 
 
 _NAMED = {
@@ -103,6 +108,10 @@ def open_source(source) -> Source:
             f"`source` must be one pair (images, labels). Received: {len(source)} pairs, as Keras's load_data() returns "
             "them. Pass the first, load_data()[0], to prepare the images to train on."
         )
+    if type(source).__module__.startswith("tensorflow_datasets.") or hasattr(source, "download_and_prepare"):
+        from tfgan_suite.data.sources.tfds_source import TfdsSource
+
+        return TfdsSource(source)
     names = [_SPELLINGS.get(name, name) for name in _NAMED]
     if not isinstance(source, str | os.PathLike):
         raise UserError(
@@ -115,6 +124,10 @@ def open_source(source) -> Source:
             return _NAMED[name](rest) if colon else _NAMED[name]()
     path = Path(source)
     if path.is_dir():
+        from tfgan_suite.data.sources.tfds_source import TfdsSource, is_tfds_directory
+
+        if is_tfds_directory(path):
+            return TfdsSource(path)
         from tfgan_suite.data.sources.file_sources import FolderSource
 
         return FolderSource(path)
