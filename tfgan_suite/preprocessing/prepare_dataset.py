@@ -18,6 +18,7 @@ from tfgan_suite.data.images import ImageFormat
 from tfgan_suite.data.sources.open_source import open_source
 from tfgan_suite.data.sources.source import Source
 from tfgan_suite.foundation.errors import UserError, unknown_name
+from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.preprocessing.preparation import WORK_DIR_NAME, Preparation, describe_classes
 from tfgan_suite.preprocessing.preparation_progress import PreparationProgress
 from tfgan_suite.preprocessing.pyramid import remove_pyramid, write_pyramid
@@ -125,7 +126,7 @@ def prepare_dataset(
         "limit": _check_count("limit", limit),
         "name": name or source.name,
     }
-    output_dir = Path(output_dir)
+    output_dir = local_path(output_dir)
     _check_apart(source, output_dir)
     reporter = PreparationProgress(progress, spec.unit[1])
     source_entry = {"kind": source.kind, "name": source.name, "fingerprint": source.fingerprint()}

@@ -11,6 +11,7 @@ import numpy as np
 from tfgan_suite.data.sources.array_labels import read_labels
 from tfgan_suite.data.sources.source import Source, SourceItem, SourceListing, SourceReader, first_by_hash
 from tfgan_suite.foundation.errors import MissingExtraError, UserError
+from tfgan_suite.foundation.paths import local_path
 
 
 class ArraySource(Source):
@@ -136,7 +137,7 @@ def open_npz(path: str | os.PathLike) -> ArraySource:
     Raises:
         UserError: The file is not a readable `.npz` file or holds no such array.
     """
-    path = Path(path)
+    path = local_path(path)
     try:
         file = np.load(path, allow_pickle=False)
         names = {name.lower(): name for name in file.files} | {name: name for name in file.files}

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tfgan_suite.data.dataset_info import RefusedExample
 from tfgan_suite.data.images import SUFFIXES
-from tfgan_suite.data.sources.class_folders import read_class_folders
+from tfgan_suite.data.sources.class_folders import folders_of, read_class_folders
 from tfgan_suite.data.sources.label_files import LABEL_FILES, METADATA_FILES, parse_label_file
 from tfgan_suite.foundation.errors import UserError
 
@@ -83,13 +83,14 @@ def _find_label_files(
     names: list[str], others: list[str], read_bytes: Callable[[str], bytes]
 ) -> tuple[dict[str, dict[str, int | str]], dict[str, str]]:
     """What the label files that speak for all pictures state, and why each other file was not used."""
-    root = _common_parts(names)
-    stems = {str(PurePosixPath(name).with_suffix("")) for name in names}
+    root = _common_folders(names)
+    stems = {name.rpartition(".")[0] for name in names} if others else set()
     above, below, unused = [], [], {}
     for name in sorted(others):
         path = PurePosixPath(name)
         if path.name.lower() in (*LABEL_FILES, *METADATA_FILES):
-            (above if path.parent.parts == root[: len(path.parent.parts)] else below).append(name)
+            folders = folders_of(name)
+            (above if folders == root[: len(folders)] else below).append(name)
         elif _may_state_labels(path) and str(path.with_suffix("")) not in stems:
             unused[name] = f"labels are read from {', '.join((*LABEL_FILES, *METADATA_FILES))}"
     stated = _parse(above, read_bytes, unused)
@@ -103,13 +104,16 @@ def _find_label_files(
     except UserError as error:
         unused |= {name: str(error).rstrip(".") for name in below}
         stated = {}
-    folders = {PurePosixPath(name).parent for name in stated}
-    covered = len(folders) == len(stated) and all(
-        sum(folder in folders for folder in PurePosixPath(name).parents) == 1 for name in names
-    )
+    covered = bool(stated) and _is_covered(names, [folders_of(name) for name in stated])
     if stated and not covered:
         unused |= {name: "not every picture has one such file in a folder above it" for name in stated}
     return (stated if covered else {}), unused
+
+
+def _is_covered(names: list[str], folders: list[tuple[str, ...]]) -> bool:
+    """Whether exactly one of the folders holds each file."""
+    held = [sum(parts[:depth] in folders for depth in range(len(parts) + 1)) for parts in set(map(folders_of, names))]
+    return len(set(folders)) == len(folders) and set(held) == {1}
 
 
 def _parse(
@@ -145,13 +149,9 @@ def _by_files(
     values: dict[str, int | str] = {}
     refused = []
     for label_file, stated in found.items():
-        folder = PurePosixPath(label_file).parent.parts
-        below = {
-            name: _composed("/".join(parts[len(folder) :]))
-            for name in names
-            if (parts := PurePosixPath(name).parts)[: len(folder)] == folder
-        }
-        stated = {_composed(path): label for path, label in stated.items()}
+        folder = label_file[: label_file.rfind("/") + 1]
+        below = {name: _path(name[len(folder) :]) for name in names if name.startswith(folder)}
+        stated = {_path(path): label for path, label in stated.items()}
         matches, missing = _match(label_file, stated, below)
         for name in below:
             if name in matches:
@@ -161,8 +161,9 @@ def _by_files(
             else:
                 refused.append(RefusedExample(name, "no_label", f"{label_file} does not list it."))
         for path in missing:
-            path = str(PurePosixPath(*folder, path))
-            refused.append(RefusedExample(path, "missing_file", f"{label_file} lists it, but it is not there."))
+            refused.append(
+                RefusedExample(folder + path, "missing_file", f"{label_file} lists it, but it is not there.")
+            )
     if not all(isinstance(label, int) for stated in found.values() for label in stated.values()):
         values = {name: str(label) for name, label in values.items()}
         classes = sorted({str(label) for stated in found.values() for label in stated.values()})
@@ -183,7 +184,8 @@ def _match(
     """
     if not below or not stated:
         return {}, sorted(stated)
-    for shortened in (below, {name: _without_suffix(path) for name, path in below.items()}):
+    for has_suffixes in (True, False):
+        shortened = below if has_suffixes else {name: _without_suffix(path) for name, path in below.items()}
         matches = {name: stated[path] for name, path in shortened.items() if path in stated}
         if matches:
             present = set(shortened.values())
@@ -230,14 +232,14 @@ def _without_suffix(path: str) -> str:
     return next((path[: -len(suffix)] for suffix in SUFFIXES if lowered.endswith(suffix)), path)
 
 
-def _composed(name: str) -> str:
-    """Some systems store accents apart from their letters."""
-    return unicodedata.normalize("NFC", name)
+def _path(name: str) -> str:
+    """A path as it is compared. Some systems store accents apart from their letters."""
+    return unicodedata.normalize("NFC", name.removeprefix("./"))
 
 
-def _common_parts(names: list[str]) -> tuple[str, ...]:
+def _common_folders(names: list[str]) -> tuple[str, ...]:
     """The deepest folder that holds all files."""
-    parents = [PurePosixPath(name).parent.parts for name in names]
+    parents = set(map(folders_of, names))
     low, high = (min(parents), max(parents)) if parents else ((), ())
     common = next((at for at, (one, other) in enumerate(zip(low, high)) if one != other), min(len(low), len(high)))
     return low[:common]

@@ -20,6 +20,7 @@ from tfgan_suite.data.images import (
 from tfgan_suite.data.sources.file_labels import label_files_of
 from tfgan_suite.data.sources.source import Source, SourceItem, SourceListing, SourceReader
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.paths import local_path
 
 # Files that usually lie next to images. Of anything else without an image's suffix, the content decides.
 SIDE_SUFFIXES = (
@@ -55,7 +56,7 @@ class _FileSource(Source):
     """What folders and zip archives share: sorting out files, labels, samples."""
 
     def __init__(self, path: str | os.PathLike):
-        self.path = Path(path)
+        self.path = local_path(path)
         self.name = self.path.resolve().stem or "images"
 
     def list_items(self, use_labels, limit):
@@ -84,11 +85,11 @@ class _FileSource(Source):
 
     def _side_file(self, name: str, address) -> ExampleRefused | None:
         """Sorts out files that are not meant to be images."""
-        path = PurePosixPath(name)
-        if any(_is_hidden(part) for part in path.parts):
+        parts = name.split("/")
+        if any(_is_hidden(part) for part in parts if part != "."):
             return ExampleRefused("hidden_file", "A hidden file.")
-        suffix = path.suffix.lower()
-        if suffix in SIDE_SUFFIXES or path.name.lower() in SIDE_NAMES:
+        suffix = os.path.splitext(parts[-1])[1].lower()
+        if suffix in SIDE_SUFFIXES or parts[-1].lower() in SIDE_NAMES:
             return ExampleRefused("side_file", "A file of another kind next to the images.")
         if suffix in SUFFIXES or suffix in OTHER_IMAGE_SUFFIXES:
             return None

@@ -199,7 +199,8 @@ def _labels_of(name: str, pairs: list[tuple], is_text: bool) -> dict[str, int | 
     stated: dict[str, int | str] = {}
     for number, (path, label, where) in enumerate(pairs):
         label = _json_label(where, path, label) if labels is None else labels[number]
-        path = str(PurePosixPath(path.strip().replace("\\", "/")))
+        path = path.strip().replace("\\", "/")
+        path = path if path.isalnum() else str(PurePosixPath(path))
         if stated.setdefault(path, label) != label:
             raise UserError(f"{name} gives {path!r} two labels: {stated[path]!r} and {label!r}.")
     return stated

@@ -15,12 +15,12 @@
 import os
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
 from tfgan_suite.data.sources.source import Source
 from tfgan_suite.foundation.errors import UserError, unknown_name
+from tfgan_suite.foundation.paths import local_path
 
 
 # Each family is imported when it is asked for: none should need the packages of the others.
@@ -122,7 +122,7 @@ def open_source(source) -> Source:
         name, colon, rest = source.partition(":")
         if name in _NAMED and (colon or name not in _SPELLINGS):
             return _NAMED[name](rest) if colon else _NAMED[name]()
-    path = Path(source)
+    path = local_path(source)
     if path.is_dir():
         from tfgan_suite.data.sources.tfds_source import TfdsSource, is_tfds_directory
 

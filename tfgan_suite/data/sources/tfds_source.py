@@ -11,6 +11,7 @@ from tfgan_suite.data.dataset_info import RefusedExample
 from tfgan_suite.data.example_refused import ExampleRefused
 from tfgan_suite.data.sources.source import Source, SourceItem, SourceListing, SourceReader, first_by_hash
 from tfgan_suite.foundation.errors import UserError, import_extra, unknown_name
+from tfgan_suite.foundation.paths import local_path
 
 
 class TfdsSource(Source):
@@ -120,7 +121,7 @@ class TfdsSource(Source):
 
 def _open_builder(tfds, name, data_dir):
     """The builder of a name or of a directory."""
-    directory = Path(name).expanduser() if isinstance(name, str | os.PathLike) else None
+    directory = local_path(name) if isinstance(name, str | os.PathLike) else None
     if directory is None:
         raise UserError(f"`name` must be a name, a path or a builder of TensorFlow Datasets. Received: {name!r}")
     if isinstance(name, os.PathLike) or name.startswith(("/", "~", ".")) or is_tfds_directory(directory):
