@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import hashlib
 import json
 import logging
 import math
@@ -102,6 +103,9 @@ class Preparation:
             "source": self.source_entry,
             "versions": _versions(),
             "blocks": len(self.blocks),
+            # How a source is understood may change between versions of the code.
+            "classes": self.listing.class_names,
+            "items": hashlib.sha256(json.dumps(self.listing.items).encode()).hexdigest(),
         }
         text = json.dumps(plan, indent=2, sort_keys=True)
         plan_path = self.work_dir / "plan.json"

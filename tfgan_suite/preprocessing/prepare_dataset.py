@@ -55,9 +55,10 @@ def prepare_dataset(
     final name, and `dataset_info.json` is written last.
 
     Args:
-        source: String, path, array or `Source`. A directory of images (class sub-folders, or `labels.csv` /
-            `dataset.json`), a `.zip` of the same, a `.npz` file, a uint8 array, a tuple `(images, labels)`, `"tfds:NAME"`,
-            `"digits"`, `"stacked-digits"`, `"avatars"`, `"textures"`, or a `Source`. Examples that are not images come from
+        source: String, path, array or `Source`. A directory of images (class sub-folders, `labels.csv`, `metadata.csv`,
+            `metadata.jsonl` or `dataset.json`), a `.zip` of the same, a `.npz` file, a uint8 array, a tuple
+            `(images, labels)`, `"tfds:NAME"` or a builder of TensorFlow Datasets, `"digits"`, `"stacked-digits"`,
+            `"avatars"`, `"textures"`, or a `Source`. Examples that are not images come from
             a `Source` with a `spec`, such as `ArraySource(examples, labels, spec=...)`.
         output_dir: String or path. Directory to write; all workers must see it.
         image_size: Integer, pixels of the (square) images, or tuple `(height, width)`. Demo sets and arrays have a default.
@@ -74,8 +75,8 @@ def prepare_dataset(
         num_shards: Integer >= 1. Shards of all splits together; by default one per 64 MiB of raw examples.
         deduplicate: Boolean. Whether to leave out exact copies (equal after preparation), and refuse equal examples with
             different labels.
-        max_refused_fraction: Float in [0, 1]. More unusable inputs than this share stop the run before anything is
-            published.
+        max_refused_fraction: Float in [0, 1]. More unusable images than this share stop the run before anything is
+            published. Files of other kinds are no images; of a sample (`limit`), its own images count.
         pyramid: Boolean. Whether to also write images at half the size, a quarter and so on down to 4 pixels, for models
             that grow: `load_dataset(image_size=...)` then decodes no larger images than it needs. A finished set gets it
             as well.
