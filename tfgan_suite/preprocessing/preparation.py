@@ -77,7 +77,7 @@ class Preparation:
         if not self.listing.items:
             raise UserError(
                 f"{source.kind} {source.name!r} holds no {self.units}."
-                + _first_reasons(self.listing.refused, "Set aside: ")
+                + _first_reasons(self.listing.refused, " Set aside: ")
             )
         items = self.listing.items
         size = SLOW_BLOCK_EXAMPLES if source.is_cpu_bound else BLOCK_EXAMPLES
@@ -212,6 +212,7 @@ class Preparation:
         raise UserError(
             f"{verdict} Nothing was published. The whole list: {path}."
             + _first_reasons(harmful, " The first: ")
+            + "".join(f" {note}" for note in self.listing.notes)
             + advice
         )
 
@@ -382,10 +383,11 @@ def describe_classes(info: DatasetInfo) -> str:
     if not info.num_classes:
         return f"No classes: {origin}." if origin else "No classes."
     shown = ", ".join(info.class_names[:_NAMES_SHOWN]) + (", ..." if info.num_classes > _NAMES_SHOWN else "")
-    return (
-        f"{info.num_classes:,} {'class' if info.num_classes == 1 else 'classes'}{f' from {origin}' if origin else ''}: {shown}. "
-        "Leave them out with labels=False (--no-labels)."
-    )
+    classes = "1 class" if info.num_classes == 1 else f"{info.num_classes:,} classes"
+    sentence = f"{classes} from {origin}: {shown}." if origin else f"{classes}: {shown}."
+    if info.source["kind"] in ("folder", "zip"):  # Elsewhere nothing is inferred.
+        sentence += " Leave them out with labels=False (--no-labels)."
+    return sentence
 
 
 def _first_reasons(refused: Sequence[RefusedExample], lead: str) -> str:

@@ -227,5 +227,8 @@ def _json_label(where: str, path, label) -> int | str:
     if not isinstance(path, str) or isinstance(label, bool) or not isinstance(label, str | int):
         shown = repr(label)
         shown = shown if len(shown) <= 100 else shown[:100] + " ..."
-        raise UserError(f"{where} must pair a path with a whole number or a name. Received: {path!r}, {shown}")
+        raise UserError(
+            f"{where} must pair a path with a whole number or a name. Received: {path!r}, {shown}. Pass labels=False "
+            "(--no-labels) to leave the labels out."
+        )
     return label
