@@ -388,6 +388,27 @@ def test_zip_members_are_bounded_and_damage_is_refused(tmp_path, monkeypatch):
     assert list(source.make_reader(tmp_path, None).read_many(items))[1].reason == "unreadable"
 
 
+def test_a_name_that_is_marked_as_utf_8_and_is_not(tmp_path):
+    make_zip(tmp_path / "a.zip", {"good.png": png(), "\u00e9.png": png()})
+    (tmp_path / "a.zip").write_bytes((tmp_path / "a.zip").read_bytes().replace("\u00e9".encode(), b"\xc3("))
+    with pytest.raises(UserError, match=r"marked as UTF-8 and is not: b'\\xc3\(.png'"):
+        ZipSource(tmp_path / "a.zip").list_items(True, None)
+
+
+def test_label_files_that_cannot_be_read(tmp_path, monkeypatch):
+    files = {"labels.csv": CSV.format("", ""), "0.png": png(), "1.png": png(1)}
+    make_zip(tmp_path / "a.zip", files)
+    data = bytearray((tmp_path / "a.zip").read_bytes())
+    data[data.index(b"file,label")] ^= 0xFF  # The checksum no longer fits.
+    (tmp_path / "a.zip").write_bytes(data)
+    with pytest.raises(UserError, match="labels.csv cannot be read: The member"):
+        ZipSource(tmp_path / "a.zip").list_items(True, None)
+    make_tree(tmp_path / "images", files)
+    monkeypatch.setattr("tfgan_suite.data.sources.file_sources.MAX_SOURCE_BYTES", 20)
+    with pytest.raises(UserError, match="labels.csv must be at most"):
+        FolderSource(tmp_path / "images").list_items(True, None)
+
+
 def test_no_zip_archive(tmp_path):
     (tmp_path / "a.zip").write_bytes(b"PK but not really")
     with pytest.raises(UserError, match="cannot be read as a zip archive"):

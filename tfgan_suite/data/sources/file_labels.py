@@ -112,8 +112,9 @@ def _find_label_files(
 
 def _is_covered(names: list[str], folders: list[tuple[str, ...]]) -> bool:
     """Whether exactly one of the folders holds each file."""
-    held = [sum(parts[:depth] in folders for depth in range(len(parts) + 1)) for parts in set(map(folders_of, names))]
-    return len(set(folders)) == len(folders) and set(held) == {1}
+    distinct = set(folders)
+    held = {sum(parts[:depth] in distinct for depth in range(len(parts) + 1)) for parts in set(map(folders_of, names))}
+    return len(distinct) == len(folders) and held == {1}
 
 
 def _parse(

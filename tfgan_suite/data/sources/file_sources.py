@@ -73,7 +73,9 @@ class _FileSource(Source):
             refused.append(RefusedExample(name, reason.reason, reason.message))
             if reason.reason == "side_file":
                 others[name] = address
-        found = label_files_of(sorted(addresses), list(others), lambda name: self._read_bytes(others[name]), use_labels)
+        found = label_files_of(
+            sorted(addresses), list(others), lambda name: self._read_label_file(name, others[name]), use_labels
+        )
         for image in found.refused:
             addresses.pop(image.source, None)
         names = sorted(addresses)
@@ -82,6 +84,15 @@ class _FileSource(Source):
         items = [SourceItem(name, found.labels.get(name), addresses[name]) for name in names]
         refused = sorted([*refused, *found.refused], key=lambda image: image.source)
         return SourceListing(items, refused, found.class_names, found.origin, found.notes)
+
+    def _read_label_file(self, name: str, address) -> bytes:
+        try:
+            content = self._read_bytes(address, MAX_SOURCE_BYTES + 1)
+        except (OSError, ExampleRefused) as error:
+            raise UserError(f"{name} cannot be read: {error}") from error
+        if len(content) > MAX_SOURCE_BYTES:
+            raise UserError(f"{name} must be at most {MAX_SOURCE_BYTES // 2**20} MiB, as every file.")
+        return content
 
     def _side_file(self, name: str, address) -> ExampleRefused | None:
         """Sorts out files that are not meant to be images."""
@@ -103,7 +114,7 @@ class _FileSource(Source):
         """Yields (relative path with slashes, address or the reason why it cannot be read)."""
         raise NotImplementedError
 
-    def _read_bytes(self, address, count: int = MAX_SOURCE_BYTES) -> bytes:
+    def _read_bytes(self, address, count: int) -> bytes:
         """Up to `count` bytes from the beginning of a file."""
         raise NotImplementedError
 
@@ -165,7 +176,7 @@ class FolderSource(_FileSource):
         seen.add(_identity(status))
         return _DESCEND
 
-    def _read_bytes(self, address, count=MAX_SOURCE_BYTES):
+    def _read_bytes(self, address, count):
         with open(address, "rb") as file:
             return file.read(count)
 
@@ -211,6 +222,11 @@ class ZipSource(_FileSource):
         try:
             with zipfile.ZipFile(self.path) as archive:
                 return archive.infolist()
+        except UnicodeDecodeError as error:
+            raise UserError(
+                f"{str(self.path)!r} holds a name that is marked as UTF-8 and is not: {error.object!r}. Make the archive again, "
+                "or unpack it and pass the directory."
+            ) from error
         except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
             raise UserError(f"{str(self.path)!r} cannot be read as a zip archive: {error}.") from error
 
@@ -234,7 +250,7 @@ class ZipSource(_FileSource):
                 yield name, number
             seen.add(name)
 
-    def _read_bytes(self, address, count=MAX_SOURCE_BYTES):
+    def _read_bytes(self, address, count):
         return self._reader.read_start(address, count)
 
     @functools.cached_property
