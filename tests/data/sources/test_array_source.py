@@ -95,6 +95,12 @@ def test_labels_that_can_be_understood_in_one_way(labels, class_names, expected)
     assert source.class_names == expected
 
 
+def test_half_a_surrogate_is_no_name():
+    for labels, class_names in ((["a", "\ud800"], None), ([0, 1], ["a", "\ud800"])):
+        with pytest.raises(UserError, match="text that UTF-8 can hold"):
+            ArraySource(IMAGES[:2], labels, class_names=class_names)
+
+
 def test_truth_values_are_two_classes():
     assert ArraySource(IMAGES, IMAGES[:, 0, 0] > 50).class_names == ("0", "1")
 

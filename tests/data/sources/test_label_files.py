@@ -127,6 +127,12 @@ def test_no_labels_are_stated(name, text):
         ("dataset.json", '{"labels": [["a.png", ' + json.dumps([0.25] * 25) + "]]}", "must pair"),  # Camera poses.
         ("dataset.json", '{"labels": [[1, 0]]}', "must pair"),
         ("dataset.json", '{"labels": 5}', "must be"),
+        ("dataset.json", '{"labels": [["a.png", "\\ud800"]]}', "cannot be read as JSON.*surrogates"),
+        (
+            "metadata.jsonl",
+            '{"file_name": "\\udc80.png", "label": 1}',
+            "Line 1 of metadata.jsonl cannot be read as JSON",
+        ),
     ],
 )
 def test_what_cannot_be_understood_is_refused(name, text, message):

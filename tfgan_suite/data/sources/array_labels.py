@@ -81,7 +81,7 @@ def _first_fraction(labels: np.ndarray) -> str:
 def _of_names(labels: np.ndarray, class_names: tuple[str, ...] | None) -> tuple[np.ndarray, tuple[str, ...]]:
     if class_names is None:
         found, indices = np.unique(labels, return_inverse=True)
-        return indices.reshape(labels.shape).astype(np.int64), tuple(str(name) for name in found)
+        return indices.reshape(labels.shape).astype(np.int64), tuple(map(_text, found))
     indices = {name: label for label, name in enumerate(class_names)}
     unknown = next((str(label) for label in labels if str(label) not in indices), None)
     if unknown is not None:
@@ -116,4 +116,9 @@ def _text_names(class_names) -> tuple[str, ...]:
 
 def _text(name) -> str:
     """Bytes come from HDF5 files, and from pickles of Python 2."""
-    return name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else str(name)
+    text = name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else str(name)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:  # Half a surrogate: nothing could write it.
+        raise UserError(f"Names of classes must be text that UTF-8 can hold. Received: {text!r}") from error
+    return text

@@ -126,7 +126,10 @@ def _rows_of_json_lines(name: str, text: str) -> tuple[list[str], _Rows]:
 
 def _load_json(name: str, text: str):
     try:
-        return json.loads(text)
+        content = json.loads(text)
+        # Half a surrogate (an escape such as \\ud800) is no text: nothing could write it again.
+        json.dumps(content, ensure_ascii=False).encode()
+        return content
     except (ValueError, RecursionError) as error:
         raise UserError(f"{name} cannot be read as JSON: {error}") from error
 
