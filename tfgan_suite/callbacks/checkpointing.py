@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -12,7 +13,6 @@ from tfgan_suite.callbacks.monitor import Monitor
 from tfgan_suite.callbacks.stop_on_non_finite import NonFiniteError
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.files import file_sha256, write_atomically
-from tfgan_suite.foundation.paths import local_path
 
 
 class TrainingInterrupted(UserError):
@@ -58,7 +58,7 @@ class Checkpointing(keras.callbacks.Callback):
         names = [companion.name for companion in companions]
         if len(set(names)) < len(names):
             raise ValueError(f"`companions` must have different names. Received: {names}")
-        self.directory = local_path(directory)
+        self.directory = Path(directory)
         self.every_ticks = every_ticks
         self.keep = keep
         self.handle_signals = handle_signals

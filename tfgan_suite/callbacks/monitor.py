@@ -13,7 +13,6 @@ import tensorflow as tf
 from tfgan_suite.callbacks.actions import Note
 from tfgan_suite.engine.alerts import Alert
 from tfgan_suite.foundation.files import write_atomically
-from tfgan_suite.foundation.paths import local_path
 
 
 class Monitor(keras.callbacks.Callback):
@@ -41,7 +40,7 @@ class Monitor(keras.callbacks.Callback):
         self.rules = None if rules is None else list(rules)
         self.actions = [Note()] if actions is None else list(actions)
         self.log_dir = log_dir
-        self.alerts_path = None if alerts_path is None else local_path(alerts_path)
+        self.alerts_path = None if alerts_path is None else Path(alerts_path)
         self.stream = stream
         self.alerts = []
         self.calm_images = 0

@@ -2,13 +2,13 @@
 
 import json
 import time
+from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from tfgan_suite.foundation.history import read_history
-from tfgan_suite.foundation.paths import local_path
 
 
 class TrainingLog(keras.callbacks.Callback):
@@ -25,8 +25,8 @@ class TrainingLog(keras.callbacks.Callback):
 
     def __init__(self, path, log_dir, hyperparameters=None):
         super().__init__()
-        self.path = local_path(path)
-        self.log_dir = local_path(log_dir)
+        self.path = Path(path)
+        self.log_dir = Path(log_dir)
         self.hyperparameters = hyperparameters or {}
         self._writer = None
 

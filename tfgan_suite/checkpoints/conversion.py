@@ -20,7 +20,6 @@ from tfgan_suite.checkpoints.kinds import KINDS
 from tfgan_suite.checkpoints.official_model import OfficialModel
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.foundation.files import file_sha256
-from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.foundation.versions import library_versions
 from tfgan_suite.generative.generative_model import GenerativeModel
 
@@ -75,7 +74,7 @@ def read_conversion(kind: str, source: str | Path, license: str | None = None, *
             raise unknown_name("setting", name, known)
     reader = importlib.import_module(KINDS[kind].module)
     try:
-        official = reader.read_official_model(local_path(source), settings)
+        official = reader.read_official_model(Path(source), settings)
     except UserError:
         raise
     except (ValueError, TypeError) as error:  # From networks that the file and the settings cannot describe.
@@ -106,7 +105,7 @@ def write_conversion(conversion: Conversion, output_dir: str | Path, overwrite: 
     >>> write_conversion(read_conversion("nvidia-stylegan2", "ffhq.pkl"), "converted/ffhq")
     PosixPath('converted/ffhq')
     """
-    output_dir = local_path(output_dir)
+    output_dir = Path(output_dir)
     check_output(output_dir, overwrite)
     with _appearing(output_dir) as temporary:
         conversion.model.save(temporary / MODEL_FILE)
@@ -142,7 +141,7 @@ def find_manifest(path: str | Path) -> dict[str, Any] | None:
     Returns:
         The manifest as a dict; `None` if the path does not belong to a conversion.
     """
-    path = local_path(path)
+    path = Path(path)
     file = (path.parent if path.suffix == ".keras" else path) / MANIFEST_FILE
     if not file.is_file():
         return None

@@ -1,9 +1,9 @@
 """Grids of images, and PNG files."""
 
+from pathlib import Path
+
 import numpy as np
 from PIL import Image
-
-from tfgan_suite.foundation.paths import local_path
 
 MAX_COLUMNS = 16
 
@@ -38,8 +38,7 @@ def make_grid(images, columns, margin=2, background=255):
 
 def save_png(image, path):
     """Writes a uint8 `[height, width, channels]` array as a PNG file."""
-    path = local_path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(path)
 
 

@@ -19,7 +19,6 @@ from tfgan_suite.exports.signatures.all_signatures import signatures_of
 from tfgan_suite.exports.training_data import check_dataset
 from tfgan_suite.exports.warmup_requests import warmup_inputs, write_warmup_requests
 from tfgan_suite.foundation.errors import UserError
-from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.generative.abilities import HasLatents
 
 # Directories in the making. TensorFlow Serving looks only at names that are numbers.
@@ -84,7 +83,7 @@ def export_saved_model(
     if max_count < 1:
         raise UserError(f"`max_count` must be >= 1. Received: max_count={max_count}")
     check_dataset(model, dataset_info)
-    directory, version = _split_path(local_path(path))
+    directory, version = _split_path(Path(path))
     final = directory / str(version)
     if final.exists() and not overwrite:
         raise UserError(
@@ -127,7 +126,7 @@ def next_version(directory) -> int:
     >>> next_version("saved_models/digits")
     2
     """
-    return max(_versions(local_path(directory)), default=0) + 1
+    return max(_versions(Path(directory)), default=0) + 1
 
 
 def load_generator(path) -> ExportedModel:
@@ -168,7 +167,7 @@ def find_version(path) -> Path:
     >>> find_version("saved_models/digits")
     PosixPath('saved_models/digits/1')
     """
-    path = local_path(path)
+    path = Path(path)
     if not path.is_dir():
         raise UserError(f"There is no directory {str(path)!r}. Pass one that export_saved_model has written.")
     if not (path / "saved_model.pb").is_file():

@@ -1,9 +1,9 @@
 """Loading saved models: every class of the suite is made known to Keras first."""
 
 import importlib
+from pathlib import Path
 
 from tfgan_suite.foundation.errors import UserError
-from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.models.catalogue import MODELS
 
 # Modules whose objects stand in saved models; a model's module imports those of its networks and layers.
@@ -42,7 +42,7 @@ def load_model(path):
 
     from tfgan_suite.generative.generative_model import GenerativeModel
 
-    path = local_path(path)
+    path = Path(path)
     file = path / "model.keras" if path.is_dir() else path
     if not file.exists():
         raise UserError(f"There is no {str(file)!r}. Give a .keras file or a finished run's directory.")

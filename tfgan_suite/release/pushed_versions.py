@@ -9,7 +9,6 @@ from tfgan_suite.exports.model_card import read_model_card, write_model_card
 from tfgan_suite.exports.saved_model import load_generator, next_version
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.files import write_atomically
-from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.metrics.protocol.results import Evaluation, EvaluationRow, compare
 from tfgan_suite.release.gate import bless
 
@@ -74,7 +73,7 @@ def push_version(candidate, directory, lineage, card=None):
     Returns:
         A `pathlib.Path`. The directory of the version.
     """
-    directory = local_path(directory)
+    directory = Path(directory)
     version = next_version(directory)
     temporary = directory / f".push-{os.getpid()}"
     directory.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from tfgan_suite.data.dataset_info import DatasetInfo
 from tfgan_suite.foundation import versions
-from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.metrics.protocol.evaluation import evaluate
 from tfgan_suite.metrics.protocol.results import Evaluation, EvaluationRow
 from tfgan_suite.preprocessing.prepare_dataset import prepare_dataset
@@ -72,7 +71,7 @@ class _PipelineRun:
     def __init__(self, config, say):
         self.config = config
         self.say = say
-        self.root = local_path(config.root)
+        self.root = Path(config.root)
         self.ledger = Ledger(self.root)
         self.done = []
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from tfgan_suite.callbacks.checkpointing import Checkpointing
 from tfgan_suite.data.dataset_info import DatasetInfo
-from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.metrics.protocol.evaluation import evaluate
 from tfgan_suite.metrics.protocol.score_log import write_scalars
 from tfgan_suite.metrics.protocol.scoring_jobs import make_extractors, needs_extractor
@@ -54,7 +53,7 @@ class RunWatcher:
         run = RunFiles.load(directory)
         data_dir = data_dir or run.config.data_dir
         DatasetInfo.load(data_dir).split(split)
-        self.directory = local_path(directory)
+        self.directory = Path(directory)
         self._dataset_info = run.dataset_info
         self._model = build_model(run)
         if needs_extractor(metrics, self._model.spec.kind):

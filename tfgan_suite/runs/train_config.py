@@ -2,11 +2,11 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 from tfgan_suite.foundation.choices import ALERT_ACTIONS, AUGMENTATIONS, DIVERSITY_MEASURES, PRECISIONS, STRATEGIES
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.foundation.files import write_atomically
-from tfgan_suite.foundation.paths import expand_home, local_path
 
 
 def _setting(
@@ -137,8 +137,6 @@ class TrainConfig:
                 raise UserError(f"`{field.name}` must be an integer >= {minimum}. Received: {field.name}={value!r}")
             if choices is not None and value not in choices:
                 raise unknown_name(f"value of `{field.name}`:", value, choices)
-        for name in ("data_dir", "run_dir"):
-            object.__setattr__(self, name, expand_home(getattr(self, name)))
 
     def save(self, path):
         """Writes the config as JSON."""
@@ -155,7 +153,7 @@ class TrainConfig:
             UserError: The file is missing, is not JSON, or has a field that is unknown here.
         """
         try:
-            values = json.loads(local_path(path).read_text(encoding="utf-8"))
+            values = json.loads(Path(path).read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise UserError(f"There is no file {str(path)!r}, the config of a run.") from None
         except json.JSONDecodeError as error:

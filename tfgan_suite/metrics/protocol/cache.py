@@ -11,8 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-from tfgan_suite.foundation.paths import local_path
-
 _LOGGER = logging.getLogger(__name__)
 _KEY = "key"
 
@@ -20,7 +18,7 @@ _KEY = "key"
 def cache_directory() -> Path:
     """`$TFGAN_SUITE_CACHE`, else `$XDG_CACHE_HOME/tfgan-suite`, else `~/.cache/tfgan-suite`. Not created here."""
     if chosen := os.environ.get("TFGAN_SUITE_CACHE"):
-        return local_path(chosen)
+        return Path(chosen)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tfgan-suite"
 
 

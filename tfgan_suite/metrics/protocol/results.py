@@ -9,7 +9,6 @@ from pathlib import Path
 
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.foundation.files import write_atomically
-from tfgan_suite.foundation.paths import local_path
 
 FILE_NAME = "metrics.json"
 FORMAT_VERSION = 1
@@ -139,7 +138,7 @@ class Evaluation(tuple):
         Raises:
             UserError: There is a `metrics.json` that is not one of ours; it is left as it is.
         """
-        directory = local_path(directory)
+        directory = Path(directory)
         directory.mkdir(parents=True, exist_ok=True)
         path = directory / FILE_NAME
         with open(directory / f".{FILE_NAME}.lock", "w") as lock:
@@ -156,7 +155,7 @@ class Evaluation(tuple):
         Raises:
             UserError: There is no such file, or it is not one of ours.
         """
-        path = local_path(path)
+        path = Path(path)
         path = path / FILE_NAME if path.is_dir() else path
         if not path.is_file():
             raise UserError(f"`path` must be a file of scores. Received: {str(path)!r}, which does not exist")
