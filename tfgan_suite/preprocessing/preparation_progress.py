@@ -1,7 +1,6 @@
 """Progress of a preparation on the terminal, read from the work directory: it needs nothing from the Beam runner."""
 
 import contextlib
-import re
 import sys
 import threading
 import time
@@ -26,8 +25,6 @@ class PreparationProgress:
 
     def say(self, text: str) -> None:
         if self._enabled:
-            # Names of files and classes may hold control characters, which a terminal would obey.
-            text = re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda match: repr(match[0])[1:-1], text)
             print(text, file=sys.stderr, flush=True)
 
     @contextlib.contextmanager
