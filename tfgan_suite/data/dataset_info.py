@@ -9,6 +9,7 @@ from pathlib import Path
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.foundation.files import file_sha256, write_atomically
 from tfgan_suite.foundation.small_files import from_fields, read_json, reading, shown
+from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.specs.condition import Condition
 from tfgan_suite.specs.example_spec import ExampleSpec, spec_from_config, spec_to_config
 
@@ -186,7 +187,7 @@ class DatasetInfo:
 
     def save(self, directory: str | os.PathLike) -> Path:
         """Writes `dataset_info.json` at once: a reader sees the old file or the new one, never a part."""
-        path = Path(directory) / FILE_NAME
+        path = local_path(directory) / FILE_NAME
         write_atomically(path, self.to_json())
         return path
 
@@ -204,7 +205,7 @@ class DatasetInfo:
             UserError: There is no such directory, it holds no (finished) data set, one of another format version, or
                 examples of a kind that is not registered.
         """
-        directory = Path(directory)
+        directory = local_path(directory)
         path = directory / FILE_NAME
         if not directory.is_dir():
             raise UserError(
@@ -253,7 +254,7 @@ class DatasetInfo:
             UserError: Names the first shard that is missing or truncated.
         """
         for shard in self._shards(split):
-            path = Path(directory) / shard.name
+            path = local_path(directory) / shard.name
             if not path.is_file():
                 raise UserError(
                     f"The shard {path} is missing. Prepare the set again with force=True, or copy it again."
@@ -278,7 +279,7 @@ class DatasetInfo:
         """
         self.check_sizes(directory, split)
         for shard in self._shards(split):
-            path = Path(directory) / shard.name
+            path = local_path(directory) / shard.name
             if (found := file_sha256(path)) != shard.sha256:
                 raise UserError(
                     f"The content of the shard {path} has changed: expected SHA-256 {shard.sha256}, found {found}. "

@@ -5,18 +5,32 @@ An image that cannot be used raises `ExampleRefused` with a machine-readable rea
 
 import dataclasses
 import io
+import re
 
 import numpy as np
 import PIL
 from PIL import Image, ImageColor
 
+from tfgan_suite.data import png_files
 from tfgan_suite.data.example_format import ExampleFormat
 from tfgan_suite.data.example_refused import ExampleRefused
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.specs.image_spec import ENCODINGS, MODES, ImageSpec
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
-SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
+FORMAT_NAMES = "JPEG, PNG, WebP, GIF, BMP, TIFF, PBM, PGM, PPM, JPEG 2000 or AVIF"
+SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".apng", ".tif", ".tiff", ".pbm",
+            ".pgm", ".ppm", ".pnm", ".jp2", ".j2k", ".j2c", ".jpx", ".jpf", ".avif", ".avifs")  # fmt: skip
+# Pictures too, which are not read: they are refused, not passed over.
+OTHER_IMAGE_SUFFIXES = (".heic", ".heif", ".jxl", ".psd", ".svg", ".tga", ".exr", ".hdr", ".pfm", ".dng", ".cr2", ".cr3",
+                        ".nef", ".arw", ".raf", ".orf", ".rw2", ".dcm")  # fmt: skip
+# How files of these formats begin.
+_SIGNATURES = re.compile(
+    rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|RIFF....WEBP|GIF8[79]a|BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0"
+    rb"|II[*+]\0|MM\0[*+]|P[1-6][\s#]|\0\0\0\x0cjP  |\xff\x4f\xff\x51|....ftypavi[fs]",
+    re.DOTALL,
+)
+SIGNATURE_BYTES = 32
 # All of them antialiased: Pillow widens the filter's support by the factor of reduction.
 RESIZE_FILTERS = {
     "lanczos": Image.Resampling.LANCZOS,
@@ -30,6 +44,7 @@ DECODINGS = ("exact", "scaled")
 # Pixels that a scaled decoding leaves for each one needed on a side, at least: the resize filter then smooths the rest.
 _SCALED_MARGIN = 2
 _EXTENT = "extent of the image in pixels"
+_EIGHT_BITS = ((np.arange(65536) * 255 + 32767) // 65535).astype(np.uint8)
 EXIF_ORIENTATION = 0x0112
 EXIF_ROTATIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -61,7 +76,8 @@ class ImageFormat(ExampleFormat):
         background: String. Color behind transparent pixels and padding, as CSS writes it (`"white"`, `"#20304f"`).
         encoding: String. `"png"` (lossless, optimized), `"jpeg"`, `"webp"` (lossless) or `"raw"`.
         jpeg_quality: Integer in [1, 100]. Only for `"jpeg"`, which keeps full color resolution (4:4:4).
-        max_source_pixels: Integer. An image that claims more is refused from its header, before anything is decoded.
+        max_source_pixels: Integer. An image that claims more is refused from its header, before anything is decoded; of
+            four channels, three quarters of it.
         decoding: String. `"exact"` decodes whole images. `"scaled"` lets the decoder return JPEG files at a half, a quarter
             or an eighth of their size where that leaves two pixels or more for each target pixel and side: less work, and
             pixels that differ by a few steps of 255.
@@ -148,16 +164,23 @@ class ImageFormat(ExampleFormat):
         return processing
 
 
+def looks_like_image(start: bytes) -> bool:
+    """Whether a file that starts with these bytes (`SIGNATURE_BYTES` of them) is of a format that is read."""
+    return _SIGNATURES.match(start) is not None
+
+
 def decode_image(
     data: bytes, max_source_pixels: int = MAX_SOURCE_PIXELS, scaled_side: int | None = None
 ) -> Image.Image:
-    """Decodes a JPEG, PNG, WebP, GIF (first frame) or BMP file, turned upright as its EXIF data says.
+    """Decodes an image file (its first frame or page), turned upright as its EXIF data says.
 
-    16-bit gray is scaled to 8 bits, CMYK is converted without its color profile, palettes are resolved.
+    JPEG, PNG, WebP, GIF, BMP, TIFF, PBM, PGM, PPM, JPEG 2000 and AVIF are read. 16-bit gray is scaled to 8 bits, CMYK is
+    converted without its color profile, palettes are resolved.
 
     Args:
         data: Bytes. The content of the file.
-        max_source_pixels: Integer. An image that claims more is refused from its header.
+        max_source_pixels: Integer. An image that claims more is refused from its header; of four channels, three quarters of
+            it.
         scaled_side: Integer, or `None`. A JPEG file may be decoded at a half, a quarter or an eighth of its size, as long as both sides keep
             this many pixels.
 
@@ -165,24 +188,39 @@ def decode_image(
         A Pillow image of mode L, LA, RGB or RGBA.
 
     Raises:
-        ExampleRefused: With reason `empty_file`, `not_an_image`, `too_many_pixels`, `truncated` or `corrupt`.
+        ExampleRefused: With reason `empty_file`, `not_an_image`, `too_many_pixels`, `truncated`, `corrupt` or
+            `unknown_range`.
     """
     if not data:
         raise ExampleRefused("empty_file", "The file is empty (0 bytes).")
-    image = _open(data, max_source_pixels)
     try:
+        return _decode(data, max_source_pixels, scaled_side)
+    except ExampleRefused as refusal:
+        if "PngImagePlugin.MAX_TEXT" not in str(refusal) and "MAX_TEXT_MEMORY" not in str(refusal):
+            raise
+    return _decode(png_files.without_texts(data), max_source_pixels, scaled_side)
+
+
+def _decode(data: bytes, max_source_pixels: int, scaled_side: int | None) -> Image.Image:
+    image = _open(data, max_source_pixels)
+    kind = image.format or "image"
+    try:
+        png_files.check_size(data)
         if scaled_side is not None:
             _allow_scaled(image, scaled_side)
         image.load()
+        png_files.check_rows(data, image)
         upright = EXIF_ROTATIONS.get(image.getexif().get(EXIF_ORIENTATION))
         image = _to_eight_bits(image)
         return image if upright is None else image.transpose(upright)
+    except ExampleRefused:
+        raise
     except MemoryError as error:
         raise ExampleRefused("too_many_pixels", f"Not enough memory to decode {image.size}.") from error
     # A hostile file makes the decoders raise nearly anything (struct.error, SyntaxError, EOFError, zlib.error, ...).
     except Exception as error:
         reason = "truncated" if "truncated" in str(error).lower() else "corrupt"
-        raise ExampleRefused(reason, f"The {image.format or 'image'} data is {reason}: {error}") from error
+        raise ExampleRefused(reason, f"The {kind} data is {reason}: {error}") from error
 
 
 def _open(data: bytes, max_source_pixels: int) -> Image.Image:
@@ -192,16 +230,16 @@ def _open(data: bytes, max_source_pixels: int) -> Image.Image:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ExampleRefused("too_many_pixels", f"{error}") from error
     except PIL.UnidentifiedImageError as error:
-        raise ExampleRefused(
-            "not_an_image", "Not a JPEG, PNG, WebP, GIF or BMP file, whatever its name says."
-        ) from error
+        raise ExampleRefused("not_an_image", f"Not a {FORMAT_NAMES} file, whatever its name says.") from error
     except Exception as error:
         raise ExampleRefused("corrupt", f"The image header is corrupt: {error}") from error
     width, height = image.size
-    if width * height > max_source_pixels:
+    num_channels = len(image.getbands())
+    if width * height > max_source_pixels or width * height * num_channels > 3 * max_source_pixels:
         raise ExampleRefused(
             "too_many_pixels",
-            f"The header claims {width} x {height} pixels; the limit is {max_source_pixels:,} in all.",
+            f"The header claims {width} x {height} pixels of {num_channels} channels; the limit is {max_source_pixels:,} "
+            "pixels of three channels in all.",
         )
     if not width or not height:
         raise ExampleRefused("corrupt", f"The header claims a size of {width} x {height}.")
@@ -225,9 +263,14 @@ def _allow_scaled(image: Image.Image, side: int) -> None:
 def _to_eight_bits(image: Image.Image) -> Image.Image:
     """To L, LA, RGB or RGBA."""
     transparency = image.info.get("transparency")
-    if image.mode.startswith("I"):  # 16-bit gray PNG: `convert("L")` would clip at 255 instead of scaling.
-        values = np.asarray(image).astype(np.int64)
-        result = Image.fromarray(np.clip((values * 255 + 32767) // 65535, 0, 255).astype(np.uint8))
+    if image.mode == "F" or image.mode == "I" and image.format == "TIFF":
+        raise ExampleRefused(
+            "unknown_range",
+            "Its pixels are floats or 32-bit integers, whose black and white are not known. Save it with 8 or 16 bits.",
+        )
+    if image.mode.startswith("I"):  # 16-bit gray: `convert("L")` would clip at 255 instead of scaling.
+        values = np.clip(np.asarray(image), 0, 65535).astype(np.uint16)
+        result = Image.fromarray(_EIGHT_BITS[values])
         if isinstance(transparency, int):
             result.putalpha(Image.fromarray(np.where(values == transparency, 0, 255).astype(np.uint8)))
     elif image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or transparency is not None:

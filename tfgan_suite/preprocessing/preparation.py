@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import hashlib
 import json
 import logging
 import math
@@ -49,8 +50,9 @@ _DASK_PARTITIONS = ("--dask_npartitions", "--dask_partition_size")
 _DEFAULT_DASK_PARTITIONS = 64
 # The description lists this many of the inputs that were set aside for one reason.
 MAX_LISTED_OF_A_REASON = 100
-# Files that belong next to images. They are listed as set aside, but do not count towards `max_refused_fraction`.
-HARMLESS_REASONS = ("hidden_file", "side_file")
+# What is no image, and lies or is listed beside them: set aside, but not counted towards `max_refused_fraction`.
+HARMLESS_REASONS = ("hidden_file", "side_file", "annotation", "missing_file")
+_NAMES_SHOWN = 10
 
 
 class Preparation:
@@ -77,7 +79,7 @@ class Preparation:
         if not self.listing.items:
             raise UserError(
                 f"{source.kind} {source.name!r} holds no {self.units}."
-                + _first_reasons(self.listing.refused, "Set aside: ")
+                + _first_reasons(self.listing.refused, " Set aside: ")
             )
         items = self.listing.items
         size = SLOW_BLOCK_EXAMPLES if source.is_cpu_bound else BLOCK_EXAMPLES
@@ -103,6 +105,9 @@ class Preparation:
             "source": self.source_entry,
             "versions": _versions(),
             "blocks": len(self.blocks),
+            # How a source is understood may change between versions of the code.
+            "classes": self.listing.class_names,
+            "items": hashlib.sha256(json.dumps(self.listing.items).encode()).hexdigest(),
         }
         text = json.dumps(plan, indent=2, sort_keys=True)
         plan_path = self.work_dir / "plan.json"
@@ -145,8 +150,7 @@ class Preparation:
 
     def publish(self, max_refused_fraction: float) -> DatasetInfo:
         """Checks the counts, then moves the shards to their names and writes the description last."""
-        refused = list(self.listing.refused)
-        num_rows = 0
+        refused = []
         shard_names = set()
         for number, items in self.blocks:
             index = transforms.read_block_index(self.plan, number)
@@ -154,7 +158,6 @@ class Preparation:
                 raise RuntimeError(
                     f"Block {number} of {len(items)} {self.units} was not prepared: the Beam runner lost work."
                 )
-            num_rows += len(index["rows"])
             shard_names |= {self.plan.shard_of(row[0]) for row in index["rows"]}
             refused += [RefusedExample(*entry) for entry in index["refused"]]
         journal = {shard: transforms.read_journal(self.plan, shard) for shard in sorted(shard_names)}
@@ -162,6 +165,7 @@ class Preparation:
         if missing:
             raise RuntimeError(f"The shards {missing} were not written: the Beam runner lost work.")
         refused += [RefusedExample(*example) for entry in journal.values() for example in entry["refused"]]
+        refused += self.listing.refused
         duplicates = sum(entry["duplicates"] for entry in journal.values())
         written = sum(entry["num_examples"] for entry in journal.values())
         num_read = len(self.listing.items) + len(self.listing.refused)
@@ -171,7 +175,7 @@ class Preparation:
                 f"{len(refused):,} refused. Nothing was published; the Beam runner lost or doubled records."
             )
         refused.sort(key=lambda example: (example.source, example.reason))
-        self._check_refused(refused, num_read, written, max_refused_fraction)
+        self._check_refused(refused, written, max_refused_fraction)
         info = self._describe(journal, refused, duplicates)
         self._move_shards(info)
         is_whole_list = len(info.refused.examples) == len(refused)
@@ -185,16 +189,21 @@ class Preparation:
             f"{self.output_dir}: {info.num_examples:,} {self.units} written, {duplicates:,} duplicates left out, "
             f"{len(refused):,} inputs set aside{'' if is_whole_list else f', all listed in {REFUSED_FILE_NAME}'}."
         )
+        for sentence in (describe_classes(info), *self.listing.notes):
+            self.reporter.say(sentence)
         trained_on = "train" if "train" in info.splits else next(iter(info.splits))
         if sentence := info.describe_empty_classes(trained_on):
             self.reporter.say(sentence)
         return info
 
-    def _check_refused(
-        self, refused: list[RefusedExample], num_read: int, written: int, max_refused_fraction: float
-    ) -> None:
-        harmful = [example for example in refused if example.reason not in HARMLESS_REASONS]
-        num_examples = num_read - (len(refused) - len(harmful))
+    def _check_refused(self, refused: list[RefusedExample], written: int, max_refused_fraction: float) -> None:
+        """Raises if too many of the examples cannot be used. Files that are no examples do not count."""
+        # A sample is judged by itself, not by what was set aside of all the rest.
+        is_sample = len(self.listing.items) == self.settings["limit"]
+        unjudged = set(self.listing.refused) if is_sample else set()
+        harmful = [one for one in refused if one.reason not in HARMLESS_REASONS and one not in unjudged]
+        listed = [one for one in self.listing.refused if one.reason not in HARMLESS_REASONS and one not in unjudged]
+        num_examples = len(self.listing.items) + len(listed)
         if written and len(harmful) <= max_refused_fraction * num_examples:
             return
         path = self._write_refused(refused)
@@ -209,6 +218,7 @@ class Preparation:
         raise UserError(
             f"{verdict} Nothing was published. The whole list: {path}."
             + _first_reasons(harmful, " The first: ")
+            + "".join(f" {note}" for note in self.listing.notes)
             + advice
         )
 
@@ -246,12 +256,19 @@ class Preparation:
             settings=self.settings,
             versions=_versions(),
             license=self.license,
-            source=self.source_entry,
+            source={**self.source_entry, "labels": self._origin_of_labels()},
             refused=RefusedInfo(
                 len(refused), dict(Counter(example.reason for example in refused)), _first_of_each_reason(refused)
             ),
             duplicates=duplicates,
         )
+
+    def _origin_of_labels(self) -> str:
+        if self.listing.origin:
+            return self.listing.origin
+        if self.listing.class_names:
+            return f"{self.source.kind} {self.source.name!r}"
+        return "the source states none" if self.settings["labels"] else "they were not asked for"
 
     def _move_shards(self, info: DatasetInfo) -> None:
         """Takes an old set away, its description first, and renames the new shards into place."""
@@ -372,6 +389,19 @@ def _plain_errors() -> Iterator[None]:
 def _is_no_interrupt(record: logging.LogRecord) -> bool:
     """Beam logs every exception with a traceback; Ctrl-C is no failure."""
     return not record.getMessage().startswith(KeyboardInterrupt.__name__)
+
+
+def describe_classes(info: DatasetInfo) -> str:
+    """A sentence that says which classes a set has, and where they came from."""
+    origin = info.source.get("labels")  # Sets of earlier versions do not say.
+    if not info.num_classes:
+        return f"No classes: {origin}." if origin else "No classes."
+    shown = ", ".join(info.class_names[:_NAMES_SHOWN]) + (", ..." if info.num_classes > _NAMES_SHOWN else "")
+    classes = "1 class" if info.num_classes == 1 else f"{info.num_classes:,} classes"
+    sentence = f"{classes} from {origin}: {shown}." if origin else f"{classes}: {shown}."
+    if info.source["kind"] in ("folder", "zip"):  # Elsewhere nothing is inferred.
+        sentence += " Leave them out with labels=False (--no-labels)."
+    return sentence
 
 
 def _first_of_each_reason(refused: Sequence[RefusedExample]) -> tuple[RefusedExample, ...]:

@@ -17,7 +17,8 @@ from tfgan_suite.data.sources.open_source import open_source
 from tfgan_suite.data.sources.source import Source
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.foundation.files import Lock
-from tfgan_suite.preprocessing.preparation import WORK_DIR_NAME, Preparation
+from tfgan_suite.foundation.paths import local_path
+from tfgan_suite.preprocessing.preparation import WORK_DIR_NAME, Preparation, describe_classes
 from tfgan_suite.preprocessing.preparation_progress import PreparationProgress
 from tfgan_suite.preprocessing.pyramid import remove_pyramid, write_pyramid
 
@@ -53,9 +54,10 @@ def prepare_dataset(
     final name, and `dataset_info.json` is written last.
 
     Args:
-        source: String, path, array or `Source`. A directory of images (class sub-folders, or `labels.csv` /
-            `dataset.json`), a `.zip` of the same, a `.npz` file, a uint8 array, a tuple `(images, labels)`, `"tfds:NAME"`,
-            `"digits"`, `"stacked-digits"`, `"avatars"`, `"textures"`, or a `Source`. Examples that are not images come from
+        source: String, path, array or `Source`. A directory of images (class sub-folders, `labels.csv`, `metadata.csv`,
+            `metadata.jsonl` or `dataset.json`), a `.zip` of the same, a `.npz` file, a uint8 array, a tuple
+            `(images, labels)`, `"tfds:NAME"` or a builder of TensorFlow Datasets, `"digits"`, `"stacked-digits"`,
+            `"avatars"`, `"textures"`, or a `Source`. Examples that are not images come from
             a `Source` with a `spec`, such as `ArraySource(examples, labels, spec=...)`.
         output_dir: String or path. Directory to write; all workers must see it.
         image_size: Integer, pixels of the (square) images, or tuple `(height, width)`. Demo sets and arrays have a default.
@@ -72,8 +74,8 @@ def prepare_dataset(
         num_shards: Integer >= 1. Shards of all splits together; by default one per 64 MiB of raw examples.
         deduplicate: Boolean. Whether to leave out exact copies (equal after preparation), and refuse equal examples with
             different labels.
-        max_refused_fraction: Float in [0, 1]. More unusable inputs than this share stop the run before anything is
-            published.
+        max_refused_fraction: Float in [0, 1]. More unusable images than this share stop the run before anything is
+            published. Files of other kinds are no images; of a sample (`limit`), its own images count.
         pyramid: Boolean. Whether to also write images at half the size, a quarter and so on down to 4 pixels, for models
             that grow: `load_dataset(image_size=...)` then decodes no larger images than it needs. A finished set gets it
             as well.
@@ -124,13 +126,14 @@ def prepare_dataset(
         "limit": _check_count("limit", limit),
         "name": name or source.name,
     }
-    output_dir = Path(output_dir)
+    output_dir = local_path(output_dir)
     _check_apart(source, output_dir)
     reporter = PreparationProgress(progress, spec.unit[1])
     source_entry = {"kind": source.kind, "name": source.name, "fingerprint": source.fingerprint()}
     info = _finished_info(output_dir, settings, source_entry, force)
     if info is not None:
         reporter.say(f"{output_dir} is already prepared ({info.num_examples:,} {spec.unit[1]}): nothing to do.")
+        reporter.say(describe_classes(info))
         if not pyramid:
             return info
     with _writable(output_dir), _locked(output_dir):

@@ -8,6 +8,7 @@ preparation that was killed resumes from the blocks and shards that were finishe
 `os.replace`, whole. (Beam's own WriteToTFRecord loses records on Dask.)
 """
 
+import collections
 import dataclasses
 import gzip
 import hashlib
@@ -30,6 +31,8 @@ from tfgan_suite.foundation.small_files import DAMAGES
 from tfgan_suite.preprocessing.beam_import import beam
 
 WRITE_FAILED = "tfgan-suite cannot write"
+# Raw inputs that are in memory at once, for each thread.
+READ_AHEAD = 2
 
 
 class Row(NamedTuple):
@@ -160,8 +163,15 @@ class PrepareBlock(beam.DoFn):
         if self._plan.num_threads == 1:
             yield from map(self._prepare_one, loaded)
             return
+        waiting = collections.deque()
         with ThreadPoolExecutor(self._plan.num_threads) as pool:
-            yield from pool.map(self._prepare_one, loaded)
+            for pair in loaded:
+                waiting.append(pool.submit(self._prepare_one, pair))
+                del pair  # Large files are let go as soon as they are decoded.
+                if len(waiting) == READ_AHEAD * self._plan.num_threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
 
     def _prepare_one(self, pair) -> tuple[str, bytes] | ExampleRefused:
         item, raw = pair
