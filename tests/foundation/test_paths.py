@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -36,3 +37,44 @@ def test_home(monkeypatch, tmp_path):
     assert local_path("a~/b") == Path("a~/b")
     with pytest.raises(UserError, match="home directory in '~nobody-here/x'"):
         local_path("~nobody-here/x")
+
+
+def test_addresses_reach_no_part_of_the_suite(tmp_path, monkeypatch):
+    """Whoever takes a path refuses an address before it works, and makes no directory of that name."""
+    import numpy as np
+
+    import tfgan_suite as tg
+    from tfgan_suite.release.pipeline_config import PipelineConfig
+
+    monkeypatch.chdir(tmp_path)
+    images = np.zeros([4, 8, 8, 3], "uint8")
+    section = {"source": "digits", "directory": "data"}
+    content = {
+        "name": "a",
+        "root": "r",
+        "data": section,
+        "train": {"preset": "dcgan"},
+        "gate": {"thresholds": {"fid": 1}},
+    }
+    address = "gs://bucket/x"
+    calls = [
+        lambda: tg.prepare_dataset(images, address),
+        lambda: tg.prepare_dataset(address, "out", image_size=8),
+        lambda: tg.prepare_dataset(f"tfds:{address}", "out"),
+        lambda: tg.generate_dataset("saved_models/a", address, 1),
+        lambda: tg.load_dataset(address, batch_size=1),
+        lambda: tg.DatasetInfo.load(Path(address)),
+        lambda: tg.PreparedSet.open(address),
+        lambda: tg.TrainConfig(address, "runs/a"),
+        lambda: tg.TrainConfig("data", address),
+        lambda: tg.load_model(address),
+        lambda: tg.export_saved_model(None, address),
+        lambda: PipelineConfig.from_dict({**content, "root": address}),
+        lambda: PipelineConfig.from_dict({**content, "data": {**section, "directory": address}}),
+        lambda: PipelineConfig.from_dict({**content, "push": {"directory": address}}),
+        lambda: PipelineConfig.load(address),
+    ]
+    for call in calls:
+        with pytest.raises(UserError):
+            call()
+    assert os.listdir(tmp_path) == []

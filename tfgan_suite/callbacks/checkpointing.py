@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 import json
 import signal
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -15,6 +14,7 @@ from tfgan_suite.callbacks.stop_on_non_finite import NonFiniteError
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.files import Lock, file_sha256, replaced_whole, write_atomically
 from tfgan_suite.foundation.keras_files import FileInMemory
+from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.foundation.small_files import from_fields, read_json, reading
 
 # Of the directories that this process trains into.
@@ -64,7 +64,7 @@ class Checkpointing(keras.callbacks.Callback):
         names = [companion.name for companion in companions]
         if len(set(names)) < len(names):
             raise ValueError(f"`companions` must have different names. Received: {names}")
-        self.directory = Path(directory)
+        self.directory = local_path(directory)
         self.every_ticks = every_ticks
         self.keep = keep
         self.handle_signals = handle_signals

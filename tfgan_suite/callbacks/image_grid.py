@@ -1,12 +1,11 @@
 """ImageGrid: samples of one seed, drawn throughout training."""
 
-from pathlib import Path
-
 import keras
 import numpy as np
 import tensorflow as tf
 
 from tfgan_suite.drawing.image_grid import class_columns, make_grid, save_png
+from tfgan_suite.foundation.paths import local_path
 
 
 class ImageGrid(keras.callbacks.Callback):
@@ -25,7 +24,7 @@ class ImageGrid(keras.callbacks.Callback):
 
     def __init__(self, directory, log_dir=None, columns=None, rows=8, every_ticks=1, seed=0):
         super().__init__()
-        self.directory = Path(directory)
+        self.directory = local_path(directory)
         self.log_dir = log_dir
         self.columns = columns
         self.rows = rows

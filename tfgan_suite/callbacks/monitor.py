@@ -4,7 +4,6 @@ import copy
 import dataclasses
 import json
 import sys
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -14,6 +13,7 @@ from tfgan_suite.callbacks.actions import Note
 from tfgan_suite.engine.alerts import Alert
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.files import write_atomically
+from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.foundation.small_files import from_fields, read_json_lines
 from tfgan_suite.foundation.terminal import printable
 
@@ -43,7 +43,7 @@ class Monitor(keras.callbacks.Callback):
         self.rules = None if rules is None else list(rules)
         self.actions = [Note()] if actions is None else list(actions)
         self.log_dir = log_dir
-        self.alerts_path = None if alerts_path is None else Path(alerts_path)
+        self.alerts_path = None if alerts_path is None else local_path(alerts_path)
         self.stream = stream
         self.alerts = []
         self.calm_images = 0

@@ -2,7 +2,6 @@
 
 import json
 import time
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -10,6 +9,7 @@ import tensorflow as tf
 
 from tfgan_suite.foundation.files import append_line, write_atomically
 from tfgan_suite.foundation.history import read_history
+from tfgan_suite.foundation.paths import local_path
 
 
 class TrainingLog(keras.callbacks.Callback):
@@ -26,8 +26,8 @@ class TrainingLog(keras.callbacks.Callback):
 
     def __init__(self, path, log_dir, hyperparameters=None):
         super().__init__()
-        self.path = Path(path)
-        self.log_dir = Path(log_dir)
+        self.path = local_path(path)
+        self.log_dir = local_path(log_dir)
         self.hyperparameters = hyperparameters or {}
         self._writer = None
 

@@ -23,6 +23,7 @@ from tfgan_suite.foundation.files import (
     restore_replaced,
     write_atomically,
 )
+from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.foundation.small_files import read_json, reading, typed
 from tfgan_suite.foundation.versions import library_versions
 from tfgan_suite.generative.generative_model import GenerativeModel
@@ -78,7 +79,7 @@ def read_conversion(kind: str, source: str | Path, license: str | None = None, *
             raise unknown_name("setting", name, known)
     reader = importlib.import_module(KINDS[kind].module)
     try:
-        official = reader.read_official_model(Path(source), settings)
+        official = reader.read_official_model(local_path(source), settings)
     except UserError:
         raise
     except (ValueError, TypeError) as error:  # From networks that the file and the settings cannot describe.
@@ -109,7 +110,7 @@ def write_conversion(conversion: Conversion, output_dir: str | Path, overwrite: 
     >>> write_conversion(read_conversion("nvidia-stylegan2", "ffhq.pkl"), "converted/ffhq")
     PosixPath('converted/ffhq')
     """
-    output_dir = Path(output_dir)
+    output_dir = local_path(output_dir)
     restore_replaced(output_dir.parent)
     check_output(output_dir, overwrite)
     with directory_in_the_making(output_dir.parent, f".{output_dir.name}-") as temporary:
@@ -151,7 +152,7 @@ def find_manifest(path: str | Path) -> dict[str, Any] | None:
     Returns:
         The manifest as a dict; `None` if the path does not belong to a conversion.
     """
-    path = Path(path)
+    path = local_path(path)
     file = (path.parent if path.suffix == ".keras" else path) / MANIFEST_FILE
     if not file.is_file():
         return None

@@ -5,6 +5,7 @@ import argparse
 from tfgan_suite.checkpoints.kinds import KINDS
 from tfgan_suite.commands import arguments
 from tfgan_suite.foundation.errors import unknown_name
+from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.foundation.terminal import say
 
 
@@ -66,12 +67,11 @@ def add_parser(subparsers):
 
 
 def run(args):
-    from pathlib import Path
 
     from tfgan_suite.checkpoints import conversion
 
     if not args.dry_run:
-        conversion.check_output(Path(args.output_dir), args.overwrite)
+        conversion.check_output(local_path(args.output_dir), args.overwrite)
     flags = {name: getattr(args, name) for name in ("discriminator", "trained_generator", "truncation")}
     settings = {name: value for name, value in flags.items() if value is not None} | dict(args.settings)
     read = conversion.read_conversion(args.kind, args.file, license=args.license, **settings)

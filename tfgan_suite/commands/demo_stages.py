@@ -18,6 +18,7 @@ from tfgan_suite.foundation.durations import format_duration
 from tfgan_suite.foundation.errors import import_extra, unknown_name
 from tfgan_suite.foundation.files import write_atomically
 from tfgan_suite.foundation.history import read_history
+from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.foundation.small_files import read_json, reading, typed
 from tfgan_suite.foundation.terminal import say
 from tfgan_suite.runs.train_config import TrainConfig
@@ -94,7 +95,7 @@ class Demo:
 
     def __init__(self, plan, output_dir):
         self.plan = plan
-        self.output_dir = Path(output_dir)
+        self.output_dir = local_path(output_dir)
         self.data_dir = self.output_dir / "data" / plan.name
         self.run_dir = self.output_dir / plan.name
         self.model_dir = self.output_dir / "saved_models" / plan.name

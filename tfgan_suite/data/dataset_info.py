@@ -8,8 +8,8 @@ from pathlib import Path
 
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.foundation.files import file_sha256, write_atomically
-from tfgan_suite.foundation.small_files import from_fields, read_json, reading, shown
 from tfgan_suite.foundation.paths import local_path
+from tfgan_suite.foundation.small_files import from_fields, read_json, reading, shown
 from tfgan_suite.specs.condition import Condition
 from tfgan_suite.specs.example_spec import ExampleSpec, spec_from_config, spec_to_config
 

@@ -16,6 +16,7 @@ from tfgan_suite.exports.parity import measure_parity
 from tfgan_suite.exports.training_data import check_dataset
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.foundation.files import write_atomically
+from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.generative.abilities import HasLatents, require
 
 
@@ -117,7 +118,7 @@ def export_network(
     require(model, HasLatents, f"A file in the format {format}")
     check_dataset(model, dataset_info)
     chosen = _FORMATS[format]
-    path = Path(path)
+    path = local_path(path)
     name = path.name.removesuffix("." + chosen.suffix.rpartition(".")[2])
     path = path if name != path.name else path.with_name(path.name + chosen.suffix)
     if path.exists() and not overwrite:
@@ -157,7 +158,7 @@ def read_card(path) -> dict:
     Args:
         path: Path of the file.
     """
-    return read_card_file(_card_path(Path(path), "json"))
+    return read_card_file(_card_path(local_path(path), "json"))
 
 
 def _card_path(path: Path, suffix: str) -> Path:

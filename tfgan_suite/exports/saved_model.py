@@ -22,6 +22,7 @@ from tfgan_suite.foundation.files import (
     replace_directory,
     restore_replaced,
 )
+from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.foundation.small_files import reading
 from tfgan_suite.generative.abilities import HasLatents
 
@@ -87,7 +88,7 @@ def export_saved_model(
     if max_count < 1:
         raise UserError(f"`max_count` must be >= 1. Received: max_count={max_count}")
     check_dataset(model, dataset_info)
-    directory, version = _split_path(Path(path))
+    directory, version = _split_path(local_path(path))
     restore_replaced(directory)
     final = directory / str(version)
     if final.exists() and not overwrite:
@@ -171,7 +172,7 @@ def find_version(path) -> Path:
     >>> find_version("saved_models/digits")
     PosixPath('saved_models/digits/1')
     """
-    path = Path(path)
+    path = local_path(path)
     if not path.is_dir():
         raise UserError(f"There is no directory {str(path)!r}. Pass one that export_saved_model has written.")
     if not (path / "saved_model.pb").is_file():

@@ -13,6 +13,7 @@ import numpy as np
 from tfgan_suite.drawing.image_grid import save_png
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.foundation.files import write_atomically
+from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.foundation.small_files import read_json, reading, typed
 from tfgan_suite.foundation.versions import library_versions
 from tfgan_suite.judging.pictures import PictureSet, load_pictures
@@ -90,7 +91,7 @@ class Study:
     """
 
     def __init__(self, directory):
-        self.directory = Path(directory)
+        self.directory = local_path(directory)
         path = self.directory / FILE_NAME
         if not path.is_file():
             raise UserError(
@@ -174,7 +175,7 @@ def make_study(directory, **settings) -> Study:
 
     >>> make_study("studies/digits", real="data/digits", fakes=["runs/digits"])  # doctest: +SKIP
     """
-    directory = Path(directory)
+    directory = local_path(directory)
     for name in settings:
         if name not in DEFAULTS:
             raise unknown_name("setting", name, DEFAULTS)

@@ -1,12 +1,11 @@
 """Images by class: a labeled row of samples for each class, and loops through the classes."""
 
-from pathlib import Path
-
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from tfgan_suite.drawing.image_grid import make_grid
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.latent_tools.animation import check_animation, write_animation
 from tfgan_suite.latent_tools.class_interpolation import interpolate_classes
 from tfgan_suite.latent_tools.style_space import labels_in_turn
@@ -125,4 +124,4 @@ def write_class_loop(
     )
     frames = np.stack([make_grid(frame, columns) for frame in images.swapaxes(0, 1)])
     write_animation(frames.repeat(scale, axis=1).repeat(scale, axis=2), path, frames_per_second)
-    return Path(path)
+    return local_path(path)

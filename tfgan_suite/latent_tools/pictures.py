@@ -8,6 +8,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from tfgan_suite.drawing.image_grid import make_grid, save_png
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.files import replaced_whole
+from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.foundation.randomness import fold
 from tfgan_suite.latent_tools.animation import check_animation, loop_frames, write_animation
 from tfgan_suite.latent_tools.projection import project
@@ -95,7 +96,7 @@ def write_loop(
         **sampling,
     )
     write_animation(frames.repeat(scale, axis=1).repeat(scale, axis=2), path, frames_per_second)
-    return Path(path)
+    return local_path(path)
 
 
 def write_directions(
@@ -147,7 +148,7 @@ def write_directions(
     labels = labels_in_turn(model, labels, images)
     save_png(direction_grid(model, directions, latents[:images], labels, reach, steps, truncation), paths[0])
     if save_path is not None:
-        paths.append(Path(save_path).with_suffix(".npz"))
+        paths.append(local_path(save_path).with_suffix(".npz"))
         paths[-1].parent.mkdir(parents=True, exist_ok=True)
         directions.save(paths[-1])
     return paths
@@ -213,7 +214,7 @@ def read_image(path, image_shape):
 
 
 def _check_png(path):
-    path = Path(path)
+    path = local_path(path)
     if path.suffix.lower() != ".png":
         raise UserError(f"`path` must be a file NAME.png. Received: path={str(path)!r}")
     return path

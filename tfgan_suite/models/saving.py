@@ -2,9 +2,9 @@
 
 import importlib
 import zipfile
-from pathlib import Path
 
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.foundation.small_files import DamagedFileError, reading
 from tfgan_suite.models.catalogue import MODELS
 
@@ -45,7 +45,7 @@ def load_model(path):
 
     from tfgan_suite.generative.generative_model import GenerativeModel
 
-    path = Path(path)
+    path = local_path(path)
     file = path / "model.keras" if path.is_dir() else path
     if not file.exists():
         raise UserError(f"There is no {str(file)!r}. Give a .keras file or a finished run's directory.")

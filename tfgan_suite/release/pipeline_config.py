@@ -2,10 +2,10 @@
 
 import dataclasses
 import inspect
-from pathlib import Path
 
 from tfgan_suite.exports.saved_model import NAME_RULE, is_model_name
 from tfgan_suite.foundation.errors import UserError, import_extra, unknown_name
+from tfgan_suite.foundation.paths import expand_home, local_path
 from tfgan_suite.foundation.small_files import reading
 from tfgan_suite.runs.recipe import find_model
 from tfgan_suite.runs.train_config import TrainConfig
@@ -61,7 +61,7 @@ class PipelineConfig:
             MissingExtraError: If PyYAML is not installed.
         """
         yaml = import_extra("yaml", "pipeline", "Reading a pipeline's configuration")
-        path = Path(path)
+        path = local_path(path)
         if not path.is_file():
             raise UserError(
                 f"`path` must be the YAML file of a pipeline. There is no such file. Received: path={str(path)!r}"
@@ -116,6 +116,11 @@ class PipelineConfig:
                 raise UserError(f"`{name}` must be a non-empty string. Received: {name}={content[name]!r}")
         if not is_model_name(content["name"]):
             raise UserError(f"`name` must have {NAME_RULE}. Received: name={content['name']!r}")
+        data, push = content["data"], content["push"]
+        content["root"] = expand_home(content["root"])
+        content["data"] = {**data, "directory": expand_home(data["directory"])}
+        if "directory" in push:
+            content["push"] = {**push, "directory": expand_home(push["directory"])}
         return cls(**content)
 
     @property
@@ -124,7 +129,7 @@ class PipelineConfig:
 
     @property
     def push_directory(self):
-        return Path(self.push.get("directory", "saved_models")) / self.name
+        return local_path(self.push.get("directory", "saved_models")) / self.name
 
     def train_config(self, run_dir):
         """Returns the `TrainConfig` of a run in `run_dir`, without scores, which are computed in a separate step."""

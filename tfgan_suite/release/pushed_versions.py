@@ -8,6 +8,7 @@ from tfgan_suite.exports.model_card import read_model_card, write_model_card
 from tfgan_suite.exports.saved_model import load_generator, next_version, versions
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.files import directory_in_the_making, flush_all, write_atomically
+from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.foundation.small_files import read_json, reading
 from tfgan_suite.foundation.terminal import say
 from tfgan_suite.metrics.protocol.results import Evaluation, EvaluationRow, compare
@@ -99,7 +100,7 @@ def push_version(candidate, directory, lineage, card=None):
     Returns:
         A `pathlib.Path`. The directory of the version.
     """
-    directory = Path(directory)
+    directory = local_path(directory)
     version = next_version(directory)
     with directory_in_the_making(directory, ".push-") as temporary:
         shutil.copytree(candidate, temporary, dirs_exist_ok=True)

@@ -8,6 +8,7 @@ from tfgan_suite.data.dataset_info import DatasetInfo
 from tfgan_suite.foundation import versions
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.files import Lock
+from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.foundation.terminal import say
 from tfgan_suite.metrics.protocol.evaluation import evaluate
 from tfgan_suite.metrics.protocol.results import Evaluation, EvaluationRow
@@ -77,7 +78,7 @@ class _PipelineRun:
     def __init__(self, config, say):
         self.config = config
         self.say = say
-        self.root = Path(config.root)
+        self.root = local_path(config.root)
         self.ledger = Ledger(self.root)
         self.done = []
 

@@ -9,6 +9,7 @@ from tfgan_suite.drawing.line_chart import line_chart, standalone
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.foundation.files import write_atomically
 from tfgan_suite.foundation.history import read_history
+from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.foundation.small_files import DamagedFileError
 from tfgan_suite.metrics.protocol.results import Evaluation, compare
 from tfgan_suite.models import saving
@@ -48,7 +49,7 @@ class RunFiles:
         Raises:
             UserError: The directory holds no run, or a module that it needs cannot be imported.
         """
-        directory = Path(directory)
+        directory = local_path(directory)
         if not (directory / "config.json").is_file():
             raise UserError(
                 f"{str(directory)!r} holds no run: there is no config.json. Give a directory that `train` wrote."
@@ -68,7 +69,7 @@ class RunFiles:
 
 def find_run(path):
     """The `RunFiles` of a run's directory or of a file in one; `None` for anything else."""
-    path = Path(path)
+    path = local_path(path)
     directory = path.parent if path.suffix == ".keras" else path
     return RunFiles.load(directory) if (directory / "config.json").is_file() else None
 
@@ -91,7 +92,7 @@ def load_model(path):
     >>> load_model("runs/digits").generate(4).shape
     (4, 32, 32, 1)
     """
-    path = Path(path)
+    path = local_path(path)
     run = find_run(path)  # It imports the modules that the run's model needs.
     if path.suffix == ".keras":
         return saving.load_model(path)
@@ -233,7 +234,7 @@ def chart_scores(paths, path, name=None):
     Raises:
         UserError: The runs have not been scored while they trained, or have no such score in common.
     """
-    path = Path(path)
+    path = local_path(path)
     if path.suffix != ".svg":
         raise UserError(f"`path` must name an .svg file. Received: path={str(path)!r}")
     curves = {label: _curves(RunFiles.load(run)) for label, run in zip(_short_names(paths), paths)}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tfgan_suite.callbacks.checkpointing import Checkpointing
 from tfgan_suite.data.dataset_info import DatasetInfo
+from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.foundation.terminal import say
 from tfgan_suite.metrics.protocol.evaluation import evaluate
 from tfgan_suite.metrics.protocol.score_log import write_scalars
@@ -54,7 +55,7 @@ class RunWatcher:
         run = RunFiles.load(directory)
         data_dir = data_dir or run.config.data_dir
         DatasetInfo.load(data_dir).split(split)
-        self.directory = Path(directory)
+        self.directory = local_path(directory)
         self._dataset_info = run.dataset_info
         self._model = build_model(run)
         if needs_extractor(metrics, self._model.spec.kind):

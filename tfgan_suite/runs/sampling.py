@@ -1,11 +1,10 @@
 """Pictures of a model's examples: grids of samples, interpolations, files."""
 
-from pathlib import Path
-
 import numpy as np
 
 from tfgan_suite.drawing.image_grid import MAX_COLUMNS, class_columns, make_grid, save_png
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.foundation.randomness import fold
 from tfgan_suite.generative import latents as latent_distributions
 from tfgan_suite.generative.abilities import HasLatents, HasStyles, require
@@ -184,7 +183,7 @@ def write_samples(
     Raises:
         UserError: An argument out of range, something that the model cannot do, or a path that is not a `.png`.
     """
-    path = Path(path)
+    path, separate_dir = local_path(path), None if separate_dir is None else local_path(separate_dir)
     if path.suffix.lower() != ".png":
         raise UserError(f"`path` must be an output file NAME.png. Received: path={str(path)!r}")
     if sum(map(bool, (interpolate, through_classes, per_class, sweep))) > 1:
@@ -215,10 +214,10 @@ def write_samples(
     save_png(grid, path)
     paths = [path]
     if separate_dir is not None:
-        Path(separate_dir).mkdir(parents=True, exist_ok=True)
+        separate_dir.mkdir(parents=True, exist_ok=True)
         digits = len(str(len(examples) - 1))
         for index, example in enumerate(examples):
-            paths.append(Path(separate_dir) / f"{index:0{digits}d}{model.spec.file_suffix}")
+            paths.append(separate_dir / f"{index:0{digits}d}{model.spec.file_suffix}")
             paths[-1].write_bytes(model.spec.to_file(np.asarray(example)))
     return paths
 

@@ -6,6 +6,7 @@ import json
 from tfgan_suite.foundation.choices import ALERT_ACTIONS, AUGMENTATIONS, DIVERSITY_MEASURES, PRECISIONS, STRATEGIES
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.foundation.files import write_atomically
+from tfgan_suite.foundation.paths import expand_home
 from tfgan_suite.foundation.small_files import from_fields, read_json, reading
 
 
@@ -137,6 +138,8 @@ class TrainConfig:
                 raise UserError(f"`{field.name}` must be an integer >= {minimum}. Received: {field.name}={value!r}")
             if choices is not None and value not in choices:
                 raise unknown_name(f"value of `{field.name}`:", value, choices)
+        for name in ("data_dir", "run_dir"):
+            object.__setattr__(self, name, expand_home(getattr(self, name)))
 
     def save(self, path):
         """Writes the config as JSON."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.files import replaced_whole
+from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.foundation.small_files import reading
 
 _LOGGER = logging.getLogger(__name__)
@@ -20,7 +21,7 @@ _KEY = "key"
 def cache_directory() -> Path:
     """`$TFGAN_SUITE_CACHE`, else `$XDG_CACHE_HOME/tfgan-suite`, else `~/.cache/tfgan-suite`. Not created here."""
     if chosen := os.environ.get("TFGAN_SUITE_CACHE"):
-        return Path(chosen)
+        return local_path(chosen)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tfgan-suite"
 
 

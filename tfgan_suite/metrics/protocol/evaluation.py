@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 import tensorflow as tf
 
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.generative.generative_model import GenerativeModel
 from tfgan_suite.generative.sampling_options import resolve_sampling
 from tfgan_suite.metrics.protocol.generated_examples import GeneratedExamples, origin_of
@@ -88,6 +89,7 @@ def evaluate(
     >>> evaluation["frechet_distance_1k"].value
     """
     _check_arguments(num_images, batch_size, repeats)
+    output_dir = None if output_dir is None else local_path(output_dir)
     sampling = resolve_sampling(model, sampling)
     real = RealExamples(data, split, batch_size, model.spec)
     subject = Subject(model, data, real, num_images, batch_size, sampling)
@@ -201,6 +203,7 @@ def evaluate_real(
     >>> evaluate_real("data/digits", [tg.metrics.FrechetDistance()])["frechet_distance_2500_real_halves"].value
     """
     _check_arguments(None, batch_size, None)
+    output_dir = None if output_dir is None else local_path(output_dir)
     real = RealExamples(data, split, batch_size)
     labelled = real.class_counts is not None
     jobs = plan_scores(None, real, metrics, extractor, data=data, labelled=labelled, progress=progress).compared

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.foundation.files import write_atomically
+from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.foundation.small_files import from_fields, read_json, reading, shown, typed
 
 FILE_NAME = "metrics.json"
@@ -156,7 +157,7 @@ class Evaluation(tuple):
         Raises:
             UserError: There is a `metrics.json` that is not one of ours; it is left as it is.
         """
-        directory = Path(directory)
+        directory = local_path(directory)
         directory.mkdir(parents=True, exist_ok=True)
         path = directory / FILE_NAME
         with open(directory / f".{FILE_NAME}.lock", "w") as lock:
@@ -173,7 +174,7 @@ class Evaluation(tuple):
         Raises:
             UserError: There is no such file, or it is not one of ours.
         """
-        path = Path(path)
+        path = local_path(path)
         path = path / FILE_NAME if path.is_dir() else path
         if not path.is_file():
             raise UserError(f"`path` must be a file of scores. Received: {str(path)!r}, which does not exist")

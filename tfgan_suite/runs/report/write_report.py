@@ -7,6 +7,7 @@ from pathlib import Path
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.files import write_atomically
 from tfgan_suite.foundation.history import read_history
+from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.foundation.small_files import read_json
 from tfgan_suite.generative.abilities import HasLatents
 from tfgan_suite.generative.sampling_options import resolve_sampling
@@ -42,7 +43,7 @@ def write_report(run_dir, path=None, **sampling):
     PosixPath('runs/digits/report.html')
     """
     run = RunFiles.load(run_dir)
-    path = Path(path) if path is not None else run.directory / "report.html"
+    path = local_path(path) if path is not None else run.directory / "report.html"
     if path.suffix.lower() not in (".html", ".htm"):
         raise UserError(f"`path` must be an output file NAME.html. Received: path={str(path)!r}")
     model = load_model(run.directory)
