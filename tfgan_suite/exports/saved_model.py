@@ -10,7 +10,13 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from tfgan_suite.exports.exported_model import ExportedModel
 from tfgan_suite.exports.generator_module import GeneratorModule
-from tfgan_suite.exports.model_card import build_model_card, describe_signatures, read_model_card, write_model_card
+from tfgan_suite.exports.model_card import (
+    CARD_JSON,
+    build_model_card,
+    describe_signatures,
+    read_model_card,
+    write_model_card,
+)
 from tfgan_suite.exports.signatures.all_signatures import signatures_of
 from tfgan_suite.exports.training_data import check_dataset
 from tfgan_suite.exports.warmup_requests import warmup_inputs, write_warmup_requests
@@ -153,6 +159,8 @@ def load_generator(path) -> ExportedModel:
     (4, 32, 32, 1)
     """
     path = find_version(path)
+    if not (path / CARD_JSON).is_file():
+        raise UserError(f"{str(path)!r} is not a model that export_saved_model has written: it has no {CARD_JSON}.")
     with reading(path, "a model that export_saved_model has written", "Export it again."):
         card = read_model_card(path)
         try:

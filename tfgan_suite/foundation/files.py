@@ -110,13 +110,14 @@ def append_line(path: str | os.PathLike, line: str) -> None:
     Raises:
         WriteError: The file cannot be written.
     """
-    with writing(path), open(path, "ab+") as file:
+    with writing(path), open(path, "ab+", buffering=0) as file:
         size_bytes = file.seek(0, os.SEEK_END)
         file.seek(max(0, size_bytes - 1))
         torn = file.read(1) not in (b"", b"\n")
         try:
-            file.write((b"\n" if torn else b"") + _encoded(line) + b"\n")
-            file.flush()
+            left = memoryview((b"\n" if torn else b"") + _encoded(line) + b"\n")
+            while left:  # Unbuffered: closing the file must not write what is taken back.
+                left = left[file.write(left) :]
             os.fsync(file.fileno())
         except OSError:
             os.truncate(path, size_bytes)

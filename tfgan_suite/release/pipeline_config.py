@@ -70,7 +70,8 @@ class PipelineConfig:
             try:
                 content = yaml.safe_load(path.read_text(encoding="utf-8"))
             except yaml.YAMLError as error:
-                raise ValueError(error) from error
+                reason = " ".join(str(error).split())
+                raise UserError(f"{str(path)!r} must be a YAML file. Received: {reason}") from error
             return cls.from_dict(content)
 
     @classmethod
