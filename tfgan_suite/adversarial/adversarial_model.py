@@ -8,6 +8,7 @@ from tfgan_suite.adversarial.adversarial_rules import adversarial_charts, advers
 from tfgan_suite.adversarial.averaged_generator import AveragedGenerator, deserialize_parts, serialize_parts
 from tfgan_suite.engine.adam import Adam
 from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
+from tfgan_suite.engine.networks import build_network, input_size
 from tfgan_suite.engine.trained_model import TrainedModel, with_total
 from tfgan_suite.foundation.number_kinds import is_count
 from tfgan_suite.foundation.randomness import fold
@@ -32,19 +33,27 @@ class AdversarialModel(AveragedGenerator, Discriminates, TrainedModel):
         seed=0,
         **kwargs,
     ):
+        latent_shape = (_latent_size_of(generator) if latent_size is None else int(latent_size),)
+        labels = None if num_classes is None else keras.Input([], dtype="int32")
+        generator_inputs = (keras.Input(latent_shape), labels)
         super().__init__(
-            ImageSpec(image_shape or generator.output_shape[1:]),
+            ImageSpec(image_shape or _image_shape_of(generator, generator_inputs)),
             num_classes=num_classes,
             label_weights=label_weights,
             seed=seed,
             **kwargs,
         )
-        self.latent_shape = (int(latent_size or generator.input_shape[-1]),)
+        self.latent_shape = latent_shape
         self.latent_distribution = latent_distribution or latent_distributions.Normal()
-        labels = None if num_classes is None else keras.Input([], dtype="int32")
-        self.add_network("generator", generator, (keras.Input(self.latent_shape), labels), averaged=True)
-        self.add_network("discriminator", discriminator, (keras.Input(self.spec.shape), labels))
+        shapes = self._output_shapes()
+        self.add_network("generator", generator, generator_inputs, averaged=True, output_shapes=shapes["generator"])
+        images = (keras.Input(self.spec.shape), labels)
+        self.add_network("discriminator", discriminator, images, output_shapes=shapes["discriminator"])
         self.built = True
+
+    def _output_shapes(self):
+        """What each network may return, see `add_network`."""
+        raise NotImplementedError
 
     @property
     def logit_zero(self):
@@ -207,6 +216,26 @@ class AdversarialModel(AveragedGenerator, Discriminates, TrainedModel):
     @classmethod
     def from_config(cls, config):
         return cls(**deserialize_parts(config, ("generator", "discriminator", "latent_distribution")))
+
+
+def _latent_size_of(generator):
+    size = input_size(generator) if isinstance(generator, keras.layers.Layer) else None
+    if size is None:
+        raise ValueError(
+            "`latent_size` must be passed, since the generator does not say how long its latents are, as a functional model "
+            f"does by its first input. Received: latent_size=None, generator={generator!r}"
+        )
+    return int(size)
+
+
+def _image_shape_of(generator, inputs):
+    shape = getattr(build_network("generator", generator, inputs), "shape", ())
+    if len(shape) != 4 or None in shape[1:]:
+        raise ValueError(
+            "`generator` must return images [batch, height, width, channels] of one size, or `image_shape` must be passed. "
+            f"Received: outputs of shape {list(shape)}".replace("None", "batch", 1)
+        )
+    return shape[1:]
 
 
 def _list_of(name, value, kind):

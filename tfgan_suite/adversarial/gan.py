@@ -19,17 +19,19 @@ import tensorflow as tf
 
 from tfgan_suite.adversarial.adversarial_model import AdversarialModel
 from tfgan_suite.adversarial.penalties import Batch
-from tfgan_suite.engine.trained_model import call_network
+from tfgan_suite.engine.added_losses import AddedLosses, not_counted
+from tfgan_suite.engine.networks import call_network
 from tfgan_suite.engine.update import Objective, Recorded, Update, WholeBatch
 from tfgan_suite.foundation.randomness import draw_per_example, fold
 
 
 class Fakes(NamedTuple):
-    """Generated images, their labels, and the tape that knows how the generator made them."""
+    """Generated images, their labels, the tape that knows how the generator made them, and what its layers added to its loss."""
 
     images: tf.Tensor
     labels: tf.Tensor | None
     tape: tf.GradientTape
+    added: tuple = ()
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
@@ -113,7 +115,7 @@ class GAN(AdversarialModel):
             self._training_discriminate(batch.seed), fakes.images, fakes.labels, batch.examples, batch.labels
         )
         # The chain rule in two parts: the fakes may be those that the discriminator has just been trained on.
-        return Objective({"loss/generator": losses}, through=Recorded(fakes.images, fakes.tape))
+        return Objective({"loss/generator": losses}, through=Recorded(fakes.images, fakes.tape, fakes.added))
 
     # === Penalties ===
 
@@ -138,7 +140,8 @@ class GAN(AdversarialModel):
 
     def _penalize(self, penalty, real, fake, seed):
         seed = fold(seed, penalty.name)
-        return self.apply_penalty(penalty, self._training_discriminate(seed), real, fake, seed)
+        with not_counted():
+            return self.apply_penalty(penalty, self._training_discriminate(seed), real, fake, seed)
 
     def apply_penalty(self, penalty, discriminate, real, fake, seed):
         """Values of a discriminator penalty, float32 `[batch]`. For a model that penalizes in a form of its own."""
@@ -154,11 +157,11 @@ class GAN(AdversarialModel):
 
         if penalty.compares_examples:
             return WholeBatch(
-                measure=lambda batch: penalty.measure(*arguments(batch)),
+                measure=not_counted()(lambda batch: penalty.measure(*arguments(batch))),
                 evaluate=lambda measures: objective_of(penalty.evaluate(measures)),
                 rows_per_example=1 / penalty.batch_shrink,
             )
-        return lambda batch: objective_of(penalty(*arguments(batch)))
+        return not_counted()(lambda batch: objective_of(penalty(*arguments(batch))))
 
     # === Parts ===
 
@@ -181,9 +184,9 @@ class GAN(AdversarialModel):
         if self.adversarial_loss.pairs_share_label:
             labels = batch.labels
         # The update's own tape need not know how the fakes were made.
-        with batch.tape.stop_recording(), tf.GradientTape() as tape:
+        with batch.tape.stop_recording(), tf.GradientTape() as tape, AddedLosses([self.generator]) as layers:
             images = self.generate_fakes(latents, labels, fold(seed, "noise"))
-        return Fakes(images, labels, tape)
+        return Fakes(images, labels, tape, tuple(layers.values))
 
     def _training_discriminate(self, seed):
         """The discriminator in training mode, seen through the augmentation."""
@@ -200,6 +203,14 @@ class GAN(AdversarialModel):
             self.augmentation.update(realness)
         if hasattr(self.augmentation, "probability"):
             self.track_value("augmentation/probability", tf.convert_to_tensor(self.augmentation.probability))
+
+    def _output_shapes(self):
+        # Of a hook that is overridden only its author knows what it makes of the network's outputs.
+        hooks = type(self)
+        return {
+            "generator": (self.spec.shape,) if hooks.generate_fakes is GAN.generate_fakes else None,
+            "discriminator": ((), (1,)) if hooks.discriminate is GAN.discriminate else None,
+        }
 
     # === Hooks (and sample_latents, sample_labels of the bases) ===
 

@@ -4,6 +4,7 @@ import functools
 
 import tensorflow as tf
 
+from tfgan_suite.engine.added_losses import AddedLosses, objectives_of, with_added
 from tfgan_suite.engine.loss_scaling import scales_loss
 from tfgan_suite.engine.update import StepBatch, WholeBatch
 from tfgan_suite.foundation.microbatches import accumulate, count_microbatches, parts_of_batch
@@ -72,12 +73,14 @@ class Step:
         kept = {} if kept is None else kept
         make_batch = functools.partial(self._batch, share=share, seed=seed, step_seed=step_seed, kept=kept)
         gradients, rows = [], None
-        for objective in update.objectives:
+        for objective in objectives_of(update):
             if self.in_slices and isinstance(objective, WholeBatch):
                 gradients.append(self._gradients_by_measures(data, update, objective, optimizer, make_batch))
                 continue
             compute = functools.partial(self._gradients, update, objective, optimizer, make_batch)
-            part, own_rows = self._accumulate(compute, data, update.variables, 1 if update.observe else 0)
+            part, own_rows = self._accumulate(
+                compute, data, update.variables, int(rows is None and update.observe is not None)
+            )
             gradients.append(part)
             rows = own_rows if rows is None else rows
         return gradients, rows
@@ -85,15 +88,21 @@ class Step:
     def _gradients(self, update, objective, optimizer, make_batch, data):
         """Gradients of one objective, and its rows."""
         batch = make_batch(data)
+        networks = self.model.networks_of(update) if update.interval == 1 else []
         with tf.GradientTape() as tape:
-            result = evaluate_objective(objective, batch._replace(tape=tape))
+            with AddedLosses(networks) as layers:
+                result = evaluate_objective(objective, batch._replace(tape=tape))
+            added = list(layers.values if result.through is None else result.through.added)
+            if result.through is not None:
+                tape.watch(added)
+            result = with_added(result, added)
             loss = optimizer.scale_loss(self._minimized(update, result))
         self.model.track(result)
         rows = None if update.observe is None else result.rows
         if result.through is None:
             return gradients_of(tape, loss, update.variables), rows
-        image_gradients = tape.gradient(loss, result.through.tensor)
-        return gradients_of(result.through.tape, result.through.tensor, update.variables, image_gradients), rows
+        made = [result.through.tensor, *added] if added else result.through.tensor
+        return gradients_of(result.through.tape, made, update.variables, tape.gradient(loss, made)), rows
 
     def _gradients_by_measures(self, data, update, objective, optimizer, make_batch):
         """Of an objective on the whole batch in microbatches: measured once, evaluated, and measured again for gradients."""
@@ -169,6 +178,7 @@ class Step:
                 f"A replica's batch must be divisible by {self.shares}, the updates of a step that each take a share of it. "
                 f"Received: a batch of {examples.shape[0]}"
             )
+        self.model.seed_layers(seed)
         rows = slice(share, None, self.shares)
         kept = {} if self.in_slices else kept  # What a slice has left is gone with it.
         return StepBatch(examples[rows], None if labels is None else labels[rows], seed, step_seed, kept)

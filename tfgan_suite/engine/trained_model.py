@@ -7,15 +7,18 @@ import keras
 import tensorflow as tf
 
 from tfgan_suite.engine.adam import Adam
+from tfgan_suite.engine.added_losses import AddedLosses, objectives_of, regularization_name, with_added
 from tfgan_suite.engine.chart import Chart
 from tfgan_suite.engine.compile_arguments import check_average, check_step_options, get_optimizers, refuse_unknown
 from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
 from tfgan_suite.engine.joint_optimizer import JointOptimizer
 from tfgan_suite.engine.loss_scaling import LossScaling, computes_in_float16, scales_loss
+from tfgan_suite.engine.networks import build_network, copy_network
 from tfgan_suite.engine.schedule import bind_schedules
 from tfgan_suite.engine.stability_rules import gradient_explodes, gradient_vanishes, updates_left_out
 from tfgan_suite.engine.step import Step, evaluate_objective
 from tfgan_suite.engine.update import StepBatch
+from tfgan_suite.foundation.microbatches import parts_of_batch
 from tfgan_suite.foundation.randomness import fold
 from tfgan_suite.generative.generative_model import GenerativeModel
 
@@ -91,7 +94,7 @@ class TrainedModel(GenerativeModel):
 
     # === Networks, optimizers, averages ===
 
-    def add_network(self, name, network, inputs=None, averaged=False):
+    def add_network(self, name, network, inputs=None, averaged=False, output_shapes=None):
         """Takes in a network under a name: `model.<name>`, and `model.ema_<name>` if it is averaged.
 
         Args:
@@ -100,19 +103,23 @@ class TrainedModel(GenerativeModel):
             inputs: `keras.Input`, or a tuple of them, with which the network is called to be built; `None` for a built one.
             averaged: Whether an exponential moving average of its weights is kept, as a second network that is sampled,
                 saved and exported like the first.
+            output_shapes: Tuple of shapes without the batch, of which the network must return one; `None` for any.
 
         Returns:
             The network.
+
+        Raises:
+            ValueError: It does not take `inputs`, returns something else, or cannot be copied for its average.
         """
         inputs = inputs if isinstance(inputs, tuple | None) else (inputs,)
         if inputs is not None:
-            call_network(network, *inputs)
+            build_network(name, network, inputs, output_shapes)
         setattr(self, name, network)
         self._network_names += (name,)
         if averaged:
-            average = network.__class__.from_config(network.get_config())
+            average = copy_network(name, network)
             if inputs is not None:
-                call_network(average, *inputs)
+                build_network(name, average, inputs)
             average.set_weights(network.get_weights())
             average.trainable = False
             setattr(self, f"ema_{name}", average)
@@ -150,7 +157,13 @@ class TrainedModel(GenerativeModel):
             data: What `fit` received for a step: `examples`, or `(examples, labels)`.
             shape: Tuple of integers. The expected shape of an example, if it is not the spec's.
         """
-        examples, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+        examples, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
+        if weights is not None:
+            raise ValueError(
+                f"`sample_weight` and `class_weight` must be None: what {type(self).__name__} minimizes is more than one loss "
+                "of each example. Received weights beside the examples. Draw some more often instead, as "
+                "`tf.data.Dataset.sample_from_datasets` does."
+            )
         if isinstance(examples, dict | list | tuple):
             units = self.spec.unit[1]
             raise ValueError(
@@ -201,6 +214,25 @@ class TrainedModel(GenerativeModel):
     def stability_measurements(self, logs):
         """What these rules measure besides the logs of a tick, a dict of name to float; it is logged as well."""
         return {}
+
+    def networks_of(self, update):
+        """The networks whose weights an update changes, a list."""
+        changed = {id(variable) for variable in update.variables}
+        return [
+            network
+            for network in self.networks.values()
+            if not changed.isdisjoint(map(id, network.trainable_variables))
+        ]
+
+    def seed_layers(self, seed):
+        """Makes what layers such as Dropout draw next a function of `seed`, int32 `[2]`, and of this part of the batch.
+
+        Keras keeps the state of their generators in no file, so that a resumed run would draw something else.
+        """
+        states = [variable for variable in self.variables if variable.name == "seed_generator_state"]
+        for index, state in enumerate(states):
+            # A generator counts up the second number, in which the last fold differs.
+            state.assign(tf.cast(fold(seed, "layers", index, parts_of_batch()[0], "state"), state.dtype))
 
     def halvings(self):
         """How many times the size of the examples is halved at present, for a model that grows; 0 for all others."""
@@ -383,10 +415,11 @@ class TrainedModel(GenerativeModel):
         for update in self.updates():
             if update.interval > 1:
                 continue
-            for objective in update.objectives:
-                with tf.GradientTape() as tape:
+            for objective in objectives_of(update):
+                with tf.GradientTape() as tape, AddedLosses(self.networks_of(update)) as layers:
                     own_seed = fold(seed, update.name)
                     result = evaluate_objective(objective, StepBatch(examples, labels, own_seed, None, {}, tape, False))
+                result = with_added(result, layers.values)
                 self.track(result)
                 names += [*result.losses, *result.logs]
         return with_total({name: self._trackers[name].result() for name in names})
@@ -414,7 +447,8 @@ class TrainedModel(GenerativeModel):
                 f"Updates and penalties must log under different names. Received twice: {', '.join(twice)}"
             )
         norms = [f"gradient_norm/{update.name}" for update in updates if update.interval == 1]
-        return list(dict.fromkeys([*names, *norms, *self.extra_logs()]))
+        regularizers = [name for name in map(regularization_name, updates) if name is not None]
+        return list(dict.fromkeys([*names, *norms, *self.extra_logs(), *regularizers]))
 
     # === Keras ===
 
@@ -499,12 +533,3 @@ def with_total(results):
     """The same dict of logged values with their total `loss` first, unless one of them has that name."""
     losses = [value for name, value in results.items() if name.startswith("loss/")]
     return results if not losses or "loss" in results else {"loss": sum(losses), **results}
-
-
-def call_network(network, *inputs, training=None):
-    """Calls a network; functional ones with several inputs take a list. Inputs that are `None` are left out."""
-    arguments = {} if training is None else {"training": training}
-    inputs = [one for one in inputs if one is not None]
-    if len(inputs) > 1 and (isinstance(network, keras.Sequential) or type(network).__name__ == "Functional"):
-        return network(inputs, **arguments)
-    return network(*inputs, **arguments)
