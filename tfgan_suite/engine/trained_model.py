@@ -1,6 +1,7 @@
 """TrainedModel: a model that trains, of any family: networks, optimizers and averages by name, counters, saving."""
 
 import inspect
+import math
 import types
 
 import keras
@@ -17,8 +18,8 @@ from tfgan_suite.engine.networks import build_network, copy_network
 from tfgan_suite.engine.schedule import bind_schedules
 from tfgan_suite.engine.stability_rules import gradient_explodes, gradient_vanishes, updates_left_out
 from tfgan_suite.engine.step import Step, evaluate_objective
-from tfgan_suite.engine.update import StepBatch
-from tfgan_suite.foundation.microbatches import parts_of_batch
+from tfgan_suite.engine.update import StepBatch, WholeBatch
+from tfgan_suite.foundation.microbatches import copies_of_batch, parts_of_batch
 from tfgan_suite.foundation.randomness import fold
 from tfgan_suite.generative.generative_model import GenerativeModel
 
@@ -243,6 +244,13 @@ class TrainedModel(GenerativeModel):
         """Into how many shares a batch is divided: as many as the most updates of one kind in a step."""
         return max([update.times or 1 for update in self.updates()], default=1)
 
+    def batch_multiple(self):
+        """What a replica's batch must be a multiple of, for its shares and groups of examples to be those of one device."""
+        objectives = [objective for update in self.updates() for objective in update.objectives]
+        skips = [round(1 / one.rows_per_example) for one in objectives if isinstance(one, WholeBatch)]
+        layers = [layer for network in self.networks.values() for layer in network._flatten_layers()]
+        return self.num_shares * math.lcm(*skips, *(getattr(layer, "batch_multiple", 1) for layer in layers))
+
     # === Training ===
 
     def compile(
@@ -395,13 +403,7 @@ class TrainedModel(GenerativeModel):
 
     def train_step(self, data):
         """One step: every update that is due, then averages and counters."""
-        step = Step(self, data)
-        updates = self.updates()
-        done = step.run([update for update in updates if update.interval == 1])
-        for update in updates:
-            if update.interval > 1:
-                done = step.run_if_due(update, done)
-        step.close()
+        Step(self, data).run_all()
         return self.get_metrics_result()
 
     def test_step(self, data):
@@ -426,8 +428,9 @@ class TrainedModel(GenerativeModel):
 
     def track(self, objective):
         """Logs the losses and logs of an `Objective`."""
+        copies = copies_of_batch()
         for name, values in (objective.losses | objective.logs).items():
-            self.track_value(name, values)
+            self.track_value(name, values, None if copies == 1 else tf.fill(tf.shape(values), 1 / copies))
 
     def track_value(self, name, values, weights=None):
         """Logs the mean of values over a tick, under a name that an update or `extra_logs` names."""
