@@ -7,6 +7,7 @@ from tfgan_suite.adversarial import losses, penalties
 from tfgan_suite.adversarial.adversarial_rules import adversarial_charts, adversarial_measurements, adversarial_rules
 from tfgan_suite.adversarial.averaged_generator import AveragedGenerator, deserialize_parts, serialize_parts
 from tfgan_suite.engine.adam import Adam
+from tfgan_suite.engine.added_losses import AddedLosses
 from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
 from tfgan_suite.engine.networks import build_network, input_size
 from tfgan_suite.engine.trained_model import TrainedModel, with_total
@@ -177,8 +178,8 @@ class AdversarialModel(AveragedGenerator, Discriminates, TrainedModel):
     def test_step(self, data):
         """Losses and logits on images that are not trained on; the averaged generator makes the fakes."""
         real_images, real_labels = self.unpack(data)
-        seed = fold(self.seed, "test_step", self.steps)
-        latents, fake_labels = self.draw_latents(tf.shape(real_images)[0], seed)
+        with self.evaluating(real_images):
+            latents, fake_labels = self.draw_latents(tf.shape(real_images)[0], fold(self.seed, "test_step"))
         if self.adversarial_loss.pairs_share_label:
             fake_labels = real_labels
         fake_images = self(latents, fake_labels, training=False)
@@ -186,11 +187,12 @@ class AdversarialModel(AveragedGenerator, Discriminates, TrainedModel):
         def discriminate(images, labels, score=self.discriminate):
             return score(images, labels, training=False)
 
-        discriminator_losses, real_logits, fake_logits = self.compute_discriminator_loss(
-            discriminate, real_images, fake_images, real_labels, fake_labels
-        )
+        with AddedLosses([self.discriminator]) as layers:
+            discriminator_losses, real_logits, fake_logits = self.compute_discriminator_loss(
+                discriminate, real_images, fake_images, real_labels, fake_labels
+            )
         values = {
-            "loss/discriminator": discriminator_losses,
+            "loss/discriminator": discriminator_losses + sum(layers.values),
             "logits/real": real_logits,
             "logits/fake": fake_logits,
             "loss/generator": self.compute_generator_loss(

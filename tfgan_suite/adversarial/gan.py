@@ -185,7 +185,7 @@ class GAN(AdversarialModel):
             labels = batch.labels
         # The update's own tape need not know how the fakes were made.
         with batch.tape.stop_recording(), tf.GradientTape() as tape, AddedLosses([self.generator]) as layers:
-            images = self.generate_fakes(latents, labels, fold(seed, "noise"))
+            images = tf.cast(self.generate_fakes(latents, labels, fold(seed, "noise")), tf.float32)
         return Fakes(images, labels, tape, tuple(layers.values))
 
     def _training_discriminate(self, seed):

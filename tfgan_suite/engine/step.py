@@ -14,6 +14,7 @@ from tfgan_suite.foundation.microbatches import (
     in_whole_batch,
     parts_of_batch,
     replicas_of_batch,
+    sizes_of_replicas,
 )
 from tfgan_suite.foundation.randomness import fold
 
@@ -259,14 +260,10 @@ class Step:
 
     def _is_even(self):
         """Whether all replicas have equally many examples, in parts that are those of one device; a boolean scalar."""
-
-        def sizes_of_all(data):
-            size = tf.cast(tf.shape(tf.nest.flatten(data)[0])[:1], tf.float32)
-            return tf.distribute.get_replica_context().all_gather(size, axis=0)
-
-        sizes = self._local(self._run(sizes_of_all, self.data))[0]
-        first = tf.cast(sizes[0], tf.int32)
-        return tf.reduce_all(tf.equal(sizes, sizes[0])) & (first > 0) & tf.equal(first % self.model.batch_multiple(), 0)
+        sizes = self._run(lambda data: sizes_of_replicas(tf.shape(tf.nest.flatten(data)[0])[0]), self.data)
+        sizes = self._local(sizes)[0]
+        in_parts = (sizes > 0) & tf.equal(sizes % self.model.batch_multiple(), 0)
+        return tf.reduce_all(tf.equal(sizes, sizes[0]) & in_parts)
 
     def _gather(self):
         """The global batch, for each replica."""

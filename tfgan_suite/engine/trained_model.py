@@ -19,8 +19,8 @@ from tfgan_suite.engine.schedule import bind_schedules
 from tfgan_suite.engine.stability_rules import gradient_explodes, gradient_vanishes, updates_left_out
 from tfgan_suite.engine.step import Step, evaluate_objective
 from tfgan_suite.engine.update import StepBatch, WholeBatch
-from tfgan_suite.foundation.microbatches import copies_of_batch, parts_of_batch
-from tfgan_suite.foundation.randomness import fold
+from tfgan_suite.foundation.microbatches import copies_of_batch, parts_of_batch, sizes_of_replicas
+from tfgan_suite.foundation.randomness import examples_from, fold
 from tfgan_suite.generative.generative_model import GenerativeModel
 
 
@@ -172,6 +172,7 @@ class TrainedModel(GenerativeModel):
                 f"{len(examples)}."
             )
         self.spec.check_batch(examples, shape)
+        examples = tf.cast(examples, tf.float32)
         if self.num_classes is None:
             return examples, None
         if labels is None:
@@ -376,9 +377,11 @@ class TrainedModel(GenerativeModel):
                 self._untrack_variable(variable)  # Of an earlier compile().
             self._penalty_state = [variable for penalty in penalties for variable in penalty.make_state()]
             trackers = {name: keras.metrics.Mean(name=name) for name in self._tracker_names()}
+            counter = keras.Variable(0, dtype="int64", trainable=False, aggregation="only_first_replica")
         self._joint_optimizer = JointOptimizer(optimizers) if len(optimizers) > 1 else None
         # Read-only, so that Keras's saving passes over them: what they hold is a tick's, not the model's.
         self._trackers = types.MappingProxyType(trackers)
+        self._evaluated = types.MappingProxyType({"examples": counter})
         names = ["optimizer"] if len(optimizers) == 1 else [f"{name}_optimizer" for name in optimizers]
         self._training_choices = {
             **chosen,
@@ -389,6 +392,7 @@ class TrainedModel(GenerativeModel):
             "run_eagerly": run_eagerly,
         }
 
+    _evaluated = types.MappingProxyType({})
     _penalty_state = ()
     _joint_optimizer = None
 
@@ -409,10 +413,35 @@ class TrainedModel(GenerativeModel):
     def test_step(self, data):
         """What `evaluate` and `validation_data` compute: the updates' objectives on data that is not trained on.
 
-        Objectives see `batch.training` as `False`. Nothing changes.
+        Objectives see `batch.training` as `False`. Nothing changes. What is drawn for an example is a function of the
+        model's seed and of the example's place in the data, so that results are the same for any batch size.
         """
         examples, labels = self.unpack(data)
-        seed = fold(self.seed, "test_step", self.steps)
+        with self.evaluating(examples):
+            return self._evaluate_objectives(examples, labels)
+
+    def evaluating(self, examples):
+        """Context manager for what `test_step` computes of a batch."""
+        count = tf.shape(examples)[0]
+        sizes = sizes_of_replicas(count if examples.shape[0] is None else examples.shape[0])
+        replica_context = tf.distribute.get_replica_context()
+        before = 0 if replica_context is None else tf.reduce_sum(sizes[: replica_context.replica_id_in_sync_group])
+        first = tf.cast(self._evaluated["examples"], tf.int32) + before
+        self._evaluated["examples"].assign_add(tf.cast(tf.reduce_sum(sizes), tf.int64))
+        return examples_from(first, count)
+
+    def reset_metrics(self):
+        super().reset_metrics()
+        for counter in self._evaluated.values():
+            counter.assign(0)
+
+    def _get_metrics_result_or_logs(self, logs):
+        """Over all replicas: what a step inside a replica returns is of its own examples."""
+        means = {name: self._trackers[name].result() for name in logs if name in self._trackers}
+        return {**logs, **with_total(means)} if means else logs
+
+    def _evaluate_objectives(self, examples, labels):
+        seed = fold(self.seed, "test_step")
         names = []
         for update in self.updates():
             if update.interval > 1:

@@ -55,6 +55,19 @@ def _num_replicas():
     return 1 if replica_context is None else replica_context.num_replicas_in_sync
 
 
+def sizes_of_replicas(batch_size):
+    """Returns the batch size of each replica, int32 `[replicas]`. Called inside of replicas, which ask each other.
+
+    Args:
+        batch_size: Integer, of all of them; or an integer scalar tensor, this one's.
+    """
+    if isinstance(batch_size, int) or _num_replicas() == 1:
+        return tf.fill([_num_replicas()], batch_size)
+    # Not all devices exchange integers.
+    own = tf.cast(batch_size, tf.float32)[None]
+    return tf.cast(tf.distribute.get_replica_context().all_gather(own, axis=0), tf.int32)
+
+
 @contextlib.contextmanager
 def in_whole_batch():
     """Context manager in which each replica works on the whole global batch, one that cannot be shared out evenly."""
