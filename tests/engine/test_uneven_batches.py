@@ -75,11 +75,10 @@ def assert_equal_to_fixed_batches(make, strategy, sizes, batch_size=8, tolerance
         other = make()
     examples, labels = random_batch(fixed, sum(sizes))
     data = examples if labels is None else (examples, labels)
-    start = 0
-    for size in sizes:
-        one = tf.nest.map_structure(lambda rows: rows[start : start + size], data)
-        fixed.fit(tf.data.Dataset.from_tensors(one), verbose=0)
-        start += size
+    ends = np.cumsum(sizes)
+    for start, end in zip(ends - sizes, ends):
+        part = [rows[start:end] for rows in (examples, labels) if rows is not None]
+        fixed.fit(tf.data.Dataset.from_tensors(tuple(part) if len(part) > 1 else part[0]), verbose=0)
     other.fit(tf.data.Dataset.from_tensor_slices(data).batch(batch_size), verbose=0)
     assert int(other.examples_seen.numpy()) == sum(sizes) and int(other.steps.numpy()) == len(sizes)
     assert all(np.isfinite(np.asarray(weight)).all() for weight in other.variables)
@@ -179,7 +178,9 @@ def test_evaluate_is_the_same_for_any_batch_size_and_number_of_replicas(make, tw
 def test_examples_are_evaluated_on_latents_of_their_own():
     gan = make_gan()
     image = np.zeros([1, 4, 4, 1], "float32")
-    each = [gan.evaluate(np.repeat(image, count, 0), verbose=0, return_dict=True)["logits/fake"] for count in (1, 2, 70)]
+    each = [
+        gan.evaluate(np.repeat(image, count, 0), verbose=0, return_dict=True)["logits/fake"] for count in (1, 2, 70)
+    ]
     assert len(set(each)) == 3
     assert gan.evaluate(image, verbose=0, return_dict=True)["logits/fake"] == each[0]
 
@@ -205,6 +206,5 @@ def test_all_penalties_in_mixed_precision(policy):
         gan = everything(loss=tg.losses.Wasserstein())
     finally:
         keras.mixed_precision.set_global_policy(before)
-    assert gan.generator(tf.zeros([1, 6]), tf.zeros([1], "int32")).dtype == policy.removeprefix("mixed_") or True
     history = gan.fit(tf.data.Dataset.from_tensors(random_batch(gan, 8)), verbose=0).history
     assert all(np.isfinite(values).all() for values in history.values())

@@ -247,7 +247,8 @@ def _list_of(name, value, kind):
         if not isinstance(one, kind):
             example = "R1()" if kind is penalties.DiscriminatorPenalty else "PathLength()"
             raise ValueError(
-                f"`{name}` must be a list of penalties.{kind.__name__}, such as penalties.{example}. Received: {one!r}"
+                f"`{name}` must be a list of penalties.{kind.__name__}, such as penalties.{example}. Expected one or a list. "
+                f"Received: {one!r}"
             )
     return value
 
@@ -255,7 +256,9 @@ def _list_of(name, value, kind):
 def _check_choices(chosen):
     loss, augmentation, steps = chosen["loss"], chosen["augmentation"], chosen["discriminator_steps"]
     if not isinstance(loss, losses.AdversarialLoss):
-        raise ValueError(f"`loss` must be a losses.AdversarialLoss, such as losses.Hinge(). Received: loss={loss!r}")
+        raise ValueError(
+            f"`loss` must be a losses.AdversarialLoss. Expected an object such as losses.Hinge(). Received: loss={loss!r}"
+        )
     if augmentation is not None and not callable(augmentation):
         raise ValueError(
             "`augmentation` must be None or a callable `(images, seed) -> images`, such as augment.DiffAugment(). "

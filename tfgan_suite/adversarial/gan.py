@@ -39,18 +39,23 @@ class GAN(AdversarialModel):
     """Two networks that train against each other, and a third that averages the generator.
 
     Networks are called as `generator(latents, labels)` and `discriminator(images, labels)`, or without labels if
-    `num_classes` is `None`. Networks with several inputs made by the functional API get a list.
+    `num_classes` is `None`. Networks with several inputs made by the functional API get a list. Regularizers of their layers
+    and what these add by `add_loss` count in the loss of the network.
 
     Args:
         generator: A `keras.Model`. Maps latents float32 `[batch, latent_size]` to images `[batch, height, width, channels]`
             in [-1, 1].
         discriminator: A `keras.Model`. Maps such images to logits `[batch]` or `[batch, 1]`.
         image_shape: Tuple `(height, width, channels)`; by default the generator's output shape.
-        latent_size: Integer; by default the generator's input size.
+        latent_size: Integer; by default the size of the generator's first input, which a subclassed network does not tell.
         num_classes: Integer, the number of classes of a conditional pair, or `None`.
         label_weights: List of floats, the relative frequency of each class among generated labels; `None` for all alike.
         latent_distribution: A `latents.LatentDistribution`; by default standard normal.
         seed: Integer. Base seed for all randomness in training.
+
+    Raises:
+        ValueError: A network cannot be called with these inputs, returns something else, does not tell its sizes, or the
+            generator cannot be copied for its average.
 
     Example:
 
