@@ -1,6 +1,7 @@
 """TrainedModel: a model that trains, of any family: networks, optimizers and averages by name, counters, saving."""
 
 import inspect
+import math
 import types
 from pathlib import Path
 
@@ -8,18 +9,21 @@ import keras
 import tensorflow as tf
 
 from tfgan_suite.engine.adam import Adam
+from tfgan_suite.engine.added_losses import AddedLosses, objectives_of, regularization_name, with_added
 from tfgan_suite.engine.chart import Chart
 from tfgan_suite.engine.compile_arguments import check_average, check_step_options, get_optimizers, refuse_unknown
 from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
 from tfgan_suite.engine.joint_optimizer import JointOptimizer
 from tfgan_suite.engine.loss_scaling import LossScaling, computes_in_float16, scales_loss
+from tfgan_suite.engine.networks import build_network, copy_network
 from tfgan_suite.engine.schedule import bind_schedules
 from tfgan_suite.engine.stability_rules import gradient_explodes, gradient_vanishes, updates_left_out
 from tfgan_suite.engine.step import Step, evaluate_objective
-from tfgan_suite.engine.update import StepBatch
+from tfgan_suite.engine.update import StepBatch, WholeBatch
 from tfgan_suite.foundation.files import write_atomically
 from tfgan_suite.foundation.keras_files import FileInMemory
-from tfgan_suite.foundation.randomness import fold
+from tfgan_suite.foundation.microbatches import copies_of_batch, parts_of_batch, sizes_of_replicas
+from tfgan_suite.foundation.randomness import examples_from, fold
 from tfgan_suite.generative.generative_model import GenerativeModel
 
 
@@ -94,7 +98,7 @@ class TrainedModel(GenerativeModel):
 
     # === Networks, optimizers, averages ===
 
-    def add_network(self, name, network, inputs=None, averaged=False):
+    def add_network(self, name, network, inputs=None, averaged=False, output_shapes=None):
         """Takes in a network under a name: `model.<name>`, and `model.ema_<name>` if it is averaged.
 
         Args:
@@ -103,19 +107,23 @@ class TrainedModel(GenerativeModel):
             inputs: `keras.Input`, or a tuple of them, with which the network is called to be built; `None` for a built one.
             averaged: Whether an exponential moving average of its weights is kept, as a second network that is sampled,
                 saved and exported like the first.
+            output_shapes: Tuple of shapes without the batch, of which the network must return one; `None` for any.
 
         Returns:
             The network.
+
+        Raises:
+            ValueError: It does not take `inputs`, returns something else, or cannot be copied for its average.
         """
         inputs = inputs if isinstance(inputs, tuple | None) else (inputs,)
         if inputs is not None:
-            call_network(network, *inputs)
+            build_network(name, network, inputs, output_shapes)
         setattr(self, name, network)
         self._network_names += (name,)
         if averaged:
-            average = network.__class__.from_config(network.get_config())
+            average = copy_network(name, network)
             if inputs is not None:
-                call_network(average, *inputs)
+                build_network(name, average, inputs)
             average.set_weights(network.get_weights())
             average.trainable = False
             setattr(self, f"ema_{name}", average)
@@ -153,7 +161,13 @@ class TrainedModel(GenerativeModel):
             data: What `fit` received for a step: `examples`, or `(examples, labels)`.
             shape: Tuple of integers. The expected shape of an example, if it is not the spec's.
         """
-        examples, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+        examples, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
+        if weights is not None:
+            raise ValueError(
+                f"`sample_weight` and `class_weight` must be None: what {type(self).__name__} minimizes is more than one loss "
+                "of each example. Received weights beside the examples. Draw some more often instead, as "
+                "`tf.data.Dataset.sample_from_datasets` does."
+            )
         if isinstance(examples, dict | list | tuple):
             units = self.spec.unit[1]
             raise ValueError(
@@ -161,6 +175,7 @@ class TrainedModel(GenerativeModel):
                 f"{len(examples)}."
             )
         self.spec.check_batch(examples, shape)
+        examples = tf.cast(examples, tf.float32)
         if self.num_classes is None:
             return examples, None
         if labels is None:
@@ -205,6 +220,25 @@ class TrainedModel(GenerativeModel):
         """What these rules measure besides the logs of a tick, a dict of name to float; it is logged as well."""
         return {}
 
+    def networks_of(self, update):
+        """The networks whose weights an update changes, a list."""
+        changed = {id(variable) for variable in update.variables}
+        return [
+            network
+            for network in self.networks.values()
+            if not changed.isdisjoint(map(id, network.trainable_variables))
+        ]
+
+    def seed_layers(self, seed):
+        """Makes what layers such as Dropout draw next a function of `seed`, int32 `[2]`, and of this part of the batch.
+
+        Keras keeps the state of their generators in no file, so that a resumed run would draw something else.
+        """
+        states = [variable for variable in self.variables if variable.name == "seed_generator_state"]
+        for index, state in enumerate(states):
+            # A generator counts up the second number, in which the last fold differs.
+            state.assign(tf.cast(fold(seed, "layers", index, parts_of_batch()[0], "state"), state.dtype))
+
     def halvings(self):
         """How many times the size of the examples is halved at present, for a model that grows; 0 for all others."""
         return 0
@@ -213,6 +247,13 @@ class TrainedModel(GenerativeModel):
     def num_shares(self):
         """Into how many shares a batch is divided: as many as the most updates of one kind in a step."""
         return max([update.times or 1 for update in self.updates()], default=1)
+
+    def batch_multiple(self):
+        """What a replica's batch must be a multiple of, for its shares and groups of examples to be those of one device."""
+        objectives = [objective for update in self.updates() for objective in update.objectives]
+        skips = [round(1 / one.rows_per_example) for one in objectives if isinstance(one, WholeBatch)]
+        layers = [layer for network in self.networks.values() for layer in network._flatten_layers()]
+        return self.num_shares * math.lcm(*skips, *(getattr(layer, "batch_multiple", 1) for layer in layers))
 
     # === Training ===
 
@@ -339,9 +380,11 @@ class TrainedModel(GenerativeModel):
                 self._untrack_variable(variable)  # Of an earlier compile().
             self._penalty_state = [variable for penalty in penalties for variable in penalty.make_state()]
             trackers = {name: keras.metrics.Mean(name=name) for name in self._tracker_names()}
+            counter = keras.Variable(0, dtype="int64", trainable=False, aggregation="only_first_replica")
         self._joint_optimizer = JointOptimizer(optimizers) if len(optimizers) > 1 else None
         # Read-only, so that Keras's saving passes over them: what they hold is a tick's, not the model's.
         self._trackers = types.MappingProxyType(trackers)
+        self._evaluated = types.MappingProxyType({"examples": counter})
         names = ["optimizer"] if len(optimizers) == 1 else [f"{name}_optimizer" for name in optimizers]
         self._training_choices = {
             **chosen,
@@ -352,6 +395,7 @@ class TrainedModel(GenerativeModel):
             "run_eagerly": run_eagerly,
         }
 
+    _evaluated = types.MappingProxyType({})
     _penalty_state = ()
     _joint_optimizer = None
 
@@ -366,38 +410,59 @@ class TrainedModel(GenerativeModel):
 
     def train_step(self, data):
         """One step: every update that is due, then averages and counters."""
-        step = Step(self, data)
-        updates = self.updates()
-        done = step.run([update for update in updates if update.interval == 1])
-        for update in updates:
-            if update.interval > 1:
-                done = step.run_if_due(update, done)
-        step.close()
+        Step(self, data).run_all()
         return self.get_metrics_result()
 
     def test_step(self, data):
         """What `evaluate` and `validation_data` compute: the updates' objectives on data that is not trained on.
 
-        Objectives see `batch.training` as `False`. Nothing changes.
+        Objectives see `batch.training` as `False`. Nothing changes. What is drawn for an example is a function of the
+        model's seed and of the example's place in the data, so that results are the same for any batch size.
         """
         examples, labels = self.unpack(data)
-        seed = fold(self.seed, "test_step", self.steps)
+        with self.evaluating(examples):
+            return self._evaluate_objectives(examples, labels)
+
+    def evaluating(self, examples):
+        """Context manager for what `test_step` computes of a batch."""
+        count = tf.shape(examples)[0]
+        sizes = sizes_of_replicas(count if examples.shape[0] is None else examples.shape[0])
+        replica_context = tf.distribute.get_replica_context()
+        before = 0 if replica_context is None else tf.reduce_sum(sizes[: replica_context.replica_id_in_sync_group])
+        first = tf.cast(self._evaluated["examples"], tf.int32) + before
+        self._evaluated["examples"].assign_add(tf.cast(tf.reduce_sum(sizes), tf.int64))
+        return examples_from(first, count)
+
+    def reset_metrics(self):
+        super().reset_metrics()
+        for counter in self._evaluated.values():
+            counter.assign(0)
+
+    def _get_metrics_result_or_logs(self, logs):
+        """Over all replicas: what a step inside a replica returns is of its own examples."""
+        means = {name: self._trackers[name].result() for name in logs if name in self._trackers}
+        return {**logs, **with_total(means)} if means else logs
+
+    def _evaluate_objectives(self, examples, labels):
+        seed = fold(self.seed, "test_step")
         names = []
         for update in self.updates():
             if update.interval > 1:
                 continue
-            for objective in update.objectives:
-                with tf.GradientTape() as tape:
+            for objective in objectives_of(update):
+                with tf.GradientTape() as tape, AddedLosses(self.networks_of(update)) as layers:
                     own_seed = fold(seed, update.name)
                     result = evaluate_objective(objective, StepBatch(examples, labels, own_seed, None, {}, tape, False))
+                result = with_added(result, layers.values)
                 self.track(result)
                 names += [*result.losses, *result.logs]
         return with_total({name: self._trackers[name].result() for name in names})
 
     def track(self, objective):
         """Logs the losses and logs of an `Objective`."""
+        copies = copies_of_batch()
         for name, values in (objective.losses | objective.logs).items():
-            self.track_value(name, values)
+            self.track_value(name, values, None if copies == 1 else tf.fill(tf.shape(values), 1 / copies))
 
     def track_value(self, name, values, weights=None):
         """Logs the mean of values over a tick, under a name that an update or `extra_logs` names."""
@@ -417,7 +482,8 @@ class TrainedModel(GenerativeModel):
                 f"Updates and penalties must log under different names. Received twice: {', '.join(twice)}"
             )
         norms = [f"gradient_norm/{update.name}" for update in updates if update.interval == 1]
-        return list(dict.fromkeys([*names, *norms, *self.extra_logs()]))
+        regularizers = [name for name in map(regularization_name, updates) if name is not None]
+        return list(dict.fromkeys([*names, *norms, *self.extra_logs(), *regularizers]))
 
     # === Keras ===
 
@@ -504,12 +570,3 @@ def with_total(results):
     """The same dict of logged values with their total `loss` first, unless one of them has that name."""
     losses = [value for name, value in results.items() if name.startswith("loss/")]
     return results if not losses or "loss" in results else {"loss": sum(losses), **results}
-
-
-def call_network(network, *inputs, training=None):
-    """Calls a network; functional ones with several inputs take a list. Inputs that are `None` are left out."""
-    arguments = {} if training is None else {"training": training}
-    inputs = [one for one in inputs if one is not None]
-    if len(inputs) > 1 and (isinstance(network, keras.Sequential) or type(network).__name__ == "Functional"):
-        return network(inputs, **arguments)
-    return network(*inputs, **arguments)
