@@ -91,7 +91,10 @@ def load_model(path):
     path = Path(path)
     run = find_run(path)  # It imports the modules that the run's model needs.
     if path.suffix == ".keras" or (path / "model.keras").is_file():
-        return saving.load_model(path)
+        model = saving.load_model(path)
+        if run is not None and model.class_names is None:  # Saved by a version that did not keep them.
+            model.class_names = run.dataset_info.class_names
+        return model
     if run is not None:
         return _load_checkpoint(run)
     if not path.exists():
@@ -117,8 +120,7 @@ def class_names(path, model):
     run = find_run(path)
     if run is not None:
         return run.dataset_info.class_names or None
-    data = getattr(model, "card", {}).get("data") or {}
-    return tuple(data.get("class_names") or ()) or None
+    return model.class_names
 
 
 def build_model(run):
