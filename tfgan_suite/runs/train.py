@@ -23,6 +23,7 @@ from tfgan_suite.metrics.lpips import LPIPS
 from tfgan_suite.metrics.protocol import evaluation
 from tfgan_suite.metrics.protocol.score_log import write_scalars
 from tfgan_suite.models.catalogue import import_recorded
+from tfgan_suite.runs.initialization import begin
 from tfgan_suite.runs.recipe import make_model
 from tfgan_suite.runs.run_recipe import (
     describe_run,
@@ -109,8 +110,11 @@ def train(config, progress=True, strategy=None):
     with strategy.scope():
         model, recipe, ticks = make_model(config, info)
     probe = None if config.on_collapse == "off" else _collapse_probe(config, opened, model)
-    description = describe_run(config, info, model, recipe, ticks)
-    _claim(Path(config.run_dir), config, info, description, is_chief(strategy), print if progress else _say_nothing)
+    report = print if progress else _say_nothing
+    has_checkpoint = Checkpointing(Path(config.run_dir) / "checkpoints").has_checkpoint()
+    initialization = begin(model, config, read_recipe(config.run_dir), has_checkpoint, report)
+    description = describe_run(config, info, model, recipe, ticks, initialization)
+    _claim(Path(config.run_dir), config, info, description, is_chief(strategy), report)
     examples_seen = resume(model, config.run_dir)
     if is_chief(strategy):
         return _train(model, config, opened, recipe, ticks, probe, examples_seen, Path(config.run_dir), progress)
