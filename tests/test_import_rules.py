@@ -27,7 +27,7 @@ ALLOWED = {
     "data": {"foundation", "specs"},
     "metrics": {"foundation", "specs", "generative", "data", "untrusted"},
     "callbacks": {"foundation", "specs", "drawing", "generative", "engine", "metrics"},
-    "latent_tools": {"foundation", "specs", "drawing", "generative", "metrics"},
+    "latent_tools": {"foundation", "specs", "drawing", "generative", "data", "metrics"},
     "exports": {"foundation", "specs", "generative", "metrics"},
     "serving": {"foundation", "exports"},
     "preprocessing": {"foundation", "specs", "generative", "data", "exports"},

@@ -62,7 +62,7 @@ MISTAKES = [
     (["sample", "runs/nothing"], ["There is no 'runs/nothing'", "a run's directory"]),
     (["sample", "nothing.keras"], ["There is no 'nothing.keras'"]),
     (["sample", "a", "b"], ["Unexpected arguments: b"]),
-    (["sample", "a", "--labels", "seven"], ["--labels", "'seven'"]),
+    (["sample", "a", "--labels", "7,"], ["--labels", "'7,'"]),
     (["sample", "a", "--truncation", "1.5"], ["from 0 to 1"]),
     (["sample", "a", "--per-class", "4", "--interpolate", "3"], ["--interpolate", "not allowed with", "--per-class"]),
     (["serve", "saved_models/nothing"], ["saved_models/nothing"]),
@@ -204,7 +204,7 @@ def test_every_field_of_the_config_has_a_flag():
         "train --data d --run r --preset p --set a=1 --batch-size 2 --images 3,000 --images-per-tick 4 --seed 5 "
         "--no-conditional --horizontal-flip --augmentation adaptive --precision mixed_bfloat16 --score-every-ticks 6 --score-images 7 --keep-checkpoints 8 "
         "--steps-per-execution 9 --jit-compile --microbatch-size 10 --on-instability stop --on-collapse stop "
-        "--guard-gradients --strategy mirrored --diversity lpips --compile reuse_fakes=false"
+        "--guard-gradients --strategy mirrored --diversity lpips --init i --freeze f --compile reuse_fakes=false"
     )
     config = config_of(cli.build_parser().parse_args(argv.split()))
     expected = TrainConfig(
@@ -217,6 +217,8 @@ def test_every_field_of_the_config_has_a_flag():
         guard_gradients=True,
         strategy="mirrored",
         diversity="lpips",
+        init="i",
+        freeze="f",
         compile={"reuse_fakes": False},
     )
     assert config == expected
@@ -331,7 +333,7 @@ def test_sample_through_classes(tiny_run, tmp_path, capsys):
 
 
 def test_sample_refuses(tiny_run, tmp_path, capsys):
-    assert "in [0, 2]" in run(capsys, "sample", tiny_run, "--labels", "3", "--output", tmp_path / "a.png")[2][0]
+    assert "from 0 to 2" in run(capsys, "sample", tiny_run, "--labels", "3", "--output", tmp_path / "a.png")[2][0]
     assert "NAME.png" in run(capsys, "sample", tiny_run, "--output", tmp_path / "a.jpeg")[2][0]
 
 
@@ -542,3 +544,15 @@ def test_evaluate_with_the_network_of_fid(tiny_run, tmp_path, capsys, monkeypatc
     arguments[-1] = "download"
     assert run(capsys, *arguments, "--images", 32, "--output", tmp_path)[0] == 0
     assert received["path"] == "downloaded.pth"
+
+
+def test_classes_by_name(tiny_run, tmp_path, capsys):
+    for name, labels in (("names", "class 2,class 0"), ("numbers", "2,0")):
+        arguments = ["--labels", labels, "--count", 4, "--output", tmp_path / f"{name}.png"]
+        assert run(capsys, "sample", tiny_run, *arguments)[0] == 0
+    np.testing.assert_array_equal(read_png(tmp_path / "names.png"), read_png(tmp_path / "numbers.png"))
+    for kind in ("--interpolate", "--truncation-sweep", "--through-classes", "--per-class"):
+        options = [kind, 3, "--labels", "class 1,class 7", "--output", tmp_path / "none.png"]
+        code, _, errors = run(capsys, "sample", tiny_run, *options)
+        assert code == 2 and "class names 0: 'class 0'" in errors[0] and "'class 7'" in errors[0]
+    assert tg.load_model(tiny_run).class_names == ("class 0", "class 1", "class 2")

@@ -21,6 +21,8 @@ from tfgan_suite.specs.image_spec import ImageSpec
 class AdversarialModel(AveragedGenerator, Discriminates, TrainedModel):
     """A generator, its average, a discriminator, and what `compile` chose for them. See `GAN` for the arguments."""
 
+    refuses_out_of_range = True  # A discriminator tells such images from all that is shown, served and scored.
+
     def __init__(
         self,
         generator,

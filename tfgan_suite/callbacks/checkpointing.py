@@ -78,6 +78,10 @@ class Checkpointing(keras.callbacks.Callback):
         """Those of the companions that raise alerts."""
         return [companion for companion in self.companions if isinstance(companion, Monitor)]
 
+    def has_checkpoint(self):
+        """Whether there is a whole checkpoint."""
+        return any(_valid_manifest(path) is not None for path in self.directory.glob("*.weights.h5"))
+
     def restore(self, model):
         """Loads the newest whole checkpoint into a compiled model, and returns its count of examples; 0 if none.
 

@@ -1,6 +1,7 @@
 """Types and groups of arguments that several commands take."""
 
 import argparse
+import csv
 import json
 import math
 
@@ -78,10 +79,13 @@ def size(text):
 
 
 def labels(text):
-    """`all`, or whole numbers separated by commas, as a tuple."""
+    """`all`, or numbers or names of classes separated by commas, as a tuple of strings. Quotes hold a name with a comma."""
     if text == "all":
         return text
-    return tuple(natural_int(part) for part in text.split(","))
+    parts = tuple(part.strip() for part in next(csv.reader([text], skipinitialspace=True), ()))
+    if not all(parts) or not parts:
+        raise argparse.ArgumentTypeError(f"must be classes such as 7 or cat,dog. Received: {text!r}")
+    return parts
 
 
 def layers(text):

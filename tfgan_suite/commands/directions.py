@@ -29,7 +29,9 @@ def add_parser(subparsers):
     )
     parser.add_argument("--steps", type=arguments.positive_int, default=7, help="images in a row (default: 7)")
     parser.add_argument("--images", type=arguments.positive_int, default=1, help="images to move (default: 1)")
-    parser.add_argument("--labels", type=arguments.labels, metavar="N,N,...", help="classes, repeated as needed")
+    parser.add_argument(
+        "--labels", type=arguments.labels, metavar="CLASS,...", help="classes by number or name, repeated as needed"
+    )
     parser.add_argument("--truncation", type=arguments.fraction, default=1.0, help="in [0, 1]; StyleGAN2 only")
     parser.add_argument("--save", metavar="FILE", help="also write the directions, an .npz file")
     parser.add_argument("--seed", type=arguments.whole_int, default=0)

@@ -26,7 +26,9 @@ def add_parser(subparsers):
         default="coarse",
         help="styles taken from the top: `coarse` (default), `middle`, `fine`, or numbers such as 0-3,6",
     )
-    parser.add_argument("--labels", type=arguments.labels, metavar="N,N,...", help="classes, repeated as needed")
+    parser.add_argument(
+        "--labels", type=arguments.labels, metavar="CLASS,...", help="classes by number or name, repeated as needed"
+    )
     arguments.add_sampling(parser)
     parser.add_argument("--seed", type=arguments.whole_int, default=0)
     return parser

@@ -31,7 +31,7 @@ def add_parser(subparsers):
         metavar="WEIGHT",
         help="search for the noise maps too, and keep them noise with this weight (the paper's: 1e5)",
     )
-    parser.add_argument("--label", type=arguments.natural_int, metavar="N", help="class, for a conditional model")
+    parser.add_argument("--label", metavar="CLASS", help="number or name of a class, for a conditional model")
     parser.add_argument("--seed", type=arguments.whole_int, default=0)
     return parser
 

@@ -31,8 +31,8 @@ def add_parser(subparsers):
     parser.add_argument(
         "--labels",
         type=arguments.labels,
-        metavar="N,N,...",
-        help="classes, repeated as needed; `all` (default): one a column",
+        metavar="CLASS,...",
+        help="classes by number or name, repeated as needed; `all` (default): one a column",
     )
     arguments.add_sampling(parser)
     parser.add_argument("--columns", type=arguments.positive_int)

@@ -25,7 +25,7 @@ def add_parser(subparsers):
         metavar="PIXELS",
         help="256, or 256x512 for height x width (default 256)",
     )
-    parser.add_argument("--label", type=arguments.natural_int, metavar="N", help="class (default: drawn from the seed)")
+    parser.add_argument("--label", metavar="CLASS", help="number or name of a class (default: drawn from the seed)")
     parser.add_argument("--seed", type=arguments.whole_int, default=0)
     parser.add_argument(
         "--seamless", action="store_true", help="make copies fit side by side; the size must then be whole cells"

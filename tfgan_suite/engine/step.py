@@ -193,13 +193,14 @@ class Step:
     def _close(self, data):
         model = self.model
         examples, _ = model.unpack(data)
-        batch_size = tf.shape(examples)[0] * replicas_of_batch()
+        # Where the data end, or are refused, nothing is counted.
+        batch_size = after([examples], tf.shape(examples)[0]) * replicas_of_batch()
         if model.averages:
             decay = model.ema.decay_at(model.examples_seen, model.steps, batch_size)
             for name, average in model.averages.items():
                 model.ema.update(average, model.networks[name], decay)
         model.examples_seen.assign_add(tf.cast(batch_size, tf.int64))
-        model.steps.assign_add(1)
+        model.steps.assign_add(after([examples], tf.constant(1, tf.int64)))
         model.end_step()
 
     # === Batches, replicas, microbatches ===

@@ -12,6 +12,7 @@ from tfgan_suite.engine.adam import Adam
 from tfgan_suite.engine.added_losses import AddedLosses, objectives_of, regularization_name, with_added
 from tfgan_suite.engine.chart import Chart
 from tfgan_suite.engine.compile_arguments import check_average, check_step_options, get_optimizers, refuse_unknown
+from tfgan_suite.engine.data_checks import DataChecks
 from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
 from tfgan_suite.engine.joint_optimizer import JointOptimizer
 from tfgan_suite.engine.loss_scaling import LossScaling, computes_in_float16, scales_loss
@@ -20,11 +21,14 @@ from tfgan_suite.engine.schedule import bind_schedules
 from tfgan_suite.engine.stability_rules import gradient_explodes, gradient_vanishes, updates_left_out
 from tfgan_suite.engine.step import Step, evaluate_objective
 from tfgan_suite.engine.update import StepBatch, WholeBatch
+from tfgan_suite.engine.weight_transfer import freeze_layers, transfer_weights
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.files import write_atomically
 from tfgan_suite.foundation.keras_files import FileInMemory
 from tfgan_suite.foundation.microbatches import copies_of_batch, parts_of_batch, sizes_of_replicas
 from tfgan_suite.foundation.randomness import examples_from, fold
 from tfgan_suite.generative.generative_model import GenerativeModel
+from tfgan_suite.specs.condition import check_label_type
 
 
 class TrainedModel(GenerativeModel):
@@ -48,6 +52,8 @@ class TrainedModel(GenerativeModel):
         seed: Integer. Base seed for all randomness in training.
 
     Attributes:
+        refuses_out_of_range: Boolean. Whether `fit` and `evaluate` refuse examples outside of the range that the spec gives
+            models. If not, as for a model of any real numbers, they warn.
         steps: Variable, int64 scalar. Steps since training began.
         examples_seen: Variable, int64 scalar. Real examples trained on, over all replicas.
         networks: Mapping of name to network, as handed to `add_network`.
@@ -75,6 +81,8 @@ class TrainedModel(GenerativeModel):
     8
     """
 
+    refuses_out_of_range = False
+
     def __init__(self, spec, *, num_classes=None, label_weights=None, seed=0, **kwargs):
         super().__init__(**kwargs)
         if label_weights is not None and len(label_weights) != num_classes:
@@ -90,6 +98,7 @@ class TrainedModel(GenerativeModel):
         self.steps = self._add_counter("steps")
         self.examples_seen = self._add_counter("examples_seen")
         self._trackers = types.MappingProxyType({})
+        object.__setattr__(self, "_data_checks", DataChecks(self))  # No part of the model that is saved.
 
     def _add_counter(self, name):
         return self.add_weight(
@@ -144,6 +153,64 @@ class TrainedModel(GenerativeModel):
     def optimizers(self):
         return types.MappingProxyType({name: getattr(self, f"{name}_optimizer") for name in self._optimizer_names})
 
+    # === Weights of another model ===
+
+    def initialize_from(self, source):
+        """Takes over the weights of another model, for fine-tuning: of each layer that both have with the same shapes.
+
+        The other model may have other classes or another resolution. Blocks go where their resolution is. Optimizers and
+        counters stay as they are.
+
+        Args:
+            source: A `GenerativeModel`, such as `load_model("runs/faces")`.
+
+        Returns:
+            A `WeightTransfer`, which lists the layers that were taken and those that were not.
+
+        Raises:
+            UserError: No layer fits.
+        """
+        return transfer_weights(source, self)
+
+    def freeze(self, *patterns):
+        """Excludes layers from training. Call it before `compile`.
+
+        Args:
+            *patterns: Strings. Paths of layers as `initialize_from` lists them, in which `*` stands for anything, such as
+                `"discriminator/down_from_64x64"` or `"generator/mapping"`.
+
+        Returns:
+            Tuple of the paths of the frozen layers.
+
+        Raises:
+            UserError: There is no such layer, nothing is left to train, or the model is compiled already.
+        """
+        if self.compiled:
+            raise UserError("`freeze` must be called before `compile`, which chooses what to train.")
+        frozen = freeze_layers(self.networks, patterns)
+        object.__setattr__(self, "_frozen_layers", tuple(sorted({*self.frozen_layers, *frozen})))
+        return frozen
+
+    @property
+    def frozen_layers(self):
+        """Tuple of the paths of layers that are not trained."""
+        return self._frozen_layers
+
+    _frozen_layers = ()
+
+    def load_weights(self, filepath, skip_mismatch=False, **kwargs):
+        """As Keras's, for a model of the same architecture.
+
+        Raises:
+            UserError: `skip_mismatch`: a weights file numbers blocks, so those of another resolution would be mixed up.
+        """
+        if skip_mismatch:
+            raise UserError(
+                "`skip_mismatch` must be False: a weights file numbers blocks, and those of another resolution would take each "
+                "other's place. Use `model.initialize_from(tfgan_suite.load_model(path))`, which goes by their names."
+            )
+        return super().load_weights(filepath, **kwargs)
+
     # === What a subclass states ===
 
     def updates(self):
@@ -181,6 +248,8 @@ class TrainedModel(GenerativeModel):
         if labels is None:
             units = self.spec.unit[1]
             raise ValueError(f"Batches must be ({units}, labels), since `num_classes` is set. Received: {units} alone")
+        if labels.shape.rank is not None:
+            check_label_type(labels.dtype.name, tuple(labels.shape))
         return examples, tf.reshape(tf.cast(labels, tf.int32), [-1])
 
     def end_step(self):
@@ -501,6 +570,31 @@ class TrainedModel(GenerativeModel):
         values = [logs[name] for name in sorted(logs, key=lambda name: order.get(name, len(order)))]
         return values[0] if len(values) == 1 else values
 
+    def fit(self, x=None, y=None, *args, **kwargs):
+        """As Keras's. What the data hold is checked as they are read.
+
+        Args:
+            x: Examples in the form that models take, for images float in [-1, 1]; an array, a `tf.data.Dataset` of
+                `examples` or `(examples, labels)`, or any other of Keras's data sets.
+            y: Labels of an array `x`: integers from 0 to `num_classes - 1`, of shape `[count]` or `[count, 1]`.
+            *args: Further arguments of Keras's `fit`.
+            **kwargs: Likewise.
+
+        Raises:
+            UserError: Examples of the first batch lie outside of that range, or a label is none of these.
+        """
+        self._data_checks.check_arrays(x, y)
+        validation = keras.utils.unpack_x_y_sample_weight(kwargs.get("validation_data"))
+        self._data_checks.check_arrays(*validation[:2])
+        with self._data_checks.told():
+            return super().fit(x, y, *args, **kwargs)
+
+    def evaluate(self, x=None, y=None, *args, **kwargs):
+        """As Keras's, with the checks of `fit`."""
+        self._data_checks.check_arrays(x, y)
+        with self._data_checks.told():
+            return super().evaluate(x, y, *args, **kwargs)
+
     def train_on_batch(self, *args, **kwargs):
         """As Keras's, on one replica.
 
@@ -540,7 +634,11 @@ class TrainedModel(GenerativeModel):
         return run_steps
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        """Nothing to do: the networks and the optimizers are built already."""
+        """Keras's hook on the data before the first step. The networks are built already: the data are checked."""
+        if iterator is None:
+            self._data_checks.check_batch(data_batch)
+        else:
+            self._data_checks.follow(iterator)
 
     def save(self, filepath, *args, **kwargs):
         """As Keras's, to a `.keras` file; how the model was trained is part of it. The file appears whole or not at all.
@@ -560,9 +658,15 @@ class TrainedModel(GenerativeModel):
     def get_compile_config(self):
         if not self.compiled:
             return {}
-        return {name: keras.saving.serialize_keras_object(value) for name, value in self._training_choices.items()}
+        choices = {name: keras.saving.serialize_keras_object(value) for name, value in self._training_choices.items()}
+        # Here, since constructors of your own need not take them.
+        others = {"class_names": self.class_names, "frozen": self.frozen_layers}
+        return {**choices, **{name: list(value) for name, value in others.items() if value}}
 
     def compile_from_config(self, config):
+        config = dict(config)
+        self.class_names = config.pop("class_names", None)
+        self.freeze(*config.pop("frozen", ()))
         self.compile(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
 
 

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
 
+from tfgan_suite.data.example_refused import ExampleRefused
+from tfgan_suite.data.images import ImageFormat, decode_image
 from tfgan_suite.drawing.image_grid import make_grid, save_png
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.files import replaced_whole
@@ -184,10 +185,10 @@ def write_projection(model, image_path, path, **search):
 
 
 def read_image(path, image_shape):
-    """Reads an image, center-crops it, and resizes it.
+    """Reads an image, center-crops it, and resizes it, with the decoder and the filter of `prepare_dataset`.
 
     Args:
-        path: String or path of a file in any format that Pillow supports.
+        path: String or path of a JPEG, PNG, WebP, GIF or BMP file.
         image_shape: Tuple `(height, width, channels)` with 1, 3, or 4 channels.
 
     Returns:
@@ -196,21 +197,20 @@ def read_image(path, image_shape):
     Raises:
         UserError: If the file does not exist, or is not an image.
     """
-    height, width, channels = image_shape
     if not Path(path).is_file():
         raise UserError(f"`path` must be an image file. There is no such file. Received: path={str(path)!r}")
     try:
-        with Image.open(path) as image:
-            image = ImageOps.exif_transpose(image).convert({1: "L", 3: "RGB", 4: "RGBA"}[channels])
-    except (UnidentifiedImageError, OSError) as error:
+        image = decode_image(Path(path).read_bytes())
+    except ExampleRefused as refusal:
         raise UserError(
-            f"`path` must be an image file, but it cannot be read as an image. Received: path={str(path)!r}"
-        ) from error
+            f"`path` must be an image file, but it cannot be read as an image. Received: path={str(path)!r}. {refusal}"
+        ) from refusal
+    height, width, _ = image_shape
+    # Cut before it is resized: what lies outside is no part of what is searched for.
     cut = min(image.width / width, image.height / height)
     cut_width, cut_height = round(width * cut), round(height * cut)
     left, top = (image.width - cut_width) // 2, (image.height - cut_height) // 2
-    image = image.crop((left, top, left + cut_width, top + cut_height))
-    return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC)).reshape(image_shape)
+    return ImageFormat(*image_shape).prepare(image.crop((left, top, left + cut_width, top + cut_height)))
 
 
 def _check_png(path):

@@ -206,7 +206,10 @@ def make_model(config, info):
     """
     recipe = resolve(config, info)
     model = recipe.build()
+    model.class_names = info.class_names
     _check_examples(model, info)
+    if config.freeze:
+        model.freeze(*(part.strip() for part in config.freeze.split(",")))
     choices = compile_choices(config, model)
     try:
         with _default_seeds(config.seed):

@@ -95,10 +95,10 @@ def load_model(path):
     path = local_path(path)
     run = find_run(path)  # It imports the modules that the run's model needs.
     if path.suffix == ".keras":
-        return saving.load_model(path)
+        return _with_class_names(saving.load_model(path), run)
     if (path / "model.keras").is_file():
         try:
-            return saving.load_model(path)
+            return _with_class_names(saving.load_model(path), run)
         except DamagedFileError as error:
             if not (path / "config.json").is_file():
                 raise
@@ -129,8 +129,7 @@ def class_names(path, model):
     run = find_run(path)
     if run is not None:
         return run.dataset_info.class_names or None
-    data = getattr(model, "card", {}).get("data") or {}
-    return tuple(data.get("class_names") or ()) or None
+    return model.class_names
 
 
 def build_model(run):
@@ -138,6 +137,12 @@ def build_model(run):
     from tfgan_suite.runs.recipe import make_model
 
     model, _, _ = make_model(run.config, run.dataset_info)
+    return model
+
+
+def _with_class_names(model, run):
+    if run is not None and model.class_names is None:  # Saved by a version that did not keep them.
+        model.class_names = run.dataset_info.class_names
     return model
 
 

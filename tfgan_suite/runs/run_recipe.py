@@ -24,7 +24,7 @@ _NOT_COMPARED = {"module", "registered_name", "build_config", "steps_per_executi
 _ABSENT = object()
 
 
-def describe_run(config, info, model, recipe, ticks):
+def describe_run(config, info, model, recipe, ticks, initialization=None):
     """All that a run is made of, as JSON values.
 
     Args:
@@ -33,6 +33,7 @@ def describe_run(config, info, model, recipe, ticks):
         model: Its model, compiled and not yet trained.
         recipe: Its `Recipe`.
         ticks: List of `Tick`.
+        initialization: Dict. What a new run takes over from another model, see `runs.initialization`; or `None`.
 
     Returns:
         A dict: `model` with all constructor arguments, `compile` with all that was chosen there, `preset` and its contents,
@@ -47,7 +48,10 @@ def describe_run(config, info, model, recipe, ticks):
             "module": recipe.model_class.__module__,
             "arguments": recipe.arguments,
         },
-        "compile": model.get_compile_config(),
+        # The names of the classes are the data's, and frozen layers are named in `initialization`.
+        "compile": {
+            name: value for name, value in model.get_compile_config().items() if name not in ("class_names", "frozen")
+        },
         "preset": {"name": recipe.preset, "config": preset.get("config"), "training": preset.get("training")},
         "training": {
             "seed": config.seed,
@@ -56,6 +60,7 @@ def describe_run(config, info, model, recipe, ticks):
         },
         "ticks": {"count": len(ticks), "steps": ticks[0].steps},
         "data": {"name": info.name, "fingerprint": info.fingerprint},
+        "initialization": initialization,
         "imports": imported_modules(),
         "versions": library_versions(),
     }

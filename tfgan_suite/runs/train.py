@@ -24,6 +24,7 @@ from tfgan_suite.metrics.lpips import LPIPS
 from tfgan_suite.metrics.protocol import evaluation
 from tfgan_suite.metrics.protocol.score_log import write_scalars
 from tfgan_suite.models.catalogue import import_recorded
+from tfgan_suite.runs.initialization import begin
 from tfgan_suite.runs.recipe import make_model
 from tfgan_suite.runs.run_recipe import (
     describe_run,
@@ -110,8 +111,10 @@ def train(config, progress=True, strategy=None):
     with strategy.scope():
         model, recipe, ticks = make_model(config, info)
     probe = None if config.on_collapse == "off" else _collapse_probe(config, opened, model)
-    description = describe_run(config, info, model, recipe, ticks)
     run_dir, report = Path(config.run_dir), say if progress else _say_nothing
+    has_checkpoint = Checkpointing(run_dir / "checkpoints").has_checkpoint()
+    initialization = begin(model, config, read_recipe(run_dir), has_checkpoint, report)
+    description = describe_run(config, info, model, recipe, ticks, initialization)
     if model.num_classes and (sentence := info.describe_empty_classes("train")):
         report(f"Note: {sentence}")
     if is_chief(strategy):

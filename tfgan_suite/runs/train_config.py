@@ -42,6 +42,9 @@ class TrainConfig:
         run_dir: String. Where the run writes. The same config and directory again resume the run where it stopped.
         preset: String. A preset's name, such as `"dcgan_digits_32"`, or a model's, such as `"dcgan"`.
         model: Dict. Constructor arguments that replace the preset's. Shape and classes come from the data.
+        init: String. A run, a `.keras` file or a converted checkpoint whose weights a new run begins with, layer by layer as
+            far as they fit; see `TrainedModel.initialize_from`.
+        freeze: String. Layers that are not trained, separated by commas; see `TrainedModel.freeze`.
         compile: Dict. Arguments of the model's `compile` that replace the preset's: plain values, the names of classes of the
             suite such as `"Hinge"` or `["R1"]`, or `{"class_name": "R1", "config": {"weight": 2.0}}`.
         batch_size: Integer >= 1. Examples of one step over all replicas, or `None` for the preset's.
@@ -123,6 +126,14 @@ class TrainConfig:
         choices=STRATEGIES,
         help="devices: auto takes the workers in TF_CONFIG, else a TPU, else all GPUs, else the CPU",
         free=True,
+    )
+    init: str | None = _setting(
+        None, metavar="RUN|FILE", help="fine-tune: begin with the weights of a run or .keras file, as far as they fit"
+    )
+    freeze: str | None = _setting(
+        None,
+        metavar="LAYER,...",
+        help="layers not to train, such as discriminator/down_from_64x64; * stands for anything",
     )
     compile: dict = _setting(
         {},

@@ -36,6 +36,7 @@ class ImageSpec(ExampleSpec):
     unit = ("image", "images")
     edge_dtype = "uint8"
     file_suffix = ".png"
+    model_range = (-1.0, 1.0)
 
     def __init__(self, shape, encoding="png", jpeg_quality=95):
         super().__init__(shape)
@@ -67,6 +68,11 @@ class ImageSpec(ExampleSpec):
                 "tfgan_suite.load_dataset yields such images; for your own uint8 images use tfgan_suite.to_float(images)."
             )
         super().check_batch(examples, shape)
+
+    def _range_advice(self, low, high):
+        if low >= 0 and high <= 255:
+            return "Rescale images in [0, 255] with `images / 127.5 - 1`."
+        return "Rescale them, such as images in [0, 255] with `images / 127.5 - 1`, or clip what lies outside."
 
     # === Stored and parsed ===
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.metrics.features.resize import BICUBIC_DESCRIPTION, resize_bicubic
+from tfgan_suite.metrics.numerics.over_white import over_white
 
 
 class FeatureExtractor:
@@ -99,7 +100,7 @@ class FeatureExtractor:
         """Extracts the features of a batch of images.
 
         Args:
-            images: uint8 array or tensor [batch, h, w, 1 or 3] of any size. The first call for each size builds a
+            images: uint8 array or tensor [batch, h, w, 1, 3 or 4] of any size; with an alpha channel over white. The first call for each size builds a
                 graph.
 
         Returns:
@@ -114,8 +115,8 @@ class FeatureExtractor:
                 f"`images` must be uint8 in [0, 255]. Received: dtype={dtype}. Convert them with "
                 "`tfgan_suite.to_uint8`."
             )
-        if len(shape) != 4 or shape[3] not in (1, 3) or 0 in shape[1:]:
-            raise UserError(f"`images` must have the shape [batch, height, width, 1 or 3]. Received: shape={shape}")
+        if len(shape) != 4 or shape[3] not in (1, 3, 4) or 0 in shape[1:]:
+            raise UserError(f"`images` must have the shape [batch, height, width, 1, 3 or 4]. Received: shape={shape}")
         if shape[1:] not in self._functions:
             self._functions[shape[1:]] = self._compile(shape[1:])
         outputs = self._functions[shape[1:]](tf.convert_to_tensor(images))
@@ -134,7 +135,7 @@ class FeatureExtractor:
             outputs, _ = self.model.stateless_call(
                 [tf.constant(array) for array in trainable],
                 [tf.constant(array) for array in non_trainable],
-                self.preprocess(images),
+                self.preprocess(images if self.model.input_shape[3] == 4 else over_white(images)),
                 training=False,
             )
             return [tf.cast(output, tf.float32) for output in tf.nest.flatten(outputs)]

@@ -3,6 +3,7 @@
 import numpy as np
 
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.metrics.numerics.over_white import over_white
 
 
 def check_features(features: object, name: str, minimum_rows: int = 2) -> np.ndarray:
@@ -125,26 +126,29 @@ def check_labels(labels: object, name: str, num_classes: int | None = None, rows
     return labels.astype(np.int64)
 
 
-def check_images(images: object, name: str, minimum_images: int = 1, minimum_size: int = 1) -> np.ndarray:
-    """Checks images and converts them to a uint8 or float32 array [count, height, width, 1 or 3].
+def check_images(
+    images: object, name: str, minimum_images: int = 1, minimum_size: int = 1, flatten: bool = True
+) -> np.ndarray:
+    """Checks images and converts them to a uint8 or float32 array [count, height, width, channels].
 
     Args:
-        images: Array or tensor, uint8 in [0, 255] or floating-point in [-1, 1].
+        images: Array or tensor [count, height, width, 1, 3 or 4], uint8 in [0, 255] or floating-point in [-1, 1].
         name: String. The argument's name, or what to call it in an error message, such as `"real images"`.
         minimum_images: Integer. Minimum number of images.
         minimum_size: Integer. Minimum height and width in pixels.
+        flatten: Boolean. Whether images of four channels are laid over white, so that they have three.
 
     Returns:
-        uint8 or float32 array [count, height, width, 1 or 3].
+        uint8 or float32 array [count, height, width, channels].
 
     Raises:
         UserError: If the rank, the dtype, or the range is wrong, there are too few images, they are too small, or a
             number is NaN or infinite.
     """
     images = np.asarray(images)
-    if images.ndim != 4 or images.shape[3] not in (1, 3):
+    if images.ndim != 4 or images.shape[3] not in (1, 3, 4):
         raise UserError(
-            f"{_subject(name)} must have the shape [count, height, width, 1 or 3]. Received: shape={images.shape}"
+            f"{_subject(name)} must have the shape [count, height, width, 1, 3 or 4]. Received: shape={images.shape}"
         )
     if len(images) < minimum_images:
         raise UserError(f"{_subject(name)} must be at least {minimum_images} images. Received: {len(images)} images")
@@ -153,7 +157,7 @@ def check_images(images: object, name: str, minimum_images: int = 1, minimum_siz
             f"{_subject(name)} must be at least {minimum_size} pixels high and wide. Received: shape={images.shape}"
         )
     if images.dtype == np.uint8:
-        return images
+        return over_white(images) if flatten else images
     if not np.issubdtype(images.dtype, np.floating):
         raise UserError(
             f"{_subject(name)} must be uint8 in [0, 255] or floating-point in [-1, 1]. Received: dtype={images.dtype}"
@@ -163,7 +167,8 @@ def check_images(images: object, name: str, minimum_images: int = 1, minimum_siz
             f"{_subject(name)} must be in [-1, 1] if they are floating-point. Received: values from "
             f"{images.min():g} to {images.max():g}. Pass uint8 images as uint8."
         )
-    return images.astype(np.float32)
+    images = images.astype(np.float32)
+    return over_white(images) if flatten else images
 
 
 def _subject(name: str) -> str:

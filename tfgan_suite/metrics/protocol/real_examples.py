@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfgan_suite.data.dataset_info import DatasetInfo
 from tfgan_suite.data.loader import load_dataset
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.specs.condition import Condition
 from tfgan_suite.specs.example_spec import ExampleSpec
 from tfgan_suite.specs.image_spec import ImageSpec
 
@@ -126,8 +127,21 @@ class RealExamples:
                 )
             # Examples of a dataset that are at the edge already stay as they are; a prepared set's are for models.
             at_edge = isinstance(self._data, tf.data.Dataset) and examples.dtype == edge_dtype
+            if not at_edge:
+                self._check_for_models(examples)
             examples = examples if at_edge else to_edge(examples)
-            yield examples.numpy(), None if labels is None else np.asarray(labels, np.int32)
+            yield examples.numpy(), None if labels is None else Condition().check_batch(labels)
+
+    def _check_for_models(self, examples: tf.Tensor) -> None:
+        """Refuses examples that are neither at the edge nor in the range of models, whatever they would be scored as."""
+        spec = self.spec or ImageSpec((1, 1, 1))
+        if not examples.dtype.is_floating:
+            limits = "" if spec.model_range is None else " in [{:g}, {:g}]".format(*spec.model_range)
+            raise UserError(
+                f"`data` must hold {spec.unit[1]} of dtype {spec.edge_dtype}, or floats{limits}. Received: "
+                f"dtype={examples.dtype.name}. Convert them, such as with `tf.cast(examples, tf.{spec.edge_dtype})`."
+            )
+        spec.check_values(examples.numpy())
 
     def _unit(self) -> tuple[str, str]:
         return (ImageSpec if self.spec is None else self.spec).unit
