@@ -39,6 +39,8 @@ class AdversarialModel(AveragedGenerator, Discriminates, TrainedModel):
             seed=seed,
             **kwargs,
         )
+        if latent_size is not None and not is_count(latent_size):
+            raise ValueError(f"`latent_size` must be an integer >= 1. Received: latent_size={latent_size!r}")
         self.latent_shape = (int(latent_size or generator.input_shape[-1]),)
         self.latent_distribution = latent_distribution or latent_distributions.Normal()
         labels = None if num_classes is None else keras.Input([], dtype="int32")

@@ -23,7 +23,9 @@ def add_parser(subparsers):
         ),
     )
     parser.add_argument("--config", required=True, metavar="FILE", help="a YAML file")
-    parser.add_argument("--dry-run", action="store_true", help="check the file, print what would be done, and stop")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="check file, source and model, print what would be done, and stop"
+    )
     return parser
 
 
@@ -32,6 +34,15 @@ def run(args):
 
     config = PipelineConfig.load(args.config)
     if args.dry_run:
+        from tfgan_suite.release.pipeline_checks import check_pipeline
+
+        info = check_pipeline(config)
+        if info is None:
+            print(f"data: {config.data['source']} is not opened, since that may download it; nor is the model built")
+        else:
+            print(
+                f"data: {info.num_examples:,} {info.spec.unit[1]} of {info.spec.describe()}, {info.num_classes} classes"
+            )
         print(config.train_config(f"{config.root}/runs/..."))
         print(f"gate: {config.gate['thresholds']}, better than the last in {config.compared_score}")
         print(f"push: {config.push_directory}/VERSION")
