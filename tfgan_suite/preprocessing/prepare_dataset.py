@@ -170,8 +170,11 @@ def _take(options: dict, names: Sequence[str]) -> dict:
 def _join(group: str, members: Mapping | None, alone: dict, names: Sequence[str]) -> dict:
     """The entries of a group together with those that were passed by themselves."""
     if members is not None and not isinstance(members, Mapping):
-        other = ", or an ExampleFormat" if group == "format" else ""
-        raise UserError(f"`{group}` must be a dict of {', '.join(names)}{other}. Received: {group}={members!r}")
+        expected = {
+            "format": "a dict of arguments of ImageFormat, or an ExampleFormat",
+            "beam": "a dict with `runner` and `pipeline_options`",
+        }
+        raise UserError(f"`{group}` must be {expected[group]}. Received: {group}={members!r}")
     members = members or {}
     for name in members:
         if name not in names:
