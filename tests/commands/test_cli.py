@@ -464,7 +464,7 @@ def test_evaluate_chosen_metrics_with_repeats(tiny_run, tmp_path, capsys, small_
     rows = Evaluation.load(run_dir)
     assert [row.name for row in rows] == ["intra_class_frechet_distance_24", "precision_24", "recall_24"]
     assert rows.to_markdown() in output and rows[0].classes["class 2"]["num_fake"] == 8
-    events = EventAccumulator(str(run_dir / "tensorboard")).Reload()
+    events = EventAccumulator(str(run_dir / "tensorboard" / "scores")).Reload()
     (event,) = events.Tensors("intra_class_frechet_distance_24")
     assert event.step == 64 and tf.make_ndarray(event.tensor_proto) == pytest.approx(rows[0].value)
     code, _, errors = run(capsys, "evaluate", run_dir, "--metrics", "intra_class_frechet")

@@ -11,7 +11,7 @@ from tests.serving.conftest import lively_gan
 from tfgan_suite.data.sources.array_source import ArrayReader, ArraySource
 from tfgan_suite.exports.saved_model import export_saved_model
 from tfgan_suite.foundation.errors import MissingExtraError
-from tfgan_suite.preprocessing import preparation, transforms
+from tfgan_suite.preprocessing import beam_runner, preparation, transforms
 from tfgan_suite.preprocessing.generate_dataset import generate_dataset
 
 
@@ -119,15 +119,15 @@ def test_generation_on_two_processes_gives_the_same_bytes(cluster, tmp_path):
 
 def test_dask_is_asked_for_many_pieces():
     pytest.importorskip("distributed", reason="Needs the extra [dask].")
-    options, runner, num_threads = preparation.choose_runner("dask", None)
+    options, runner, num_threads = beam_runner.choose_runner("dask", None)
     assert type(runner).__name__ == "DaskRunner" and num_threads == 1
     assert options.get_all_options()["npartitions"] == 64
-    assert preparation.names_dask(runner) and not preparation.names_dask("DirectRunner")
-    options, _, _ = preparation.choose_runner("DaskRunner", ["--dask_npartitions=5"])
+    assert beam_runner.names_dask(runner) and not beam_runner.names_dask("DirectRunner")
+    options, _, _ = beam_runner.choose_runner("DaskRunner", ["--dask_npartitions=5"])
     assert options.get_all_options()["npartitions"] == 5
 
 
 def test_without_dask_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "distributed", None)
     with pytest.raises(MissingExtraError, match=r'pip install "tfgan-suite\[dask\]"'):
-        preparation.choose_runner("dask", None)
+        beam_runner.choose_runner("dask", None)

@@ -12,6 +12,7 @@ import tensorflow as tf
 from tfgan_suite.callbacks.actions import Note
 from tfgan_suite.engine.alerts import Alert
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.event_log import EventLog
 from tfgan_suite.foundation.files import write_atomically
 from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.foundation.small_files import from_fields, read_json_lines
@@ -42,7 +43,7 @@ class Monitor(keras.callbacks.Callback):
         super().__init__()
         self.rules = None if rules is None else list(rules)
         self.actions = [Note()] if actions is None else list(actions)
-        self.log_dir = log_dir
+        self.event_log = None if log_dir is None else EventLog(log_dir)
         self.alerts_path = None if alerts_path is None else local_path(alerts_path)
         self.stream = stream
         self.alerts = []
@@ -123,11 +124,14 @@ class Monitor(keras.callbacks.Callback):
         """Adds an alert and shows it."""
         self.alerts.append(alert)
         self._print(f"! {alert}")
-        if self.log_dir is not None:
-            writer = tf.summary.create_file_writer(str(self.log_dir), filename_suffix=f".{self.name}")
-            with writer.as_default():
-                tf.summary.text(f"alert/{alert.rule}", str(alert), step=alert.examples_seen)
-            writer.close()
+        if self.event_log is not None:
+            with self.event_log.writing():
+                tf.summary.text(
+                    f"alert/{alert.rule}",
+                    str(alert),
+                    step=alert.examples_seen,
+                    description="What a rule of a monitor found, and what to try.",
+                )
         self._write_alerts()
 
     def record(self, alert, what_was_done):

@@ -7,6 +7,8 @@ import math
 
 from tfgan_suite.foundation.errors import UserError
 
+_BEAM_OPTION = "--beam-option"
+
 
 def positive_int(text):
     """A whole number >= 1."""
@@ -141,8 +143,19 @@ def add_beam(parser):
     """The arguments that are passed on to Beam."""
     parser.add_argument("--runner", help="Beam runner, or `dask`; by default a fast one in this process")
     parser.add_argument(
-        "--beam-option", dest="pipeline_options", action="append", metavar="--FLAG=VALUE", help="passed on to Beam"
+        _BEAM_OPTION, dest="pipeline_options", action="append", metavar="--FLAG=VALUE", help="passed on to Beam"
     )
+
+
+def join_beam_options(argv):
+    """Arguments with `--beam-option --FLAG=VALUE` as one, `--beam-option=--FLAG=VALUE`, as argparse wants it."""
+    joined = []
+    for argument in argv:
+        if joined and joined[-1] == _BEAM_OPTION and argument.startswith("--"):
+            joined[-1] = f"{_BEAM_OPTION}={argument}"
+        else:
+            joined.append(argument)
+    return joined
 
 
 def examples(*lines):

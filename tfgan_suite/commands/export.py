@@ -41,7 +41,7 @@ def add_parser(subparsers):
     parser.add_argument("--overwrite", action="store_true", help="replace that version or file")
     of_files = parser.add_argument_group("with --format")
     of_files.add_argument(
-        "--batch-size", type=arguments.positive_int, default=1, help="batch size of a LiteRT file (default 1)"
+        "--batch-size", type=arguments.positive_int, help="fixes the batch size of a LiteRT file (default: any)"
     )
     of_files.add_argument(
         "--calibration-images", type=arguments.positive_int, default=64, metavar="N",

@@ -15,6 +15,7 @@ from tfgan_suite.data import png_files
 from tfgan_suite.data.example_format import ExampleFormat
 from tfgan_suite.data.example_refused import ExampleRefused
 from tfgan_suite.foundation.errors import UserError, unknown_name
+from tfgan_suite.foundation.number_kinds import is_count
 from tfgan_suite.specs.image_spec import ENCODINGS, MODES, ImageSpec
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
@@ -104,11 +105,11 @@ class ImageFormat(ExampleFormat):
             size = getattr(self, name)
             if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= 4096:
                 raise UserError(f"`{name}` of images must be an integer in [1, 4096]. Received: {name}={size!r}")
-        if self.channels not in MODES:
+        if not is_count(self.channels) or self.channels not in MODES:
             raise UserError(f"`channels` must be 1 (gray), 3 (RGB) or 4 (RGBA). Received: channels={self.channels!r}")
         if self.crop not in CROPS:
             raise unknown_name("crop", self.crop, CROPS)
-        if self.resize_filter not in RESIZE_FILTERS:
+        if self.resize_filter not in tuple(RESIZE_FILTERS):  # Of which a list is none, and has no hash.
             raise unknown_name("resize filter", self.resize_filter, RESIZE_FILTERS)
         if self.encoding not in ENCODINGS:
             raise unknown_name("encoding", self.encoding, ENCODINGS)
@@ -119,8 +120,14 @@ class ImageFormat(ExampleFormat):
                 "`encoding` must be 'png', 'webp' or 'raw' for channels=4, since JPEG stores no transparency. Received: "
                 "encoding='jpeg'"
             )
-        if not 1 <= self.jpeg_quality <= 100:
-            raise UserError(f"`jpeg_quality` must be in [1, 100]. Received: jpeg_quality={self.jpeg_quality!r}")
+        if not is_count(self.jpeg_quality) or self.jpeg_quality > 100:
+            raise UserError(
+                f"`jpeg_quality` must be an integer in [1, 100]. Received: jpeg_quality={self.jpeg_quality!r}"
+            )
+        if not is_count(self.max_source_pixels):
+            raise UserError(
+                f"`max_source_pixels` must be an integer >= 1. Received: max_source_pixels={self.max_source_pixels!r}"
+            )
         try:
             ImageColor.getrgb(self.background)
         except (ValueError, AttributeError, TypeError) as error:

@@ -12,8 +12,8 @@ from tfgan_suite.data.loader import read_split
 from tfgan_suite.data.prepared_set import PreparedSet
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.paths import local_path
+from tfgan_suite.preprocessing.beam_runner import names_dask
 from tfgan_suite.preprocessing.generated_source import GeneratedSource
-from tfgan_suite.preprocessing.preparation import names_dask
 from tfgan_suite.preprocessing.prepare_dataset import BEAM_OPTIONS, prepare_dataset
 
 _DATE = (1980, 1, 1, 0, 0, 0)  # The date of each file in a zip, so that equal examples give equal zips.

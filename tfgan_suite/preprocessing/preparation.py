@@ -28,10 +28,11 @@ from tfgan_suite.data.dataset_info import (
 )
 from tfgan_suite.data.example_format import ExampleFormat
 from tfgan_suite.data.sources.source import Source, SourceItem, SourceListing
-from tfgan_suite.foundation.errors import UserError, import_extra
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.files import write_atomically
 from tfgan_suite.preprocessing import transforms
 from tfgan_suite.preprocessing.beam_import import beam
+from tfgan_suite.preprocessing.beam_runner import choose_runner
 from tfgan_suite.preprocessing.preparation_progress import PreparationProgress
 from tfgan_suite.specs.condition import Condition
 from tfgan_suite.specs.example_spec import ExampleSpec
@@ -45,9 +46,6 @@ SHARD_RAW_BYTES = 64 * 2**20
 # Compressed examples do not shrink, but the 200 bytes of names and sizes around each do. Above this many raw bytes an
 # example they weigh nothing, and reading is spared the work.
 GZIP_RAW_BYTES = 256 * 1024
-# Of Dask, either decides how many pieces the work is cut into.
-_DASK_PARTITIONS = ("--dask_npartitions", "--dask_partition_size")
-_DEFAULT_DASK_PARTITIONS = 64
 # The description lists this many of the inputs that were set aside for one reason.
 MAX_LISTED_OF_A_REASON = 100
 # What is no image, and lies or is listed beside them: set aside, but not counted towards `max_refused_fraction`.
@@ -318,41 +316,6 @@ def _versions() -> dict[str, str]:
         "numpy": np.__version__,
         "pillow": PIL.__version__,
     }
-
-
-def names_dask(runner) -> bool:
-    """Whether a runner, by name or object, is Dask's."""
-    name = runner if isinstance(runner, str) else type(runner).__name__
-    return name.lower() in ("dask", "daskrunner")
-
-
-def choose_runner(runner, pipeline_options):
-    """Beam options, runner and threads per worker. By default, the fastest within this process.
-
-    `"dask"` is Beam's DaskRunner, which Beam itself does not know by name.
-    """
-    if isinstance(pipeline_options, str):
-        raise UserError(
-            f"`pipeline_options` must be a list of '--flag=value'. Received one string: pipeline_options={pipeline_options!r}"
-        )
-    pipeline_module = beam.options.pipeline_options
-    flags = list(pipeline_options) if isinstance(pipeline_options, Sequence) else []
-    options = pipeline_options if isinstance(pipeline_options, pipeline_module.PipelineOptions) else None
-    if names_dask(runner) and options is None and not any(flag.startswith(_DASK_PARTITIONS) for flag in flags):
-        # Without a number Beam puts small inputs on one worker: the block numbers of a million images are small.
-        flags.append(f"{_DASK_PARTITIONS[0]}={_DEFAULT_DASK_PARTITIONS}")
-    options = options or pipeline_module.PipelineOptions(flags)
-    if names_dask(runner):
-        import_extra("distributed", "dask", "Running on Dask")
-        from apache_beam.runners.dask.dask_runner import DaskRunner
-
-        return options, DaskRunner(), 1
-    if runner is None and not options.view_as(pipeline_module.StandardOptions).runner:
-        from apache_beam.runners.portability.fn_api_runner import FnApiRunner
-
-        num_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return options, FnApiRunner(), min(num_cores, 16)
-    return options, runner, 1
 
 
 @contextlib.contextmanager

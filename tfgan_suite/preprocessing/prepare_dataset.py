@@ -7,20 +7,27 @@ import json
 import math
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from tfgan_suite.data.dataset_info import FILE_NAME, DatasetInfo, halved_shapes
+import numpy as np
+
+from tfgan_suite.data.dataset_info import FILE_NAME, DatasetInfo, SplitInfo, halved_shapes
 from tfgan_suite.data.example_format import ExampleFormat
 from tfgan_suite.data.images import ImageFormat
 from tfgan_suite.data.sources.open_source import open_source
 from tfgan_suite.data.sources.source import Source
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.foundation.files import Lock
+from tfgan_suite.foundation.number_kinds import is_number
 from tfgan_suite.foundation.paths import local_path
+from tfgan_suite.preprocessing.beam_runner import choose_runner
 from tfgan_suite.preprocessing.preparation import WORK_DIR_NAME, Preparation, describe_classes
 from tfgan_suite.preprocessing.preparation_progress import PreparationProgress
 from tfgan_suite.preprocessing.pyramid import remove_pyramid, write_pyramid
+from tfgan_suite.specs.condition import Condition
+from tfgan_suite.specs.example_spec import ExampleSpec
 
 # What may stand in a group of `prepare_dataset`, or by itself among its arguments.
 FORMAT_OPTIONS = tuple(field.name for field in dataclasses.fields(ImageFormat) if field.name not in ("height", "width"))
@@ -45,6 +52,7 @@ def prepare_dataset(
     beam: Mapping | None = None,
     force: bool = False,
     progress: bool = True,
+    dry_run: bool = False,
     **options,
 ) -> DatasetInfo:
     """Prepares a data set: decodes, crops, resizes, removes copies, splits, and writes shards with a description.
@@ -80,9 +88,12 @@ def prepare_dataset(
             that grow: `load_dataset(image_size=...)` then decodes no larger images than it needs. A finished set gets it
             as well.
         beam: Dict with `runner`, a Beam runner by name or object, by default a fast one within this process; and
-            `pipeline_options`, `PipelineOptions` or a list of `"--flag=value"`. Either may be left out.
+            `pipeline_options`, a list of `"--flag=value"`, a dict of flags without their dashes, or `PipelineOptions`. Either
+            may be left out.
         force: Boolean. Whether to replace a set that was prepared with other settings or from changed inputs.
         progress: Boolean. Whether to show progress on the terminal, and report what was done.
+        dry_run: Boolean. Whether to stop once the arguments are checked and the source is listed. Nothing is written, and what
+            is returned describes the set as far as it is known by then: without shards, copies and unusable inputs counted.
         **options: Any entry of `format` or `beam` by itself, such as `encoding="webp"` or `runner="dask"`.
 
     Returns:
@@ -98,12 +109,16 @@ def prepare_dataset(
     >>> prepare_dataset("photos", "data/photos64", image_size=64, splits={"train": 0.9, "test": 0.1})
     >>> prepare_dataset("photos", "data/photos_webp", image_size=64, format={"crop": "pad", "encoding": "webp"})
     """
+    _check_booleans(
+        labels=labels, deduplicate=deduplicate, pyramid=pyramid, force=force, progress=progress, dry_run=dry_run
+    )
     source = open_source(source)
     example_format = _choose_format(source, image_size, format, _take(options, FORMAT_OPTIONS))
-    beam_options = _join("beam", dict(beam or {}), _take(options, BEAM_OPTIONS), BEAM_OPTIONS)
+    beam_options = _join("beam", beam, _take(options, BEAM_OPTIONS), BEAM_OPTIONS)
     if options:
         own = [name for name in inspect.signature(prepare_dataset).parameters if name not in ("options", "source")]
         raise unknown_name("argument of prepare_dataset", next(iter(options)), [*own, *FORMAT_OPTIONS, *BEAM_OPTIONS])
+    choose_runner(**beam_options)  # Which refuses what there is not, before anything is read.
     spec = example_format.spec
     if pyramid and spec.kind != "image":
         raise UserError(f"`pyramid` is for images, and {source.name!r} holds {spec.unit[1]}: leave it out.")
@@ -112,7 +127,7 @@ def prepare_dataset(
             f"`pyramid` needs images of 8 pixels or more whose sides are even. Received: {spec.shape[0]} x "
             f"{spec.shape[1]}. Choose another image_size, or leave the pyramid out."
         )
-    if not 0 <= max_refused_fraction <= 1:
+    if not is_number(max_refused_fraction) or not 0 <= max_refused_fraction <= 1:
         raise UserError(
             f"`max_refused_fraction` must be in [0, 1]. Received: max_refused_fraction={max_refused_fraction!r}"
         )
@@ -124,10 +139,12 @@ def prepare_dataset(
         "labels": bool(labels),
         "seed": _check_seed(seed),
         "limit": _check_count("limit", limit),
-        "name": name or source.name,
+        "name": _check_name(name) or source.name,
     }
     output_dir = local_path(output_dir)
     _check_apart(source, output_dir)
+    if dry_run:
+        return _expected_info(source, spec, settings)
     reporter = PreparationProgress(progress, spec.unit[1])
     source_entry = {"kind": source.kind, "name": source.name, "fingerprint": source.fingerprint()}
     info = _finished_info(output_dir, settings, source_entry, force)
@@ -152,8 +169,15 @@ def _take(options: dict, names: Sequence[str]) -> dict:
     return {name: options.pop(name) for name in names if name in options}
 
 
-def _join(group: str, members: dict, alone: dict, names: Sequence[str]) -> dict:
+def _join(group: str, members: Mapping | None, alone: dict, names: Sequence[str]) -> dict:
     """The entries of a group together with those that were passed by themselves."""
+    if members is not None and not isinstance(members, Mapping):
+        expected = {
+            "format": "a dict of arguments of ImageFormat, or an ExampleFormat",
+            "beam": "a dict with `runner` and `pipeline_options`",
+        }
+        raise UserError(f"`{group}` must be {expected[group]}. Received: {group}={members!r}")
+    members = members or {}
     for name in members:
         if name not in names:
             raise unknown_name(f"entry of `{group}`", name, names)
@@ -172,11 +196,7 @@ def _choose_format(source: Source, image_size, format, alone: dict) -> ExampleFo
         if alone:
             raise UserError(f"`{next(iter(alone))}` must be left out, or be a part of `format`. Received both.")
         return format
-    if format is not None and not isinstance(format, Mapping):
-        raise UserError(
-            f"`format` must be a dict of arguments of ImageFormat, or an ExampleFormat. Received: format={format!r}"
-        )
-    chosen = _join("format", dict(format or {}), alone, ("image_size", *FORMAT_OPTIONS))
+    chosen = _join("format", format, alone, ("image_size", *FORMAT_OPTIONS))
     if source.spec is None:
         return _image_format(source, **chosen)
     if chosen:
@@ -188,7 +208,9 @@ def _choose_format(source: Source, image_size, format, alone: dict) -> ExampleFo
 def _image_format(source: Source, image_size=None, **settings) -> ImageFormat:
     if isinstance(image_size, int) and not isinstance(image_size, bool):
         image_size = (image_size, image_size)
-    if image_size is not None and (not isinstance(image_size, Sequence) or len(image_size) != 2):
+    if image_size is not None and (
+        isinstance(image_size, str) or not isinstance(image_size, Sequence) or len(image_size) != 2
+    ):
         raise UserError(
             f"`image_size` must be an integer, or a tuple (height, width). Received: image_size={image_size!r}"
         )
@@ -214,10 +236,42 @@ def _check_apart(source: Source, output_dir: Path) -> None:
             )
 
 
+def _expected_info(source: Source, spec: ExampleSpec, settings: dict) -> DatasetInfo:
+    """The description of a set that is not prepared, of what its source lists."""
+    listing = source.list_items(settings["labels"], settings["limit"])
+    if not listing.items:
+        raise UserError(f"{source.kind} {source.name!r} holds no {spec.unit[1]}.")
+    counts = Counter(item.label for item in listing.items)
+    splits = {
+        name: SplitInfo(
+            num_examples=round(fraction * len(listing.items)),
+            class_counts=tuple(math.ceil(fraction * counts[label]) for label in range(len(listing.class_names))),
+            shards=(),
+        )
+        for name, fraction in settings["splits"].items()
+    }
+    condition = Condition.of_classes(len(listing.class_names), listing.class_names)
+    return DatasetInfo(name=settings["name"], spec=spec, splits=splits, condition=condition, settings=settings)
+
+
+def _check_booleans(**received) -> None:
+    for name, value in received.items():
+        if not isinstance(value, bool | np.bool_):
+            raise UserError(f"`{name}` must be True or False. Received: {name}={value!r}")
+
+
+def _check_name(name: str | None) -> str | None:
+    if name is not None and not isinstance(name, str):
+        raise UserError(f"`name` must be a string or None. Received: name={name!r}")
+    return name
+
+
 def _check_splits(splits: Mapping[str, float] | None) -> dict[str, float]:
+    if splits is not None and not isinstance(splits, Mapping):
+        raise UserError(f"`splits` must be a dict of names to fractions. Received: splits={splits!r}")
     splits = {"train": 1.0} if splits is None else dict(splits)
     for name, fraction in splits.items():
-        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", str(name)):
+        if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
             raise UserError(f"A name in `splits` must be letters, digits and underscores. Received: {name!r}")
         if isinstance(fraction, bool) or not isinstance(fraction, int | float) or not 0 < fraction <= 1:
             raise UserError(

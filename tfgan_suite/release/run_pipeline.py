@@ -17,6 +17,7 @@ from tfgan_suite.release.data_schema import DataAnomalyError, DataSchema
 from tfgan_suite.release.gate import Blessing
 from tfgan_suite.release.infra_validation import validate_infrastructure
 from tfgan_suite.release.ledger import Ledger, fingerprint
+from tfgan_suite.release.pipeline_checks import check_scores
 from tfgan_suite.release.pushed_versions import bless_against_pushed, find_pushed, push_version
 from tfgan_suite.runs import run_files
 from tfgan_suite.runs.train import train
@@ -84,6 +85,7 @@ class _PipelineRun:
 
     def run(self):
         info = self.prepare()
+        check_scores(self.config, info, info.split(self.config.evaluate.get("split", "train")).num_examples)
         self.check_data(info)
         train_key = fingerprint([info.fingerprint, self.config.train, versions.library_versions()])
         run_dir = self.train(train_key)

@@ -49,7 +49,7 @@ def evaluate_model(
     extractor = [extractor, "dataset-classifier"] if classifier else extractor
     evaluation = evaluate(load_model(path), data_dir, objects, extractor=extractor, **options)
     if run and output_dir is None:
-        write_scalars(evaluation, run.directory / "tensorboard")
+        write_scalars(evaluation, run.directory / "tensorboard" / "scores")  # Where no training writes.
     return evaluation
 
 

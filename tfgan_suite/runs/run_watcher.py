@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tfgan_suite.callbacks.checkpointing import Checkpointing
 from tfgan_suite.data.dataset_info import DatasetInfo
+from tfgan_suite.foundation.event_log import EventLog
 from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.foundation.terminal import say
 from tfgan_suite.metrics.protocol.evaluation import evaluate
@@ -69,6 +70,8 @@ class RunWatcher:
             "output_dir": directory,
             **options,
         }
+        # Beside that of the training, which goes on writing while this one does.
+        self._event_log = EventLog(self.directory / "tensorboard" / "scores")
         # Examples seen, and when the file was written: a run that is rolled back writes some counts again.
         self._scored = {row.run["images_seen"]: None for row in run.scores or () if row.run.get("images_seen")}
 
@@ -84,7 +87,7 @@ class RunWatcher:
             written = self._load(path, examples_seen)
             if written is not None:
                 evaluations.append(evaluate(self._model, **self._arguments))
-                write_scalars(evaluations[-1], self.directory / "tensorboard")
+                write_scalars(evaluations[-1], self._event_log)
                 self._scored[examples_seen] = written
         return evaluations
 

@@ -2,12 +2,16 @@
 
 import dataclasses
 import json
+from typing import get_args
 
 from tfgan_suite.foundation.choices import ALERT_ACTIONS, AUGMENTATIONS, DIVERSITY_MEASURES, PRECISIONS, STRATEGIES
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.foundation.files import write_atomically
 from tfgan_suite.foundation.paths import expand_home
 from tfgan_suite.foundation.small_files import from_fields, read_json, reading
+
+# Types of fields, of which integers are checked with their minimum, and what messages call them.
+_KINDS = {str: "a string", bool: "True or False", dict: "a dict of arguments"}
 
 
 def _setting(
@@ -145,6 +149,9 @@ class TrainConfig:
             value, minimum, choices = getattr(self, field.name), field.metadata["minimum"], field.metadata["choices"]
             if value is None and field.default is None:
                 continue
+            kind = next((kind for kind in _KINDS if kind in (field.type, *get_args(field.type))), None)
+            if kind is not None and choices is None and not isinstance(value, kind):
+                raise UserError(f"`{field.name}` must be {_KINDS[kind]}. Received: {field.name}={value!r}")
             if minimum is not None and (isinstance(value, bool) or not isinstance(value, int) or value < minimum):
                 raise UserError(f"`{field.name}` must be an integer >= {minimum}. Received: {field.name}={value!r}")
             if choices is not None and value not in choices:

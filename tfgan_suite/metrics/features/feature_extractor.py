@@ -47,6 +47,8 @@ class FeatureExtractor:
 
     # Kinds of examples that it takes (`ExampleSpec.kind`).
     kinds = ("image",)
+    # Numbers of channels of the images that it takes.
+    channels = (1, 3, 4)
     resize_description = BICUBIC_DESCRIPTION
     # Prefix for the names of scores, for networks whose scores could be mistaken for the usual ones.
     name_prefix = ""
@@ -115,7 +117,7 @@ class FeatureExtractor:
                 f"`images` must be uint8 in [0, 255]. Received: dtype={dtype}. Convert them with "
                 "`tfgan_suite.to_uint8`."
             )
-        if len(shape) != 4 or shape[3] not in (1, 3, 4) or 0 in shape[1:]:
+        if len(shape) != 4 or shape[3] not in self.channels or 0 in shape[1:]:
             raise UserError(f"`images` must have the shape [batch, height, width, 1, 3 or 4]. Received: shape={shape}")
         if shape[1:] not in self._functions:
             self._functions[shape[1:]] = self._compile(shape[1:])

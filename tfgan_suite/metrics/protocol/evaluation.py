@@ -5,6 +5,7 @@ are kept on disk; one that generates; one of the model over the real examples, f
 scores. What a metric needs is said by `Metric.inputs`.
 """
 
+import numbers
 import os
 import time
 from collections.abc import Iterable, Sequence
@@ -88,7 +89,7 @@ def evaluate(
     >>> evaluation = tg.evaluate(gan, "data/digits", [tg.metrics.FrechetDistance()], num_images=1000)
     >>> evaluation["frechet_distance_1k"].value
     """
-    _check_arguments(num_images, batch_size, repeats)
+    check_counts(num_images, batch_size, repeats)
     output_dir = None if output_dir is None else local_path(output_dir)
     sampling = resolve_sampling(model, sampling)
     real = RealExamples(data, split, batch_size, model.spec)
@@ -202,7 +203,7 @@ def evaluate_real(
 
     >>> evaluate_real("data/digits", [tg.metrics.FrechetDistance()])["frechet_distance_2500_real_halves"].value
     """
-    _check_arguments(None, batch_size, None)
+    check_counts(None, batch_size, None)
     output_dir = None if output_dir is None else local_path(output_dir)
     real = RealExamples(data, split, batch_size)
     labelled = real.class_counts is not None
@@ -254,9 +255,16 @@ def _make_rows(
     ]
 
 
-def _check_arguments(num_images: int | None, batch_size: int, repeats: int | None) -> None:
-    if num_images is not None and num_images < 2:
-        raise UserError(f"`num_images` must be >= 2. Received: num_images={num_images}")
-    for name, value in (("batch_size", batch_size), ("repeats", 1 if repeats is None else repeats)):
-        if value < 1:
-            raise UserError(f"`{name}` must be >= 1. Received: {name}={value}")
+def check_counts(num_images: int | None, batch_size: int, repeats: int | None) -> None:
+    """Refuses counts of `evaluate` that are no integers, or out of range.
+
+    Raises:
+        UserError: There is one.
+    """
+    for name, value, minimum in (("num_images", num_images, 2), ("batch_size", batch_size, 1), ("repeats", repeats, 1)):
+        if value is None and name != "batch_size":
+            continue
+        if not isinstance(value, numbers.Integral) or isinstance(value, bool):
+            raise UserError(f"`{name}` must be an integer >= {minimum}. Received: {name}={value!r}")
+        if value < minimum:
+            raise UserError(f"`{name}` must be >= {minimum}. Received: {name}={value}")

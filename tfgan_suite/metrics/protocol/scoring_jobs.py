@@ -26,10 +26,17 @@ from tfgan_suite.metrics.protocol.real_examples import RealExamples
 from tfgan_suite.metrics.protocol.scoring import ScoringJob
 from tfgan_suite.metrics.reconstruction_error import ReconstructionError
 
-EXTRACTORS = ("efficientnet-lite0", "dataset-classifier", "stacked-digits")
+_EXTRACTOR_CLASSES = {
+    "efficientnet-lite0": EfficientNetLite0,
+    "dataset-classifier": DatasetClassifier,
+    "stacked-digits": StackedDigitsClassifier,
+}
+EXTRACTORS = tuple(_EXTRACTOR_CLASSES)
 Extractors = str | FeatureExtractor | Sequence[str | FeatureExtractor]
 # The kind of example that the extractors made of names take.
 _NAMED_KIND = FeatureExtractor.kinds[0]
+# Metrics that fit a model which has an ability.
+_MODEL_METRICS = {BitsPerDimension: HasLikelihood, ReconstructionError: Reconstructs}
 
 
 def make_extractors(requested: Extractors, data, split: str, progress: bool) -> list[FeatureExtractor]:
@@ -55,22 +62,27 @@ def _as_list(requested: Extractors) -> list[str | FeatureExtractor]:
 
 
 def _make_extractor(name: str, data, split: str, progress: bool) -> FeatureExtractor:
+    _extractor_class(name)
     if name == "efficientnet-lite0":
         return EfficientNetLite0()
     if name == "stacked-digits":
         return StackedDigitsClassifier(progress=progress)
-    if name == "dataset-classifier":
-        if isinstance(data, tf.data.Dataset):
-            raise UserError(
-                "The extractor 'dataset-classifier' learns from a prepared directory. Received: a tf.data.Dataset."
-            )
-        return DatasetClassifier(data, split, progress=progress)
-    if name.startswith("inception"):
+    if isinstance(data, tf.data.Dataset):
+        raise UserError(
+            "The extractor 'dataset-classifier' learns from a prepared directory. Received: a tf.data.Dataset."
+        )
+    return DatasetClassifier(data, split, progress=progress)
+
+
+def _extractor_class(name: str) -> type[FeatureExtractor]:
+    if isinstance(name, str) and name.startswith("inception"):
         raise UserError(
             f"The extractor {name!r} needs a file with its weights, which no package carries. Expected an object: "
             "tfgan_suite.metrics.Inception2015(FILE); on the command line --extractor inception --extractor-weights FILE."
         )
-    raise unknown_name("extractor", name, EXTRACTORS)
+    if name not in EXTRACTORS:
+        raise unknown_name("extractor", name, EXTRACTORS)
+    return _EXTRACTOR_CLASSES[name]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,7 +140,7 @@ def plan_scores(
             [
                 ScoringJob(one, metric)
                 for one in extractors
-                for metric in _default_metrics(one, labelled)
+                for metric in _default_metrics(type(one), bool(one.num_classes), labelled)
             ],
             [ScoringJob(outputs, metric) for metric in fitting],
             [],
@@ -222,17 +234,48 @@ def _check_metric(
         raise UserError(f"{metric.name} needs a class-conditional model and data with classes.")
 
 
-def _default_metrics(extractor: FeatureExtractor, labelled: bool) -> list[Metric]:
-    if isinstance(extractor, DatasetClassifier):
+def _default_metrics(extractor_class: type[FeatureExtractor], classifies: bool, labelled: bool) -> list[Metric]:
+    if issubclass(extractor_class, DatasetClassifier):
         return [InceptionScore(), ConfidentShare(), *([ClassAgreement()] if labelled else [])]
-    if isinstance(extractor, StackedDigitsClassifier):
+    if issubclass(extractor_class, StackedDigitsClassifier):
         return [ModeCoverage(), ConfidentShare()]
-    return [FrechetDistance(), KernelDistance(), *([InceptionScore()] if extractor.num_classes else [])]
+    return [FrechetDistance(), KernelDistance(), *([InceptionScore()] if classifies else [])]
 
 
 def _default_model_metrics(model: GenerativeModel) -> list[Metric]:
-    metrics = {BitsPerDimension: HasLikelihood, ReconstructionError: Reconstructs}
-    return [metric() for metric, ability in metrics.items() if model.can(ability)]
+    return [metric() for metric, ability in _MODEL_METRICS.items() if model.can(ability)]
+
+
+def default_score_names(
+    extractor: str | Sequence[str], model_class: type[GenerativeModel], labelled: bool
+) -> tuple[list[str], list[str]]:
+    """The scores that `evaluate` computes if no metrics are given, before there is a model or an extractor.
+
+    Args:
+        extractor: String or list of strings out of `EXTRACTORS`.
+        model_class: A subclass of `GenerativeModel`.
+        labelled: Boolean. Whether real and generated examples have classes.
+
+    Returns:
+        Two lists of names without the count of examples: scores of generated images, and scores of what the model makes of
+        real examples.
+
+    Raises:
+        UserError: An unknown extractor.
+
+    Example:
+
+    >>> default_score_names("efficientnet-lite0", DCGAN, labelled=True)
+    (['frechet_distance', 'kernel_distance', 'inception_score'], [])
+    """
+    compared = [
+        f"{extractor_class.name_prefix}{name}"
+        for extractor_class in map(_extractor_class, _as_list(extractor))
+        for metric in _default_metrics(extractor_class, True, labelled)  # All that have a name classify.
+        for name in metric.directions
+    ]
+    outputs = [metric.name for metric, ability in _MODEL_METRICS.items() if issubclass(model_class, ability)]
+    return compared, outputs
 
 
 def check_class_counts(jobs: Sequence[ScoringJob], real: Sequence[int], fake: Sequence[int]) -> None:
