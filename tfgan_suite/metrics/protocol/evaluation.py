@@ -267,6 +267,7 @@ def _make_rows(
             std_over=job.metric.std_over,
             protocol=protocol,
             run={**job.extractor.origin(), **run},
+            is_finite=key not in job.metric.infinite_scores,
         )
         for name, (key, direction) in zip(job.names, job.metric.directions.items())
     ]
