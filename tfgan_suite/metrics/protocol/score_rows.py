@@ -43,9 +43,11 @@ def make_row(
         UserError: A score is NaN, or infinite although it is finite by its definition: there is no row of it.
     """
     values = [score.value for score in scores]
-    for value in values:
-        if is_finite or np.isnan(value):
-            check_score(value, name)
+    for score in scores:
+        if is_finite or np.isnan(score.value):
+            check_score(score.value, name)
+        if score.std is not None:
+            check_score(score.std, f"The deviation of {name}")
     repeated = len(values) > 1
     return EvaluationRow(
         name=name,
