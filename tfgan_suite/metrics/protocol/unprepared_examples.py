@@ -30,8 +30,8 @@ _EXPECTED = {
     "data": f"a prepared directory, or {_IMAGES}",
     "model": f"a `GenerativeModel`, the path of a run, a .keras file or an exported model, a prepared directory, or {_IMAGES}",
 }
-# Names of sources of files that are no examples: they are left out without a word.
-_NO_EXAMPLES = ("hidden_file", "side_file", "missing_file")
+# Reasons of sources for setting aside what is no example: not counted among what cannot be read.
+_NO_EXAMPLES = ("hidden_file", "side_file", "missing_file", "annotation")
 
 
 class UnpreparedExamples:
