@@ -306,6 +306,18 @@ def test_folders_that_cannot_be_scored(tmp_path, directory):
         evaluate_real(mixed, [FrechetDistance()], extractor=CountingExtractor(), progress=False)
 
 
+def test_home_directories_and_addresses(tmp_path, directory, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    images = FakeModel().generate(40)
+    write_folder(tmp_path / "made", images)
+    write_prepared_set(tmp_path / "again", images)
+    expected = values(score(images, directory))
+    assert values(score("~/made", "~/set")) == values(score("~/again", "~/set")) == expected
+    for subject, data in (("gs://bucket/made", directory), (images, "gs://bucket/set")):
+        with pytest.raises(tg.UserError, match="Received: 'gs:/"):
+            score(subject, data)
+
+
 def test_a_path_of_a_model_is_the_model(tmp_path, directory):
     gan = tg.DCGAN(image_shape=SHAPE, base_channels=2)
     (tmp_path / "run").mkdir()

@@ -61,6 +61,7 @@ class RealExamples:
         scaled: bool = True,
         argument: str = "data",
     ):
+        data = os.path.expanduser(data) if isinstance(data, str) else data
         self._data = data
         self._batch_size = batch_size
         self._argument = argument
@@ -184,4 +185,5 @@ def is_prepared(data: object) -> bool:
     """
     if not isinstance(data, str | os.PathLike):
         return False
-    return (Path(data) / FILE_NAME).is_file() or (Path(data) / ".prepare").is_dir()
+    path = Path(os.path.expanduser(data))
+    return (path / FILE_NAME).is_file() or (path / ".prepare").is_dir()

@@ -85,7 +85,7 @@ def open_subject(
             in some way.
     """
     if isinstance(model, str | os.PathLike) and holds_model(model):
-        model = _load(Path(model))
+        model = _load(Path(os.path.expanduser(model)))
     if isinstance(model, GenerativeModel):
         sampling = resolve_sampling(model, sampling)
         real = RealExamples(data, split, batch_size, model.spec)
@@ -115,7 +115,7 @@ def holds_model(path: str | os.PathLike) -> bool:
     >>> holds_model("runs/digits/model.keras"), holds_model("pictures.zip")
     (True, False)
     """
-    path = Path(path)
+    path = Path(os.path.expanduser(path))
     is_run = (path / "config.json").is_file() and (path / "dataset_info.json").is_file()
     return path.suffix == ".keras" or is_run or (path / "model.keras").is_file() or _is_exported(path)
 

@@ -186,7 +186,8 @@ def _open(data: object, spec: ExampleSpec | None, argument: str) -> Source:
     try:
         return open_source(data)
     except UserError as error:
-        if not isinstance(data, str | os.PathLike) or Path(data).exists():
+        # An address is refused by name.
+        if not isinstance(data, str | os.PathLike) or Path(data).exists() or "://" in str(data):
             raise
         raise UserError(
             f"There is no directory or file {str(data)!r}. `{argument}` must be {_EXPECTED[argument]}."
