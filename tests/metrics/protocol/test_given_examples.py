@@ -222,6 +222,8 @@ def test_files_that_cannot_be_read_are_counted(tmp_path, directory, caplog):
         row = score(made, directory, [FrechetDistance()])["frechet_distance_39"]
     assert row.run["given_set_aside"] == 1 and "1 of 40 files of 'made' cannot be read" in caplog.text
     assert "00007.png" in caplog.text and caplog.text.count("cannot be read") == 1
+    as_real = score(FakeModel(), made, [FrechetDistance()], num_images=20)[0]
+    assert as_real.run["dataset_set_aside"] == 1 and as_real.protocol["num_real"] == 39
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,7 @@ def make_row(
         protocol={**protocol, "dataset_fingerprint": real.fingerprint, "split": real.split, "repeats": len(values)},
         run={
             "dataset": real.name,
+            **({"dataset_set_aside": real.num_set_aside} if real.num_set_aside else {}),
             **run,
             "time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
             "versions": library_versions(),

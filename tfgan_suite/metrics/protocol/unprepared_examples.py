@@ -98,7 +98,7 @@ class UnpreparedExamples:
             return self._source.make_format()
         wanted = None if spec is None or spec.kind != ImageSpec.kind else spec.shape
         settings = self._source.default_settings(wanted and wanted[:2])
-        size, channels = settings.pop("image_size", None), settings.pop("channels")
+        size, channels = settings.pop("image_size", None), settings.pop("channels", 3)
         if wanted and scaled:
             size = wanted[:2]
         if size is None:  # Files say themselves how large they are.
