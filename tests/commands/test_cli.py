@@ -455,6 +455,32 @@ def small_network(monkeypatch):
     monkeypatch.setattr("tfgan_suite.metrics.protocol.scoring_jobs.EfficientNetLite0", lambda: extractor)
 
 
+def test_evaluate_images_of_any_tool(tiny_run, tiny_data, tmp_path, capsys, small_network):
+    """The command line, a folder and a file: the score of the run whose images they are."""
+    images = load_model(tiny_run).generate(24)
+    (tmp_path / "made").mkdir()
+    for number, image in enumerate(images):
+        Image.fromarray(image[..., 0]).save(tmp_path / "made" / f"{number:02}.png")
+    np.savez(tmp_path / "made.npz", images=images)
+    chosen = ["--metrics", "frechet_distance,perceptual_path_length"]
+    code, output, errors = run(capsys, "evaluate", tmp_path / "made", "--data", tiny_data, *chosen)
+    assert code == 0 and "small; no model)" in output
+    for name in ("made", "made.npz"):
+        arguments = ["--data", tiny_data, "--metrics", "frechet_distance", "--output", tmp_path / "scores"]
+        assert run(capsys, "evaluate", tmp_path / name, *arguments)[0] == 0
+    made, packed = Evaluation.load(tmp_path / "scores")
+    expected = tg.evaluate(images, tiny_data, [tg.metrics.FrechetDistance()], progress=False)[0].value
+    assert made.value == packed.value == expected and made.run["model"] is None
+    code, output, _ = run(capsys, "evaluate", tiny_run, *arguments[2:], "--data", tmp_path / "made")
+    assert code == 0 and "frechet_distance_24" in output
+    code, _, errors = run(capsys, "evaluate", tmp_path / "made")
+    assert code == 2 and "`--data` must be a prepared dataset, or a folder" in errors[-1]
+    code, _, errors = run(capsys, "evaluate", tmp_path / "made", "--data", tiny_data, "--images", 10)
+    assert code == 2 and "`num_images` is for models" in errors[-1]
+    code, _, errors = run(capsys, "evaluate", tmp_path / "nothing", "--data", tiny_data)
+    assert code == 2 and "There is no directory or file" in errors[-1]
+
+
 def test_evaluate_chosen_metrics_with_repeats(tiny_run, tmp_path, capsys, small_network):
     run_dir = tmp_path / "run"
     shutil.copytree(tiny_run, run_dir)

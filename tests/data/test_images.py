@@ -4,6 +4,7 @@ import zlib
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from tfgan_suite.data.example_refused import ExampleRefused
@@ -281,6 +282,43 @@ def test_resizing_is_antialiased(crop, name):
     stripes[:, ::2] = 255
     target = ImageFormat(16, 16, channels=1, crop=crop, resize_filter=name)
     assert np.ptp(transform_image(Image.fromarray(stripes), target)[:, 2:-2]) <= 8
+
+
+def areas(pixels, sizes):
+    """Exact averages by making each pixel so many that blocks of whole ones can be averaged."""
+    for axis, size in enumerate(sizes):
+        pixels = np.moveaxis(np.repeat(pixels, size, axis=axis), axis, 0)
+        pixels = pixels.reshape(size, -1, *pixels.shape[1:]).mean(axis=1, dtype=np.float64)
+        pixels = np.moveaxis(pixels, 0, axis)
+    return pixels
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    "sizes", [((48, 60), (32, 40)), ((33, 44), (12, 16)), ((20, 20), (30, 30)), ((64, 32), (16, 8))]
+)
+def test_box_averages_exactly_the_area(sizes, channels):
+    """At fractions, where Pillow's copies pixels, and at whole factors, where both are the same."""
+    (height, width), size = sizes
+    image = np.random.default_rng(0).integers(0, 256, (height, width, channels), np.uint8)
+    target = ImageFormat(*size, channels=channels, crop="none", resize_filter="box")
+    pixels = target.prepare(image)
+    assert np.abs(pixels - areas(image, size)).max() <= 0.5 + 1e-6
+    found = tf.image.resize(image, size, method="area").numpy()
+    assert np.abs(pixels - found).max() <= 0.5 + 1e-3
+    pillow = np.asarray(Image.fromarray(image.squeeze()).resize(size[::-1], Image.Resampling.BOX), int)
+    difference = np.abs(pixels.squeeze() - pillow).max()
+    assert difference <= 1 if height % size[0] == 0 else difference > 20
+
+
+def test_box_averages_the_area_of_a_crop():
+    image = np.random.default_rng(0).integers(0, 256, (31, 50, 3), np.uint8)
+    pixels = ImageFormat(16, 16, resize_filter="box").prepare(image)  # From column 9.5 to column 40.5.
+    middle = np.repeat(image, 2, axis=1)[:, 19:81]
+    assert np.abs(pixels - areas(middle, (16, 16))).max() <= 0.5 + 1e-6
+    padded = ImageFormat(16, 16, resize_filter="box", crop="pad").prepare(image)
+    assert (padded[:3] == 255).all() and np.abs(padded[3:13] - areas(image, (10, 16))).max() <= 0.5 + 1e-6
+    assert ImageFormat(16, 16, resize_filter="box").processing()["library"] == "exact area averages"
 
 
 def test_centre_crop_keeps_the_middle_and_the_aspect_ratio():

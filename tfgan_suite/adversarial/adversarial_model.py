@@ -36,6 +36,8 @@ class AdversarialModel(AveragedGenerator, Discriminates, TrainedModel):
         seed=0,
         **kwargs,
     ):
+        if latent_size is not None and not is_count(latent_size):
+            raise ValueError(f"`latent_size` must be an integer >= 1. Received: latent_size={latent_size!r}")
         latent_shape = (_latent_size_of(generator) if latent_size is None else int(latent_size),)
         labels = None if num_classes is None else keras.Input([], dtype="int32")
         generator_inputs = (keras.Input(latent_shape), labels)

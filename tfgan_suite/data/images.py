@@ -12,6 +12,7 @@ import PIL
 from PIL import Image, ImageColor
 
 from tfgan_suite.data import png_files
+from tfgan_suite.data.area_average import area_average
 from tfgan_suite.data.example_format import ExampleFormat
 from tfgan_suite.data.example_refused import ExampleRefused
 from tfgan_suite.foundation.errors import UserError, unknown_name
@@ -32,13 +33,13 @@ _SIGNATURES = re.compile(
     re.DOTALL,
 )
 SIGNATURE_BYTES = 32
-# All of them antialiased: Pillow widens the filter's support by the factor of reduction.
+# All of them antialiased: Pillow widens the filter's support by the factor of reduction, and areas are averaged exactly.
 RESIZE_FILTERS = {
     "lanczos": Image.Resampling.LANCZOS,
     "bicubic": Image.Resampling.BICUBIC,
     "bilinear": Image.Resampling.BILINEAR,
     "hamming": Image.Resampling.HAMMING,
-    "box": Image.Resampling.BOX,
+    "box": None,  # `area_average`; Pillow's copies pixels at fractions.
 }
 CROPS = ("center", "pad", "border", "none")
 DECODINGS = ("exact", "scaled")
@@ -73,7 +74,8 @@ class ImageFormat(ExampleFormat):
             and cut the middle out. `"pad"`: scale until it fits inside and fill with the background. `"border"`: never
             scale, set the image in the middle of the background; a larger one is refused. `"none"`: scale only; an
             image of another aspect ratio (more than one target pixel off) is refused.
-        resize_filter: String. `"lanczos"`, `"bicubic"`, `"bilinear"`, `"hamming"` or `"box"`: Pillow's, all antialiased.
+        resize_filter: String. `"lanczos"`, `"bicubic"`, `"bilinear"` or `"hamming"`: Pillow's, all antialiased. Or `"box"`:
+            averages of exactly the area that a pixel covers.
         background: String. Color behind transparent pixels and padding, as CSS writes it (`"white"`, `"#20304f"`).
         encoding: String. `"png"` (lossless, optimized), `"jpeg"`, `"webp"` (lossless) or `"raw"`.
         jpeg_quality: Integer in [1, 100]. Only for `"jpeg"`, which keeps full color resolution (4:4:4).
@@ -162,9 +164,11 @@ class ImageFormat(ExampleFormat):
         return dataclasses.asdict(self)
 
     def processing(self) -> dict[str, str]:
+        name = "none" if self.crop == "border" else self.resize_filter
         processing = {
-            "filter": "none" if self.crop == "border" else self.resize_filter,
-            "library": f"Pillow {PIL.__version__}",  # Filters of the same name differ between libraries.
+            "filter": name,
+            # Filters of the same name differ between libraries.
+            "library": "exact area averages" if name == "box" else f"Pillow {PIL.__version__}",
         }
         if self.scaled_side is not None:
             processing["decoder"] = f"JPEG scaled to {self.scaled_side} pixels or more"
@@ -333,7 +337,6 @@ def _flatten(image: Image.Image, background: str) -> Image.Image:
 def _fit(image: Image.Image, target: ImageFormat, background: int | tuple) -> Image.Image:
     width, height = image.info.get(_EXTENT, image.size)
     size = (target.width, target.height)
-    resampling = RESIZE_FILTERS[target.resize_filter]
     if image.size == size:
         return image
     if target.crop == "center":
@@ -341,7 +344,7 @@ def _fit(image: Image.Image, target: ImageFormat, background: int | tuple) -> Im
         scale = min(width / target.width, height / target.height)
         left, top = (width - target.width * scale) / 2, (height - target.height * scale) / 2
         box = (max(left, 0.0), max(top, 0.0), min(width - left, width), min(height - top, height))
-        return image.resize(size, resampling, box=box)
+        return _resize(image, size, target, box)
     if target.crop == "none":
         # One side scaled to the target, the other may be at most one target pixel off.
         if (
@@ -353,11 +356,11 @@ def _fit(image: Image.Image, target: ImageFormat, background: int | tuple) -> Im
                 f"{width} x {height} does not have the aspect ratio of {target.width} x {target.height}. "
                 "Use crop='center' or crop='pad'.",
             )
-        return image.resize(size, resampling, box=(0, 0, width, height))
+        return _resize(image, size, target, (0, 0, width, height))
     if target.crop == "pad":
         scale = min(target.width / width, target.height / height)
         inner = (max(1, round(width * scale)), max(1, round(height * scale)))
-        image = image.resize(inner, resampling, box=(0, 0, width, height))
+        image = _resize(image, inner, target, (0, 0, width, height))
     elif width > target.width or height > target.height:
         raise ExampleRefused(
             "larger_than_target",
@@ -366,6 +369,12 @@ def _fit(image: Image.Image, target: ImageFormat, background: int | tuple) -> Im
     canvas = Image.new(image.mode, size, background)
     canvas.paste(image, ((target.width - image.width) // 2, (target.height - image.height) // 2))
     return canvas
+
+
+def _resize(image: Image.Image, size: tuple[int, int], target: ImageFormat, box: tuple) -> Image.Image:
+    if target.resize_filter == "box":
+        return area_average(image, size, box)
+    return image.resize(size, RESIZE_FILTERS[target.resize_filter], box=box)
 
 
 def reduce_image(pixels: np.ndarray, factor: int) -> np.ndarray:

@@ -11,6 +11,7 @@ from tfgan_suite.foundation.event_log import EventLog
 from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.foundation.terminal import say
 from tfgan_suite.metrics.protocol.evaluation import evaluate
+from tfgan_suite.metrics.protocol.real_examples import is_prepared
 from tfgan_suite.metrics.protocol.score_log import write_scalars
 from tfgan_suite.metrics.protocol.scoring_jobs import make_extractors, needs_extractor
 from tfgan_suite.runs.recipe import plan_run, resolve
@@ -27,7 +28,7 @@ class RunWatcher:
 
     Args:
         directory: String. The run's directory.
-        data_dir: String. A prepared dataset; by default that of the run.
+        data_dir: String. A prepared dataset, or a folder or file of images; by default that of the run.
         metrics: List of `Metric`; by default those that fit the model and the extractor.
         extractor: As in `evaluate`. It is made once for all checkpoints, if the metrics need it.
         split: String. The split of the data.
@@ -55,7 +56,8 @@ class RunWatcher:
     ):
         run = RunFiles.load(directory)
         data_dir = data_dir or run.config.data_dir
-        DatasetInfo.load(data_dir).split(split)
+        if is_prepared(data_dir):
+            DatasetInfo.load(data_dir).split(split)
         self.directory = local_path(directory)
         self._dataset_info = run.dataset_info
         self._model = build_model(run)

@@ -5,6 +5,10 @@ import numpy as np
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.metrics.numerics.over_white import over_white
 
+# What networks give. Squares of it, and cubes of these, are finite in float64: beyond it, distances would overflow to
+# infinity without a word, and scores to 0, 1 or NaN.
+LARGEST_FEATURE = float(np.finfo(np.float32).max)
+
 
 def check_features(features: object, name: str, minimum_rows: int = 2) -> np.ndarray:
     """Checks features and converts them to a float64 array [rows, dimensions].
@@ -18,7 +22,8 @@ def check_features(features: object, name: str, minimum_rows: int = 2) -> np.nda
         Float64 array [rows, dimensions].
 
     Raises:
-        UserError: If the rank or the dtype is wrong, there are too few rows, or a number is NaN or infinite.
+        UserError: If the rank or the dtype is wrong, there are too few rows, or a number is NaN, infinite or larger than
+            float32 holds.
     """
     features = np.asarray(features)
     if features.ndim != 2 or features.shape[1] == 0:
@@ -38,6 +43,12 @@ def check_features(features: object, name: str, minimum_rows: int = 2) -> np.nda
         bad_rows = int((~np.isfinite(features).all(axis=1)).sum())
         raise UserError(
             f"{_subject(name)} must be finite. Received: NaN or infinity in {bad_rows} of {len(features)} rows"
+        )
+    largest = float(np.abs(features).max(initial=0.0))
+    if largest > LARGEST_FEATURE:
+        raise UserError(
+            f"{_subject(name)} must be no larger than float32 holds, {LARGEST_FEATURE:.2g}. Received: {largest:.2g}. Divide "
+            "them by a constant, or look at the network that they come from."
         )
     return features
 
@@ -73,6 +84,27 @@ def check_feature_pair(
                 "generator), or the extractor ignores them. A distance would be meaningless."
             )
     return real, fake
+
+
+def check_score(value: float, name: str) -> float:
+    """Checks that a score came out as a number.
+
+    Args:
+        value: Float. The score.
+        name: String. The name of the score.
+
+    Returns:
+        The score.
+
+    Raises:
+        UserError: If it is NaN or infinite.
+    """
+    if not np.isfinite(value):
+        raise UserError(
+            f"{name} must come out as a finite number. Received: {value}. What it was computed from is too large, too "
+            "small or empty, or occurs in one set alone: look at the examples, or leave this score out."
+        )
+    return value
 
 
 def check_count(count: object, name: str, highest: int | None, lowest: int = 1) -> int:

@@ -134,7 +134,7 @@ class Evaluation(tuple):
                 _format_extractor(protocol),
                 f"{row.run.get('dataset')} ({protocol.get('dataset_fingerprint')}), {protocol.get('split')}",
                 f"{protocol.get('num_real')} / {protocol.get('num_fake')}",
-                f"{protocol.get('truncation')}, {protocol.get('weights')}",
+                "no model" if _has_no_model(row) else f"{protocol.get('truncation')}, {protocol.get('weights')}",
                 str(row.run.get("seed")),
             )
             lines.append(_markdown_row(cells))
@@ -147,7 +147,8 @@ class Evaluation(tuple):
         """A short table for the terminal."""
         width = max((len(row.name) for row in self), default=0)
         return "\n".join(
-            f"{row.name:<{width}}  {_format_value(row)}  ({row.direction} is better; {row.protocol.get('extractor')})"
+            f"{row.name:<{width}}  {_format_value(row)}  ({row.direction} is better; {row.protocol.get('extractor')}"
+            f"{'; no model' if _has_no_model(row) else ''})"
             for row in self
         )
 
@@ -230,6 +231,11 @@ def compare(first: EvaluationRow, second: EvaluationRow, *, allow: Iterable[str]
     improvement = difference if first.direction == "higher" else -difference
     better = "equal" if difference == 0 else "second" if improvement > 0 else "first"
     return Comparison(first.name, first.value, second.value, difference, better)
+
+
+def _has_no_model(row: EvaluationRow) -> bool:
+    """Whether it is known that no model was scored, but examples themselves."""
+    return row.run.get("model", "unknown") is None
 
 
 def _format_value(row: EvaluationRow) -> str:

@@ -1,9 +1,9 @@
 """From what a caller asks for, names or objects, to the metrics and extractors that will score."""
 
 import dataclasses
+import logging
+import os
 from collections.abc import Iterable, Sequence
-
-import tensorflow as tf
 
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.generative.abilities import HasLikelihood, Reconstructs
@@ -22,10 +22,11 @@ from tfgan_suite.metrics.mode_coverage import ModeCoverage
 from tfgan_suite.metrics.protocol.metric import FEATURE_INPUTS, MODEL_OUTPUTS, Metric
 from tfgan_suite.metrics.protocol.model_metric import ModelMetric
 from tfgan_suite.metrics.protocol.model_outputs import ModelOutputs
-from tfgan_suite.metrics.protocol.real_examples import RealExamples
+from tfgan_suite.metrics.protocol.real_examples import RealExamples, is_prepared
 from tfgan_suite.metrics.protocol.scoring import ScoringJob
 from tfgan_suite.metrics.reconstruction_error import ReconstructionError
 
+_LOGGER = logging.getLogger(__name__)
 _EXTRACTOR_CLASSES = {
     "efficientnet-lite0": EfficientNetLite0,
     "dataset-classifier": DatasetClassifier,
@@ -67,9 +68,10 @@ def _make_extractor(name: str, data, split: str, progress: bool) -> FeatureExtra
         return EfficientNetLite0()
     if name == "stacked-digits":
         return StackedDigitsClassifier(progress=progress)
-    if isinstance(data, tf.data.Dataset):
+    if not is_prepared(data):
+        received = str(data) if isinstance(data, str | os.PathLike) else type(data).__name__
         raise UserError(
-            "The extractor 'dataset-classifier' learns from a prepared directory. Received: a tf.data.Dataset."
+            f"The extractor 'dataset-classifier' learns from a prepared directory. Received: data={received!r}"
         )
     return DatasetClassifier(data, split, progress=progress)
 
@@ -147,7 +149,7 @@ def plan_scores(
         )  # fmt: skip
         if not (plan.compared or plan.outputs):
             raise UserError(
-                f"`metrics` must be given: none is computed by default for {real.spec.unit[1]} of a model without a "
+                f"`metrics` must be given: none is computed by default for {real.spec.unit[1]} without a model that has a "
                 f"likelihood or reconstructions. Received: metrics=None, extractor={extractor!r}"
             )
     else:
@@ -174,6 +176,28 @@ def plan_scores(
             f"`metrics` must give scores, each of another name. Received: {names}. Evaluate those of one name apart."
         )
     return plan
+
+
+def without_model(metrics: Iterable[Metric] | None, examples: str) -> list[Metric] | None:
+    """Leaves out the metrics that need a model, by `Metric.inputs`, and says so in the log.
+
+    Args:
+        metrics: As in `plan_scores`.
+        examples: String. What is scored without a model.
+
+    Raises:
+        UserError: All of them do, or one is no metric.
+    """
+    if metrics is None:
+        return None
+    metrics = _list_of_metrics(metrics)
+    left_out = [metric for metric in metrics if metric.inputs & (MODEL_OUTPUTS | {"model"})]
+    names = ", ".join(metric.name for metric in left_out)
+    if left_out and len(left_out) == len(metrics):
+        raise UserError(f"`metrics` must not all need a model, for {examples} has none. Received: {names}")
+    if left_out:
+        _LOGGER.warning("Left out, for lack of a model: %s. %s is scored by its examples alone.", names, examples)
+    return [metric for metric in metrics if metric not in left_out]
 
 
 def _list_of_metrics(metrics: Iterable[Metric] | Metric) -> list[Metric]:
@@ -231,7 +255,9 @@ def _check_metric(
         if "labels" in metric.inputs and real.class_counts is None:
             raise UserError(f"{metric.name} needs data with classes.")
     elif "labels" in metric.inputs and not labelled:
-        raise UserError(f"{metric.name} needs a class-conditional model and data with classes.")
+        raise UserError(
+            f"{metric.name} needs a class-conditional model, or examples with the data's classes, and data with classes."
+        )
 
 
 def _default_metrics(extractor_class: type[FeatureExtractor], classifies: bool, labelled: bool) -> list[Metric]:
