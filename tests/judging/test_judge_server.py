@@ -181,7 +181,7 @@ def test_other_sites_are_kept_out(make, serve):
 def test_it_listens_on_this_machine_alone_and_a_taken_port_is_told(make, serve):
     study = make()
     server = serve(study)
-    assert server._server.server_address[0] == "127.0.0.1"
+    assert server.address == "127.0.0.1"
     with pytest.raises(ValueError, match=f"port {server.port}"):
         JudgeServer(study, server.port)
 

@@ -344,11 +344,13 @@ def test_a_server_that_is_forgotten_ends(server, in_its_own_thread):
     before = set(threading.enumerate())
     forgotten = GrpcServer(server.repository, "127.0.0.1", 0)
     forgotten.start()
-    (thread,) = [one for one in set(threading.enumerate()) - before if one.name == "grpc"]
+    (thread,) = [one for one in set(threading.enumerate()) - before if one.name == "event loop"]
     port = forgotten.port
     if in_its_own_thread:  # Where the garbage collector may run.
-        forgotten._loop.call_soon_threadsafe(forgotten._finalizer)
+        event_loop = forgotten._event_loop
+        event_loop.loop.call_soon_threadsafe(event_loop._finalizer)
         thread.join(30)
+        del event_loop
     del forgotten
     gc.collect()
     assert not thread.is_alive()

@@ -1,0 +1,205 @@
+"""aiohttp's server, which parses and writes HTTP, with what it lacks for a server that is stopped and misused.
+
+aiohttp alone cuts idle connections as soon as it stops, although their next request may be on its way, and treats a client
+that closes its sending side after the request as gone. Requires the extra `serving`.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+
+from tfgan_suite.foundation.errors import import_extra
+from tfgan_suite.serving.json_responses import error_body
+
+web = import_extra("aiohttp.web", "serving", "Serving over HTTP")
+
+logger = logging.getLogger(__name__)
+
+JSON = "application/json"
+_DISCARD_SECONDS = 2.0  # How long the rest of a refused request is read: closing earlier could lose the answer.
+_QUIET_SECONDS = 1.0  # How long a server that stops waits for requests that are on their way.
+_BACKLOG = 128  # Connections that the system accepts ahead of the server.
+_BUSY_BODY = error_body("Too many connections. Try again later.")
+_BUSY = (
+    f"HTTP/1.1 503 Service Unavailable\r\nContent-Type: {JSON}\r\nContent-Length: {len(_BUSY_BODY)}\r\n"
+    "Retry-After: 1\r\nConnection: close\r\n\r\n"
+).encode() + _BUSY_BODY
+
+
+class Connections(web.Server):
+    """All connections of an HTTP server.
+
+    Args:
+        answer: Coroutine function that takes an `aiohttp.web.BaseRequest` and returns its `aiohttp.web.Response`.
+        timeout_seconds: Float. A connection is closed if no request has arrived for this long.
+        max_connections: Integer. Maximum number of open connections. Any more are refused with HTTP 503.
+
+    Attributes:
+        is_draining: Boolean. Whether the server is stopping. Answers then close their connections.
+    """
+
+    def __init__(self, answer, timeout_seconds: float, max_connections: int):
+        super().__init__(answer)
+        self.is_draining = False
+        self._refused = set()
+        self._max_connections = max_connections
+        # Bodies stay as they are, because aiohttp would unpack them without a limit on the sum of all requests.
+        self._arguments = {
+            "loop": asyncio.get_running_loop(),
+            "keepalive_timeout": timeout_seconds,
+            "lingering_time": _DISCARD_SECONDS,
+            "auto_decompress": False,
+            "access_log": None,
+            "logger": logger,
+        }
+
+    def __call__(self):
+        if len(self.connections) >= self._max_connections:
+            return _Refusal(self._refused)
+        return Connection(self, **self._arguments)
+
+    async def listen(self, listener) -> None:
+        """Accepts connections on a bound socket."""
+        self._listener = listener
+        self._accepting = await asyncio.get_running_loop().create_server(self, sock=listener, backlog=_BACKLOG)
+
+    async def drain(self, grace_seconds: float) -> None:
+        """Accepts no more connections, answers what has been sent on those that are open, and closes them.
+
+        Args:
+            grace_seconds: Float. How long all of this may take.
+        """
+        self.is_draining = True
+        await self._stop_listening()
+        begin = now = time.monotonic()
+        while self.connections and now < begin + grace_seconds:
+            for connection in self.connections:
+                if connection.is_idle and now - max(connection.quiet_since, begin) >= _QUIET_SECONDS:
+                    connection.force_close()
+            await asyncio.sleep(0.01)
+            now = time.monotonic()
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes all connections at once."""
+        await self._stop_listening()
+        for transport in list(self._refused):
+            transport.abort()
+        await self.shutdown(0.1)
+
+    async def _stop_listening(self):
+        if self._listener.fileno() < 0:
+            return
+        waiting = []
+        with contextlib.suppress(OSError):  # Nobody is waiting any longer.
+            while True:  # They are connected already, as far as they know, and closing would reset their connections.
+                waiting.append(self._listener.accept()[0])
+        self._accepting.close()
+        loop = asyncio.get_running_loop()
+        for client in waiting:
+            with contextlib.suppress(OSError):  # The client has left.
+                await loop.connect_accepted_socket(self, client)
+
+
+class Connection(web.RequestHandler):
+    """A connection.
+
+    Attributes:
+        quiet_since: Float. When the last bytes arrived, as told by `time.monotonic()`.
+    """
+
+    def __init__(self, connections, **arguments):
+        super().__init__(connections, **arguments)
+        self.quiet_since = time.monotonic()
+        self._connections = connections
+        self._request = None  # The one that is being answered.
+        self._is_half_closed = False
+        self._is_refused = False  # The rest of a request is read, but no longer of interest.
+
+    def connection_made(self, transport):
+        transport.set_write_buffer_limits(0)  # An answer has been taken when the system holds all of it.
+        super().connection_made(transport)
+
+    def data_received(self, data):
+        self.quiet_since = time.monotonic()
+        super().data_received(data)
+
+    # aiohttp has no public names for `_waiter`, which is pending while it waits for a request, and for `_messages`, the
+    # requests behind the current one.
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is being answered, or about to be."""
+        return self._waiter is not None and not self._waiter.done()
+
+    @contextlib.contextmanager
+    def answering(self, request):
+        """Marks the time from a request's head to its response."""
+        self._request = request
+        if self._is_half_closed:
+            self._refuse_incomplete()
+        try:
+            yield
+        finally:
+            self._request = None
+            self._is_refused = not request.content.is_eof()
+
+    def closes_after(self, request) -> bool:
+        """Whether the response to a request is the last on this connection."""
+        if not request.content.is_eof():  # It was refused before it was read, so that the next one cannot be found.
+            return True
+        return (self._is_half_closed or self._connections.is_draining) and not self._messages
+
+    @contextlib.contextmanager
+    def deadline(self, seconds: float):
+        """Cuts the connection if the context takes longer."""
+        timer = asyncio.get_running_loop().call_later(seconds, self._abort)
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _abort(self):
+        if self.transport is not None:
+            self.transport.abort()
+
+    def eof_received(self):
+        """Keeps the connection of a client that sends no more, but may wait for its answer."""
+        self._is_half_closed = True
+        self._refuse_incomplete()
+        return not (self.is_idle or self._is_refused)
+
+    def _refuse_incomplete(self):
+        if self._request is not None and not self._request.content.is_eof():
+            self._request.content.set_exception(web.RequestPayloadError("The client left in the middle of a request"))
+            self._request.content.feed_eof()
+
+    def handle_error(self, request, status=500, exc=None, message=None):
+        """Answers what is no HTTP."""
+        if status >= 500:
+            logger.error("An HTTP request failed", exc_info=exc)
+        reason = (message or "").strip().partition("\n")[0].rstrip(":")
+        response = web.Response(
+            status=status, body=error_body(f"Malformed HTTP request: {reason}".rstrip(": ")), content_type=JSON
+        )
+        response.force_close()
+        return response
+
+
+class _Refusal(asyncio.Protocol):
+    """A connection too many: refused at once, then read for a while, so that the answer is not lost."""
+
+    def __init__(self, refused):
+        self._refused = refused
+
+    def connection_made(self, transport):
+        self._transport = transport
+        self._refused.add(transport)
+        transport.write(_BUSY)
+        transport.write_eof()
+        self._timer = asyncio.get_running_loop().call_later(_DISCARD_SECONDS, transport.abort)
+
+    def connection_lost(self, error):
+        self._timer.cancel()
+        self._refused.discard(self._transport)
