@@ -187,7 +187,7 @@ async def _parse(message_class, data):
             return await asyncio.to_thread(message_class.FromString, data)
         return message_class.FromString(data)
     except DecodeError as error:
-        raise invalid_argument(f"The message is not a {message_class.DESCRIPTOR.name}.") from error
+        raise invalid_argument("The message cannot be parsed as a request of this method.") from error
 
 
 class _Answers:

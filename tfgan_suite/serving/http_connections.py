@@ -7,6 +7,7 @@ that closes its sending side after the request as gone. Requires the extra `serv
 import asyncio
 import contextlib
 import logging
+import math
 import time
 
 from tfgan_suite.foundation.errors import import_extra
@@ -17,6 +18,7 @@ web = import_extra("aiohttp.web", "serving", "Serving over HTTP")
 logger = logging.getLogger(__name__)
 
 JSON = "application/json"
+SERVER_NAME = "tfgan-suite"
 _DISCARD_SECONDS = 2.0  # How long the rest of a refused request is read: closing earlier could lose the answer.
 _QUIET_SECONDS = 1.0  # How long a server that stops waits for requests that are on their way.
 _BACKLOG = 128  # Connections that the system accepts ahead of the server.
@@ -44,6 +46,7 @@ class Connections(web.Server):
         self.is_draining = False
         self._refused = set()
         self._max_connections = max_connections
+        self._timeout_seconds = timeout_seconds
         # Bodies stay as they are, because aiohttp would unpack them without a limit on the sum of all requests.
         self._arguments = {
             "loop": asyncio.get_running_loop(),
@@ -63,6 +66,7 @@ class Connections(web.Server):
         """Accepts connections on a bound socket."""
         self._listener = listener
         self._accepting = await asyncio.get_running_loop().create_server(self, sock=listener, backlog=_BACKLOG)
+        self._cutting = asyncio.create_task(self._cut_expired())
 
     async def drain(self, grace_seconds: float) -> None:
         """Accepts no more connections, answers what has been sent on those that are open, and closes them.
@@ -84,9 +88,19 @@ class Connections(web.Server):
     async def close(self) -> None:
         """Closes all connections at once."""
         await self._stop_listening()
+        self._cutting.cancel()
         for transport in list(self._refused):
             transport.abort()
         await self.shutdown(0.1)
+
+    async def _cut_expired(self):
+        """Cuts the connections of clients that are too slow: one task for all, because a timer for each costs more."""
+        while True:
+            await asyncio.sleep(self._timeout_seconds / 8)
+            now = time.monotonic()
+            for connection in self.connections:
+                if now > connection.expires_at and connection.transport is not None:
+                    connection.transport.abort()
 
     async def _stop_listening(self):
         if self._listener.fileno() < 0:
@@ -107,11 +121,13 @@ class Connection(web.RequestHandler):
 
     Attributes:
         quiet_since: Float. When the last bytes arrived, as told by `time.monotonic()`.
+        expires_at: Float. When the connection is cut unless the client makes progress, `math.inf` while the server works.
     """
 
     def __init__(self, connections, **arguments):
         super().__init__(connections, **arguments)
         self.quiet_since = time.monotonic()
+        self.expires_at = math.inf
         self._connections = connections
         self._request = None  # The one that is being answered.
         self._is_half_closed = False
@@ -133,36 +149,21 @@ class Connection(web.RequestHandler):
         """Whether no request is being answered, or about to be."""
         return self._waiter is not None and not self._waiter.done()
 
-    @contextlib.contextmanager
-    def answering(self, request):
-        """Marks the time from a request's head to its response."""
+    def begin(self, request) -> None:
+        """Marks the time from a request's head to its response, which `end` ends."""
         self._request = request
         if self._is_half_closed:
             self._refuse_incomplete()
-        try:
-            yield
-        finally:
-            self._request = None
-            self._is_refused = not request.content.is_eof()
+
+    def end(self, request) -> None:
+        self._request = None
+        self._is_refused = not request.content.is_eof()
 
     def closes_after(self, request) -> bool:
         """Whether the response to a request is the last on this connection."""
         if not request.content.is_eof():  # It was refused before it was read, so that the next one cannot be found.
             return True
         return (self._is_half_closed or self._connections.is_draining) and not self._messages
-
-    @contextlib.contextmanager
-    def deadline(self, seconds: float):
-        """Cuts the connection if the context takes longer."""
-        timer = asyncio.get_running_loop().call_later(seconds, self._abort)
-        try:
-            yield
-        finally:
-            timer.cancel()
-
-    def _abort(self):
-        if self.transport is not None:
-            self.transport.abort()
 
     def eof_received(self):
         """Keeps the connection of a client that sends no more, but may wait for its answer."""
@@ -181,7 +182,9 @@ class Connection(web.RequestHandler):
             logger.error("An HTTP request failed", exc_info=exc)
         reason = (message or "").strip().partition("\n")[0].rstrip(":")
         response = web.Response(
-            status=status, body=error_body(f"Malformed HTTP request: {reason}".rstrip(": ")), content_type=JSON
+            status=status,
+            body=error_body(f"Malformed HTTP request: {reason}".rstrip(": ")),
+            headers={"Content-Type": JSON, "Server": SERVER_NAME},
         )
         response.force_close()
         return response

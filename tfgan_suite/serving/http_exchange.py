@@ -4,12 +4,14 @@ import asyncio
 import contextlib
 import inspect
 import logging
+import math
 import re
+import time
 import urllib.parse
 import zlib
 
 from tfgan_suite.serving.body_budget import BodyBudget
-from tfgan_suite.serving.http_connections import JSON, web
+from tfgan_suite.serving.http_connections import JSON, SERVER_NAME, web
 from tfgan_suite.serving.json_responses import error_body
 from tfgan_suite.serving.serving_error import ServingError, invalid_argument
 
@@ -41,18 +43,20 @@ class HttpExchange:
         """Answers an `aiohttp.web.BaseRequest` of a `Connection` with an `aiohttp.web.Response`."""
         connection = request.protocol
         handler = self._handler(request.method, _path_of(request.raw_path), request.headers)
-        with connection.answering(request):
+        connection.begin(request)
+        try:
             with self._budget.share() as share:
                 status, content_type, answer = await self._ask(request, handler, share)
             response = _response(request, status, content_type, answer, handler.response_headers)
             if connection.closes_after(request):
                 response.force_close()
-            with (
-                connection.deadline(self._timeout_seconds),
-                contextlib.suppress(ConnectionError),
-            ):  # The client has left.
+            connection.expires_at = time.monotonic() + self._timeout_seconds
+            with contextlib.suppress(ConnectionError):  # The client has left.
                 await response.prepare(request)
                 await response.write_eof()
+        finally:
+            connection.expires_at = math.inf
+            connection.end(request)
         return response
 
     async def _ask(self, request, handler, share):
@@ -73,12 +77,13 @@ class HttpExchange:
         if request.headers.get("Expect", "").lower() == "100-continue":
             request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         body = bytearray()
-        with request.protocol.deadline(self._timeout_seconds):
-            while piece := await _read_piece(request):
-                share.take(len(piece))
-                body += piece
-                if len(body) > self._max_body_bytes:
-                    raise self._too_large()
+        request.protocol.expires_at = time.monotonic() + self._timeout_seconds
+        while piece := await _read_piece(request):
+            share.take(len(piece))
+            body += piece
+            if len(body) > self._max_body_bytes:
+                raise self._too_large()
+        request.protocol.expires_at = math.inf
         encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
         if encoding in ("gzip", "x-gzip"):
             body = await asyncio.to_thread(self._unpack, body)
@@ -132,7 +137,7 @@ def _response(request, status, content_type, answer, headers):
     response = web.Response(
         status=status,
         body=answer,
-        headers={"Content-Type": content_type, **headers},
+        headers={"Content-Type": content_type, "Server": SERVER_NAME, **headers},
         zlib_executor_size=_LARGE_BYTES,
     )
     if len(answer) >= _MIN_GZIP_BYTES and not content_type.startswith("image/"):

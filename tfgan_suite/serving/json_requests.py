@@ -10,6 +10,7 @@ Reference: TensorFlow Serving, "RESTful API". The error messages follow the word
 
 import base64
 import binascii
+import functools
 import json
 import re
 
@@ -217,13 +218,13 @@ def _collect(value, level, shape, items) -> None:
 
 def _check_range(items, kinds, dtype, name, tensor_info) -> None:
     """Refuses numbers that the type cannot hold."""
-    type_name = tf.as_dtype(tensor_info.dtype).name
     if dtype.kind in "iu":
-        limits = np.iinfo(dtype)
+        limits = _integer_limits(dtype)
         for extreme in (min(items), max(items)):
             if not limits.min <= extreme <= limits.max:
                 raise invalid_argument(
-                    f"JSON Value: {_shown(extreme)} Type: Number is not of expected type: {type_name} (input {name})"
+                    f"JSON Value: {_shown(extreme)} Type: Number is not of expected type: "
+                    f"{tf.as_dtype(tensor_info.dtype).name} (input {name})"
                 )
         return
     wrong = []
@@ -233,11 +234,20 @@ def _check_range(items, kinds, dtype, name, tensor_info) -> None:
         wrong = [extreme for extreme in (min(integers), max(integers)) if abs(extreme) > largest_exact]
     if not wrong:
         values = np.array(items, np.float64)
-        wrong = values[np.isfinite(values) & (np.abs(values) > float(np.finfo(dtype).max))].tolist()
+        wrong = values[np.isfinite(values) & (np.abs(values) > _largest_float(dtype))].tolist()
     if wrong:
         raise invalid_argument(
-            f"Cannot convert JSON value: {_shown(wrong[0])} to {type_name} without loss of precision. (input {name})"
+            f"Cannot convert JSON value: {_shown(wrong[0])} to {tf.as_dtype(tensor_info.dtype).name} without loss of "
+            f"precision. (input {name})"
         )
+
+
+_integer_limits = functools.cache(np.iinfo)
+
+
+@functools.cache
+def _largest_float(dtype):
+    return float(np.finfo(dtype).max)
 
 
 def _to_bytes(item, name) -> bytes:

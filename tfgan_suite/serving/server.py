@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import signal
@@ -184,6 +185,7 @@ def serve(directory, **arguments) -> None:
             previous[number] = signal.signal(number, lambda *_: stopping.set())
     try:
         with server:
+            gc.freeze()  # The libraries and models stay, and looking through them for garbage stops all requests for long.
             print(server.describe(), flush=True)
             stopping.wait()
     finally:
