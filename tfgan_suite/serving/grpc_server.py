@@ -136,7 +136,7 @@ class _Methods:
                 answers.GetModelStatus, get_model_status_pb2.GetModelStatusRequest
             ),
             f"/{HEALTH}/Check": self._answering(self._check, HealthCheckRequest),
-            f"/{HEALTH}/Watch": grpc.unary_stream_rpc_method_handler(self._watch),
+            f"/{HEALTH}/Watch": grpc.stream_stream_rpc_method_handler(self._watch),
         }
         self._unknown = grpc.stream_stream_rpc_method_handler(self._refuse)
 
@@ -147,8 +147,9 @@ class _Methods:
     def _answering(self, method, message_class):
         """Creates the handler of a method that takes and returns one message."""
 
-        async def answer(data, context):
+        async def answer(_, context):
             try:
+                data = await self._read(context)
                 with self._budget.share() as share:
                     share.take(len(data))
                     response = await method(await _parse(message_class, data))
@@ -158,18 +159,33 @@ class _Methods:
             except Exception:  # The client learns only that the request failed; the reason goes to the log.
                 logger.exception("%s failed", method.__name__)
                 refused = ServingError("INTERNAL", "The request failed inside the server. See the server's log.")
-            await context.abort(getattr(self._grpc.StatusCode, refused.code), refused.message)
+            await self._abort(context, refused)
 
-        return self._grpc.unary_unary_rpc_method_handler(answer)
+        # As far as the wire goes, one request is a stream of one. gRPC would wait forever for one that does not come.
+        return self._grpc.stream_unary_rpc_method_handler(answer)
+
+    async def _read(self, context):
+        data = await context.read()
+        if data is self._grpc.aio.EOF:
+            raise invalid_argument("The call has no message.")
+        return data
+
+    async def _abort(self, context, error):
+        try:
+            await context.abort(getattr(self._grpc.StatusCode, error.code), error.message)
+        except self._grpc.aio.AbortError:
+            raise
+        except Exception as reason:  # gRPC has already ended the call, such as for a message that is too large.
+            raise asyncio.CancelledError from reason
 
     async def _check(self, request):
         return self._health.check(request.value)
 
-    async def _watch(self, data, context):
+    async def _watch(self, _, context):
         try:
-            request = await _parse(HealthCheckRequest, data)
+            request = await _parse(HealthCheckRequest, await self._read(context))
         except ServingError as error:
-            await context.abort(self._grpc.StatusCode.INVALID_ARGUMENT, error.message)
+            await self._abort(context, error)
         async for status in self._health.watch(request.value):
             yield status
 

@@ -22,6 +22,7 @@ SERVER_NAME = "tfgan-suite"
 _DISCARD_SECONDS = 2.0  # How long the rest of a refused request is read: closing earlier could lose the answer.
 _QUIET_SECONDS = 1.0  # How long a server that stops waits for requests that are on their way.
 _BACKLOG = 128  # Connections that the system accepts ahead of the server.
+_STEPS_TO_CONNECT = 5  # Steps of an event loop, at most, from accepting a connection to saying that it is made.
 _BUSY_BODY = error_body("Too many connections. Try again later.")
 _BUSY = (
     f"HTTP/1.1 503 Service Unavailable\r\nContent-Type: {JSON}\r\nContent-Length: {len(_BUSY_BODY)}\r\n"
@@ -105,12 +106,15 @@ class Connections(web.Server):
     async def _stop_listening(self):
         if self._listener.fileno() < 0:
             return
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._listener)
+        for _ in range(_STEPS_TO_CONNECT):  # `asyncio` drops connections that it has accepted but not made yet.
+            await asyncio.sleep(0)
         waiting = []
         with contextlib.suppress(OSError):  # Nobody is waiting any longer.
-            while True:  # They are connected already, as far as they know, and closing would reset their connections.
+            while True:  # As far as the clients know, they are connected, and closing would reset their connections.
                 waiting.append(self._listener.accept()[0])
         self._accepting.close()
-        loop = asyncio.get_running_loop()
         for client in waiting:
             with contextlib.suppress(OSError):  # The client has left.
                 await loop.connect_accepted_socket(self, client)
