@@ -509,3 +509,16 @@ def test_import_without_beam_names_the_extra():
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=os.getcwd())
     assert "MissingExtraError" in result.stdout and "tfgan-suite[beam]" in result.stdout
+
+
+@pytest.mark.parametrize("half", ["\\ud800", "\\uDFFF", "x\\ude00\\ud83dy"])
+def test_a_class_name_that_is_no_text_is_refused_before_the_work(tmp_path, half):
+    (tmp_path / "source").mkdir()
+    for number in range(2):
+        Image.fromarray(NOISE[number]).save(tmp_path / "source" / f"{number}.png")
+    labels = f'{{"labels": [["0.png", "{half}"], ["1.png", "whole \\ud83d\\ude00"]]}}'
+    (tmp_path / "source" / "dataset.json").write_text(labels)
+    with pytest.raises(UserError, match="half a surrogate pair"):
+        prepare(tmp_path / "source", tmp_path / "out")
+    (tmp_path / "source" / "dataset.json").write_text(labels.replace(half, "other"))
+    assert prepare(tmp_path / "source", tmp_path / "out").class_names == ("other", "whole \U0001f600")

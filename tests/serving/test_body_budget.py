@@ -37,7 +37,7 @@ def event_loop():
 
 @pytest.fixture
 def held(event_loop):
-    budget, gate = BodyBudget(2 * HALF), threading.Event()
+    budget, gate = BodyBudget(2 * HALF, free_bytes=0), threading.Event()
     server = HttpServer(Held, "127.0.0.1", 0, 2 * HALF, 60.0, budget=budget, event_loop=event_loop, gate=gate)
     server.start()
     yield server, budget, gate
@@ -59,7 +59,7 @@ def wait_until(condition):
 
 
 def test_a_share_is_given_back():
-    budget = BodyBudget(10)
+    budget = BodyBudget(10, free_bytes=0)
     with budget.share() as first, budget.share() as second:
         first.take(4)
         second.take(6)
@@ -67,6 +67,19 @@ def test_a_share_is_given_back():
             first.take(1)
         assert (caught.value.code, caught.value.http_status) == ("RESOURCE_EXHAUSTED", 503)
         assert budget.num_bytes == 10
+    assert budget.num_bytes == 0
+
+
+def test_large_bodies_do_not_keep_small_ones_out():
+    budget = BodyBudget(10, free_bytes=5)
+    with budget.share() as large, budget.share() as small:
+        large.take(3)
+        large.take(12)
+        assert budget.num_bytes == 10
+        small.take(1)
+        small.take(4)
+        with pytest.raises(ServingError):
+            small.take(1)
     assert budget.num_bytes == 0
 
 
@@ -100,7 +113,7 @@ def test_grpc_shares_it(event_loop, caplog):
     async def take(num_bytes):
         budget.num_bytes += num_bytes
 
-    budget = BodyBudget(1000)
+    budget = BodyBudget(1000, free_bytes=0)
     server = GrpcServer(None, "127.0.0.1", 0, budget=budget, event_loop=event_loop)
     server.start()
     with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:

@@ -54,7 +54,7 @@ def test_a_taken_port_is_told_and_leaves_nothing_open(models_directory, server):
 
 
 def test_without_the_extra_there_is_rest_alone(models_directory, monkeypatch, caplog):
-    def missing(*_):
+    def missing(*_, **__):
         raise MissingExtraError("Serving over gRPC needs the package 'tensorflow_serving', which is not installed.")
 
     monkeypatch.setattr(server_module, "GrpcServer", missing)

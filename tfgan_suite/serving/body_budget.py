@@ -2,6 +2,7 @@
 
 import contextlib
 
+from tfgan_suite.serving.large_bodies import LARGE_BYTES
 from tfgan_suite.serving.serving_error import ServingError
 
 
@@ -12,13 +13,16 @@ class BodyBudget:
 
     Args:
         max_bytes: Integer. Maximum sum. A request that would exceed it is refused; those in work are not affected.
+        free_bytes: Integer. Bytes of each body that are not counted, so that large bodies do not keep small ones out.
+            The limits on connections bound their sum.
 
     Attributes:
         num_bytes: Integer. The current sum.
     """
 
-    def __init__(self, max_bytes: int = 256 << 20):
+    def __init__(self, max_bytes: int = 256 << 20, free_bytes: int = LARGE_BYTES):
         self.max_bytes = max_bytes
+        self.free_bytes = free_bytes
         self.num_bytes = 0
 
     @contextlib.contextmanager
@@ -36,6 +40,7 @@ class Share:
 
     def __init__(self, budget):
         self._budget = budget
+        self._num_free_bytes = budget.free_bytes
         self.num_bytes = 0
 
     def take(self, num_bytes: int) -> None:
@@ -47,11 +52,13 @@ class Share:
         Raises:
             ServingError: `RESOURCE_EXHAUSTED`, HTTP 503, if it is more than is left.
         """
-        if self._budget.num_bytes + num_bytes > self._budget.max_bytes:
+        num_counted = max(0, num_bytes - self._num_free_bytes)
+        self._num_free_bytes = max(0, self._num_free_bytes - num_bytes)
+        if num_counted and self._budget.num_bytes + num_counted > self._budget.max_bytes:
             raise ServingError(
                 "RESOURCE_EXHAUSTED",
-                f"The requests in work take {self._budget.max_bytes} bytes already. Try again later.",
+                f"The requests in work take almost {self._budget.max_bytes} bytes. Try again later.",
                 http_status=503,
             )
-        self._budget.num_bytes += num_bytes
-        self.num_bytes += num_bytes
+        self._budget.num_bytes += num_counted
+        self.num_bytes += num_counted

@@ -7,7 +7,7 @@ import weakref
 
 from tfgan_suite.serving.event_loop_futures import EventLoopFutures
 
-_NUM_HELPERS = 8  # Threads for what would block the loop: large bodies, and handlers that are plain functions.
+_NUM_HELPERS = 32  # Threads, at most, for handlers that are plain functions.
 
 
 class EventLoopThread:

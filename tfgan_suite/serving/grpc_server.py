@@ -6,6 +6,8 @@ service; all other calls are answered with `UNIMPLEMENTED`.
 
 import asyncio
 import logging
+import math
+import time
 
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import error_codes_pb2
@@ -15,6 +17,7 @@ from tfgan_suite.serving.body_budget import BodyBudget
 from tfgan_suite.serving.event_loop_thread import EventLoopThread
 from tfgan_suite.serving.grpc_health import SERVICE as HEALTH
 from tfgan_suite.serving.grpc_health import GrpcHealth, HealthCheckRequest
+from tfgan_suite.serving.large_bodies import LARGE_BYTES, in_turn
 from tfgan_suite.serving.model_repository import ModelRepository
 from tfgan_suite.serving.serving_error import ServingError, invalid_argument
 from tfgan_suite.serving.tensor_messages import read_tensor, write_tensor
@@ -24,7 +27,8 @@ logger = logging.getLogger(__name__)
 _PREDICTION = "tensorflow.serving.PredictionService"
 _MODELS = "tensorflow.serving.ModelService"
 _SIGNATURE_DEF = "signature_def"
-_LARGE_BYTES = 1 << 16  # Larger requests are parsed in a thread, so that they do not block the event loop.
+_QUIET_SECONDS = 0.25  # A server that stops refuses calls until none has come for this long,
+_REFUSING_SECONDS = 1.0  # or at most for this long.
 
 
 class GrpcServer:
@@ -80,10 +84,10 @@ class GrpcServer:
             server = grpc.aio.server(
                 handlers=[methods], options=options, maximum_concurrent_rpcs=max_concurrent_requests
             )
-            return health, server, server.add_insecure_port(address)
+            return health, methods, server, server.add_insecure_port(address)
 
         try:
-            self._health, server, self.port = self._event_loop.run(listen())
+            self._health, self._methods, server, self.port = self._event_loop.run(listen())
         except RuntimeError as error:
             if self._own_event_loop:
                 self._own_event_loop.stop()
@@ -98,7 +102,7 @@ class GrpcServer:
         self._event_loop.run(self._server.start())
 
     def stop(self, grace_seconds: float = 5.0) -> None:
-        """Stops the server: accepts no more requests and gives running ones time to finish.
+        """Stops the server: refuses new requests with `UNAVAILABLE` and gives running ones time to finish.
 
         Args:
             grace_seconds: Float. How long running requests may take to finish.
@@ -111,7 +115,13 @@ class GrpcServer:
     async def drain(self, grace_seconds: float) -> None:
         """Like `stop`, on the event loop, which goes on."""
         self._health.stop()
-        await self._server.stop(grace_seconds)
+        self._methods.is_stopping = True
+        # gRPC drops calls that arrive while it stops, which clients see as cancelled and therefore do not repeat.
+        begin = now = time.monotonic()
+        while now - self._methods.asked_at < _QUIET_SECONDS and now - begin < min(_REFUSING_SECONDS, grace_seconds):
+            await asyncio.sleep(0.01)
+            now = time.monotonic()
+        await self._server.stop(max(0.0, begin + grace_seconds - now))
 
 
 class _Methods:
@@ -119,11 +129,17 @@ class _Methods:
 
     Messages are parsed here rather than by gRPC, which logs a traceback for one that is malformed, and answers `UNKNOWN`.
     The generated classes do likewise for methods that are not overridden.
+
+    Attributes:
+        asked_at: Float. When the last call arrived, as told by `time.monotonic()`.
+        is_stopping: Boolean. Whether to refuse calls.
     """
 
     def __init__(self, grpc, answers, health, budget):
         from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, predict_pb2
 
+        self.asked_at = -math.inf
+        self.is_stopping = False
         self._grpc = grpc
         self._health = health
         self._budget = budget
@@ -139,9 +155,13 @@ class _Methods:
             f"/{HEALTH}/Watch": grpc.stream_stream_rpc_method_handler(self._watch),
         }
         self._unknown = grpc.stream_stream_rpc_method_handler(self._refuse)
+        self._stopping = grpc.stream_stream_rpc_method_handler(self._refuse_while_stopping)
 
     def service(self, details):
         """Returns the handler of a method. Called by gRPC."""
+        self.asked_at = time.monotonic()
+        if self.is_stopping and not details.method.startswith(f"/{HEALTH}/"):
+            return self._stopping
         return self._handlers.get(details.method, self._unknown)
 
     def _answering(self, method, message_class):
@@ -189,18 +209,18 @@ class _Methods:
         async for status in self._health.watch(request.value):
             yield status
 
-    async def _refuse(self, requests, context):
-        await context.abort(
-            self._grpc.StatusCode.UNIMPLEMENTED,
-            f"This server answers Predict and GetModelMetadata of {_PREDICTION}, GetModelStatus of {_MODELS}, and "
-            f"{HEALTH}.",
-        )
+    async def _refuse(self, _, context):
+        known = f"Predict and GetModelMetadata of {_PREDICTION}, GetModelStatus of {_MODELS}, and {HEALTH}"
+        await self._abort(context, ServingError("UNIMPLEMENTED", f"This server answers {known}."))
+
+    async def _refuse_while_stopping(self, _, context):
+        await self._abort(context, ServingError("UNAVAILABLE", "The server is stopping."))
 
 
 async def _parse(message_class, data):
     try:
-        if len(data) > _LARGE_BYTES:
-            return await asyncio.to_thread(message_class.FromString, data)
+        if len(data) > LARGE_BYTES:
+            return await in_turn(message_class.FromString, data)
         return message_class.FromString(data)
     except DecodeError as error:
         raise invalid_argument("The message cannot be parsed as a request of this method.") from error
@@ -221,8 +241,8 @@ class _Answers:
 
     async def Predict(self, request):
         servable = self._repository.lookup(*_target(request))
-        if request.ByteSize() > _LARGE_BYTES:
-            inputs = await asyncio.to_thread(self._read_inputs, request)
+        if request.ByteSize() > LARGE_BYTES:
+            inputs = await in_turn(self._read_inputs, request)
         else:
             inputs = self._read_inputs(request)
         signature_name = request.model_spec.signature_name

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 JSON = "application/json"
 SERVER_NAME = "tfgan-suite"
-_DISCARD_SECONDS = 2.0  # How long the rest of a refused request is read: closing earlier could lose the answer.
+_DISCARD_SECONDS = 2.0  # How long a refused connection is read: closing earlier could lose the answer.
 _QUIET_SECONDS = 1.0  # How long a server that stops waits for requests that are on their way.
 _BACKLOG = 128  # Connections that the system accepts ahead of the server.
 _STEPS_TO_CONNECT = 5  # Steps of an event loop, at most, from accepting a connection to saying that it is made.
@@ -52,7 +52,7 @@ class Connections(web.Server):
         self._arguments = {
             "loop": asyncio.get_running_loop(),
             "keepalive_timeout": timeout_seconds,
-            "lingering_time": _DISCARD_SECONDS,
+            "lingering_time": 0.0,  # `HttpExchange` reads what is left of a request.
             "auto_decompress": False,
             "access_log": None,
             "logger": logger,
@@ -126,16 +126,17 @@ class Connection(web.RequestHandler):
     Attributes:
         quiet_since: Float. When the last bytes arrived, as told by `time.monotonic()`.
         expires_at: Float. When the connection is cut unless the client makes progress, `math.inf` while the server works.
+        is_cut_off: Boolean. Whether the client has stopped sending in the middle of a body.
     """
 
     def __init__(self, connections, **arguments):
         super().__init__(connections, **arguments)
         self.quiet_since = time.monotonic()
         self.expires_at = math.inf
+        self.is_cut_off = False
         self._connections = connections
         self._request = None  # The one that is being answered.
         self._is_half_closed = False
-        self._is_refused = False  # The rest of a request is read, but no longer of interest.
 
     def connection_made(self, transport):
         transport.set_write_buffer_limits(0)  # An answer has been taken when the system holds all of it.
@@ -157,11 +158,10 @@ class Connection(web.RequestHandler):
         """Marks the time from a request's head to its response, which `end` ends."""
         self._request = request
         if self._is_half_closed:
-            self._refuse_incomplete()
+            self._end_incomplete()
 
-    def end(self, request) -> None:
+    def end(self) -> None:
         self._request = None
-        self._is_refused = not request.content.is_eof()
 
     def closes_after(self, request) -> bool:
         """Whether the response to a request is the last on this connection."""
@@ -172,12 +172,12 @@ class Connection(web.RequestHandler):
     def eof_received(self):
         """Keeps the connection of a client that sends no more, but may wait for its answer."""
         self._is_half_closed = True
-        self._refuse_incomplete()
-        return not (self.is_idle or self._is_refused)
+        self._end_incomplete()
+        return not self.is_idle
 
-    def _refuse_incomplete(self):
+    def _end_incomplete(self):
         if self._request is not None and not self._request.content.is_eof():
-            self._request.content.set_exception(web.RequestPayloadError("The client left in the middle of a request"))
+            self.is_cut_off = True
             self._request.content.feed_eof()
 
     def handle_error(self, request, status=500, exc=None, message=None):

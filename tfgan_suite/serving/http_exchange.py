@@ -13,12 +13,13 @@ import zlib
 from tfgan_suite.serving.body_budget import BodyBudget
 from tfgan_suite.serving.http_connections import JSON, SERVER_NAME, web
 from tfgan_suite.serving.json_responses import error_body
+from tfgan_suite.serving.large_bodies import LARGE_BYTES, in_turn
 from tfgan_suite.serving.serving_error import ServingError, invalid_argument
 
 logger = logging.getLogger(__name__)
 
 _MIN_GZIP_BYTES = 1024  # Smaller answers do not get shorter by enough.
-_LARGE_BYTES = 1 << 16  # Larger answers are packed in a thread, so that they do not block the event loop.
+_QUIET_SECONDS = 2.0  # The rest of a refused body is read until none comes for this long.
 _RETRY_SECONDS = "1"
 
 
@@ -54,10 +55,19 @@ class HttpExchange:
             with contextlib.suppress(ConnectionError):  # The client has left.
                 await response.prepare(request)
                 await response.write_eof()
+            if not request.content.is_eof():
+                await self._discard(request)
         finally:
             connection.expires_at = math.inf
-            connection.end(request)
+            connection.end()
         return response
+
+    async def _discard(self, request):
+        """Reads the rest of a refused request: closing under a client that is sending could lose the response."""
+        request.protocol.expires_at = time.monotonic() + self._timeout_seconds
+        with contextlib.suppress(asyncio.TimeoutError, web.RequestPayloadError, ConnectionError):
+            while await asyncio.wait_for(request.content.readany(), _QUIET_SECONDS):
+                pass
 
     async def _ask(self, request, handler, share):
         try:
@@ -84,9 +94,11 @@ class HttpExchange:
             if len(body) > self._max_body_bytes:
                 raise self._too_large()
         request.protocol.expires_at = math.inf
+        if request.protocol.is_cut_off:
+            raise invalid_argument("Malformed request: the body ends early")
         encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
         if encoding in ("gzip", "x-gzip"):
-            body = await asyncio.to_thread(self._unpack, body)
+            body = await in_turn(self._unpack, body)
             share.take(len(body))
         elif encoding != "identity":
             raise ServingError("INVALID_ARGUMENT", "Content-Encoding must be gzip or identity", http_status=415)
@@ -138,7 +150,7 @@ def _response(request, status, content_type, answer, headers):
         status=status,
         body=answer,
         headers={"Content-Type": content_type, "Server": SERVER_NAME, **headers},
-        zlib_executor_size=_LARGE_BYTES,
+        zlib_executor_size=LARGE_BYTES,
     )
     if len(answer) >= _MIN_GZIP_BYTES and not content_type.startswith("image/"):
         response.headers["Vary"] = "Accept-Encoding"

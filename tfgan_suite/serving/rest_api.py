@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from tensorflow.core.framework import types_pb2
 
 from tfgan_suite.serving import json_requests, json_responses
+from tfgan_suite.serving.large_bodies import LARGE_BYTES, in_turn
 from tfgan_suite.serving.model_repository import ModelRepository
 from tfgan_suite.serving.serving_error import ServingError, invalid_argument
 
@@ -22,8 +23,7 @@ _MODEL = r"(?i:/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>[0-9]+)|/labe
 _CALL = re.compile(_MODEL + r":(?P<verb>classify|regress|predict))")
 _STATUS = re.compile(_MODEL + r"(?:/(?P<part>metadata))?)")
 _HEALTH = re.compile("/(?:(?P<live>livez|health/live)|healthz?|readyz|health/ready)")
-_LARGE_BYTES = 1 << 16  # Larger requests are parsed in a thread, so that they do not block the event loop,
-_LARGE_OUTPUTS = 1 << 14  # and outputs of more elements are written in one.
+_LARGE_OUTPUTS = LARGE_BYTES // 4  # Elements: a number is about four characters.
 _METHOD_NAMES = {"classify": "classification", "regress": "regression"}
 
 
@@ -93,14 +93,14 @@ def _target(match):
 
 
 async def _call(repository, match, body, wait) -> bytes:
-    if len(body) > _LARGE_BYTES:
-        parsed = await asyncio.to_thread(_parse, repository, match, body)
+    if len(body) > LARGE_BYTES:
+        parsed = await in_turn(_parse, repository, match, body)
     else:
         parsed = _parse(repository, match, body)
     servable, signature_name, inputs, request_format = parsed
     outputs = await repository.predict_async(servable, signature_name, inputs, wait=wait)
     if sum(array.size for array in outputs.values()) > _LARGE_OUTPUTS:
-        return await asyncio.to_thread(json_responses.encode_outputs, outputs, request_format)
+        return await in_turn(json_responses.encode_outputs, outputs, request_format)
     return json_responses.encode_outputs(outputs, request_format)
 
 
