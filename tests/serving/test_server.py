@@ -66,6 +66,15 @@ def test_without_the_extra_there_is_rest_alone(models_directory, monkeypatch, ca
     assert "needs the package" in caplog.text
 
 
+def test_without_aiohttp_the_extra_is_named(models_directory, monkeypatch):
+    monkeypatch.setitem(sys.modules, "aiohttp.web", None)
+    monkeypatch.setitem(sys.modules, "aiohttp", None)
+    for name in ("http_connections", "http_exchange"):
+        monkeypatch.delitem(sys.modules, f"tfgan_suite.serving.{name}", raising=False)
+    with pytest.raises(MissingExtraError, match=r"needs the package 'aiohttp'.*tfgan-suite\[serving\]"):
+        Server(models_directory / "faces", rest_port=0, grpc_port=0)
+
+
 def test_stop_closes_idle_connections_and_the_port(models_directory):
     with Server(models_directory / "faces", rest_port=0, grpc_port=0) as server:
         client = socket.create_connection(("127.0.0.1", server.rest_port), timeout=30)
