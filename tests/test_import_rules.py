@@ -57,6 +57,7 @@ HEAVY = {
     "distributed": {"preprocessing"},
     "tensorflow_serving": {"serving", "exports", "commands"},
     "grpc": {"serving", "commands"},
+    "aiohttp": {"serving"},
     "kserve": {"serving"},
     **dict.fromkeys(["tf2onnx", "onnx", "onnxruntime", "ai_edge_litert"], {"exports"}),
     "tensorflow_datasets": {"data"},

@@ -587,3 +587,16 @@ def test_an_unfinished_preparation_of_other_labels_is_not_resumed(tmp_path, imag
         6,
         6,
     )
+
+
+@pytest.mark.parametrize("half", ["\\ud800", "\\uDFFF", "x\\ude00\\ud83dy"])
+def test_a_class_name_that_is_no_text_is_refused_before_the_work(tmp_path, half):
+    (tmp_path / "source").mkdir()
+    for number in range(2):
+        Image.fromarray(NOISE[number]).save(tmp_path / "source" / f"{number}.png")
+    labels = f'{{"labels": [["0.png", "{half}"], ["1.png", "whole \\ud83d\\ude00"]]}}'
+    (tmp_path / "source" / "dataset.json").write_text(labels)
+    with pytest.raises(UserError, match="half a surrogate pair"):
+        prepare(tmp_path / "source", tmp_path / "out", image_size=8)
+    (tmp_path / "source" / "dataset.json").write_text(labels.replace(half, "other"))
+    assert prepare(tmp_path / "source", tmp_path / "out", image_size=8).class_names == ("other", "whole \U0001f600")

@@ -38,6 +38,7 @@ class JudgeServer(HttpServer):
         url: String. URL of the page.
 
     Raises:
+        MissingExtraError: If the extra `serving` is not installed.
         UserError: If the port is in use.
     """
 
@@ -47,8 +48,10 @@ class JudgeServer(HttpServer):
             super().__init__(
                 _Handler, _HOST, port, _MAX_BODY_BYTES, _TIMEOUT_SECONDS, session=Session(study, self._store)
             )
-        except OSError as error:
+        except Exception as error:
             self._store.close()
+            if not isinstance(error, OSError):
+                raise
             raise UserError(
                 f"Cannot listen on port {port}: {error.strerror}. Choose another port, or 0 for any free port."
             ) from error
@@ -75,6 +78,7 @@ class _Handler(HttpHandler):
         if self.command == "POST" and path == "/api/answers":
             return _json(self.session.answer(self._content(body)))
         if self.command not in ("GET", "HEAD"):
+            self.response_headers["Allow"] = "GET, HEAD, POST" if path == "/api/answers" else "GET, HEAD"
             raise ServingError("UNIMPLEMENTED", "Only GET, and POST to /api/answers, are supported.", http_status=405)
         if path in _PAGE_FILES:
             name, content_type = _PAGE_FILES[path]
@@ -88,7 +92,7 @@ class _Handler(HttpHandler):
 
     def _refuse_other_sites(self):
         """Refuses requests from other sites, which must neither read nor answer, whatever they call this host."""
-        own = {f"{name}:{self.server.server_address[1]}" for name in (_HOST, "localhost")}
+        own = {f"{name}:{self.port}" for name in (_HOST, "localhost")}
         origin = self.headers.get("Origin")
         if self.headers.get("Host") not in own or (origin is not None and origin.removeprefix("http://") not in own):
             raise ServingError(
@@ -96,7 +100,8 @@ class _Handler(HttpHandler):
             )
 
     def _content(self, body):
-        if self.headers.get_content_type() != "application/json":
+        content_type = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if content_type != "application/json":
             raise ServingError("INVALID_ARGUMENT", "The Content-Type must be application/json.", http_status=415)
         try:
             return json.loads(body)

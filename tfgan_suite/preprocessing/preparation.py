@@ -79,6 +79,7 @@ class Preparation:
                 f"{source.kind} {source.name!r} holds no {self.units}."
                 + _first_reasons(self.listing.refused, " Set aside: ")
             )
+        _check_class_names(self.listing.class_names)
         items = self.listing.items
         size = SLOW_BLOCK_EXAMPLES if source.is_cpu_bound else BLOCK_EXAMPLES
         self.blocks: list[tuple[int, list[SourceItem]]] = [
@@ -381,3 +382,12 @@ def _first_reasons(refused: Sequence[RefusedExample], lead: str) -> str:
     if not refused:
         return ""
     return lead + "; ".join(f"{one.source}: {one.reason} ({one.message})" for one in refused[:5]) + "."
+
+
+def _check_class_names(names) -> None:
+    """Refuses names that no file could hold: JSON and arrays can spell half a surrogate pair, which is no character."""
+    for name in names:
+        try:
+            name.encode("utf-8", "surrogateescape")  # File names that are not UTF-8 can be written.
+        except UnicodeEncodeError as error:
+            raise UserError(f"Names of classes must be text. Received half a surrogate pair: {name!a}") from error

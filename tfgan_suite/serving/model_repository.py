@@ -83,6 +83,11 @@ class ModelRepository:
     def model_names(self) -> list[str]:
         return sorted(self._bases)
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether any version of any model can be served."""
+        return any(status.servable for statuses in self._statuses.values() for status in statuses.values())
+
     def refresh(self) -> None:
         """Loads versions that are new on disk and drops those that are gone. Requests continue to be answered.
 
