@@ -19,8 +19,8 @@ extras = {
     "lpips": ["stlpips-pytorch==0.0.2"],
     # MP4 files; GIFs need nothing.
     "video": ["imageio-ffmpeg>=0.5"],
-    # gRPC messages of TensorFlow Serving, for `tfgan-suite serve`.
-    "serving": ["tensorflow-serving-api>=2.16,<2.22", "grpcio>=1.60"],
+    # HTTP, and the gRPC messages of TensorFlow Serving, for `tfgan-suite serve`; HTTP alone for `tfgan-suite judge`.
+    "serving": ["aiohttp>=3.14,<4", "tensorflow-serving-api>=2.16,<2.22", "grpcio>=1.60"],
     # KServe's server, in an environment of its own: it asks for packages of other versions than Beam and TFX do.
     "kserve": ["kserve>=0.21,<1"],
     # Generators as files for ONNX Runtime and LiteRT (formerly TensorFlow Lite).

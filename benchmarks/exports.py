@@ -45,11 +45,11 @@ def measure(call, repeats):
     return statistics.median(wall), statistics.median(processor)
 
 
-def row(name, size_bytes, parity, generator, model, repeats, batch_generator=None):
-    """Prints a row of the table. `batch_generator` generates 16 images at a time."""
+def row(name, size_bytes, parity, generator, model, repeats):
+    """Prints a row of the table."""
     one, sixteen = draw_inputs(model, 1), draw_inputs(model, 16)
     wall, processor = measure(lambda: generator(*one), repeats)
-    _, of_batch = measure(lambda: (batch_generator or generator)(*sixteen), max(3, repeats // 4))
+    _, of_batch = measure(lambda: generator(*sixteen), max(3, repeats // 4))
     likeness = "" if parity is None else f"{parity['psnr_decibels']:.1f} dB | {parity['max_difference']:.2g}"
     size = f"{size_bytes / 2**20:.2f} MiB"
     print(
@@ -81,13 +81,8 @@ def main():
         row("SavedModel, variables only", variables, None, saved_model, model, args.repeats)
         for format in FORMATS:
             path = export_network(model, Path(directory, "net"), format, minimum_psnr=0)
-            generator, batch_generator = OnnxGenerator(path.read_bytes()) if format == "onnx" else None, None
-            if generator is None:
-                generator = LiteRTGenerator(path.read_bytes())
-                batch = export_network(model, Path(directory, "batch"), format, minimum_psnr=0, batch_size=16)
-                batch_generator = LiteRTGenerator(batch.read_bytes())
-            parity = read_card(path)["file"]["parity"]
-            row(format, path.stat().st_size, parity, generator, model, args.repeats, batch_generator)
+            generator = (OnnxGenerator if format == "onnx" else LiteRTGenerator)(path.read_bytes())
+            row(format, path.stat().st_size, read_card(path)["file"]["parity"], generator, model, args.repeats)
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ MISTAKES = [
     (["sample", "runs/nothing"], ["There is no 'runs/nothing'", "a run's directory"]),
     (["sample", "nothing.keras"], ["There is no 'nothing.keras'"]),
     (["sample", "a", "b"], ["Unexpected arguments: b"]),
-    (["sample", "a", "--labels", "seven"], ["--labels", "'seven'"]),
+    (["sample", "a", "--labels", "7,"], ["--labels", "'7,'"]),
     (["sample", "a", "--truncation", "1.5"], ["from 0 to 1"]),
     (["sample", "a", "--per-class", "4", "--interpolate", "3"], ["--interpolate", "not allowed with", "--per-class"]),
     (["serve", "saved_models/nothing"], ["saved_models/nothing"]),
@@ -204,7 +204,7 @@ def test_every_field_of_the_config_has_a_flag():
         "train --data d --run r --preset p --set a=1 --batch-size 2 --images 3,000 --images-per-tick 4 --seed 5 "
         "--no-conditional --horizontal-flip --augmentation adaptive --precision mixed_bfloat16 --score-every-ticks 6 --score-images 7 --keep-checkpoints 8 "
         "--steps-per-execution 9 --jit-compile --microbatch-size 10 --on-instability stop --on-collapse stop "
-        "--guard-gradients --strategy mirrored --diversity lpips --compile reuse_fakes=false"
+        "--guard-gradients --strategy mirrored --diversity lpips --init i --freeze f --compile reuse_fakes=false"
     )
     config = config_of(cli.build_parser().parse_args(argv.split()))
     expected = TrainConfig(
@@ -217,6 +217,8 @@ def test_every_field_of_the_config_has_a_flag():
         guard_gradients=True,
         strategy="mirrored",
         diversity="lpips",
+        init="i",
+        freeze="f",
         compile={"reuse_fakes": False},
     )
     assert config == expected
@@ -331,7 +333,7 @@ def test_sample_through_classes(tiny_run, tmp_path, capsys):
 
 
 def test_sample_refuses(tiny_run, tmp_path, capsys):
-    assert "in [0, 2]" in run(capsys, "sample", tiny_run, "--labels", "3", "--output", tmp_path / "a.png")[2][0]
+    assert "from 0 to 2" in run(capsys, "sample", tiny_run, "--labels", "3", "--output", tmp_path / "a.png")[2][0]
     assert "NAME.png" in run(capsys, "sample", tiny_run, "--output", tmp_path / "a.jpeg")[2][0]
 
 
@@ -453,6 +455,32 @@ def small_network(monkeypatch):
     monkeypatch.setattr("tfgan_suite.metrics.protocol.scoring_jobs.EfficientNetLite0", lambda: extractor)
 
 
+def test_evaluate_images_of_any_tool(tiny_run, tiny_data, tmp_path, capsys, small_network):
+    """The command line, a folder and a file: the score of the run whose images they are."""
+    images = load_model(tiny_run).generate(24)
+    (tmp_path / "made").mkdir()
+    for number, image in enumerate(images):
+        Image.fromarray(image[..., 0]).save(tmp_path / "made" / f"{number:02}.png")
+    np.savez(tmp_path / "made.npz", images=images)
+    chosen = ["--metrics", "frechet_distance,perceptual_path_length"]
+    code, output, errors = run(capsys, "evaluate", tmp_path / "made", "--data", tiny_data, *chosen)
+    assert code == 0 and "small; no model)" in output
+    for name in ("made", "made.npz"):
+        arguments = ["--data", tiny_data, "--metrics", "frechet_distance", "--output", tmp_path / "scores"]
+        assert run(capsys, "evaluate", tmp_path / name, *arguments)[0] == 0
+    made, packed = Evaluation.load(tmp_path / "scores")
+    expected = tg.evaluate(images, tiny_data, [tg.metrics.FrechetDistance()], progress=False)[0].value
+    assert made.value == packed.value == expected and made.run["model"] is None
+    code, output, _ = run(capsys, "evaluate", tiny_run, *arguments[2:], "--data", tmp_path / "made")
+    assert code == 0 and "frechet_distance_24" in output
+    code, _, errors = run(capsys, "evaluate", tmp_path / "made")
+    assert code == 2 and "`--data` must be a prepared dataset, or a folder" in errors[-1]
+    code, _, errors = run(capsys, "evaluate", tmp_path / "made", "--data", tiny_data, "--images", 10)
+    assert code == 2 and "`num_images` is for models" in errors[-1]
+    code, _, errors = run(capsys, "evaluate", tmp_path / "nothing", "--data", tiny_data)
+    assert code == 2 and "There is no directory or file" in errors[-1]
+
+
 def test_evaluate_chosen_metrics_with_repeats(tiny_run, tmp_path, capsys, small_network):
     run_dir = tmp_path / "run"
     shutil.copytree(tiny_run, run_dir)
@@ -462,7 +490,7 @@ def test_evaluate_chosen_metrics_with_repeats(tiny_run, tmp_path, capsys, small_
     rows = Evaluation.load(run_dir)
     assert [row.name for row in rows] == ["intra_class_frechet_distance_24", "precision_24", "recall_24"]
     assert rows.to_markdown() in output and rows[0].classes["class 2"]["num_fake"] == 8
-    events = EventAccumulator(str(run_dir / "tensorboard")).Reload()
+    events = EventAccumulator(str(run_dir / "tensorboard" / "scores")).Reload()
     (event,) = events.Tensors("intra_class_frechet_distance_24")
     assert event.step == 64 and tf.make_ndarray(event.tensor_proto) == pytest.approx(rows[0].value)
     code, _, errors = run(capsys, "evaluate", run_dir, "--metrics", "intra_class_frechet")
@@ -542,3 +570,15 @@ def test_evaluate_with_the_network_of_fid(tiny_run, tmp_path, capsys, monkeypatc
     arguments[-1] = "download"
     assert run(capsys, *arguments, "--images", 32, "--output", tmp_path)[0] == 0
     assert received["path"] == "downloaded.pth"
+
+
+def test_classes_by_name(tiny_run, tmp_path, capsys):
+    for name, labels in (("names", "class 2,class 0"), ("numbers", "2,0")):
+        arguments = ["--labels", labels, "--count", 4, "--output", tmp_path / f"{name}.png"]
+        assert run(capsys, "sample", tiny_run, *arguments)[0] == 0
+    np.testing.assert_array_equal(read_png(tmp_path / "names.png"), read_png(tmp_path / "numbers.png"))
+    for kind in ("--interpolate", "--truncation-sweep", "--through-classes", "--per-class"):
+        options = [kind, 3, "--labels", "class 1,class 7", "--output", tmp_path / "none.png"]
+        code, _, errors = run(capsys, "sample", tiny_run, *options)
+        assert code == 2 and "class names 0: 'class 0'" in errors[0] and "'class 7'" in errors[0]
+    assert tg.load_model(tiny_run).class_names == ("class 0", "class 1", "class 2")

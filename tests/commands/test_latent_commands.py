@@ -9,6 +9,7 @@ from PIL import Image
 from tests.latent_tools.conftest import make_stylegan2
 from tests.latent_tools.test_style_mixing import cell
 from tfgan_suite.commands import cli
+from tfgan_suite.data.images import ImageFormat
 from tfgan_suite.foundation.randomness import fold
 from tfgan_suite.latent_tools import (
     StyleSpace,
@@ -172,6 +173,20 @@ def test_reading_a_picture(tmp_path):
     np.testing.assert_array_equal(read_image(tmp_path / "wide.png", (10, 10, 3)), array[:, 10:20])
     assert read_image(tmp_path / "wide.png", (4, 8, 1)).shape == (4, 8, 1)
     assert read_image(tmp_path / "wide.png", (4, 4, 4))[0, 0].tolist() == [255, 128, 0, 255]
+
+
+@pytest.mark.parametrize("mode", ["16-bit gray", "transparent", "palette with transparency"])
+def test_a_picture_is_read_as_it_is_prepared(mode, tmp_path):
+    ramp = np.linspace(0, 65535, 256).reshape(16, 16).astype("uint16")
+    color = np.random.default_rng(0).integers(0, 256, [16, 16, 4]).astype("uint8")
+    picture = Image.fromarray(ramp if mode == "16-bit gray" else color)
+    picture = picture.quantize(8) if mode.startswith("palette") else picture
+    picture.save(tmp_path / "picture.png")
+    for shape in ((8, 8, 1), (8, 8, 3), (8, 8, 4)):
+        expected = ImageFormat(*shape).prepare((tmp_path / "picture.png").read_bytes())
+        np.testing.assert_array_equal(read_image(tmp_path / "picture.png", shape), expected)
+    if mode == "16-bit gray":
+        assert abs(read_image(tmp_path / "picture.png", (16, 16, 1)).mean() - 127.5) < 1
 
 
 # === Mistakes: one line, exit code 2, and nothing is written ===

@@ -42,7 +42,7 @@ def test_copies_side_by_side(gan, path, tmp_path):
     "options, message",
     [
         (["--size", "9", "--seamless"], "multiples of 2 pixels. Received: 9x9"),
-        (["--label", "3"], "`labels` must be in [0, 2]"),
+        (["--label", "3"], "`labels` must be labels from 0 to 2"),
         (["--output", "texture.jpg"], "`--output` must be a file NAME.png"),
     ],
 )

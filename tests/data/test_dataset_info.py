@@ -75,7 +75,7 @@ def test_directory_without_description(tmp_path):
         ("{", "not a description"),
         ("[]", "not a description"),
         ('{"format_version": 999}', "format version 999"),
-        ('{"format_version": 1}', "lacks an entry"),
+        ('{"format_version": 1}', "there is no 'class_names'"),
     ],
 )
 def test_description_that_cannot_be_read(tmp_path, text, message):

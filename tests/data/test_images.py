@@ -4,10 +4,11 @@ import zlib
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from tfgan_suite.data.example_refused import ExampleRefused
-from tfgan_suite.data.images import ImageFormat, decode_image, transform_image
+from tfgan_suite.data.images import SIGNATURE_BYTES, ImageFormat, decode_image, looks_like_image, transform_image
 from tfgan_suite.foundation.errors import UserError
 
 RNG = np.random.default_rng(0)
@@ -23,9 +24,6 @@ def file_of(image: Image.Image | np.ndarray, kind: str, **options) -> bytes:
 
 def png_header(width: int, height: int) -> bytes:
     """A PNG that claims a size, followed by a few bytes that inflate to zeros."""
-
-    def chunk(name, data):
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(100_000))) + chunk(b"IEND", b"")
@@ -145,8 +143,119 @@ def test_hostile_files_are_refused_with_reasons():
     damaged = bytearray(png)
     damaged[len(png) // 2] ^= 0xFF
     assert refusal(bytes(damaged)) in ("corrupt", "truncated")
-    assert refusal(file_of(PHOTO, "TIFF")) == "not_an_image"
+    assert refusal(file_of(PHOTO, "PCX")) == "not_an_image"
     assert refusal(png_header(0, 10)) in ("corrupt", "not_an_image")
+
+
+def chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def png_of_rows(pixels: np.ndarray, height: int, color_type: int = 2, bits: int = 8, interlace: int = 0) -> bytes:
+    """A PNG of `height` rows that holds those of `pixels` only. Its data are complete as far as zlib can tell."""
+    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
+    header = struct.pack(">IIBBBBB", pixels.shape[1], height, bits, color_type, 0, 0, interlace)
+    parts = chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+@pytest.mark.parametrize("color_type, channels", [(0, 1), (2, 3), (4, 2), (6, 4)])
+def test_png_data_that_end_early_are_refused(color_type, channels):
+    pixels = RNG.integers(1, 256, [16, 8, channels], np.uint8)
+    for rows in (0, 1, 10, 15):
+        assert refusal(png_of_rows(pixels[:rows], 16, color_type)) == "truncated"
+    decoded = pixels_of(png_of_rows(pixels, 16, color_type))
+    np.testing.assert_array_equal(decoded.reshape(pixels.shape), pixels)
+    black = np.zeros([16, 8, channels], np.uint8)
+    assert not pixels_of(png_of_rows(black, 16, color_type)).any(), "black rows that are there"
+    assert refusal(png_of_rows(black[:15], 16, color_type)) == "truncated"
+
+
+def test_interlaced_png_data_that_end_early_are_refused():
+    pixels = RNG.integers(0, 256, [13, 11], np.uint8)
+    passes = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
+    rows = [b"\0" + row.tobytes() for x, y, dx, dy in passes for row in pixels[y::dy, x::dx] if row.size]
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 11, 13, 8, 0, 0, 0, 1))
+
+    def png(rows):
+        return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"".join(rows))) + chunk(b"IEND", b"")
+
+    np.testing.assert_array_equal(pixels_of(png(rows)), pixels)
+    assert refusal(png(rows[:-1])) == "truncated"
+
+
+def test_png_of_a_few_bytes_that_claims_many_pixels_is_refused_before_memory_is_taken(monkeypatch):
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load_prepare", lambda self: pytest.fail("took memory"))
+    assert refusal(png_of_rows(np.zeros([1, 9000, 3], np.uint8), 9000)) == "truncated"
+
+
+def test_sizes_are_bounded_in_all_channels():
+    opaque, transparent = (file_of(np.full([40, 60, channels], 9, np.uint8), "PNG") for channels in (3, 4))
+    assert decode_image(opaque, max_source_pixels=2400).size == (60, 40)
+    assert refusal(transparent, max_source_pixels=2400) == "too_many_pixels"
+    assert decode_image(transparent, max_source_pixels=3200).size == (60, 40)
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+@pytest.mark.parametrize("kind", ["zTXt", "iTXt", "iCCP"])
+def test_long_texts_of_png_files_are_passed_over(kind, place):
+    packed = zlib.compress(b"node " * 400_000)
+    content = {"zTXt": b"a\0\0", "iTXt": b"a\0\1\0\0\0", "iCCP": b"a\0\0"}[kind] + packed
+    data = file_of(PHOTO, "PNG")
+    at = 33 if place == "before" else len(data) - 12  # After the header, or before the end.
+    data = data[:at] + chunk(kind.encode(), content) + data[at:]
+    np.testing.assert_array_equal(pixels_of(data), PHOTO)
+    assert refusal(data[: len(data) // 2]) in ("truncated", "corrupt")
+
+
+@pytest.mark.parametrize("kind, options", [("TIFF", {}), ("TIFF", {"compression": "tiff_lzw"}), ("PPM", {})])
+def test_further_lossless_formats_are_exact(kind, options):
+    for image in (PHOTO, PHOTO[..., 0]):
+        np.testing.assert_array_equal(pixels_of(file_of(image, kind, **options)), image)
+    values = np.array([[0, 255, 257, 32768, 65535]], np.uint16)
+    np.testing.assert_array_equal(pixels_of(file_of(values, kind, **options)), [[0, 1, 1, 128, 255]])
+
+
+@pytest.mark.parametrize("kind, options", [("JPEG2000", {}), ("AVIF", {"quality": 99, "subsampling": "4:4:4"})])
+def test_further_formats_are_close(kind, options):
+    assert np.abs(pixels_of(file_of(PHOTO, kind, **options)).astype(int) - PHOTO).mean() < 4
+
+
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw"])
+@pytest.mark.parametrize(
+    "orientation, turned", [(1, PHOTO), (3, PHOTO[::-1, ::-1]), (6, PHOTO.transpose(1, 0, 2)[:, ::-1])]
+)
+def test_tiff_is_turned_once(orientation, turned, compression):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    np.testing.assert_array_equal(pixels_of(file_of(PHOTO, "TIFF", exif=exif, compression=compression)), turned)
+
+
+def test_pixels_of_unknown_range_are_refused():
+    assert refusal(file_of(RNG.random([4, 4]).astype(np.float32), "TIFF")) == "unknown_range"
+    assert refusal(file_of(np.arange(16, dtype=np.int32).reshape(4, 4), "TIFF")) == "unknown_range"
+
+
+def test_plain_text_netpbm():
+    np.testing.assert_array_equal(pixels_of(b"P2\n# drawn\n2 1\n100\n0 100\n"), [[0, 255]])
+    assert refusal(b"P2\n4 4\n255\n1 2 3\n") in ("truncated", "corrupt")
+
+
+def test_files_are_known_by_how_they_begin():
+    kinds = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
+    assert all(looks_like_image(file_of(PHOTO, kind)[:SIGNATURE_BYTES]) for kind in kinds)
+    for start in (
+        b"",
+        b"BMW and others, a text",
+        b"P2P",
+        b"Python",
+        b"\x93NUMPY",
+        b"{}",
+        b"PK\3\4",
+        b"GIFT",
+        bytes(32),
+    ):
+        assert not looks_like_image(start)
 
 
 @pytest.mark.parametrize("cut", [8, 20, 33, 40])
@@ -173,6 +282,43 @@ def test_resizing_is_antialiased(crop, name):
     stripes[:, ::2] = 255
     target = ImageFormat(16, 16, channels=1, crop=crop, resize_filter=name)
     assert np.ptp(transform_image(Image.fromarray(stripes), target)[:, 2:-2]) <= 8
+
+
+def areas(pixels, sizes):
+    """Exact averages by making each pixel so many that blocks of whole ones can be averaged."""
+    for axis, size in enumerate(sizes):
+        pixels = np.moveaxis(np.repeat(pixels, size, axis=axis), axis, 0)
+        pixels = pixels.reshape(size, -1, *pixels.shape[1:]).mean(axis=1, dtype=np.float64)
+        pixels = np.moveaxis(pixels, 0, axis)
+    return pixels
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    "sizes", [((48, 60), (32, 40)), ((33, 44), (12, 16)), ((20, 20), (30, 30)), ((64, 32), (16, 8))]
+)
+def test_box_averages_exactly_the_area(sizes, channels):
+    """At fractions, where Pillow's copies pixels, and at whole factors, where both are the same."""
+    (height, width), size = sizes
+    image = np.random.default_rng(0).integers(0, 256, (height, width, channels), np.uint8)
+    target = ImageFormat(*size, channels=channels, crop="none", resize_filter="box")
+    pixels = target.prepare(image)
+    assert np.abs(pixels - areas(image, size)).max() <= 0.5 + 1e-6
+    found = tf.image.resize(image, size, method="area").numpy()
+    assert np.abs(pixels - found).max() <= 0.5 + 1e-3
+    pillow = np.asarray(Image.fromarray(image.squeeze()).resize(size[::-1], Image.Resampling.BOX), int)
+    difference = np.abs(pixels.squeeze() - pillow).max()
+    assert difference <= 1 if height % size[0] == 0 else difference > 20
+
+
+def test_box_averages_the_area_of_a_crop():
+    image = np.random.default_rng(0).integers(0, 256, (31, 50, 3), np.uint8)
+    pixels = ImageFormat(16, 16, resize_filter="box").prepare(image)  # From column 9.5 to column 40.5.
+    middle = np.repeat(image, 2, axis=1)[:, 19:81]
+    assert np.abs(pixels - areas(middle, (16, 16))).max() <= 0.5 + 1e-6
+    padded = ImageFormat(16, 16, resize_filter="box", crop="pad").prepare(image)
+    assert (padded[:3] == 255).all() and np.abs(padded[3:13] - areas(image, (10, 16))).max() <= 0.5 + 1e-6
+    assert ImageFormat(16, 16, resize_filter="box").processing()["library"] == "exact area averages"
 
 
 def test_centre_crop_keeps_the_middle_and_the_aspect_ratio():

@@ -25,7 +25,7 @@ from tests.test_case import fixed_dataset
         (((), {"discriminator_penalties": [tg.penalties.Orthogonal()]}), "DiscriminatorPenalty, such as penalties.R1"),
         (((), {"generator_penalties": "path_length"}), "GeneratorPenalty, such as penalties.PathLength"),
         (((), {"augmentation": "ada"}), "`augmentation` must be None or a callable"),
-        (((), {"ema": None}), "For weights that are not averaged"),
+        (((), {"ema": None}), "for weights that are not averaged"),
         (((), {"discriminator_steps": 1.5}), "`discriminator_steps` must be an integer"),
         (((), {"reuse_fakes": "yes"}), "`reuse_fakes` must be True or False"),
         (((), {"generator_optimizer": None}), "`generator_optimizer` must be a Keras optimizer"),

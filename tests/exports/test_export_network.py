@@ -107,20 +107,103 @@ def test_a_growing_progan_shows_what_it_has_learnt(models):
         model.level_of_detail.assign(0.0)
 
 
-def test_a_batch_of_litert_is_fixed_and_of_onnx_free(models, tmp_path):
+def is_exact_and_quick(family, format):
+    return format == "onnx" or family == "DCGAN"
+
+
+@pytest.mark.parametrize(
+    ("family", "format"),
+    [
+        pytest.param(family, format, marks=() if is_exact_and_quick(family, format) else pytest.mark.slow)
+        for family in sorted(MODELS)
+        for format in ("onnx", "litert")
+    ],
+)
+def test_any_batch(models, family, format, tmp_path):
+    require(format)
+    model = models(family)
+    path = export_network(model, tmp_path / "net", format)
+    assert read_card(path)["file"]["inputs"]["latents"]["shape"] == [None, model.latent_size]
+    generator = (OnnxGenerator if format == "onnx" else LiteRTGenerator)(path.read_bytes())
+    random = np.random.default_rng(4)
+    for count in (5, 1, 3):  # Of one engine, which has to take another size each time.
+        latents = random.normal(size=[count, model.latent_size]).clip(-1, 1).astype(np.float32)
+        labels = [] if model.num_classes is None else [np.arange(count, dtype=np.int32) % model.num_classes]
+        expected = np.asarray(model(latents, *labels, training=False))
+        # Untrained, ProGAN's and StyleGAN2's values are far beyond [-1, 1].
+        np.testing.assert_allclose(
+            generator(latents, *labels), expected, atol=1e-6 * max(1.0, np.abs(expected).max() * 10)
+        )
+
+
+def test_the_batch_of_litert_can_be_fixed(models, tmp_path):
     require("litert")
-    require("onnx")
-    model = models("DCGAN")
     latents, labels = np.zeros([6, 8], np.float32), np.arange(6, dtype=np.int32) % 3
-    lite = LiteRTGenerator(export_network(model, tmp_path / "net", "litert", batch_size=3).read_bytes())
+    path = export_network(models("DCGAN"), tmp_path / "net", "litert", batch_size=3)
+    assert read_card(path)["file"]["inputs"]["labels"]["shape"] == [3]
+    lite = LiteRTGenerator(path.read_bytes())
     assert lite.batch_size == 3 and lite(latents, labels).shape == (6, 16, 16, 1)
     with pytest.raises(ValueError, match="multiple of 3"):
         lite(latents[:4], labels[:4])
-    onnx = OnnxGenerator(export_network(model, tmp_path / "net.onnx").read_bytes())
-    for count in (1, 5):
-        np.testing.assert_allclose(
-            onnx(latents[:count], labels[:count]), model(latents[:count], labels[:count]), atol=1e-5
-        )
+
+
+def test_litert_without_a_signature_is_resized(models, tmp_path):
+    """As C++ and Java programs do."""
+    require("litert")
+    from ai_edge_litert.interpreter import Interpreter
+
+    model = models("DCGAN")
+    interpreter = Interpreter(model_content=export_network(model, tmp_path / "net", "litert").read_bytes())
+    values = {
+        "latents": np.random.default_rng(5).uniform(-1, 1, [4, 8]).astype(np.float32),
+        "labels": np.array([0, 1, 2, 1], np.int32),
+    }
+    details = {name: one for one in interpreter.get_input_details() for name in values if name in one["name"]}
+    for name, value in values.items():
+        interpreter.resize_tensor_input(details[name]["index"], value.shape)
+    interpreter.allocate_tensors()
+    for name, value in values.items():
+        interpreter.set_tensor(details[name]["index"], value)
+    interpreter.invoke()
+    images = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    np.testing.assert_allclose(images, model(values["latents"], values["labels"]), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("family", "format"),
+    [
+        pytest.param(family, format, marks=() if is_quick(family, format) else pytest.mark.slow)
+        for family in ("BigGAN", "DCGAN", "StyleGAN2")
+        for format in FORMATS
+    ],
+)
+def test_a_label_that_does_not_exist_is_an_error(models, family, format, tmp_path):
+    require(format)
+    model = models(family)
+    count = model.num_classes
+    path = export_network(model, tmp_path / "net", format, minimum_psnr=10)
+    for wrong in (count, 23, 2**31 - 1, -1, -count, -count - 1, -(2**31)):
+        for labels in ([wrong], [0, wrong, 1]):
+            inputs = np.zeros([len(labels), model.latent_size], np.float32), np.array(labels, np.int32)
+            with pytest.raises(Exception, match="labels_must_be_from_0_to_|gather index out of bounds"):
+                run(path, *inputs)
+    latents = np.zeros([count, model.latent_size], np.float32)
+    assert run(path, latents, np.arange(count, dtype=np.int32)).shape == (count, *model.image_shape)
+
+
+def test_a_saved_models_own_functions_refuse_such_labels_too(models, tmp_path):
+    model = models("DCGAN")
+    loaded = tf.saved_model.load(str(tg.export_saved_model(model, tmp_path / "saved")))
+    latents, options = tf.zeros([1, 8]), {option.name: tf.constant(option.default) for option in model.sampling_options}
+    assert loaded.synthesize(latents=latents, labels=tf.constant([2]), **options).shape == (1, 16, 16, 1)
+    for wrong in (3, -1):
+        labels = tf.constant([wrong])
+        with pytest.raises(tf.errors.InvalidArgumentError, match="labels must be from 0 to 2"):
+            loaded.signatures["serving_default"](latents=latents, labels=labels)
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            loaded.synthesize(latents=latents, labels=labels, **options)
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            loaded.model_discriminate(examples=tf.zeros([1, 16, 16, 1]), labels=labels)
 
 
 def test_calibration_shapes_int8_alone(models, tmp_path):

@@ -98,5 +98,5 @@ def test_signatures_refuse(exported, changes, message):
 def test_python_refuses(exported):
     with pytest.raises(UserError, match="multiples of 2 pixels"):
         exported.generate_textures(5, 4, seamless=True)
-    with pytest.raises(UserError, match=r"`labels` must be in \[0, 2\]"):
+    with pytest.raises(UserError, match=r"`labels` must be labels from 0 to 2"):
         exported.generate_textures(4, 4, labels=7)

@@ -260,7 +260,7 @@ def test_a_made_up_kind_as_a_file_for_another_engine(models, tmp_path, format):
     labels = np.array([2, 0, 1], np.int32)
     np.testing.assert_allclose(run(path, latents, labels), model(latents, labels), atol=1e-5)
     file = read_card(path)["file"]
-    assert file["outputs"] == {"points": {"dtype": "float32", "shape": [None if format == "onnx" else 1, 4]}}
+    assert file["outputs"] == {"points": {"dtype": "float32", "shape": [None, 4]}}
     assert file["parity"]["examples"] == 16 and 2.0 < file["parity"]["peak"] < 20.0  # The range of these points.
 
 

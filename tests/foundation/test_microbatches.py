@@ -9,8 +9,8 @@ from tests.adversarial.test_gan import everything, make_gan, sgd
 from tests.test_case import assert_same_weights, fixed_dataset, random_batch
 from tfgan_suite import losses, penalties
 from tfgan_suite.adversarial.augment import AdaptiveAugmentation, DiffAugment
+from tfgan_suite.engine.networks import call_network
 from tfgan_suite.engine.step import Step
-from tfgan_suite.engine.trained_model import call_network
 from tfgan_suite.foundation.microbatches import count_microbatches, in_microbatch, microbatch, parts_of_batch
 from tfgan_suite.foundation.randomness import draw_per_example, fold, uniform
 from tfgan_suite.models.biggan.biggan import BigGAN

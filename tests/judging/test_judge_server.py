@@ -132,6 +132,13 @@ def test_bodies_that_are_no_answer(make, serve):
     assert request(server, "POST", "/api/answers", b"x" * 5000)[0] == 413
     head = "POST /api/answers HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000000\r\n\r\n"
     assert send_raw(server.port, head.encode() + b"x" * 300_000).startswith(b"HTTP/1.1 413 ")
+    for half in (
+        rb'{"rater": "\ud800", "trial": 0}',
+        json.dumps({"rater": "\ud800", "trial": 0, "choice": "real"}).encode(),
+    ):
+        assert request(server, "POST", "/api/answers", half)[0] == 400
+    assert answer(server, "A\ud800", 0)[0] == 400
+    assert request(server, "GET", "/api/trial?rater=%ED%A0%80")[0] in (200, 400)
     assert next_trial(server, "Ada")["trial"] == 0
 
 
@@ -181,7 +188,7 @@ def test_other_sites_are_kept_out(make, serve):
 def test_it_listens_on_this_machine_alone_and_a_taken_port_is_told(make, serve):
     study = make()
     server = serve(study)
-    assert server._server.server_address[0] == "127.0.0.1"
+    assert server.address == "127.0.0.1"
     with pytest.raises(ValueError, match=f"port {server.port}"):
         JudgeServer(study, server.port)
 

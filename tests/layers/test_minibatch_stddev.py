@@ -42,10 +42,18 @@ def test_equals_numpy(grouping, group_size, num_channels):
 def test_batch_of_unknown_size():
     layer = MinibatchStddev(3)
     function = tf.function(layer, input_signature=[tf.TensorSpec([None, 3, 2, 4])])
-    np.testing.assert_allclose(function(IMAGES), layer(IMAGES))
+    np.testing.assert_allclose(function(IMAGES), layer(IMAGES), rtol=1e-6)
     assert function(IMAGES[:2]).shape == (2, 3, 2, 5)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="group_size=3"):
-        function(IMAGES[:4])
+
+
+@pytest.mark.parametrize("grouping, groups", [("strided", [[0, 2, 4], [1, 3]]), ("contiguous", [[0, 1, 2], [3, 4]])])
+def test_a_rest_leaves_smaller_groups(grouping, groups):
+    layer = MinibatchStddev(3, 2, grouping)
+    function = tf.function(layer, input_signature=[tf.TensorSpec([None, 3, 2, 4])])
+    outputs = function(IMAGES[:5]).numpy()
+    np.testing.assert_array_equal(outputs[..., :4], IMAGES[:5])
+    for group in groups:
+        np.testing.assert_allclose(outputs[group], MinibatchStddev(None, 2)(IMAGES[group]), rtol=1e-5)
 
 
 def test_contiguous_groups_are_the_same_on_halves():

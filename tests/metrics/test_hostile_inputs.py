@@ -43,6 +43,37 @@ def test_neighbours(case):
         metrics.nearest_neighbours(ROWS, ROWS[:0])
 
 
+@pytest.mark.parametrize("scale", [1e39, 1e100, 1e160, 1e300])
+@pytest.mark.parametrize("name", FEATURE_FUNCTIONS)
+def test_finite_features_whose_products_are_not(name, scale):
+    for pair in ((scale * ROWS, ROWS), (ROWS, scale * ROWS), (scale * ROWS, scale * ROWS[::-1])):
+        with pytest.raises(UserError, match="features must be no larger than float32 holds, 3.4e"):
+            FEATURE_FUNCTIONS[name](*pair)
+    with pytest.raises(UserError, match="must be no larger than float32 holds"):
+        metrics.nearest_neighbours(scale * ROWS, ROWS)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e20, 1e38])
+def test_large_and_small_features_scale(scale):
+    """Shares do not depend on the scale, distances go with a power of it."""
+    other = ROWS[::-1] * 0.7 + 0.1
+    for name in ("precision_recall", "density_coverage", "number_of_different_bins"):
+        np.testing.assert_allclose(
+            FEATURE_FUNCTIONS[name](scale * ROWS, scale * other), FEATURE_FUNCTIONS[name](ROWS, other), rtol=1e-9
+        )
+    expected = metrics.frechet_distance(ROWS, other) * scale**2
+    np.testing.assert_allclose(metrics.frechet_distance(scale * ROWS, scale * other), expected, rtol=1e-6)
+
+
+def test_scores_that_are_no_numbers():
+    with pytest.raises(UserError, match="The kernel distance must come out as a finite number"):
+        metrics.kernel_distance(1e38 * ROWS, ROWS, degree=9)
+    with pytest.raises(UserError, match="Covariances must be no larger than 1.2e"):
+        metrics.frechet_distance_from_statistics(np.zeros(2), np.eye(2) * 1e200, np.zeros(2), np.eye(2))
+    with pytest.raises(UserError, match="Means must be no larger"):
+        metrics.frechet_distance_from_statistics(np.full(2, 1e200), np.eye(2), np.zeros(2), np.eye(2))
+
+
 def test_tensors_are_as_good_as_arrays():
     for function in FEATURE_FUNCTIONS.values():
         np.testing.assert_allclose(function(tf.constant(ROWS), tf.constant(ROWS[:9])), function(ROWS, ROWS[:9]))

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+import scipy.signal
 import scipy.stats
 import tensorflow as tf
 
@@ -67,6 +68,40 @@ def test_five_scales_are_tensorflows():
     other = np.clip(images.astype(int) + noise(3, 176, seed=1, high=60), 0, 255).astype(np.uint8)
     expected = tf.image.ssim_multiscale(images, other, 255)
     np.testing.assert_allclose(ms_ssim(images, other), expected, rtol=1e-4)
+
+
+def wang(image, other, num_scales):
+    """Multi-scale similarity of two gray images as its paper defines it, in float64; halves of odd sides are rounded up."""
+    window = scipy.signal.windows.gaussian(11, 1.5)
+    window = np.outer(window, window) / window.sum() ** 2
+
+    def smooth(values):
+        return scipy.signal.convolve2d(values, window, "valid")
+
+    image, other, factors = image.astype(float), other.astype(float), []
+    for _ in range(num_scales):
+        means, (c1, c2) = (smooth(image), smooth(other)), ((0.01 * 255) ** 2, (0.03 * 255) ** 2)
+        variances = smooth(image**2) - means[0] ** 2, smooth(other**2) - means[1] ** 2
+        structure = (2 * (smooth(image * other) - means[0] * means[1]) + c2) / (sum(variances) + c2)
+        luminance = (2 * means[0] * means[1] + c1) / (means[0] ** 2 + means[1] ** 2 + c1)
+        factors.append((structure.mean(), (luminance * structure).mean()))
+        sides = [np.pad(one, [(0, side % 2) for side in one.shape], "symmetric") for one in (image, other)]
+        image, other = ((one[::2, ::2] + one[1::2, ::2] + one[::2, 1::2] + one[1::2, 1::2]) / 4 for one in sides)
+    weights = np.array([0.0448, 0.2856, 0.3001, 0.2363, 0.1333])[:num_scales]
+    values = [structure for structure, _ in factors[:-1]] + [factors[-1][1]]
+    return np.prod(np.maximum(values, 0) ** (weights / (weights.sum() if num_scales < 5 else 1)))
+
+
+@pytest.mark.parametrize(
+    "size, num_scales",
+    [(11, 1), (20, 1), (21, 2), (40, 2), (41, 3), (80, 3), (81, 4), (160, 4), (161, 5), (168, 5), (175, 5), (176, 5)],
+)
+def test_as_many_scales_as_the_window_fits(size, num_scales):
+    image = noise(1, size + 3, 1)[:, :size] // 2 + 60  # The shorter side decides.
+    other = np.clip(image.astype(int) + noise(1, size + 3, 1, seed=1, high=50)[:, :size] - 25, 0, 255).astype(np.uint8)
+    expected = wang(image[0, ..., 0], other[0, ..., 0], num_scales)
+    assert 0.3 < expected < 0.99
+    np.testing.assert_allclose(ms_ssim(image, other), [expected], rtol=1e-4)
 
 
 @pytest.mark.parametrize("size, num_scales", [(16, 1), (22, 2), (32, 2), (64, 3), (128, 4)])

@@ -125,7 +125,7 @@ def test_gradient():
         (np.zeros([1, 64, 64, 3], "uint8"), np.zeros([1, 64, 32, 3], "uint8"), "of one size"),
         (np.zeros([3, 64, 64, 3], "uint8"), np.zeros([2, 64, 64, 3], "uint8"), "as many images"),
         (np.zeros([64, 64, 3], "uint8"), np.zeros([64, 64, 3], "uint8"), "Received: shape"),
-        (np.zeros([1, 64, 64, 4], "uint8"), np.zeros([1, 64, 64, 4], "uint8"), "1 or 3"),
+        (np.zeros([1, 64, 64, 5], "uint8"), np.zeros([1, 64, 64, 5], "uint8"), "1, 3 or 4"),
         (np.zeros([1, 64, 64, 3], "int32"), np.zeros([1, 64, 64, 3], "int32"), "int32"),
         (np.full([1, 64, 64, 3], 255.0), np.zeros([1, 64, 64, 3]), "255"),
         (np.full([1, 64, 64, 3], np.nan), np.zeros([1, 64, 64, 3]), "nan"),

@@ -87,7 +87,25 @@ def test_trimmed_ends_are_left_out():
     value = perceptual_path_length(model, space="w", num_samples=40, epsilon=1e-2, trim=0.1, distance=squares)
     starts, ends = (array.numpy() for array in model.drawn)
     lengths = np.sort(np.square((ends - starts) @ MATRIX).sum(axis=1))
-    np.testing.assert_allclose(value, lengths[3:36].mean(), rtol=1e-3)  # The quantiles themselves stay.
+    np.testing.assert_allclose(value, lengths[3:37].mean(), rtol=1e-3)  # Quantiles at 3.9 and 35.1, rounded outwards.
+
+
+@pytest.mark.parametrize("count, left_out", [(50, 0), (101, 1), (150, 1), (250, 2)])
+def test_the_percentiles_are_the_authors(count, left_out):
+    """Of 1% and 99%, the next length below and above: n paths lose the floor of (n - 1) / 100 on either side."""
+    model = LinearModel(MATRIX, unit_length=False)
+    value = perceptual_path_length(model, space="w", num_samples=count, epsilon=1e-2, distance=squares)
+    starts, ends = (array.numpy() for array in model.drawn)
+    lengths = np.sort(np.square((ends - starts) @ MATRIX).sum(axis=1))
+    np.testing.assert_allclose(value, lengths[left_out : count - left_out].mean(), rtol=1e-3)
+
+
+def test_lengths_that_are_no_numbers():
+    def broken(images, others):
+        return squares(images, others) / 0.0
+
+    with pytest.raises(UserError, match="path length must come out as a finite number. Received: inf"):
+        perceptual_path_length(LinearModel(MATRIX, unit_length=False), space="w", num_samples=5, distance=broken)
 
 
 def test_great_circles_end_where_they_should():

@@ -11,7 +11,7 @@ from tests.serving.conftest import lively_gan
 from tfgan_suite.data.sources.array_source import ArrayReader, ArraySource
 from tfgan_suite.exports.saved_model import export_saved_model
 from tfgan_suite.foundation.errors import MissingExtraError
-from tfgan_suite.preprocessing import preparation
+from tfgan_suite.preprocessing import beam_runner, preparation, transforms
 from tfgan_suite.preprocessing.generate_dataset import generate_dataset
 
 
@@ -65,7 +65,7 @@ def prepare_on(cluster, output_dir, notes, kill=False, partitions=("--dask_npart
 
 @pytest.mark.slow
 def test_two_processes_write_the_same_bytes(cluster, tmp_path, monkeypatch):
-    monkeypatch.setattr(preparation, "BLOCK_IMAGES", 20)
+    monkeypatch.setattr(preparation, "BLOCK_EXAMPLES", 20)
     prepare((NOISE, LABELS), tmp_path / "plain", num_shards=3)
     info = prepare_on(cluster, tmp_path / "dask", tmp_path / "notes")
     assert info.num_examples == 600
@@ -79,7 +79,7 @@ def test_two_processes_write_the_same_bytes(cluster, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_a_killed_worker_loses_nothing(cluster, tmp_path, monkeypatch):
-    monkeypatch.setattr(preparation, "BLOCK_IMAGES", 20)
+    monkeypatch.setattr(preparation, "BLOCK_EXAMPLES", 20)
     prepare((NOISE, LABELS), tmp_path / "plain", num_shards=3)
     info = prepare_on(cluster, tmp_path / "dask", tmp_path / "notes", kill=True)
     assert (tmp_path / "notes" / "killed").exists() and info.num_examples == 600
@@ -92,8 +92,10 @@ def test_records_that_a_worker_lost_are_an_error(cluster, tmp_path, monkeypatch)
 
     def lose(self, runner, options):
         run(self, runner, options)
-        journal = next((self.work_dir / "journal").glob("*.json"))
-        journal.write_text(journal.read_text().replace('"num_images": ', '"num_images": 1', 1))
+        shard = next((self.work_dir / "shards").iterdir()).name
+        entry = transforms.read_journal(self.plan, shard)
+        note = transforms.noted({**entry, "num_examples": entry["num_examples"] - 1})
+        self.plan.journal_path(shard).write_bytes(note)
 
     run = preparation.Preparation.run
     monkeypatch.setattr(preparation.Preparation, "run", lose)
@@ -117,15 +119,15 @@ def test_generation_on_two_processes_gives_the_same_bytes(cluster, tmp_path):
 
 def test_dask_is_asked_for_many_pieces():
     pytest.importorskip("distributed", reason="Needs the extra [dask].")
-    options, runner, num_threads = preparation.choose_runner("dask", None)
+    options, runner, num_threads = beam_runner.choose_runner("dask", None)
     assert type(runner).__name__ == "DaskRunner" and num_threads == 1
     assert options.get_all_options()["npartitions"] == 64
-    assert preparation.names_dask(runner) and not preparation.names_dask("DirectRunner")
-    options, _, _ = preparation.choose_runner("DaskRunner", ["--dask_npartitions=5"])
+    assert beam_runner.names_dask(runner) and not beam_runner.names_dask("DirectRunner")
+    options, _, _ = beam_runner.choose_runner("DaskRunner", ["--dask_npartitions=5"])
     assert options.get_all_options()["npartitions"] == 5
 
 
 def test_without_dask_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "distributed", None)
     with pytest.raises(MissingExtraError, match=r'pip install "tfgan-suite\[dask\]"'):
-        preparation.choose_runner("dask", None)
+        beam_runner.choose_runner("dask", None)

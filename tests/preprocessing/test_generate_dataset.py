@@ -126,7 +126,7 @@ def test_zip_of_png_files(exported, tmp_path):
 
 
 def test_mistakes_are_told(exported, tmp_path):
-    with pytest.raises(UserError, match=r"`labels` must be in \[0, 2\]"):
+    with pytest.raises(UserError, match=r"`labels` must be labels from 0 to 2"):
         generate(exported, tmp_path / "set", labels=(3,))
     with pytest.raises(UserError, match="`truncation` must be in"):
         generate(exported, tmp_path / "set", truncation=2.0)

@@ -509,3 +509,94 @@ def test_import_without_beam_names_the_extra():
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=os.getcwd())
     assert "MissingExtraError" in result.stdout and "tfgan-suite[beam]" in result.stdout
+
+
+def test_what_was_understood_is_told(tmp_path, image_folder, capfd):
+    root = image_folder(per_class=3, name="pets/train")
+    image_folder(per_class=2, name="pets/val")
+    (tmp_path / "pets" / "list_attr.txt").write_text("")
+    info = prepare_dataset(tmp_path / "pets", tmp_path / "out", image_size=8, deduplicate=False)
+    said = capfd.readouterr().err
+    assert "2 classes from the folders below train, val: cats, dogs. Leave them out with labels=False" in said
+    assert "train, val are splits" in said and "list_attr.txt was not used" in said
+    assert info.class_names == ("cats", "dogs") and info.source["labels"] == "the folders below train, val"
+    prepare_dataset(tmp_path / "pets", tmp_path / "out", image_size=8, deduplicate=False)
+    assert "2 classes from the folders below train, val" in capfd.readouterr().err, "also where nothing is to do"
+    prepare_dataset(root, tmp_path / "without", image_size=8, labels=False)
+    assert "No classes: they were not asked for." in capfd.readouterr().err
+    prepare_dataset(root / "cats", tmp_path / "cats", image_size=8)
+    assert "No classes: there are no class folders." in capfd.readouterr().err
+    prepare_dataset((NOISE, np.arange(600) % 12), tmp_path / "arrays")
+    assert "12 classes from arrays 'arrays': 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ...." in capfd.readouterr().err
+
+
+def test_a_sample_is_judged_by_itself(tmp_path, image_folder):
+    root = image_folder(per_class=20)
+    names = [f"{name}/{number}.png" for name in ("cats", "dogs") for number in range(20)]
+    (root / "labels.csv").write_text("file,label\n" + "".join(f"{name},{name[:3]}\n" for name in names[:38]))
+    assert prepare(root, tmp_path / "all", image_size=8).num_examples == 38
+    info = prepare(root, tmp_path / "ten", image_size=8, limit=10)
+    assert info.num_examples == 10 and info.refused.reasons == {"no_label": 2, "side_file": 1}
+    with pytest.raises(UserError, match="2 of 40 images cannot be used"):
+        prepare(root, tmp_path / "many", image_size=8, limit=100, max_refused_fraction=0.04)
+    for name in names[:30]:
+        (root / name).write_bytes(b"")
+    with pytest.raises(UserError, match=r" of 10 images cannot be used"):
+        prepare(root, tmp_path / "broken", image_size=8, limit=10)
+
+
+def test_what_is_no_image_does_not_count(tmp_path, image_folder):
+    root = image_folder(per_class=4)
+    for path in sorted(root.glob("*/*.png")):
+        path.with_suffix(".npy").write_bytes(b"\x93NUMPY")
+        (path.parent / "@eaDir" / path.name).mkdir(parents=True)
+        (path.parent / "@eaDir" / path.name / "SYNOPHOTO_THUMB_M.jpg").write_bytes(path.read_bytes())
+    rows = [f"cats/{number}.png,x" for number in range(100)] + [f"dogs/{number}.png,y" for number in range(100)]
+    (root / "labels.csv").write_text("\n".join(["file,label", *rows]))
+    info = prepare(root, tmp_path / "out", image_size=8)
+    assert info.num_examples == 8
+    assert info.refused.reasons == {"missing_file": 192, "side_file": 9, "hidden_file": 2}
+    sample = prepare(root, tmp_path / "six", image_size=8, limit=6)
+    assert sample.num_examples == 6, "files of other kinds take no places of the sample"
+
+
+def test_names_that_are_no_utf_8_are_prepared(tmp_path, image_folder):
+    root = image_folder(per_class=2)
+    for name in (b"caf\xe9.png", b"\xff.png"):
+        with open(os.path.join(os.fsencode(root / "cats"), name), "wb") as file:
+            file.write((root / "cats" / "0.png").read_bytes() if name[:1] == b"\xff" else b"")
+    info = prepare(root, tmp_path / "out", image_size=8, deduplicate=False, max_refused_fraction=0.5)
+    assert info.num_examples == 5 and [image.source for image in info.refused.examples] == [r"cats/caf\xe9.png"]
+    assert r"cats/\xff.png" in read_records(tmp_path / "out")
+    assert DatasetInfo.load(tmp_path / "out") == info
+
+
+def test_an_unfinished_preparation_of_other_labels_is_not_resumed(tmp_path, image_folder, capfd, monkeypatch):
+    """As a version of the code that understands the folders otherwise would leave it."""
+    from tfgan_suite.data.sources.file_sources import FolderSource
+
+    root, out = image_folder(), tmp_path / "out"
+    list_items = FolderSource.list_items
+    with monkeypatch.context() as patch:
+        patch.setattr(FolderSource, "list_items", lambda self, use_labels, limit: list_items(self, False, limit))
+        patch.setattr("tfgan_suite.preprocessing.preparation.Preparation.publish", lambda *arguments: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            prepare(root, out, image_size=8)
+    info = prepare_dataset(root, out, image_size=8)
+    assert "Discarding an unfinished preparation" in capfd.readouterr().err and info.splits["train"].class_counts == (
+        6,
+        6,
+    )
+
+
+@pytest.mark.parametrize("half", ["\\ud800", "\\uDFFF", "x\\ude00\\ud83dy"])
+def test_a_class_name_that_is_no_text_is_refused_before_the_work(tmp_path, half):
+    (tmp_path / "source").mkdir()
+    for number in range(2):
+        Image.fromarray(NOISE[number]).save(tmp_path / "source" / f"{number}.png")
+    labels = f'{{"labels": [["0.png", "{half}"], ["1.png", "whole \\ud83d\\ude00"]]}}'
+    (tmp_path / "source" / "dataset.json").write_text(labels)
+    with pytest.raises(UserError, match="half a surrogate pair"):
+        prepare(tmp_path / "source", tmp_path / "out", image_size=8)
+    (tmp_path / "source" / "dataset.json").write_text(labels.replace(half, "other"))
+    assert prepare(tmp_path / "source", tmp_path / "out", image_size=8).class_names == ("other", "whole \U0001f600")

@@ -71,6 +71,22 @@ def test_a_block_is_written_once_and_then_read_back(plan, num_threads):
     assert list(step.process(0)) == first
 
 
+@pytest.mark.parametrize("num_threads", [1, 2, 8])
+def test_a_few_inputs_are_read_ahead_not_a_whole_block(plan, num_threads):
+    numbers = []
+
+    class CountingReader(NumberReader):
+        def read(self, item):
+            numbers.append(item.address)
+            return super().read(item)
+
+    plan = PreparePlan(**{**vars(plan), "num_threads": num_threads})
+    results = transforms.PrepareBlock(plan, CountingReader())._prepare_all(items_of(*range(90)))
+    next(results)
+    assert len(numbers) <= 2 * num_threads
+    assert len(list(results)) == 89 and numbers == list(range(90))
+
+
 def test_copies_conflicts_and_order_within_a_shard(plan):
     def row(key, source, label):
         return transforms.Row(plan.order(key), key, source, label, 0, 0, 0)

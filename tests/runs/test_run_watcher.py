@@ -71,7 +71,7 @@ def test_each_checkpoint_is_scored_once_it_is_whole(tiny_run, run_dir, extractor
         model, run.config.data_dir, [FrechetDistance()], extractor=extractor, num_images=24, progress=False
     )
     np.testing.assert_allclose(run.scores[2].value, expected[0].value, rtol=1e-6)
-    events = EventAccumulator(str(run_dir / "tensorboard")).Reload()
+    events = EventAccumulator(str(run_dir / "tensorboard" / "scores")).Reload()
     values = {event.step: tf.make_ndarray(event.tensor_proto).item() for event in events.Tensors("frechet_distance_24")}
     np.testing.assert_allclose([values[step] for step in (32, 48, 64)], [row.value for row in run.scores], rtol=1e-6)
 

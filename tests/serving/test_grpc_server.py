@@ -7,7 +7,7 @@ import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
-from google.protobuf import any_pb2
+from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, message_factory, wrappers_pb2
 from tensorflow_serving.apis import (
     classification_pb2,
     get_model_metadata_pb2,
@@ -22,6 +22,7 @@ from tensorflow_serving.apis import (
 
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.serving import Server
+from tfgan_suite.serving.grpc_health import GrpcHealth, HealthCheckRequest
 from tfgan_suite.serving.grpc_server import GrpcServer
 from tfgan_suite.serving.model_repository import ModelRepository
 
@@ -211,7 +212,7 @@ def test_contents_that_do_not_fill_the_shape_are_refused(prediction):
     assert (code, "tensor parsing error: latents" in details) == (grpc.StatusCode.INVALID_ARGUMENT, True)
 
 
-def test_too_large_a_message_is_refused(models_directory, server):
+def test_too_large_a_message_is_refused(server, caplog):
     small = GrpcServer(server.repository, "127.0.0.1", 0, max_message_bytes=1000)
     small.start()
     try:
@@ -219,8 +220,13 @@ def test_too_large_a_message_is_refused(models_directory, server):
             stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
             request = predict_request("faces", "", latents=np.zeros([8, 80], np.float32))
             assert refusal(stub.Predict, request)[0] == grpc.StatusCode.RESOURCE_EXHAUSTED
+            packed = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
+            with pytest.raises(grpc.RpcError) as caught:
+                packed(bytes(1 << 20), timeout=30, compression=grpc.Compression.Gzip)
+            assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
     finally:
         small.stop()
+    assert not caplog.records
 
 
 def test_a_bug_ends_the_request_without_telling_of_it(prediction, server, monkeypatch):
@@ -344,11 +350,13 @@ def test_a_server_that_is_forgotten_ends(server, in_its_own_thread):
     before = set(threading.enumerate())
     forgotten = GrpcServer(server.repository, "127.0.0.1", 0)
     forgotten.start()
-    (thread,) = [one for one in set(threading.enumerate()) - before if one.name == "grpc"]
+    (thread,) = [one for one in set(threading.enumerate()) - before if one.name == "event loop"]
     port = forgotten.port
     if in_its_own_thread:  # Where the garbage collector may run.
-        forgotten._loop.call_soon_threadsafe(forgotten._finalizer)
+        event_loop = forgotten._event_loop
+        event_loop.loop.call_soon_threadsafe(event_loop._finalizer)
         thread.join(30)
+        del event_loop
     del forgotten
     gc.collect()
     assert not thread.is_alive()
@@ -408,14 +416,123 @@ def test_status(models):
     )
 
 
-def test_what_generators_cannot_do_is_unimplemented(prediction, models):
+def test_what_generators_cannot_do_is_unimplemented(prediction, models, caplog):
     for call, request in [
         (prediction.Classify, classification_pb2.ClassificationRequest()),
         (prediction.Regress, regression_pb2.RegressionRequest()),
         (prediction.MultiInference, inference_pb2.MultiInferenceRequest()),
         (models.HandleReloadConfigRequest, model_management_pb2.ReloadConfigRequest()),
     ]:
-        assert refusal(call, request)[0] == grpc.StatusCode.UNIMPLEMENTED
+        code, details = refusal(call, request)
+        assert code == grpc.StatusCode.UNIMPLEMENTED
+        assert details.startswith("This server answers Predict and GetModelMetadata of tensorflow.serving.Prediction")
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("method", ["/x", "//", "/a.b/C", "/grpc.health.v1.Health/List"])
+def test_methods_that_are_not_there_are_unimplemented(channel, method, caplog):
+    assert refusal(channel.unary_unary(method), b"x")[0] == grpc.StatusCode.UNIMPLEMENTED
+    stream = channel.stream_stream(method)
+    assert refusal(lambda requests, timeout: list(stream(iter(requests), timeout=timeout)), [b"x"] * 3)[0] == (
+        grpc.StatusCode.UNIMPLEMENTED
+    )
+    assert not caplog.records
+
+
+METHODS = [
+    "/tensorflow.serving.PredictionService/Predict",
+    "/tensorflow.serving.PredictionService/GetModelMetadata",
+    "/tensorflow.serving.ModelService/GetModelStatus",
+    "/grpc.health.v1.Health/Check",
+]
+MALFORMED = {
+    "no field": b"\xff\xff\xff",
+    "cut off": predict_request("faces", "").SerializeToString()[:-1],
+    "half a surrogate pair": b"\x0a\x05\x0a\x03\xed\xa0\x80",
+    "large": b"\xff" * 100_000,
+}
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("case", MALFORMED)
+def test_malformed_messages_are_refused(channel, method, case, caplog):
+    code, details = refusal(channel.unary_unary(method), MALFORMED[case])
+    assert (code, "cannot be parsed" in details) == (grpc.StatusCode.INVALID_ARGUMENT, True)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_call_without_a_message_is_refused(channel, method, caplog):
+    code, details = refusal(channel.stream_unary(method), iter([]))
+    assert (code, details) == (grpc.StatusCode.INVALID_ARGUMENT, "The call has no message.")
+    assert not caplog.records
+
+
+# === Health ===
+
+
+def health_of(channel, service=""):
+    check = channel.unary_unary(
+        "/grpc.health.v1.Health/Check", response_deserializer=wrappers_pb2.Int32Value.FromString
+    )
+    return check(wrappers_pb2.StringValue(value=service).SerializeToString(), timeout=30).value
+
+
+def test_health(channel, server, monkeypatch):
+    for service in ("", "PredictionService", "ModelService", "tensorflow.serving.PredictionService"):
+        assert health_of(channel, service) == 1  # SERVING
+    with pytest.raises(grpc.RpcError) as caught:
+        health_of(channel, "cats")
+    assert caught.value.code() == grpc.StatusCode.NOT_FOUND
+    monkeypatch.setattr(server.repository, "_statuses", {"faces": {}})
+    assert health_of(channel) == 2  # NOT_SERVING
+
+
+def test_messages_of_health_are_those_of_the_protocol():
+    """As `health.proto` declares them; the server uses others of the same bytes."""
+    file = descriptor_pb2.FileDescriptorProto(name="health.proto", package="grpc.health.v1", syntax="proto3")
+    request, response = file.message_type.add(name="Request"), file.message_type.add(name="Response")
+    request.field.add(name="service", number=1, type="TYPE_STRING", label="LABEL_OPTIONAL")
+    response.field.add(name="status", number=1, type="TYPE_ENUM", type_name="Status", label="LABEL_OPTIONAL")
+    status = file.enum_type.add(name="Status")
+    for number, name in enumerate(["UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"]):
+        status.value.add(name=name, number=number)
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    classes = [
+        message_factory.GetMessageClass(pool.FindMessageTypeByName(f"grpc.health.v1.{name}"))
+        for name in ("Request", "Response")
+    ]
+    assert HealthCheckRequest.FromString(classes[0](service="a b").SerializeToString()).value == "a b"
+    health = GrpcHealth(ModelRepositoryStub())
+    assert classes[1].FromString(health.check("")).status == 1
+
+
+class ModelRepositoryStub:
+    is_ready = True
+
+
+def test_health_is_watched_until_the_server_stops():
+    repository = ModelRepositoryStub()
+    server = GrpcServer(repository, "127.0.0.1", 0)
+    server.start()
+    with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        watch = channel.unary_stream(
+            "/grpc.health.v1.Health/Watch", response_deserializer=wrappers_pb2.Int32Value.FromString
+        )
+        watched = watch(b"", timeout=60)
+        unknown = watch(wrappers_pb2.StringValue(value="cats").SerializeToString(), timeout=60)
+        assert (next(watched).value, next(unknown).value) == (1, 3)
+        repository.is_ready = False
+        assert next(watched).value == 2
+        repository.is_ready = True
+        assert next(watched).value == 1
+        stopping = threading.Thread(target=server.stop, args=(30.0,))
+        stopping.start()
+        assert [status.value for status in watched] == [2]
+        assert list(unknown) == []
+        stopping.join(10)  # Those who watch do not keep it.
+        assert not stopping.is_alive()
 
 
 def test_a_taken_port_is_told(models_directory, server):

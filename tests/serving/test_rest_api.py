@@ -1,12 +1,18 @@
 """The REST API, asked by a client made of urllib alone."""
 
 import base64
+import contextlib
+import http.client
 import io
+import json
 import math
 
 import numpy as np
 import PIL.Image
 import pytest
+
+from tfgan_suite.serving.model_repository import ModelRepository
+from tfgan_suite.serving.rest_server import RestServer
 
 
 def seeded(**changes):
@@ -246,6 +252,121 @@ def test_wrong_paths_have_the_errors_of_tensorflow_serving(rest, method, path, s
     body = b'{"instances": [1], "examples": [{}]}' if method == "POST" else None
     received_status, answer = rest.request(path, body, method)
     assert (received_status, answer["error"][: len(error)]) == (status, error)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "allowed"),
+    [
+        ("OPTIONS", "/v1/models/digits:predict", 200, "POST, OPTIONS"),
+        ("OPTIONS", "/v1/models/digits/versions/1/metadata", 200, "GET, HEAD, OPTIONS"),
+        ("OPTIONS", "*", 200, "GET, HEAD, POST, OPTIONS"),
+        ("OPTIONS", "/nothing", 404, None),
+        ("GET", "/v1/models/digits:predict", 400, "POST, OPTIONS"),
+        ("PUT", "/v1/models/digits", 400, "GET, HEAD, OPTIONS"),
+        ("POST", "/v1/models/digits", 400, "GET, HEAD, OPTIONS"),
+        ("DELETE", "/healthz", 405, "GET, HEAD, OPTIONS"),
+        ("POST", "/health/ready", 405, "GET, HEAD, OPTIONS"),
+        ("GET", "/v1/models/digits", 200, None),
+        ("TRACE", "/", 404, None),
+    ],
+)
+def test_methods_that_a_path_has(server, method, path, status, allowed):
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.rest_port, timeout=30)) as connection:
+        connection.request(method, path)
+        answer = connection.getresponse()
+        assert (answer.status, answer.headers["Allow"]) == (status, allowed)
+        assert answer.headers["Access-Control-Allow-Origin"] is None
+        assert json.loads(answer.read()) == {} if status == 200 and method == "OPTIONS" else True
+
+
+@pytest.mark.parametrize("path", ["/health", "/healthz", "/health/live", "/health/ready", "/livez", "/readyz"])
+def test_health(rest, server, path, monkeypatch):
+    assert rest.request(path) == (200, {"status": "SERVING"})
+    monkeypatch.setattr(server.repository, "_statuses", {"digits": {}})  # Its versions have been deleted.
+    status, answer = rest.request(path)
+    assert status == (200 if "live" in path else 503) and ("error" in answer) == ("live" not in path)
+
+
+@pytest.mark.parametrize("path", ["/", "/favicon.ico", "/robots.txt", "/v2/health/live", "/metrics"])
+def test_probes_of_what_is_not_there_have_an_answer(rest, path, caplog):
+    assert rest.request(path) == (404, {"error": f"The path must be /v1/models/NAME. Received: {path}"})
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    "target", ["http://proxied.example:8501{}", "HTTP://u:p@proxied.example{}?x=1", "{}?http://a/b"]
+)
+def test_proxies_send_the_whole_address(server, faces, target):
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.rest_port, timeout=30)) as connection:
+        inputs = {"seed": 1, "count": 1, "truncation": 1.0}
+        body = json.dumps({"signature_name": "generate", "inputs": inputs})
+        connection.request("POST", target.format("/v1/models/faces:predict"), body)
+        images = np.array(json.loads(connection.getresponse().read())["outputs"], np.uint8)
+        np.testing.assert_array_equal(images, faces.generate(1, seed=1))
+
+
+SURROGATES = {
+    "signature": b'{"signature_name": "\\ud800", "inputs": {}}',
+    "the other half": b'{"signature_name": "\\uDFFF", "inputs": {}}',
+    "input": b'{"inputs": {"\\ud800": 1}}',
+    "in a row": b'{"instances": [{"\\uD8ab text": 1}]}',
+    "value": b'{"inputs": {"text": ["\\ud83d"]}}',
+    "bytes": b'{"inputs": [{"b64": "\\ud83d"}]}',
+    "the wrong way around": b'{"signature_name": "\\ude00\\ud83d", "inputs": {}}',
+    "no object": b'["\\ud800"]',
+}
+
+
+@pytest.mark.parametrize("case", SURROGATES)
+def test_half_a_surrogate_pair_is_refused(rest, case, caplog):
+    for model in ("echo", "digits", "cats"):
+        status, answer = rest.predict(model, SURROGATES[case])
+        assert (status, answer) == (400, {"error": "JSON Parse error: The surrogate pair in string is invalid."})
+    assert not caplog.records
+
+
+def test_a_whole_surrogate_pair_is_text(rest):
+    assert rest.predict("echo", b'{"inputs": ["\\ud83d\\ude00", "\\\\ud800"]}')[1]["outputs"]["echo"] == [
+        "\U0001f600",
+        "\\ud800",
+    ]
+    status, answer = rest.predict("echo", b'{"signature_name": "\\ud83d\\ude00", "inputs": []}')
+    assert (status, "\U0001f600" in answer["error"]) == (400, True)
+
+
+@pytest.mark.parametrize("path", ["/v1/models/%ED%A0%80", "/v1/models/%ED%A0%80:predict", "/%ff", "/v1/%00"])
+def test_paths_that_are_no_text_have_an_answer(rest, path, caplog):
+    status, answer = rest.request(path)
+    assert (status in (400, 404), list(answer)) == (True, ["error"])
+    assert not caplog.records
+
+
+def test_cors(models_directory):
+    with rest_server(models_directory / "faces", cors=True) as server:
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)) as connection:
+            headers = {"Origin": "http://page.example", "Access-Control-Request-Method": "POST"}
+            connection.request("OPTIONS", "/v1/models/faces:predict", headers=headers)
+            answer = connection.getresponse()
+            assert (answer.status, bool(answer.read())) == (200, True)
+            assert (
+                answer.headers["Access-Control-Allow-Origin"] == answer.headers["Access-Control-Allow-Headers"] == "*"
+            )
+            assert "POST" in answer.headers["Access-Control-Allow-Methods"]
+            for method, path, status in (("GET", "/v1/models/faces", 200), ("GET", "/v1/models/cats", 404)):
+                connection.request(method, path, headers=headers)  # A page may read why it was refused, too.
+                answer = connection.getresponse()
+                assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (status, "*")
+                answer.read()
+
+
+@contextlib.contextmanager
+def rest_server(directory, **arguments):
+    server = RestServer(ModelRepository(directory), "127.0.0.1", 0, **arguments)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop(grace_seconds=0.1)
 
 
 def test_classify_without_examples(rest):

@@ -1,5 +1,6 @@
 """The HTTP side: connections, sizes, encodings."""
 
+import gzip
 import http.client
 import json
 import socket
@@ -74,9 +75,56 @@ def test_chunked_requests(connection):
     assert connection.getresponse().status == 200
 
 
-def test_compressed_requests_are_refused(connection):
-    connection.request("POST", PATH, BODY, headers={"Content-Encoding": "gzip"})
-    assert connection.getresponse().status == 415
+def test_gzip_requests_are_unpacked(connection, faces):
+    halves = gzip.compress(BODY[:30]) + gzip.compress(BODY[30:])  # A file of two members is one file.
+    for encoding, packed in (("gzip", gzip.compress(BODY)), ("x-gzip", halves), ("GZIP", gzip.compress(BODY))):
+        connection.request("POST", PATH, packed, headers={"Content-Encoding": encoding})
+        answer = connection.getresponse()
+        assert answer.status == 200
+        images = np.array(json.loads(answer.read())["outputs"], np.uint8)
+        np.testing.assert_array_equal(images, faces.generate(1, seed=1))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "packed", "status"),
+    [
+        ("gzip", BODY, 400),
+        ("gzip", gzip.compress(BODY)[:-9], 400),
+        ("gzip", gzip.compress(BODY) + b"rest", 400),
+        ("br", BODY, 415),
+        ("gzip, gzip", gzip.compress(gzip.compress(BODY)), 415),
+    ],
+    ids=["not gzip", "cut off", "more behind it", "another", "twice"],
+)
+def test_packed_requests_that_are_refused(connection, encoding, packed, status):
+    connection.request("POST", PATH, packed, headers={"Content-Encoding": encoding})
+    answer = connection.getresponse()
+    assert (answer.status, list(json.loads(answer.read()))) == (status, ["error"])
+    connection.request("GET", "/v1/models/faces")  # The connection is still in step.
+    assert connection.getresponse().status == 200
+
+
+def test_a_small_body_cannot_become_a_large_one(strict_server):
+    packed = gzip.compress(bytes(100 << 20), 9)[:900]
+    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n\r\n"
+    assert send_raw(strict_server.port, head.encode() + packed).startswith(b"HTTP/1.1 413 ")
+
+
+def test_answers_are_packed_for_those_who_ask(connection):
+    answers = {}
+    for accepted in ("identity", "gzip", "deflate, gzip;q=0.5", "gzip;q=0, deflate", ""):
+        connection.request("POST", PATH, BODY, headers={"Accept-Encoding": accepted})
+        answer = connection.getresponse()
+        content = answer.read()
+        assert len(content) == int(answer.headers["Content-Length"])
+        assert answer.headers["Vary"] == "Accept-Encoding"
+        packed = answer.headers["Content-Encoding"] == "gzip"
+        assert packed == (accepted in ("gzip", "deflate, gzip;q=0.5"))
+        answers[accepted] = gzip.decompress(content) if packed else content
+    assert len(set(answers.values())) == 1
+    connection.request("GET", "/v1/models/faces", headers={"Accept-Encoding": "gzip"})
+    answer = connection.getresponse()  # So short that it would not get shorter.
+    assert answer.headers["Content-Encoding"] is None and answer.read().startswith(b"{")
 
 
 def test_too_large_a_body_is_refused_before_it_is_read(strict_server):
@@ -90,26 +138,51 @@ def test_too_large_a_body_is_refused_before_it_is_read(strict_server):
     assert b'{\n "error": "The request is larger than 1000 bytes.' in answer
     # In chunks, it comes when they are too many.
     head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
-    assert send_raw(strict_server.port, head + b"1f4\r\n" + b"x" * 500 + b"\r\n1f5\r\n").startswith(b"HTTP/1.1 413 ")
+    chunks = b"1f4\r\n" + b"x" * 500 + b"\r\n1f5\r\n" + b"x" * 501
+    assert send_raw(strict_server.port, head + chunks).startswith(b"HTTP/1.1 413 ")
 
 
 @pytest.mark.parametrize(
     "data",
     [
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 no HTTP at all\r\n\r\n",
-        b"POST /v1/models/faces:predict HTTP/1.1\r\nContent-Length: -5\r\n\r\n",
-        b"POST /v1/models/faces:predict HTTP/1.1\r\nContent-Length: many\r\n\r\n",
-        b"POST /v1/models/faces:predict HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-        b"BREW /v1/models/faces HTTP/1.1\r\n\r\n",
+        b"POST /v1/models/faces:predict HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
+        b"POST /v1/models/faces:predict HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n",
+        b"POST /v1/models/faces:predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"BREW /v1/models/faces HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n\r\n",
+        b"GET /v1/models/faces HTTP/1.1\r\nHost: x\r\nname without colon\r\n\r\n",
+        b"GET /" + b"x" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /v1/models/faces HTTP/1.1\r\nHost: x\r\nCookie: " + b"x" * 100_000 + b"\r\n\r\n",
+        b"GET /v1/models/faces HTTP/1.1\r\n\r\n",
+        b"POST /v1/models/faces:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 30\r\n\r\n{}",
+        b"GET http://[::1/v1/models/faces HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /v1/models/\xff\xed\xa0\x80 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /v1/models/faces:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+        b"POST /v1/models/faces:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     ],
-    ids=["no HTTP", "negative length", "length in words", "chunk without size", "unknown method"],
+    ids=[
+        *("no HTTP", "negative length", "length in words", "chunk without size", "unknown method", "HTTP 2", "CONNECT"),
+        *(
+            "no header",
+            "long target",
+            "long header",
+            "no host",
+            "ends early",
+            "bad address",
+            "path of no text",
+            "two lengths",
+            "length and chunks",
+        ),
+    ],
 )
-def test_broken_requests_get_an_error_in_json(strict_server, data):
+def test_broken_requests_get_an_error_in_json(strict_server, data, caplog):
     answer = send_raw(strict_server.port, data)
     head, _, body = answer.partition(b"\r\n\r\n")
-    # A first line that is no HTTP is answered as HTTP 0.9 would be, by the body alone.
-    assert head.startswith((b"HTTP/1.1 4", b"HTTP/1.1 5", b'{\n "error"')), answer
-    assert b'"error"' in answer and b"Traceback" not in answer
+    assert head.startswith((b"HTTP/1.1 4", b"HTTP/1.0 4")) and b"application/json" in head, answer
+    assert list(json.loads(body)) == ["error"] and b"Traceback" not in answer
+    assert not caplog.records
 
 
 def test_slow_clients_are_left(strict_server):

@@ -54,7 +54,7 @@ def test_a_taken_port_is_told_and_leaves_nothing_open(models_directory, server):
 
 
 def test_without_the_extra_there_is_rest_alone(models_directory, monkeypatch, caplog):
-    def missing(*_):
+    def missing(*_, **__):
         raise MissingExtraError("Serving over gRPC needs the package 'tensorflow_serving', which is not installed.")
 
     monkeypatch.setattr(server_module, "GrpcServer", missing)
@@ -64,6 +64,15 @@ def test_without_the_extra_there_is_rest_alone(models_directory, monkeypatch, ca
         with urllib.request.urlopen(f"{server.rest_url}/v1/models/faces") as answer:
             assert answer.status == 200
     assert "needs the package" in caplog.text
+
+
+def test_without_aiohttp_the_extra_is_named(models_directory, monkeypatch):
+    monkeypatch.setitem(sys.modules, "aiohttp.web", None)
+    monkeypatch.setitem(sys.modules, "aiohttp", None)
+    for name in ("http_connections", "http_exchange"):
+        monkeypatch.delitem(sys.modules, f"tfgan_suite.serving.{name}", raising=False)
+    with pytest.raises(MissingExtraError, match=r"needs the package 'aiohttp'.*tfgan-suite\[serving\]"):
+        Server(models_directory / "faces", rest_port=0, grpc_port=0)
 
 
 def test_stop_closes_idle_connections_and_the_port(models_directory):

@@ -7,7 +7,9 @@ from tfgan_suite.adversarial import losses, penalties
 from tfgan_suite.adversarial.adversarial_rules import adversarial_charts, adversarial_measurements, adversarial_rules
 from tfgan_suite.adversarial.averaged_generator import AveragedGenerator, deserialize_parts, serialize_parts
 from tfgan_suite.engine.adam import Adam
+from tfgan_suite.engine.added_losses import AddedLosses
 from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
+from tfgan_suite.engine.networks import build_network, input_size
 from tfgan_suite.engine.trained_model import TrainedModel, with_total
 from tfgan_suite.foundation.number_kinds import is_count
 from tfgan_suite.foundation.randomness import fold
@@ -18,6 +20,8 @@ from tfgan_suite.specs.image_spec import ImageSpec
 
 class AdversarialModel(AveragedGenerator, Discriminates, TrainedModel):
     """A generator, its average, a discriminator, and what `compile` chose for them. See `GAN` for the arguments."""
+
+    refuses_out_of_range = True  # A discriminator tells such images from all that is shown, served and scored.
 
     def __init__(
         self,
@@ -32,19 +36,29 @@ class AdversarialModel(AveragedGenerator, Discriminates, TrainedModel):
         seed=0,
         **kwargs,
     ):
+        if latent_size is not None and not is_count(latent_size):
+            raise ValueError(f"`latent_size` must be an integer >= 1. Received: latent_size={latent_size!r}")
+        latent_shape = (_latent_size_of(generator) if latent_size is None else int(latent_size),)
+        labels = None if num_classes is None else keras.Input([], dtype="int32")
+        generator_inputs = (keras.Input(latent_shape), labels)
         super().__init__(
-            ImageSpec(image_shape or generator.output_shape[1:]),
+            ImageSpec(image_shape or _image_shape_of(generator, generator_inputs)),
             num_classes=num_classes,
             label_weights=label_weights,
             seed=seed,
             **kwargs,
         )
-        self.latent_shape = (int(latent_size or generator.input_shape[-1]),)
+        self.latent_shape = latent_shape
         self.latent_distribution = latent_distribution or latent_distributions.Normal()
-        labels = None if num_classes is None else keras.Input([], dtype="int32")
-        self.add_network("generator", generator, (keras.Input(self.latent_shape), labels), averaged=True)
-        self.add_network("discriminator", discriminator, (keras.Input(self.spec.shape), labels))
+        shapes = self._output_shapes()
+        self.add_network("generator", generator, generator_inputs, averaged=True, output_shapes=shapes["generator"])
+        images = (keras.Input(self.spec.shape), labels)
+        self.add_network("discriminator", discriminator, images, output_shapes=shapes["discriminator"])
         self.built = True
+
+    def _output_shapes(self):
+        """What each network may return, see `add_network`."""
+        raise NotImplementedError
 
     @property
     def logit_zero(self):
@@ -168,8 +182,8 @@ class AdversarialModel(AveragedGenerator, Discriminates, TrainedModel):
     def test_step(self, data):
         """Losses and logits on images that are not trained on; the averaged generator makes the fakes."""
         real_images, real_labels = self.unpack(data)
-        seed = fold(self.seed, "test_step", self.steps)
-        latents, fake_labels = self.draw_latents(tf.shape(real_images)[0], seed)
+        with self.evaluating(real_images):
+            latents, fake_labels = self.draw_latents(tf.shape(real_images)[0], fold(self.seed, "test_step"))
         if self.adversarial_loss.pairs_share_label:
             fake_labels = real_labels
         fake_images = self(latents, fake_labels, training=False)
@@ -177,11 +191,12 @@ class AdversarialModel(AveragedGenerator, Discriminates, TrainedModel):
         def discriminate(images, labels, score=self.discriminate):
             return score(images, labels, training=False)
 
-        discriminator_losses, real_logits, fake_logits = self.compute_discriminator_loss(
-            discriminate, real_images, fake_images, real_labels, fake_labels
-        )
+        with AddedLosses([self.discriminator]) as layers:
+            discriminator_losses, real_logits, fake_logits = self.compute_discriminator_loss(
+                discriminate, real_images, fake_images, real_labels, fake_labels
+            )
         values = {
-            "loss/discriminator": discriminator_losses,
+            "loss/discriminator": discriminator_losses + sum(layers.values),
             "logits/real": real_logits,
             "logits/fake": fake_logits,
             "loss/generator": self.compute_generator_loss(
@@ -209,6 +224,26 @@ class AdversarialModel(AveragedGenerator, Discriminates, TrainedModel):
         return cls(**deserialize_parts(config, ("generator", "discriminator", "latent_distribution")))
 
 
+def _latent_size_of(generator):
+    size = input_size(generator) if isinstance(generator, keras.layers.Layer) else None
+    if size is None:
+        raise ValueError(
+            "`latent_size` must be passed, since the generator does not say how long its latents are, as a functional model "
+            f"does by its first input. Received: latent_size=None, generator={generator!r}"
+        )
+    return int(size)
+
+
+def _image_shape_of(generator, inputs):
+    shape = getattr(build_network("generator", generator, inputs), "shape", ())
+    if len(shape) != 4 or None in shape[1:]:
+        raise ValueError(
+            "`generator` must return images [batch, height, width, channels] of one size, or `image_shape` must be passed. "
+            f"Received: outputs of shape {list(shape)}".replace("None", "batch", 1)
+        )
+    return shape[1:]
+
+
 def _list_of(name, value, kind):
     """The penalties that `value` stands for: a list of them, one, or `None`."""
     value = [] if value is None else list(value) if isinstance(value, list | tuple) else [value]
@@ -216,7 +251,8 @@ def _list_of(name, value, kind):
         if not isinstance(one, kind):
             example = "R1()" if kind is penalties.DiscriminatorPenalty else "PathLength()"
             raise ValueError(
-                f"`{name}` must be a list of penalties.{kind.__name__}, such as penalties.{example}. Received: {one!r}"
+                f"`{name}` must be a list of penalties.{kind.__name__}, such as penalties.{example}. Expected one or a list. "
+                f"Received: {one!r}"
             )
     return value
 
@@ -224,7 +260,9 @@ def _list_of(name, value, kind):
 def _check_choices(chosen):
     loss, augmentation, steps = chosen["loss"], chosen["augmentation"], chosen["discriminator_steps"]
     if not isinstance(loss, losses.AdversarialLoss):
-        raise ValueError(f"`loss` must be a losses.AdversarialLoss, such as losses.Hinge(). Received: loss={loss!r}")
+        raise ValueError(
+            f"`loss` must be a losses.AdversarialLoss. Expected an object such as losses.Hinge(). Received: loss={loss!r}"
+        )
     if augmentation is not None and not callable(augmentation):
         raise ValueError(
             "`augmentation` must be None or a callable `(images, seed) -> images`, such as augment.DiffAugment(). "

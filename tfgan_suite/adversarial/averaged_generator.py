@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from tfgan_suite.engine.trained_model import call_network
+from tfgan_suite.engine.networks import call_network
 from tfgan_suite.generative.abilities import HasLatents, HasStyles, MixesClasses
 from tfgan_suite.generative.sampling_options import TRUNCATION
 

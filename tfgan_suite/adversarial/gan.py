@@ -19,17 +19,19 @@ import tensorflow as tf
 
 from tfgan_suite.adversarial.adversarial_model import AdversarialModel
 from tfgan_suite.adversarial.penalties import Batch
-from tfgan_suite.engine.trained_model import call_network
+from tfgan_suite.engine.added_losses import AddedLosses, not_counted
+from tfgan_suite.engine.networks import call_network
 from tfgan_suite.engine.update import Objective, Recorded, Update, WholeBatch
 from tfgan_suite.foundation.randomness import draw_per_example, fold
 
 
 class Fakes(NamedTuple):
-    """Generated images, their labels, and the tape that knows how the generator made them."""
+    """Generated images, their labels, the tape that knows how the generator made them, and what its layers added to its loss."""
 
     images: tf.Tensor
     labels: tf.Tensor | None
     tape: tf.GradientTape
+    added: tuple = ()
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
@@ -37,18 +39,23 @@ class GAN(AdversarialModel):
     """Two networks that train against each other, and a third that averages the generator.
 
     Networks are called as `generator(latents, labels)` and `discriminator(images, labels)`, or without labels if
-    `num_classes` is `None`. Networks with several inputs made by the functional API get a list.
+    `num_classes` is `None`. Networks with several inputs made by the functional API get a list. Regularizers of their layers
+    and what these add by `add_loss` count in the loss of the network.
 
     Args:
         generator: A `keras.Model`. Maps latents float32 `[batch, latent_size]` to images `[batch, height, width, channels]`
             in [-1, 1].
         discriminator: A `keras.Model`. Maps such images to logits `[batch]` or `[batch, 1]`.
         image_shape: Tuple `(height, width, channels)`; by default the generator's output shape.
-        latent_size: Integer; by default the generator's input size.
+        latent_size: Integer; by default the size of the generator's first input, which a subclassed network does not tell.
         num_classes: Integer, the number of classes of a conditional pair, or `None`.
         label_weights: List of floats, the relative frequency of each class among generated labels; `None` for all alike.
         latent_distribution: A `latents.LatentDistribution`; by default standard normal.
         seed: Integer. Base seed for all randomness in training.
+
+    Raises:
+        ValueError: A network cannot be called with these inputs, returns something else, does not tell its sizes, or the
+            generator cannot be copied for its average.
 
     Example:
 
@@ -113,7 +120,7 @@ class GAN(AdversarialModel):
             self._training_discriminate(batch.seed), fakes.images, fakes.labels, batch.examples, batch.labels
         )
         # The chain rule in two parts: the fakes may be those that the discriminator has just been trained on.
-        return Objective({"loss/generator": losses}, through=Recorded(fakes.images, fakes.tape))
+        return Objective({"loss/generator": losses}, through=Recorded(fakes.images, fakes.tape, fakes.added))
 
     # === Penalties ===
 
@@ -138,7 +145,8 @@ class GAN(AdversarialModel):
 
     def _penalize(self, penalty, real, fake, seed):
         seed = fold(seed, penalty.name)
-        return self.apply_penalty(penalty, self._training_discriminate(seed), real, fake, seed)
+        with not_counted():
+            return self.apply_penalty(penalty, self._training_discriminate(seed), real, fake, seed)
 
     def apply_penalty(self, penalty, discriminate, real, fake, seed):
         """Values of a discriminator penalty, float32 `[batch]`. For a model that penalizes in a form of its own."""
@@ -154,11 +162,11 @@ class GAN(AdversarialModel):
 
         if penalty.compares_examples:
             return WholeBatch(
-                measure=lambda batch: penalty.measure(*arguments(batch)),
+                measure=not_counted()(lambda batch: penalty.measure(*arguments(batch))),
                 evaluate=lambda measures: objective_of(penalty.evaluate(measures)),
                 rows_per_example=1 / penalty.batch_shrink,
             )
-        return lambda batch: objective_of(penalty(*arguments(batch)))
+        return not_counted()(lambda batch: objective_of(penalty(*arguments(batch))))
 
     # === Parts ===
 
@@ -181,9 +189,9 @@ class GAN(AdversarialModel):
         if self.adversarial_loss.pairs_share_label:
             labels = batch.labels
         # The update's own tape need not know how the fakes were made.
-        with batch.tape.stop_recording(), tf.GradientTape() as tape:
-            images = self.generate_fakes(latents, labels, fold(seed, "noise"))
-        return Fakes(images, labels, tape)
+        with batch.tape.stop_recording(), tf.GradientTape() as tape, AddedLosses([self.generator]) as layers:
+            images = tf.cast(self.generate_fakes(latents, labels, fold(seed, "noise")), tf.float32)
+        return Fakes(images, labels, tape, tuple(layers.values))
 
     def _training_discriminate(self, seed):
         """The discriminator in training mode, seen through the augmentation."""
@@ -200,6 +208,14 @@ class GAN(AdversarialModel):
             self.augmentation.update(realness)
         if hasattr(self.augmentation, "probability"):
             self.track_value("augmentation/probability", tf.convert_to_tensor(self.augmentation.probability))
+
+    def _output_shapes(self):
+        # Of a hook that is overridden only its author knows what it makes of the network's outputs.
+        hooks = type(self)
+        return {
+            "generator": (self.spec.shape,) if hooks.generate_fakes is GAN.generate_fakes else None,
+            "discriminator": ((), (1,)) if hooks.discriminate is GAN.discriminate else None,
+        }
 
     # === Hooks (and sample_latents, sample_labels of the bases) ===
 

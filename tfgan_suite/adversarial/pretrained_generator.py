@@ -5,7 +5,7 @@ import types
 import keras
 
 from tfgan_suite.adversarial.averaged_generator import AveragedGenerator, deserialize_parts, serialize_parts
-from tfgan_suite.engine.trained_model import call_network
+from tfgan_suite.engine.networks import call_network
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.generative import latents as latent_distributions
 from tfgan_suite.generative.generative_model import GenerativeModel

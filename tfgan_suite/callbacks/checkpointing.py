@@ -1,9 +1,9 @@
 """Checkpointing: checkpoints that survive a kill at any moment, and restore a run bit for bit."""
 
+import dataclasses
+import hashlib
 import json
-import os
 import signal
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -12,7 +12,13 @@ import tensorflow as tf
 from tfgan_suite.callbacks.monitor import Monitor
 from tfgan_suite.callbacks.stop_on_non_finite import NonFiniteError
 from tfgan_suite.foundation.errors import UserError
-from tfgan_suite.foundation.files import file_sha256, write_atomically
+from tfgan_suite.foundation.files import Lock, file_sha256, replaced_whole, write_atomically
+from tfgan_suite.foundation.keras_files import FileInMemory
+from tfgan_suite.foundation.paths import local_path
+from tfgan_suite.foundation.small_files import from_fields, read_json, reading
+
+# Of the directories that this process trains into.
+_LOCKS = {}
 
 
 class TrainingInterrupted(UserError):
@@ -58,7 +64,7 @@ class Checkpointing(keras.callbacks.Callback):
         names = [companion.name for companion in companions]
         if len(set(names)) < len(names):
             raise ValueError(f"`companions` must have different names. Received: {names}")
-        self.directory = Path(directory)
+        self.directory = local_path(directory)
         self.every_ticks = every_ticks
         self.keep = keep
         self.handle_signals = handle_signals
@@ -71,6 +77,10 @@ class Checkpointing(keras.callbacks.Callback):
     def monitors(self):
         """Those of the companions that raise alerts."""
         return [companion for companion in self.companions if isinstance(companion, Monitor)]
+
+    def has_checkpoint(self):
+        """Whether there is a whole checkpoint."""
+        return any(_valid_manifest(path) is not None for path in self.directory.glob("*.weights.h5"))
 
     def restore(self, model):
         """Loads the newest whole checkpoint into a compiled model, and returns its count of examples; 0 if none.
@@ -124,25 +134,21 @@ class Checkpointing(keras.callbacks.Callback):
             }
         earlier = _valid_manifest(path)
         if earlier is not None and not again:
-            write_atomically(_manifest_path(path), json.dumps({**earlier, **remembered}) + "\n")
+            write_atomically(_manifest_path(path), _manifest_text({**earlier, **remembered}))
             return path
         self._require_finite(examples_seen)
+        weights = FileInMemory(path.name)
+        self.model.save_weights(weights)
+        manifest = {
+            "examples_seen": examples_seen,
+            "sha256": hashlib.sha256(weights.getbuffer()).hexdigest(),
+            "bytes": len(weights.getbuffer()),
+        }
         self.directory.mkdir(parents=True, exist_ok=True)
-        temporary = self.directory / f".{path.name.removesuffix('.weights.h5')}.{os.getpid()}.tmp.weights.h5"
-        try:
-            self.model.save_weights(temporary)
-            with open(temporary, "rb+") as file:
-                os.fsync(file.fileno())
-            manifest = {
-                "examples_seen": examples_seen,
-                "sha256": file_sha256(temporary),
-                "bytes": temporary.stat().st_size,
-            }
-            _manifest_path(path).unlink(missing_ok=True)  # It would not fit the new file.
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        write_atomically(_manifest_path(path), json.dumps({**manifest, **remembered}) + "\n")
+        # Both are on the disk before either takes its place.
+        with replaced_whole(_manifest_path(path)) as temporary:
+            temporary.write_text(_manifest_text({**manifest, **remembered}), "utf-8")
+            write_atomically(path, weights.getbuffer())
         self._remove_old()
         return path
 
@@ -172,8 +178,9 @@ class Checkpointing(keras.callbacks.Callback):
         self._received_signal = None
         self._restore_handlers()  # Of a training that ended by an error.
         path = self.directory / f"{int(np.asarray(self.model.examples_seen)):012d}.weights.h5"
+        self._lock()
         self._hand_out(_valid_manifest(path) or {})
-        for leftover in self.directory.glob(".*.tmp.weights.h5"):
+        for leftover in self.directory.glob(".*.tmp*"):
             leftover.unlink()  # Of a run that was killed while it saved.
         if self.handle_signals:
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -182,11 +189,29 @@ class Checkpointing(keras.callbacks.Callback):
                 except ValueError:  # Only the main thread may handle signals; elsewhere they stay as they are.
                     break
 
+    def _lock(self):
+        """Keeps other processes from training into the directory, until the training ends."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        path = (self.directory / ".lock").resolve()
+        self._unlock()  # Of a training in this process that ended by an error.
+        refusal = f"Another process trains into {self.directory}. Wait until it is done, or choose another directory."
+        _LOCKS[path] = Lock(path, refusal)
+
+    def _unlock(self):
+        lock = _LOCKS.pop((self.directory / ".lock").resolve(), None)
+        if lock is not None:
+            lock.release()
+
     def _hand_out(self, manifest):
         """Restores what companions remembered in that state."""
-        for companion in self.companions:
-            if companion.name in manifest.get("companions", {}):
-                companion.set_state(manifest["companions"][companion.name])
+        path, advice = (
+            self.directory,
+            "Remove the newest JSON file there: the run then goes on from an older checkpoint.",
+        )
+        with reading(path, "a directory of checkpoints of this version", advice):
+            for companion in self.companions:
+                if companion.name in manifest.get("companions", {}):
+                    companion.set_state(manifest["companions"][companion.name])
         self._means_so_far = manifest.get("means_so_far", {})
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -214,6 +239,7 @@ class Checkpointing(keras.callbacks.Callback):
         number = self._received_signal or signal.SIGTERM  # Another worker's, if not our own.
         path = self.save(within_tick=within_tick)
         self._restore_handlers()
+        self._unlock()
         raise TrainingInterrupted(
             f"Stopped by {signal.Signals(number).name} after {int(np.asarray(self.model.examples_seen)):,} "
             f"{self.model.spec.unit[1]}. The state is saved in {path}. Run the same command again to resume.",
@@ -229,6 +255,7 @@ class Checkpointing(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         self.save()
         self._restore_handlers()
+        self._unlock()
 
     def _restore_handlers(self):
         for number, handler in self._previous_handlers.items():
@@ -269,11 +296,36 @@ def _valid_manifest(weights_path):
     if not weights_path.exists() or not manifest_path.exists():
         return None
     try:
-        manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError:
+        with reading(manifest_path, "the description of a checkpoint"):
+            content = read_json(manifest_path, "the description of a checkpoint")
+            if "digest" in content and content.pop("digest") != _digest(content):
+                return None
+            manifest = _of_this_version(content)
+            described = from_fields(_Manifest, manifest)
+    except UserError:
         return None
-    whole = manifest.get("bytes") == weights_path.stat().st_size and manifest.get("sha256") == file_sha256(weights_path)
-    return _of_this_version(manifest) if whole else None
+    if described.bytes != weights_path.stat().st_size or described.sha256 != file_sha256(weights_path):
+        return None
+    return manifest
+
+
+@dataclasses.dataclass(frozen=True)
+class _Manifest:
+    """What a manifest holds. Its `digest` is that of all the rest."""
+
+    examples_seen: int
+    sha256: str
+    bytes: int
+    companions: dict[str, dict] = dataclasses.field(default_factory=dict)
+    means_so_far: dict[str, list[float]] = dataclasses.field(default_factory=dict)
+
+
+def _manifest_text(manifest):
+    return json.dumps({**manifest, "digest": _digest(manifest)}) + "\n"
+
+
+def _digest(manifest):
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _of_this_version(manifest):

@@ -1,7 +1,5 @@
 """default_callbacks: the callbacks that a run wants."""
 
-from pathlib import Path
-
 from tfgan_suite.callbacks.actions import LowerRate, Note, RaiseAugmentation, RollBack, Save, Stop
 from tfgan_suite.callbacks.checkpointing import Checkpointing
 from tfgan_suite.callbacks.collapse_monitor import CollapseMonitor
@@ -14,6 +12,8 @@ from tfgan_suite.callbacks.stop_on_non_finite import StopOnNonFinite
 from tfgan_suite.callbacks.training_log import TrainingLog
 from tfgan_suite.foundation.choices import ALERT_ACTIONS
 from tfgan_suite.foundation.errors import unknown_name
+from tfgan_suite.foundation.paths import local_path
+from tfgan_suite.foundation.terminal import say
 from tfgan_suite.generative.abilities import Discriminates
 from tfgan_suite.specs.example_spec import ExampleSpec
 
@@ -32,7 +32,7 @@ def default_callbacks(
     on_collapse="note",
     collapse_probe=None,
     any_worker=None,
-    report=print,
+    report=say,
 ):
     """Checkpoints, pictures, logs, monitors and a stop at NaN, in the order in which they must run.
 
@@ -67,7 +67,7 @@ def default_callbacks(
     >>> info, train = tg.load_dataset("data/digits", batch_size=64, start_image=examples_seen)
     >>> gan.fit(train, epochs=10, steps_per_epoch=100, callbacks=callbacks, initial_epoch=examples_seen // 6400)
     """
-    run_dir = Path(run_dir)
+    run_dir = local_path(run_dir)
     log_dir = run_dir / "tensorboard"
     checkpointing = Checkpointing(run_dir / "checkpoints", keep=keep_checkpoints, any_worker=any_worker)
     actions = _actions(checkpointing)

@@ -1,12 +1,14 @@
 """ImageGrid: samples of one seed, drawn throughout training."""
 
-from pathlib import Path
-
 import keras
 import numpy as np
 import tensorflow as tf
 
 from tfgan_suite.drawing.image_grid import class_columns, make_grid, save_png
+from tfgan_suite.foundation.event_log import EventLog
+from tfgan_suite.foundation.paths import local_path
+
+_DESCRIPTION = "Samples of the same latents throughout training. A column shows one class if there are classes."
 
 
 class ImageGrid(keras.callbacks.Callback):
@@ -25,8 +27,8 @@ class ImageGrid(keras.callbacks.Callback):
 
     def __init__(self, directory, log_dir=None, columns=None, rows=8, every_ticks=1, seed=0):
         super().__init__()
-        self.directory = Path(directory)
-        self.log_dir = log_dir
+        self.directory = local_path(directory)
+        self.event_log = None if log_dir is None else EventLog(log_dir)
         self.columns = columns
         self.rows = rows
         self.every_ticks = every_ticks
@@ -50,9 +52,7 @@ class ImageGrid(keras.callbacks.Callback):
         examples_seen = int(np.asarray(self.model.examples_seen))
         path = self.directory / f"{examples_seen:012d}.png"
         save_png(grid, path)
-        if self.log_dir is not None:
-            writer = tf.summary.create_file_writer(str(self.log_dir), filename_suffix=".images")
-            with writer.as_default():
-                tf.summary.image("samples", grid[None], step=examples_seen)
-            writer.close()
+        if self.event_log is not None:
+            with self.event_log.writing():
+                tf.summary.image("samples", grid[None], step=examples_seen, description=_DESCRIPTION)
         return path

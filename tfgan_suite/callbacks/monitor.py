@@ -4,7 +4,6 @@ import copy
 import dataclasses
 import json
 import sys
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -12,7 +11,12 @@ import tensorflow as tf
 
 from tfgan_suite.callbacks.actions import Note
 from tfgan_suite.engine.alerts import Alert
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.event_log import EventLog
 from tfgan_suite.foundation.files import write_atomically
+from tfgan_suite.foundation.paths import local_path
+from tfgan_suite.foundation.small_files import from_fields, read_json_lines
+from tfgan_suite.foundation.terminal import printable
 
 
 class Monitor(keras.callbacks.Callback):
@@ -39,8 +43,8 @@ class Monitor(keras.callbacks.Callback):
         super().__init__()
         self.rules = None if rules is None else list(rules)
         self.actions = [Note()] if actions is None else list(actions)
-        self.log_dir = log_dir
-        self.alerts_path = None if alerts_path is None else Path(alerts_path)
+        self.event_log = None if log_dir is None else EventLog(log_dir)
+        self.alerts_path = None if alerts_path is None else local_path(alerts_path)
         self.stream = stream
         self.alerts = []
         self.calm_images = 0
@@ -120,11 +124,14 @@ class Monitor(keras.callbacks.Callback):
         """Adds an alert and shows it."""
         self.alerts.append(alert)
         self._print(f"! {alert}")
-        if self.log_dir is not None:
-            writer = tf.summary.create_file_writer(str(self.log_dir), filename_suffix=f".{self.name}")
-            with writer.as_default():
-                tf.summary.text(f"alert/{alert.rule}", str(alert), step=alert.examples_seen)
-            writer.close()
+        if self.event_log is not None:
+            with self.event_log.writing():
+                tf.summary.text(
+                    f"alert/{alert.rule}",
+                    str(alert),
+                    step=alert.examples_seen,
+                    description="What a rule of a monitor found, and what to try.",
+                )
         self._write_alerts()
 
     def record(self, alert, what_was_done):
@@ -141,7 +148,9 @@ class Monitor(keras.callbacks.Callback):
 
     def _print(self, text):
         stream = self.stream or sys.stdout
-        stream.write(("\r\x1b[K" if stream.isatty() else "") + text + "\n")  # Over a line of `Progress` that moves.
+        stream.write(
+            ("\r\x1b[K" if stream.isatty() else "") + printable(text) + "\n"
+        )  # Over a line of `Progress` that moves.
         stream.flush()
 
     def _write_alerts(self):
@@ -163,8 +172,17 @@ def read_alerts(path):
         path: String. Path of the file.
 
     Returns:
-        The rows, a list of dicts, with `examples_seen` also where version 0.1 said `images_seen`; none without a file.
+        The rows, a list of dicts, with `examples_seen` also where version 0.1 said `images_seen`; none without a file. Lines
+        that are damaged are left out.
     """
-    path = Path(path)
-    rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
-    return [{("examples_seen" if key == "images_seen" else key): value for key, value in row.items()} for row in rows]
+    rows = read_json_lines(path, {"monitor": str})
+    rows = [{("examples_seen" if key == "images_seen" else key): value for key, value in row.items()} for row in rows]
+    return [row for row in rows if _is_alert({key: value for key, value in row.items() if key != "monitor"})]
+
+
+def _is_alert(values):
+    try:
+        from_fields(Alert, values)
+    except (TypeError, UserError):
+        return False
+    return True

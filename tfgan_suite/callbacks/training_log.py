@@ -2,43 +2,46 @@
 
 import json
 import time
-from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from tfgan_suite.callbacks.hyperparameters import model_hyperparameters
+from tfgan_suite.callbacks.scalar_descriptions import describe_scalar
+from tfgan_suite.foundation.event_log import EventLog
+from tfgan_suite.foundation.files import append_line, write_atomically
 from tfgan_suite.foundation.history import read_history
+from tfgan_suite.foundation.paths import local_path
 
 
 class TrainingLog(keras.callbacks.Callback):
     """Writes every number of a tick to `history.jsonl` and to TensorBoard, against the examples seen.
 
     Adds `examples_per_second` (without the first step of a fit, which builds the graph) and `seconds` (since the run began,
-    over all its restarts). TensorBoard also gets the hyperparameters and the graph that samples.
+    over all its restarts). TensorBoard also gets the hyperparameters, which are those of the model and its optimizers and what
+    is passed, and the graph that samples.
 
     Args:
         path: String. Path of `history.jsonl`. Lines past the restored state are dropped when a run resumes.
         log_dir: String. TensorBoard directory.
-        hyperparameters: Flat dict of str, int, float or bool, shown in TensorBoard's HParams tab.
+        hyperparameters: Flat dict of str, int, float or bool, shown in TensorBoard's HParams tab besides the model's own.
     """
 
     def __init__(self, path, log_dir, hyperparameters=None):
         super().__init__()
-        self.path = Path(path)
-        self.log_dir = Path(log_dir)
+        self.path = local_path(path)
+        self.event_log = EventLog(log_dir)
         self.hyperparameters = hyperparameters or {}
-        self._writer = None
 
     def on_train_begin(self, logs=None):
         examples_seen = int(np.asarray(self.model.examples_seen))
         rows = [row for row in read_history(self.path) if row["examples_seen"] <= examples_seen]
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-        self._seconds_before = rows[-1]["seconds"] if rows else 0.0
+        write_atomically(self.path, "".join(json.dumps(row) + "\n" for row in rows))
+        self._seconds_before = rows[-1].get("seconds", 0.0) if rows else 0.0
         self._train_begin = time.perf_counter()
         self._traced = False
-        self._writer = tf.summary.create_file_writer(str(self.log_dir))
         if examples_seen == 0:
             self._write_hyperparameters()
             self._write_graph()
@@ -46,16 +49,16 @@ class TrainingLog(keras.callbacks.Callback):
     def _write_hyperparameters(self):
         from tensorboard.plugins.hparams import api as hparams
 
-        values = {
+        passed = {
             key: value for key, value in self.hyperparameters.items() if isinstance(value, str | int | float | bool)
         }
-        with self._writer.as_default():
-            hparams.hparams(values)
+        with self.event_log.writing():
+            hparams.hparams({**model_hyperparameters(self.model), **passed})
 
     def _write_graph(self):
         sample = tf.function(lambda count, seed: self.model.sample(count, seed), autograph=False)
         concrete = sample.get_concrete_function(tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.int64))
-        with self._writer.as_default():
+        with self.event_log.writing():
             tf.summary.graph(concrete.graph.as_graph_def())
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -81,12 +84,7 @@ class TrainingLog(keras.callbacks.Callback):
             "seconds": self._seconds_before + time.perf_counter() - self._train_begin,
             **row,
         }
-        with open(self.path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
-        with self._writer.as_default():
+        append_line(self.path, json.dumps(row))
+        with self.event_log.writing():
             for name, value in row.items():
-                tf.summary.scalar(name, value, step=examples_seen)
-        self._writer.flush()
-
-    def on_train_end(self, logs=None):
-        self._writer.close()
+                tf.summary.scalar(name, value, step=examples_seen, description=describe_scalar(name))

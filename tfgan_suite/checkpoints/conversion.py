@@ -1,15 +1,11 @@
 """Converts another project's checkpoint to a directory in the suite's own format, which contains no pickle."""
 
-import contextlib
 import dataclasses
 import datetime
 import hashlib
 import importlib
 import json
-import os
-import shutil
-import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +15,16 @@ import numpy as np
 from tfgan_suite.checkpoints.kinds import KINDS
 from tfgan_suite.checkpoints.official_model import OfficialModel
 from tfgan_suite.foundation.errors import UserError, unknown_name
-from tfgan_suite.foundation.files import file_sha256
+from tfgan_suite.foundation.files import (
+    directory_in_the_making,
+    file_sha256,
+    flush_all,
+    replace_directory,
+    restore_replaced,
+    write_atomically,
+)
+from tfgan_suite.foundation.paths import local_path
+from tfgan_suite.foundation.small_files import read_json, reading, typed
 from tfgan_suite.foundation.versions import library_versions
 from tfgan_suite.generative.generative_model import GenerativeModel
 
@@ -74,7 +79,7 @@ def read_conversion(kind: str, source: str | Path, license: str | None = None, *
             raise unknown_name("setting", name, known)
     reader = importlib.import_module(KINDS[kind].module)
     try:
-        official = reader.read_official_model(Path(source), settings)
+        official = reader.read_official_model(local_path(source), settings)
     except UserError:
         raise
     except (ValueError, TypeError) as error:  # From networks that the file and the settings cannot describe.
@@ -105,14 +110,20 @@ def write_conversion(conversion: Conversion, output_dir: str | Path, overwrite: 
     >>> write_conversion(read_conversion("nvidia-stylegan2", "ffhq.pkl"), "converted/ffhq")
     PosixPath('converted/ffhq')
     """
-    output_dir = Path(output_dir)
+    output_dir = local_path(output_dir)
+    restore_replaced(output_dir.parent)
     check_output(output_dir, overwrite)
-    with _appearing(output_dir) as temporary:
+    with directory_in_the_making(output_dir.parent, f".{output_dir.name}-") as temporary:
         conversion.model.save(temporary / MODEL_FILE)
         _check_same(conversion, temporary / MODEL_FILE)
         manifest = {**conversion.manifest, "model": {"file": MODEL_FILE, "sha256": file_sha256(temporary / MODEL_FILE)}}
         text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
-        (temporary / MANIFEST_FILE).write_text(text, "utf-8")
+        write_atomically(temporary / MANIFEST_FILE, text)
+        flush_all(temporary)
+        if output_dir.exists():
+            replace_directory(temporary, output_dir)
+        else:
+            temporary.rename(output_dir)
     return output_dir
 
 
@@ -141,13 +152,19 @@ def find_manifest(path: str | Path) -> dict[str, Any] | None:
     Returns:
         The manifest as a dict; `None` if the path does not belong to a conversion.
     """
-    path = Path(path)
+    path = local_path(path)
     file = (path.parent if path.suffix == ".keras" else path) / MANIFEST_FILE
     if not file.is_file():
         return None
-    manifest = json.loads(file.read_text("utf-8"))
-    if manifest["format_version"] == 1:  # It spelled them `licence` and `licence_from`.
-        manifest["license"], manifest["license_from"] = manifest.pop("licence"), manifest.pop("licence_from")
+    what, advice = "the manifest of a conversion", "Convert the checkpoint again."
+    manifest = read_json(file, what, advice)
+    with reading(file, what, advice):
+        if manifest["format_version"] == 1:  # It spelled them `licence` and `licence_from`.
+            manifest["license"], manifest["license_from"] = manifest.pop("licence"), manifest.pop("licence_from")
+        typed(str | None, manifest["license"], "license")
+        source = typed(dict, manifest["source"], "source")
+        for name in ("file", "format", "sha256"):
+            typed(str, source[name], f"source.{name}")
     return manifest
 
 
@@ -225,18 +242,3 @@ def _check_same(conversion: Conversion, file: Path) -> None:
         for name, array in state.items():
             if back[name].tobytes() != array.tobytes():
                 raise RuntimeError(f"The weight {name!r} does not convert back to the value that was read.")
-
-
-@contextlib.contextmanager
-def _appearing(directory: Path) -> Iterator[Path]:
-    """Context manager with a directory next to the final one, which gets the final name once everything is done."""
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    temporary = directory.with_name(f".{directory.name}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
-    temporary.mkdir()
-    try:
-        yield temporary
-        if directory.exists():
-            shutil.rmtree(directory)
-        temporary.rename(directory)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

@@ -1,6 +1,7 @@
 """`tfgan-suite animate`: a seamless loop, as GIF or MP4."""
 
 from tfgan_suite.commands import arguments
+from tfgan_suite.foundation.terminal import say
 
 
 def add_parser(subparsers):
@@ -23,7 +24,9 @@ def add_parser(subparsers):
     parser.add_argument("--seconds", type=arguments.positive_int, default=6, help="duration (default: 6)")
     parser.add_argument("--points", type=arguments.positive_int, default=6, help="points to pass (default: 6)")
     parser.add_argument("--frames-per-second", type=arguments.positive_int, default=25, help="default: 25, at most 50")
-    parser.add_argument("--labels", type=arguments.labels, metavar="N,N,...", help="classes, repeated as needed")
+    parser.add_argument(
+        "--labels", type=arguments.labels, metavar="CLASS,...", help="classes by number or name, repeated as needed"
+    )
     parser.add_argument(
         "--through-classes", action="store_true", help="each image passes through all of --labels with the same latent"
     )
@@ -56,4 +59,4 @@ def run(args):
         path = latent_tools.write_class_loop(model, args.output, move_latents=args.move_latents, **options)
     else:
         path = pictures.write_loop(model, args.output, points=args.points, **options)
-    print(path)
+    say(path)

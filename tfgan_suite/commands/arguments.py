@@ -1,10 +1,13 @@
 """Types and groups of arguments that several commands take."""
 
 import argparse
+import csv
 import json
 import math
 
 from tfgan_suite.foundation.errors import UserError
+
+_BEAM_OPTION = "--beam-option"
 
 
 def positive_int(text):
@@ -78,10 +81,13 @@ def size(text):
 
 
 def labels(text):
-    """`all`, or whole numbers separated by commas, as a tuple."""
+    """`all`, or numbers or names of classes separated by commas, as a tuple of strings. Quotes hold a name with a comma."""
     if text == "all":
         return text
-    return tuple(natural_int(part) for part in text.split(","))
+    parts = tuple(part.strip() for part in next(csv.reader([text], skipinitialspace=True), ()))
+    if not all(parts) or not parts:
+        raise argparse.ArgumentTypeError(f"must be classes such as 7 or cat,dog. Received: {text!r}")
+    return parts
 
 
 def layers(text):
@@ -137,8 +143,19 @@ def add_beam(parser):
     """The arguments that are passed on to Beam."""
     parser.add_argument("--runner", help="Beam runner, or `dask`; by default a fast one in this process")
     parser.add_argument(
-        "--beam-option", dest="pipeline_options", action="append", metavar="--FLAG=VALUE", help="passed on to Beam"
+        _BEAM_OPTION, dest="pipeline_options", action="append", metavar="--FLAG=VALUE", help="passed on to Beam"
     )
+
+
+def join_beam_options(argv):
+    """Arguments with `--beam-option --FLAG=VALUE` as one, `--beam-option=--FLAG=VALUE`, as argparse wants it."""
+    joined = []
+    for argument in argv:
+        if joined and joined[-1] == _BEAM_OPTION and argument.startswith("--"):
+            joined[-1] = f"{_BEAM_OPTION}={argument}"
+        else:
+            joined.append(argument)
+    return joined
 
 
 def examples(*lines):

@@ -11,8 +11,10 @@ import importlib
 import os
 import sys
 
+from tfgan_suite.commands.arguments import join_beam_options
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.foundation.quiet_tensorflow import import_tensorflow_quietly, set_quiet_environment
+from tfgan_suite.foundation.terminal import printable
 
 COMMANDS = (
     *("prepare", "train", "evaluate", "compare", "judge", "sample", "generate", "texture"),
@@ -94,7 +96,7 @@ def main(argv=None):
     try:
         if not argv:
             raise UserError(f"Give a command: {', '.join(COMMANDS)} (see `tfgan-suite --help`)")
-        args, unexpected = build_parser().parse_known_args(argv)
+        args, unexpected = build_parser().parse_known_args(join_beam_options(argv))
         if unexpected:
             raise UserError(f"Unexpected arguments: {' '.join(unexpected)} (see `tfgan-suite {args.command} --help`)")
         import_tensorflow_quietly()
@@ -130,7 +132,7 @@ def _import_own(modules):
 
 def _fail(message, exit_code):
     clear = "\r\x1b[K" if sys.stderr.isatty() else ""  # A line of progress that moves.
-    print(f"{clear}tfgan-suite: {' '.join(str(message).split())}", file=sys.stderr)
+    print(f"{clear}tfgan-suite: {printable(' '.join(str(message).split()))}", file=sys.stderr)
     return exit_code
 
 

@@ -1,6 +1,7 @@
 """`tfgan-suite compare`: scores of runs side by side."""
 
 from tfgan_suite.commands import arguments
+from tfgan_suite.foundation.terminal import say
 
 
 def add_parser(subparsers):
@@ -33,8 +34,8 @@ def run(args):
     from tfgan_suite.runs import run_files
 
     if args.chart:
-        print(run_files.chart_scores(args.runs, args.chart, args.score))
+        say(run_files.chart_scores(args.runs, args.chart, args.score))
         return
     if len(args.runs) < 2:
         raise UserError(f"Give two or more runs to compare. Received: {args.runs[0]}")
-    print(run_files.compare_scores(args.runs, allow=args.allow))
+    say(run_files.compare_scores(args.runs, allow=args.allow))

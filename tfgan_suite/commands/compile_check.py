@@ -7,6 +7,7 @@ from tfgan_suite.commands import arguments
 from tfgan_suite.compile_check.compile_report import STAGES, TARGETS
 from tfgan_suite.foundation.choices import AUGMENTATIONS, PRECISIONS
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.terminal import say
 
 
 def add_parser(subparsers):
@@ -64,8 +65,8 @@ def run(args):
         model, batch_size = model_of_run(args.run_dir, changes)
     else:
         model, batch_size = model_of_preset(args.preset, dict(args.model), args.image_size, changes)
-    report = check_model(model, batch_size, args.target, args.stage, lambda line: print(line, file=sys.stderr))
-    print(json.dumps(report.to_json(), indent=2) if args.json else report)
+    report = check_model(model, batch_size, args.target, args.stage, lambda line: say(line, file=sys.stderr))
+    say(json.dumps(report.to_json(), indent=2) if args.json else report)
     if not report.passed:
         more = f"; and {len(report.obstacles) - 3} more" if len(report.obstacles) > 3 else ""
         raise UserError(

@@ -5,6 +5,8 @@ import argparse
 from tfgan_suite.checkpoints.kinds import KINDS
 from tfgan_suite.commands import arguments
 from tfgan_suite.foundation.errors import unknown_name
+from tfgan_suite.foundation.paths import local_path
+from tfgan_suite.foundation.terminal import say
 
 
 def kind(text):
@@ -65,21 +67,20 @@ def add_parser(subparsers):
 
 
 def run(args):
-    from pathlib import Path
 
     from tfgan_suite.checkpoints import conversion
 
     if not args.dry_run:
-        conversion.check_output(Path(args.output_dir), args.overwrite)
+        conversion.check_output(local_path(args.output_dir), args.overwrite)
     flags = {name: getattr(args, name) for name in ("discriminator", "trained_generator", "truncation")}
     settings = {name: value for name, value in flags.items() if value is not None} | dict(args.settings)
     read = conversion.read_conversion(args.kind, args.file, license=args.license, **settings)
-    print(describe(read.manifest))
+    say(describe(read.manifest))
     if args.dry_run:
-        print("Nothing was written.")
+        say("Nothing was written.")
         return
     path = conversion.write_conversion(read, args.output_dir, overwrite=args.overwrite)
-    print(f"{path}\nNext: tfgan-suite sample {path}")
+    say(f"{path}\nNext: tfgan-suite sample {path}")
 
 
 def describe(manifest):

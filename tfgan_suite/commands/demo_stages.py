@@ -15,9 +15,12 @@ import numpy as np
 
 from tfgan_suite.drawing.image_grid import make_grid
 from tfgan_suite.foundation.durations import format_duration
-from tfgan_suite.foundation.errors import UserError, import_extra, unknown_name
+from tfgan_suite.foundation.errors import import_extra, unknown_name
 from tfgan_suite.foundation.files import write_atomically
 from tfgan_suite.foundation.history import read_history
+from tfgan_suite.foundation.paths import local_path
+from tfgan_suite.foundation.small_files import read_json, reading, typed
+from tfgan_suite.foundation.terminal import say
 from tfgan_suite.runs.train_config import TrainConfig
 
 STAGES = ("prepare", "train", "score", "export", "serve", "report")
@@ -92,7 +95,7 @@ class Demo:
 
     def __init__(self, plan, output_dir):
         self.plan = plan
-        self.output_dir = Path(output_dir)
+        self.output_dir = local_path(output_dir)
         self.data_dir = self.output_dir / "data" / plan.name
         self.run_dir = self.output_dir / plan.name
         self.model_dir = self.output_dir / "saved_models" / plan.name
@@ -108,27 +111,27 @@ class Demo:
             title, work, is_there = getattr(self, f"_{stage}")()
             heading = f"[{number}/{len(STAGES)}] {title}"
             if stage != "report" and stage in self.state["stages"] and is_there():
-                print(f"{heading}: done before, in {format_duration(self.state['stages'][stage])}", flush=True)
+                say(f"{heading}: done before, in {format_duration(self.state['stages'][stage])}", flush=True)
                 continue
-            print(heading, flush=True)
+            say(heading, flush=True)
             start = time.perf_counter()
             seconds = work() or time.perf_counter() - start
             self.state["stages"][stage] = round(seconds, 1)
             self._write_state()
         report = self._publish_report()
         total = sum(self.state["stages"].values())
-        print(f"\nDone, in {format_duration(total)} of work. Open {report} in a browser.", flush=True)
+        say(f"\nDone, in {format_duration(total)} of work. Open {report} in a browser.", flush=True)
         return report
 
     def _read_state(self):
         if not self._state_path.is_file():
             return {"stages": {}, "serving": None}
-        try:
-            return json.loads(self._state_path.read_text("utf-8"))
-        except json.JSONDecodeError as error:
-            raise UserError(
-                f"{self._state_path} is damaged ({error}). Remove {self.run_dir} and start again."
-            ) from error
+        advice = f"It is damaged: remove {self.run_dir} and start again."
+        state = read_json(self._state_path, "the state of a demo", advice)
+        with reading(self._state_path, "the state of a demo", advice):
+            typed(dict[str, float], state["stages"], "stages")
+            typed(dict | None, state["serving"], "serving")
+        return state
 
     def _write_state(self):
         self.run_dir.mkdir(parents=True, exist_ok=True)
@@ -171,7 +174,7 @@ class Demo:
             evaluation = evaluate(
                 model, self.data_dir, extractor=self.plan.extractors, num_images=self.plan.score_images, **options
             )
-            print(evaluation)
+            say(evaluation)
             # What real images get, to read the scores by. The distances come from what was just gathered.
             evaluate_real(self.data_dir, [metrics.FrechetDistance(), metrics.KernelDistance()], **options)
             if "dataset-classifier" in self.plan.extractors:
@@ -193,7 +196,7 @@ class Demo:
     def _serve(self):
         def work():
             self.state["serving"] = ask_server(self.model_dir, self._model())
-            print(self.state["serving"]["verdict"])
+            say(self.state["serving"]["verdict"])
 
         return "Serve, ask over REST and gRPC", work, lambda: bool(self.state["serving"])
 

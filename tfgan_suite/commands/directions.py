@@ -1,6 +1,7 @@
 """`tfgan-suite directions`: what changes most in a model's images, found in closed form (SeFa)."""
 
 from tfgan_suite.commands import arguments
+from tfgan_suite.foundation.terminal import say
 
 
 def add_parser(subparsers):
@@ -28,7 +29,9 @@ def add_parser(subparsers):
     )
     parser.add_argument("--steps", type=arguments.positive_int, default=7, help="images in a row (default: 7)")
     parser.add_argument("--images", type=arguments.positive_int, default=1, help="images to move (default: 1)")
-    parser.add_argument("--labels", type=arguments.labels, metavar="N,N,...", help="classes, repeated as needed")
+    parser.add_argument(
+        "--labels", type=arguments.labels, metavar="CLASS,...", help="classes by number or name, repeated as needed"
+    )
     parser.add_argument("--truncation", type=arguments.fraction, default=1.0, help="in [0, 1]; StyleGAN2 only")
     parser.add_argument("--save", metavar="FILE", help="also write the directions, an .npz file")
     parser.add_argument("--seed", type=arguments.whole_int, default=0)
@@ -55,4 +58,4 @@ def run(args):
         save_path=args.save,
         seed=args.seed,
     )
-    print(" and ".join(str(path) for path in paths))
+    say(" and ".join(str(path) for path in paths))

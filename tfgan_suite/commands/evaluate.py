@@ -1,14 +1,16 @@
-"""`tfgan-suite evaluate`: scores of a model."""
+"""`tfgan-suite evaluate`: scores of a model, or of images."""
 
 from tfgan_suite.commands import arguments
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.terminal import say
 
 
 def add_parser(subparsers):
     parser = subparsers.add_parser(
         "evaluate",
-        help="score a model against a dataset",
-        description="Scores a model against a dataset. The scores of a run are added to its metrics.json.",
+        help="score a model, or images, against a dataset",
+        description="Scores a model, or images that any tool has made, against a dataset. The scores of a run are added to "
+        "its metrics.json.",
         epilog=arguments.examples(
             "tfgan-suite evaluate runs/digits",
             "tfgan-suite evaluate runs/digits --images 1000 --truncation 0.7",
@@ -18,12 +20,21 @@ def add_parser(subparsers):
             "tfgan-suite evaluate runs/digits --metrics intra_class_frechet_distance,classification_accuracy",
             "tfgan-suite evaluate runs/stacked --extractor stacked-digits --images 26,000",
             "tfgan-suite evaluate runs/avatars --metrics perceptual_path_length --images 1000",
+            "tfgan-suite evaluate pictures --data photographs",
+            "tfgan-suite evaluate samples.npz --data data/digits --output scores",
             "tfgan-suite evaluate --watch runs/digits --images 1000",
             "tfgan-suite compare runs/digits runs/other",
         ),
     )
-    parser.add_argument("model", help="a run, a .keras file or an exported model")
-    parser.add_argument("--data", metavar="DIR", help="prepared dataset; by default the run's")
+    parser.add_argument(
+        "model",
+        help="a run, a .keras file or an exported model; or images: a folder, a .zip or .npz file, or a prepared dataset",
+    )
+    parser.add_argument(
+        "--data",
+        metavar="SET",
+        help="prepared dataset, or a folder, .zip or .npz file of images; by default the run's dataset",
+    )
     parser.add_argument("--split", default="train")
     parser.add_argument(
         "--images", type=arguments.positive_int, help="examples to generate; by default as many as real ones"
@@ -104,7 +115,7 @@ def run(args):
         output_dir=args.output,
         **options,
     )
-    print(evaluation.to_markdown() if args.markdown else evaluation)
+    say(evaluation.to_markdown() if args.markdown else evaluation)
 
 
 def _watch(args, options):

@@ -3,6 +3,7 @@
 import argparse
 
 from tfgan_suite.commands import arguments
+from tfgan_suite.foundation.terminal import say
 
 
 def add_parser(subparsers):
@@ -40,7 +41,7 @@ def add_parser(subparsers):
     parser.add_argument("--overwrite", action="store_true", help="replace that version or file")
     of_files = parser.add_argument_group("with --format")
     of_files.add_argument(
-        "--batch-size", type=arguments.positive_int, default=1, help="batch size of a LiteRT file (default 1)"
+        "--batch-size", type=arguments.positive_int, help="fixes the batch size of a LiteRT file (default: any)"
     )
     of_files.add_argument(
         "--calibration-images", type=arguments.positive_int, default=64, metavar="N",
@@ -59,7 +60,7 @@ def run(args):
     card = {"description": args.description, "license": args.license, "overwrite": args.overwrite}
     if args.format is None:
         path = run_files.export_run(args.model, args.path, max_count=args.max_count, **card)
-        print(f"{path}\nNext: tfgan-suite serve {path.parent}")
+        say(f"{path}\nNext: tfgan-suite serve {path.parent}")
         return
     from tfgan_suite.exports.export_network import export_network, read_card
 
@@ -74,7 +75,7 @@ def run(args):
         **card,
     )
     parity = read_card(path)["file"]["parity"]
-    print(
+    say(
         f"{path}: {path.stat().st_size:,} bytes. Compared with the model on {parity['examples']} examples: PSNR "
         f"{parity['psnr_decibels']} dB, largest difference {parity['max_difference']:.2g} of {parity['peak']:g}."
     )

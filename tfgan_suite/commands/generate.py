@@ -19,7 +19,9 @@ def add_parser(subparsers):
     parser.add_argument("model", help="an exported model: saved_models/NAME or saved_models/NAME/VERSION")
     parser.add_argument("output", help="directory to write, or a name that ends with .zip")
     parser.add_argument("--count", type=arguments.positive_int, required=True, help="number of examples")
-    parser.add_argument("--labels", type=arguments.labels, default="all", metavar="N,N,...", help="classes, in turn")
+    parser.add_argument(
+        "--labels", type=arguments.labels, default="all", metavar="CLASS,...", help="classes by number or name, in turn"
+    )
     arguments.add_sampling(parser)
     parser.add_argument("--seed", type=arguments.natural_int, default=0, help="seed of the set")
     parser.add_argument(

@@ -2,6 +2,7 @@
 
 from tfgan_suite.commands import arguments
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.terminal import say
 
 
 def add_parser(subparsers):
@@ -85,5 +86,5 @@ def run(args):
         judge_server.judge(study, args.port)
         return
     paths = judgement_report.write_report(study)
-    print(paths[1].read_text("utf-8"))
-    print(f"Written to {paths[0]} and {paths[1]}.")
+    say(paths[1].read_text("utf-8"))
+    say(f"Written to {paths[0]} and {paths[1]}.")

@@ -1,6 +1,7 @@
 """`tfgan-suite mix`: a table of images that take some styles from the left and the rest from the top."""
 
 from tfgan_suite.commands import arguments
+from tfgan_suite.foundation.terminal import say
 
 
 def add_parser(subparsers):
@@ -25,7 +26,9 @@ def add_parser(subparsers):
         default="coarse",
         help="styles taken from the top: `coarse` (default), `middle`, `fine`, or numbers such as 0-3,6",
     )
-    parser.add_argument("--labels", type=arguments.labels, metavar="N,N,...", help="classes, repeated as needed")
+    parser.add_argument(
+        "--labels", type=arguments.labels, metavar="CLASS,...", help="classes by number or name, repeated as needed"
+    )
     arguments.add_sampling(parser)
     parser.add_argument("--seed", type=arguments.whole_int, default=0)
     return parser
@@ -39,7 +42,7 @@ def run(args):
 
     model = run_files.load_model(args.model)
     require(model, HasStyles, "Mixing styles")
-    print(
+    say(
         pictures.write_style_mix(
             model,
             args.output,

@@ -2,6 +2,7 @@
 
 from tfgan_suite.commands import arguments
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.terminal import say
 
 
 class GateRefusal(UserError):
@@ -23,7 +24,9 @@ def add_parser(subparsers):
         ),
     )
     parser.add_argument("--config", required=True, metavar="FILE", help="a YAML file")
-    parser.add_argument("--dry-run", action="store_true", help="check the file, print what would be done, and stop")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="check file, source and model, print what would be done, and stop"
+    )
     return parser
 
 
@@ -32,9 +35,18 @@ def run(args):
 
     config = PipelineConfig.load(args.config)
     if args.dry_run:
-        print(config.train_config(f"{config.root}/runs/..."))
-        print(f"gate: {config.gate['thresholds']}, better than the last in {config.compared_score}")
-        print(f"push: {config.push_directory}/VERSION")
+        from tfgan_suite.release.pipeline_checks import check_pipeline
+
+        info = check_pipeline(config)
+        if info is None:
+            say(f"data: {config.data['source']} is not opened, since that may download it; nor is the model built")
+        else:
+            say(
+                f"data: {info.num_examples:,} {info.spec.unit[1]} of {info.spec.describe()}, {info.num_classes} classes"
+            )
+        say(config.train_config(f"{config.root}/runs/..."))
+        say(f"gate: {config.gate['thresholds']}, better than the last in {config.compared_score}")
+        say(f"push: {config.push_directory}/VERSION")
         return
     from tfgan_suite.release.run_pipeline import run_pipeline
 

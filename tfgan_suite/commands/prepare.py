@@ -8,7 +8,8 @@ def add_parser(subparsers):
         "prepare",
         help="make a data set from a folder, a zip, arrays, a TFDS name or a demo set",
         description="Decodes, crops, resizes and deduplicates images, and writes shards with a description. "
-        "The same command again does nothing, and resumes an interrupted one.",
+        "The same command again does nothing, and resumes an interrupted one. At its end, it says which classes it found "
+        "and where.",
         epilog=arguments.examples(
             "tfgan-suite prepare digits data/digits",
             "tfgan-suite prepare avatars data/avatars --limit 2000 --pyramid",
@@ -21,8 +22,8 @@ def add_parser(subparsers):
     )
     parser.add_argument(
         "source",
-        help="a directory, .zip or .npz of images, tfds:NAME, digits, stacked-digits, avatars, textures, or the name of a "
-        "source that you registered",
+        help="a directory, .zip or .npz of images, tfds:NAME or tfds:NAME:SPLIT (NAME may have a version, or be a path), digits, "
+        "stacked-digits, avatars, textures, or the name of a source that you registered",
     )
     parser.add_argument("output_dir", help="directory to write")
     parser.add_argument("--image-size", type=arguments.size, metavar="PIXELS", help="64, or 64x48 for height x width")
@@ -47,7 +48,7 @@ def add_parser(subparsers):
     parser.add_argument("--num-shards", type=arguments.positive_int, metavar="N", help="number of shards")
     parser.add_argument(
         "--max-refused-fraction", type=arguments.fraction, default=0.05, metavar="FRACTION",
-        help="more unusable inputs than this share stop the run (default 0.05)",
+        help="more unusable images than this share stop the run; files of other kinds do not count (default 0.05)",
     )  # fmt: skip
     parser.add_argument("--max-source-pixels", type=arguments.positive_int, metavar="N", help="refuse larger images")
     parser.add_argument(
@@ -55,7 +56,9 @@ def add_parser(subparsers):
         help="scaled: JPEG files at a fraction of their size where that suffices; faster, and not quite the same pixels",
     )  # fmt: skip
     parser.add_argument("--no-deduplicate", dest="deduplicate", action="store_false", help="keep exact copies")
-    parser.add_argument("--no-labels", dest="labels", action="store_false", help="ignore the source's labels")
+    parser.add_argument(
+        "--no-labels", dest="labels", action="store_false", help="ignore the source's labels and class folders"
+    )
     parser.add_argument("--seed", type=arguments.natural_int, default=0, help="seed of splits and order")
     parser.add_argument("--limit", type=arguments.positive_int, metavar="N", help="take this many examples")
     parser.add_argument("--name", help="short name of the set")

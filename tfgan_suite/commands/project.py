@@ -1,6 +1,7 @@
 """`tfgan-suite project`: the styles from which a StyleGAN2 makes a given image."""
 
 from tfgan_suite.commands import arguments
+from tfgan_suite.foundation.terminal import say
 
 
 def add_parser(subparsers):
@@ -30,7 +31,7 @@ def add_parser(subparsers):
         metavar="WEIGHT",
         help="search for the noise maps too, and keep them noise with this weight (the paper's: 1e5)",
     )
-    parser.add_argument("--label", type=arguments.natural_int, metavar="N", help="class, for a conditional model")
+    parser.add_argument("--label", metavar="CLASS", help="number or name of a class, for a conditional model")
     parser.add_argument("--seed", type=arguments.whole_int, default=0)
     return parser
 
@@ -53,4 +54,4 @@ def run(args):
         label=args.label,
         seed=args.seed,
     )
-    print(f"{path} and {styles_path}: perceptual distance {projection.distance:.4f}")
+    say(f"{path} and {styles_path}: perceptual distance {projection.distance:.4f}")

@@ -1,6 +1,7 @@
 """`tfgan-suite report`: a run as one HTML file."""
 
 from tfgan_suite.commands import arguments
+from tfgan_suite.foundation.terminal import say
 
 
 def add_parser(subparsers):
@@ -23,4 +24,4 @@ def add_parser(subparsers):
 def run(args):
     from tfgan_suite.runs.report import write_report
 
-    print(write_report(args.run_dir, args.output, **arguments.sampling_of(args)))
+    say(write_report(args.run_dir, args.output, **arguments.sampling_of(args)))

@@ -1,6 +1,7 @@
 """`tfgan-suite sample`: samples of a model, drawn as a picture."""
 
 from tfgan_suite.commands import arguments
+from tfgan_suite.foundation.terminal import say
 
 
 def add_parser(subparsers):
@@ -30,8 +31,8 @@ def add_parser(subparsers):
     parser.add_argument(
         "--labels",
         type=arguments.labels,
-        metavar="N,N,...",
-        help="classes, repeated as needed; `all` (default): one a column",
+        metavar="CLASS,...",
+        help="classes by number or name, repeated as needed; `all` (default): one a column",
     )
     arguments.add_sampling(parser)
     parser.add_argument("--columns", type=arguments.positive_int)
@@ -91,4 +92,4 @@ def run(args):
         separate_dir=args.separate,
         **arguments.sampling_of(args),
     )
-    print(f"{paths[0]}" + (f" and {len(paths) - 1:,} files in {args.separate}" if args.separate else ""))
+    say(f"{paths[0]}" + (f" and {len(paths) - 1:,} files in {args.separate}" if args.separate else ""))

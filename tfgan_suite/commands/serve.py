@@ -32,6 +32,11 @@ def add_parser(subparsers):
         default=1.0,
         help="seconds between looks for new versions; 0 for never (default 1)",
     )
+    parser.add_argument(
+        "--cors",
+        action="store_true",
+        help="let pages of any site use REST from a browser (cross-origin resource sharing)",
+    )
     batching = parser.add_argument_group("batching", "requests that wait at the same time share one call of the model")
     batching.add_argument(
         "--batching", action=argparse.BooleanOptionalAction, default=True, help="whether to batch requests (default on)"
@@ -63,4 +68,5 @@ def run(args):
         model_name=args.model_name,
         batching=DynamicBatching(args.max_batch_images, args.max_delay_seconds) if args.batching else None,
         poll_seconds=args.poll_seconds,
+        cors=args.cors,
     )

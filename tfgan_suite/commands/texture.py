@@ -1,6 +1,7 @@
 """`tfgan-suite texture`: a texture of any size."""
 
 from tfgan_suite.commands import arguments
+from tfgan_suite.foundation.terminal import say
 
 
 def add_parser(subparsers):
@@ -24,7 +25,7 @@ def add_parser(subparsers):
         metavar="PIXELS",
         help="256, or 256x512 for height x width (default 256)",
     )
-    parser.add_argument("--label", type=arguments.natural_int, metavar="N", help="class (default: drawn from the seed)")
+    parser.add_argument("--label", metavar="CLASS", help="number or name of a class (default: drawn from the seed)")
     parser.add_argument("--seed", type=arguments.whole_int, default=0)
     parser.add_argument(
         "--seamless", action="store_true", help="make copies fit side by side; the size must then be whole cells"
@@ -54,7 +55,7 @@ def run(args):
     seamless = args.seamless or args.tile is not None
     (texture,) = model.generate_textures(height, width, labels=args.label, seamless=seamless, seed=args.seed)
     save_png(np.tile(texture, [*_pair(args.tile or 1), 1]), args.output)
-    print(args.output)
+    say(args.output)
 
 
 def _pair(size):

@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 
 from tfgan_suite.commands import arguments
+from tfgan_suite.foundation.terminal import say
 from tfgan_suite.runs.train_config import TrainConfig
 
 _NUMBERS = {0: arguments.natural_int, 1: arguments.positive_int}
@@ -67,9 +68,9 @@ def run(args):
 
     config = config_of(args)
     if args.dry_run:
-        print(estimate_training(config))
+        say(estimate_training(config))
         return
     result = train(config)
     if result.evaluation:
-        print(result.evaluation)
-    print(f"Written to {result.run_dir}. Next: tfgan-suite report {result.run_dir}")
+        say(result.evaluation)
+    say(f"Written to {result.run_dir}. Next: tfgan-suite report {result.run_dir}")

@@ -12,6 +12,7 @@ from pathlib import Path
 from tfgan_suite.compile_check.compile_report import TARGETS
 from tfgan_suite.compile_check.lowering import named_operation
 from tfgan_suite.foundation.errors import UserError, import_extra
+from tfgan_suite.foundation.terminal import say
 
 _SECONDS_BETWEEN_NEWS = 30
 # Unless these are set, the compiler queries the network to find out which machine it runs on.
@@ -31,7 +32,7 @@ def require_compiler():
         import_extra(module, "tpu", "The TPU compiler (not used by `--stage ops` and `--stage lower`)")
 
 
-def compile_for_tpu(lowered, target, operations, tell=print):
+def compile_for_tpu(lowered, target, operations, tell=say):
     """Compiles a step for one core of a target. This takes minutes; nothing is run.
 
     Args:

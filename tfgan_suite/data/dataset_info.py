@@ -8,6 +8,8 @@ from pathlib import Path
 
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.foundation.files import file_sha256, write_atomically
+from tfgan_suite.foundation.paths import local_path
+from tfgan_suite.foundation.small_files import from_fields, read_json, reading, shown
 from tfgan_suite.specs.condition import Condition
 from tfgan_suite.specs.example_spec import ExampleSpec, spec_from_config, spec_to_config
 
@@ -56,7 +58,10 @@ class RefusedExample:
 
 @dataclasses.dataclass(frozen=True)
 class RefusedInfo:
-    """How many inputs were set aside, by reason, and each of them by name."""
+    """How many inputs were set aside, by reason, and the first 100 for each reason by name.
+
+    Where there are more, `refused.json` next to the description lists all.
+    """
 
     count: int
     reasons: dict[str, int]
@@ -154,6 +159,18 @@ class DatasetInfo:
             raise unknown_name("split", name, self.splits)
         return self.splits[name]
 
+    def describe_empty_classes(self, split: str = "train") -> str | None:
+        """A sentence about the classes that have no example in a split; `None` if there are none."""
+        counts = self.split(split).class_counts
+        empty = [name for name, count in zip(self.class_names, counts, strict=False) if not count]
+        if not empty:
+            return None
+        names = ", ".join(map(repr, empty[:5])) + (", ..." if len(empty) > 5 else "")
+        return (
+            f"{len(empty):,} of {len(counts):,} classes have no {self.spec.unit[0]} in the split {split!r}, so no model can "
+            f"learn them from it: {names}."
+        )
+
     def to_json(self) -> str:
         """The text of `dataset_info.json`: sorted keys, so that equal sets give equal files."""
         content = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
@@ -170,7 +187,7 @@ class DatasetInfo:
 
     def save(self, directory: str | os.PathLike) -> Path:
         """Writes `dataset_info.json` at once: a reader sees the old file or the new one, never a part."""
-        path = Path(directory) / FILE_NAME
+        path = local_path(directory) / FILE_NAME
         write_atomically(path, self.to_json())
         return path
 
@@ -188,7 +205,7 @@ class DatasetInfo:
             UserError: There is no such directory, it holds no (finished) data set, one of another format version, or
                 examples of a kind that is not registered.
         """
-        directory = Path(directory)
+        directory = local_path(directory)
         path = directory / FILE_NAME
         if not directory.is_dir():
             raise UserError(
@@ -205,20 +222,15 @@ class DatasetInfo:
                     else "Expected the output directory of tfgan_suite.prepare_dataset."
                 )
             )
-        try:
-            content = json.loads(path.read_text("utf-8", "surrogateescape"))
+        what, advice = "a description of a data set", "Prepare the set again with force=True."
+        content = read_json(path, what, advice)
+        with reading(path, what, advice):
             version = content.pop("format_version")
-        except (ValueError, KeyError, AttributeError, TypeError) as error:
-            raise UserError(f"{path} is not a description of a data set ({error!r}). Prepare the set again.") from error
-        if version not in (1, FORMAT_VERSION):
-            raise UserError(
-                f"{path} has format version {version}; this version of tfgan-suite reads 1 and {FORMAT_VERSION}. "
-                "Prepare the set again with force=True."
-            )
-        try:
+            if version not in (1, FORMAT_VERSION):
+                raise UserError(
+                    f"{path} has format version {version}; this version of tfgan-suite reads 1 and {FORMAT_VERSION}. {advice}"
+                )
             return cls._from_content(_from_version_1(content) if version == 1 else content)
-        except (KeyError, TypeError) as error:
-            raise UserError(f"{path} lacks an entry or has a wrong one ({error}). Prepare the set again.") from error
 
     @classmethod
     def _from_content(cls, content: dict) -> "DatasetInfo":
@@ -227,25 +239,9 @@ class DatasetInfo:
         for field in dataclasses.fields(cls):
             if field.name not in content:
                 raise KeyError(field.name)
-        condition, refused = content.pop("condition"), content.pop("refused")
-        splits = {
-            name: SplitInfo(
-                num_examples=split["num_examples"],
-                class_counts=tuple(split["class_counts"]),
-                shards=tuple(ShardInfo(**shard) for shard in split["shards"]),
-            )
-            for name, split in content.pop("splits").items()
-        }
-        return cls(
-            condition=Condition(**{**condition, "names": tuple(condition["names"])}),
-            splits=splits,
-            refused=RefusedInfo(
-                count=refused["count"],
-                reasons=refused["reasons"],
-                examples=tuple(RefusedExample(**example) for example in refused["examples"]),
-            ),
-            **content,
-        )
+        if content["compression"] not in ("", "GZIP"):
+            raise ValueError(f"the compression is {shown(content['compression'])}")
+        return from_fields(cls, content)
 
     def check_sizes(self, directory: str | os.PathLike, split: str | None = None) -> None:
         """Checks that every shard is there with its full size, without reading it.
@@ -258,7 +254,7 @@ class DatasetInfo:
             UserError: Names the first shard that is missing or truncated.
         """
         for shard in self._shards(split):
-            path = Path(directory) / shard.name
+            path = local_path(directory) / shard.name
             if not path.is_file():
                 raise UserError(
                     f"The shard {path} is missing. Prepare the set again with force=True, or copy it again."
@@ -283,7 +279,7 @@ class DatasetInfo:
         """
         self.check_sizes(directory, split)
         for shard in self._shards(split):
-            path = Path(directory) / shard.name
+            path = local_path(directory) / shard.name
             if (found := file_sha256(path)) != shard.sha256:
                 raise UserError(
                     f"The content of the shard {path} has changed: expected SHA-256 {shard.sha256}, found {found}. "

@@ -5,31 +5,48 @@ An image that cannot be used raises `ExampleRefused` with a machine-readable rea
 
 import dataclasses
 import io
+import re
 
 import numpy as np
 import PIL
 from PIL import Image, ImageColor
 
+from tfgan_suite.data import png_files
+from tfgan_suite.data.area_average import area_average
 from tfgan_suite.data.example_format import ExampleFormat
 from tfgan_suite.data.example_refused import ExampleRefused
 from tfgan_suite.foundation.errors import UserError, unknown_name
+from tfgan_suite.foundation.number_kinds import is_count
 from tfgan_suite.specs.image_spec import ENCODINGS, MODES, ImageSpec
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
-SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib")
-# All of them antialiased: Pillow widens the filter's support by the factor of reduction.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
+FORMAT_NAMES = "JPEG, PNG, WebP, GIF, BMP, TIFF, PBM, PGM, PPM, JPEG 2000 or AVIF"
+SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".apng", ".tif", ".tiff", ".pbm",
+            ".pgm", ".ppm", ".pnm", ".jp2", ".j2k", ".j2c", ".jpx", ".jpf", ".avif", ".avifs")  # fmt: skip
+# Pictures too, which are not read: they are refused, not passed over.
+OTHER_IMAGE_SUFFIXES = (".heic", ".heif", ".jxl", ".psd", ".svg", ".tga", ".exr", ".hdr", ".pfm", ".dng", ".cr2", ".cr3",
+                        ".nef", ".arw", ".raf", ".orf", ".rw2", ".dcm")  # fmt: skip
+# How files of these formats begin.
+_SIGNATURES = re.compile(
+    rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|RIFF....WEBP|GIF8[79]a|BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0"
+    rb"|II[*+]\0|MM\0[*+]|P[1-6][\s#]|\0\0\0\x0cjP  |\xff\x4f\xff\x51|....ftypavi[fs]",
+    re.DOTALL,
+)
+SIGNATURE_BYTES = 32
+# All of them antialiased: Pillow widens the filter's support by the factor of reduction, and areas are averaged exactly.
 RESIZE_FILTERS = {
     "lanczos": Image.Resampling.LANCZOS,
     "bicubic": Image.Resampling.BICUBIC,
     "bilinear": Image.Resampling.BILINEAR,
     "hamming": Image.Resampling.HAMMING,
-    "box": Image.Resampling.BOX,
+    "box": None,  # `area_average`; Pillow's copies pixels at fractions.
 }
 CROPS = ("center", "pad", "border", "none")
 DECODINGS = ("exact", "scaled")
 # Pixels that a scaled decoding leaves for each one needed on a side, at least: the resize filter then smooths the rest.
 _SCALED_MARGIN = 2
 _EXTENT = "extent of the image in pixels"
+_EIGHT_BITS = ((np.arange(65536) * 255 + 32767) // 65535).astype(np.uint8)
 EXIF_ORIENTATION = 0x0112
 EXIF_ROTATIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -57,11 +74,13 @@ class ImageFormat(ExampleFormat):
             and cut the middle out. `"pad"`: scale until it fits inside and fill with the background. `"border"`: never
             scale, set the image in the middle of the background; a larger one is refused. `"none"`: scale only; an
             image of another aspect ratio (more than one target pixel off) is refused.
-        resize_filter: String. `"lanczos"`, `"bicubic"`, `"bilinear"`, `"hamming"` or `"box"`: Pillow's, all antialiased.
+        resize_filter: String. `"lanczos"`, `"bicubic"`, `"bilinear"` or `"hamming"`: Pillow's, all antialiased. Or `"box"`:
+            averages of exactly the area that a pixel covers.
         background: String. Color behind transparent pixels and padding, as CSS writes it (`"white"`, `"#20304f"`).
         encoding: String. `"png"` (lossless, optimized), `"jpeg"`, `"webp"` (lossless) or `"raw"`.
         jpeg_quality: Integer in [1, 100]. Only for `"jpeg"`, which keeps full color resolution (4:4:4).
-        max_source_pixels: Integer. An image that claims more is refused from its header, before anything is decoded.
+        max_source_pixels: Integer. An image that claims more is refused from its header, before anything is decoded; of
+            four channels, three quarters of it.
         decoding: String. `"exact"` decodes whole images. `"scaled"` lets the decoder return JPEG files at a half, a quarter
             or an eighth of their size where that leaves two pixels or more for each target pixel and side: less work, and
             pixels that differ by a few steps of 255.
@@ -88,11 +107,11 @@ class ImageFormat(ExampleFormat):
             size = getattr(self, name)
             if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= 4096:
                 raise UserError(f"`{name}` of images must be an integer in [1, 4096]. Received: {name}={size!r}")
-        if self.channels not in MODES:
+        if not is_count(self.channels) or self.channels not in MODES:
             raise UserError(f"`channels` must be 1 (gray), 3 (RGB) or 4 (RGBA). Received: channels={self.channels!r}")
         if self.crop not in CROPS:
             raise unknown_name("crop", self.crop, CROPS)
-        if self.resize_filter not in RESIZE_FILTERS:
+        if self.resize_filter not in tuple(RESIZE_FILTERS):  # Of which a list is none, and has no hash.
             raise unknown_name("resize filter", self.resize_filter, RESIZE_FILTERS)
         if self.encoding not in ENCODINGS:
             raise unknown_name("encoding", self.encoding, ENCODINGS)
@@ -103,8 +122,14 @@ class ImageFormat(ExampleFormat):
                 "`encoding` must be 'png', 'webp' or 'raw' for channels=4, since JPEG stores no transparency. Received: "
                 "encoding='jpeg'"
             )
-        if not 1 <= self.jpeg_quality <= 100:
-            raise UserError(f"`jpeg_quality` must be in [1, 100]. Received: jpeg_quality={self.jpeg_quality!r}")
+        if not is_count(self.jpeg_quality) or self.jpeg_quality > 100:
+            raise UserError(
+                f"`jpeg_quality` must be an integer in [1, 100]. Received: jpeg_quality={self.jpeg_quality!r}"
+            )
+        if not is_count(self.max_source_pixels):
+            raise UserError(
+                f"`max_source_pixels` must be an integer >= 1. Received: max_source_pixels={self.max_source_pixels!r}"
+            )
         try:
             ImageColor.getrgb(self.background)
         except (ValueError, AttributeError, TypeError) as error:
@@ -139,25 +164,34 @@ class ImageFormat(ExampleFormat):
         return dataclasses.asdict(self)
 
     def processing(self) -> dict[str, str]:
+        name = "none" if self.crop == "border" else self.resize_filter
         processing = {
-            "filter": "none" if self.crop == "border" else self.resize_filter,
-            "library": f"Pillow {PIL.__version__}",  # Filters of the same name differ between libraries.
+            "filter": name,
+            # Filters of the same name differ between libraries.
+            "library": "exact area averages" if name == "box" else f"Pillow {PIL.__version__}",
         }
         if self.scaled_side is not None:
             processing["decoder"] = f"JPEG scaled to {self.scaled_side} pixels or more"
         return processing
 
 
+def looks_like_image(start: bytes) -> bool:
+    """Whether a file that starts with these bytes (`SIGNATURE_BYTES` of them) is of a format that is read."""
+    return _SIGNATURES.match(start) is not None
+
+
 def decode_image(
     data: bytes, max_source_pixels: int = MAX_SOURCE_PIXELS, scaled_side: int | None = None
 ) -> Image.Image:
-    """Decodes a JPEG, PNG, WebP, GIF (first frame) or BMP file, turned upright as its EXIF data says.
+    """Decodes an image file (its first frame or page), turned upright as its EXIF data says.
 
-    16-bit gray is scaled to 8 bits, CMYK is converted without its color profile, palettes are resolved.
+    JPEG, PNG, WebP, GIF, BMP, TIFF, PBM, PGM, PPM, JPEG 2000 and AVIF are read. 16-bit gray is scaled to 8 bits, CMYK is
+    converted without its color profile, palettes are resolved.
 
     Args:
         data: Bytes. The content of the file.
-        max_source_pixels: Integer. An image that claims more is refused from its header.
+        max_source_pixels: Integer. An image that claims more is refused from its header; of four channels, three quarters of
+            it.
         scaled_side: Integer, or `None`. A JPEG file may be decoded at a half, a quarter or an eighth of its size, as long as both sides keep
             this many pixels.
 
@@ -165,24 +199,39 @@ def decode_image(
         A Pillow image of mode L, LA, RGB or RGBA.
 
     Raises:
-        ExampleRefused: With reason `empty_file`, `not_an_image`, `too_many_pixels`, `truncated` or `corrupt`.
+        ExampleRefused: With reason `empty_file`, `not_an_image`, `too_many_pixels`, `truncated`, `corrupt` or
+            `unknown_range`.
     """
     if not data:
         raise ExampleRefused("empty_file", "The file is empty (0 bytes).")
-    image = _open(data, max_source_pixels)
     try:
+        return _decode(data, max_source_pixels, scaled_side)
+    except ExampleRefused as refusal:
+        if "PngImagePlugin.MAX_TEXT" not in str(refusal) and "MAX_TEXT_MEMORY" not in str(refusal):
+            raise
+    return _decode(png_files.without_texts(data), max_source_pixels, scaled_side)
+
+
+def _decode(data: bytes, max_source_pixels: int, scaled_side: int | None) -> Image.Image:
+    image = _open(data, max_source_pixels)
+    kind = image.format or "image"
+    try:
+        png_files.check_size(data)
         if scaled_side is not None:
             _allow_scaled(image, scaled_side)
         image.load()
+        png_files.check_rows(data, image)
         upright = EXIF_ROTATIONS.get(image.getexif().get(EXIF_ORIENTATION))
         image = _to_eight_bits(image)
         return image if upright is None else image.transpose(upright)
+    except ExampleRefused:
+        raise
     except MemoryError as error:
         raise ExampleRefused("too_many_pixels", f"Not enough memory to decode {image.size}.") from error
     # A hostile file makes the decoders raise nearly anything (struct.error, SyntaxError, EOFError, zlib.error, ...).
     except Exception as error:
         reason = "truncated" if "truncated" in str(error).lower() else "corrupt"
-        raise ExampleRefused(reason, f"The {image.format or 'image'} data is {reason}: {error}") from error
+        raise ExampleRefused(reason, f"The {kind} data is {reason}: {error}") from error
 
 
 def _open(data: bytes, max_source_pixels: int) -> Image.Image:
@@ -192,16 +241,16 @@ def _open(data: bytes, max_source_pixels: int) -> Image.Image:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ExampleRefused("too_many_pixels", f"{error}") from error
     except PIL.UnidentifiedImageError as error:
-        raise ExampleRefused(
-            "not_an_image", "Not a JPEG, PNG, WebP, GIF or BMP file, whatever its name says."
-        ) from error
+        raise ExampleRefused("not_an_image", f"Not a {FORMAT_NAMES} file, whatever its name says.") from error
     except Exception as error:
         raise ExampleRefused("corrupt", f"The image header is corrupt: {error}") from error
     width, height = image.size
-    if width * height > max_source_pixels:
+    num_channels = len(image.getbands())
+    if width * height > max_source_pixels or width * height * num_channels > 3 * max_source_pixels:
         raise ExampleRefused(
             "too_many_pixels",
-            f"The header claims {width} x {height} pixels; the limit is {max_source_pixels:,} in all.",
+            f"The header claims {width} x {height} pixels of {num_channels} channels; the limit is {max_source_pixels:,} "
+            "pixels of three channels in all.",
         )
     if not width or not height:
         raise ExampleRefused("corrupt", f"The header claims a size of {width} x {height}.")
@@ -225,9 +274,14 @@ def _allow_scaled(image: Image.Image, side: int) -> None:
 def _to_eight_bits(image: Image.Image) -> Image.Image:
     """To L, LA, RGB or RGBA."""
     transparency = image.info.get("transparency")
-    if image.mode.startswith("I"):  # 16-bit gray PNG: `convert("L")` would clip at 255 instead of scaling.
-        values = np.asarray(image).astype(np.int64)
-        result = Image.fromarray(np.clip((values * 255 + 32767) // 65535, 0, 255).astype(np.uint8))
+    if image.mode == "F" or image.mode == "I" and image.format == "TIFF":
+        raise ExampleRefused(
+            "unknown_range",
+            "Its pixels are floats or 32-bit integers, whose black and white are not known. Save it with 8 or 16 bits.",
+        )
+    if image.mode.startswith("I"):  # 16-bit gray: `convert("L")` would clip at 255 instead of scaling.
+        values = np.clip(np.asarray(image), 0, 65535).astype(np.uint16)
+        result = Image.fromarray(_EIGHT_BITS[values])
         if isinstance(transparency, int):
             result.putalpha(Image.fromarray(np.where(values == transparency, 0, 255).astype(np.uint8)))
     elif image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or transparency is not None:
@@ -283,7 +337,6 @@ def _flatten(image: Image.Image, background: str) -> Image.Image:
 def _fit(image: Image.Image, target: ImageFormat, background: int | tuple) -> Image.Image:
     width, height = image.info.get(_EXTENT, image.size)
     size = (target.width, target.height)
-    resampling = RESIZE_FILTERS[target.resize_filter]
     if image.size == size:
         return image
     if target.crop == "center":
@@ -291,7 +344,7 @@ def _fit(image: Image.Image, target: ImageFormat, background: int | tuple) -> Im
         scale = min(width / target.width, height / target.height)
         left, top = (width - target.width * scale) / 2, (height - target.height * scale) / 2
         box = (max(left, 0.0), max(top, 0.0), min(width - left, width), min(height - top, height))
-        return image.resize(size, resampling, box=box)
+        return _resize(image, size, target, box)
     if target.crop == "none":
         # One side scaled to the target, the other may be at most one target pixel off.
         if (
@@ -303,11 +356,11 @@ def _fit(image: Image.Image, target: ImageFormat, background: int | tuple) -> Im
                 f"{width} x {height} does not have the aspect ratio of {target.width} x {target.height}. "
                 "Use crop='center' or crop='pad'.",
             )
-        return image.resize(size, resampling, box=(0, 0, width, height))
+        return _resize(image, size, target, (0, 0, width, height))
     if target.crop == "pad":
         scale = min(target.width / width, target.height / height)
         inner = (max(1, round(width * scale)), max(1, round(height * scale)))
-        image = image.resize(inner, resampling, box=(0, 0, width, height))
+        image = _resize(image, inner, target, (0, 0, width, height))
     elif width > target.width or height > target.height:
         raise ExampleRefused(
             "larger_than_target",
@@ -316,6 +369,12 @@ def _fit(image: Image.Image, target: ImageFormat, background: int | tuple) -> Im
     canvas = Image.new(image.mode, size, background)
     canvas.paste(image, ((target.width - image.width) // 2, (target.height - image.height) // 2))
     return canvas
+
+
+def _resize(image: Image.Image, size: tuple[int, int], target: ImageFormat, box: tuple) -> Image.Image:
+    if target.resize_filter == "box":
+        return area_average(image, size, box)
+    return image.resize(size, RESIZE_FILTERS[target.resize_filter], box=box)
 
 
 def reduce_image(pixels: np.ndarray, factor: int) -> np.ndarray:

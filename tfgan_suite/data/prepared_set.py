@@ -1,10 +1,10 @@
 """PreparedSet: a prepared data set that has been opened, to be passed along instead of being opened again."""
 
 import os
-from pathlib import Path
 
 from tfgan_suite.data.dataset_info import FILE_NAME, DatasetInfo
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.paths import local_path
 
 
 class PreparedSet(os.PathLike):
@@ -27,7 +27,7 @@ class PreparedSet(os.PathLike):
     """
 
     def __init__(self, directory, info: DatasetInfo):
-        self.directory = Path(directory)
+        self.directory = local_path(directory)
         self.info = info
         self._checked = set()
         self._levels = {}

@@ -1,9 +1,12 @@
 """Grids of images, and PNG files."""
 
-from pathlib import Path
+import io
 
 import numpy as np
 from PIL import Image
+
+from tfgan_suite.foundation.files import write_atomically
+from tfgan_suite.foundation.paths import local_path
 
 MAX_COLUMNS = 16
 
@@ -38,8 +41,12 @@ def make_grid(images, columns, margin=2, background=255):
 
 def save_png(image, path):
     """Writes a uint8 `[height, width, channels]` array as a PNG file."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(path)
+    path = local_path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = io.BytesIO()
+    kind = Image.registered_extensions().get(path.suffix.lower(), "PNG")
+    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(file, kind)
+    write_atomically(path, file.getvalue())
 
 
 def has_classes(model):

@@ -69,8 +69,8 @@ def check_average(ema):
     """
     if not isinstance(ema, ExponentialMovingAverage):
         raise ValueError(
-            f"`ema` must be an ExponentialMovingAverage. Received: ema={ema!r}. For weights that are not "
-            "averaged pass ExponentialMovingAverage(decay=0.0)."
+            f"`ema` must be an ExponentialMovingAverage. Received: ema={ema!r}. Expected ExponentialMovingAverage(decay=0.0) "
+            "for weights that are not averaged."
         )
 
 

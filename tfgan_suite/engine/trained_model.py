@@ -1,23 +1,34 @@
 """TrainedModel: a model that trains, of any family: networks, optimizers and averages by name, counters, saving."""
 
 import inspect
+import math
 import types
+from pathlib import Path
 
 import keras
 import tensorflow as tf
 
 from tfgan_suite.engine.adam import Adam
+from tfgan_suite.engine.added_losses import AddedLosses, objectives_of, regularization_name, with_added
 from tfgan_suite.engine.chart import Chart
 from tfgan_suite.engine.compile_arguments import check_average, check_step_options, get_optimizers, refuse_unknown
+from tfgan_suite.engine.data_checks import DataChecks
 from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
 from tfgan_suite.engine.joint_optimizer import JointOptimizer
 from tfgan_suite.engine.loss_scaling import LossScaling, computes_in_float16, scales_loss
+from tfgan_suite.engine.networks import build_network, copy_network
 from tfgan_suite.engine.schedule import bind_schedules
 from tfgan_suite.engine.stability_rules import gradient_explodes, gradient_vanishes, updates_left_out
 from tfgan_suite.engine.step import Step, evaluate_objective
-from tfgan_suite.engine.update import StepBatch
-from tfgan_suite.foundation.randomness import fold
+from tfgan_suite.engine.update import StepBatch, WholeBatch
+from tfgan_suite.engine.weight_transfer import freeze_layers, transfer_weights
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.files import write_atomically
+from tfgan_suite.foundation.keras_files import FileInMemory
+from tfgan_suite.foundation.microbatches import copies_of_batch, parts_of_batch, sizes_of_replicas
+from tfgan_suite.foundation.randomness import examples_from, fold
 from tfgan_suite.generative.generative_model import GenerativeModel
+from tfgan_suite.specs.condition import check_label_type
 
 
 class TrainedModel(GenerativeModel):
@@ -41,6 +52,8 @@ class TrainedModel(GenerativeModel):
         seed: Integer. Base seed for all randomness in training.
 
     Attributes:
+        refuses_out_of_range: Boolean. Whether `fit` and `evaluate` refuse examples outside of the range that the spec gives
+            models. If not, as for a model of any real numbers, they warn.
         steps: Variable, int64 scalar. Steps since training began.
         examples_seen: Variable, int64 scalar. Real examples trained on, over all replicas.
         networks: Mapping of name to network, as handed to `add_network`.
@@ -68,6 +81,8 @@ class TrainedModel(GenerativeModel):
     8
     """
 
+    refuses_out_of_range = False
+
     def __init__(self, spec, *, num_classes=None, label_weights=None, seed=0, **kwargs):
         super().__init__(**kwargs)
         if label_weights is not None and len(label_weights) != num_classes:
@@ -83,6 +98,7 @@ class TrainedModel(GenerativeModel):
         self.steps = self._add_counter("steps")
         self.examples_seen = self._add_counter("examples_seen")
         self._trackers = types.MappingProxyType({})
+        object.__setattr__(self, "_data_checks", DataChecks(self))  # No part of the model that is saved.
 
     def _add_counter(self, name):
         return self.add_weight(
@@ -91,7 +107,7 @@ class TrainedModel(GenerativeModel):
 
     # === Networks, optimizers, averages ===
 
-    def add_network(self, name, network, inputs=None, averaged=False):
+    def add_network(self, name, network, inputs=None, averaged=False, output_shapes=None):
         """Takes in a network under a name: `model.<name>`, and `model.ema_<name>` if it is averaged.
 
         Args:
@@ -100,19 +116,23 @@ class TrainedModel(GenerativeModel):
             inputs: `keras.Input`, or a tuple of them, with which the network is called to be built; `None` for a built one.
             averaged: Whether an exponential moving average of its weights is kept, as a second network that is sampled,
                 saved and exported like the first.
+            output_shapes: Tuple of shapes without the batch, of which the network must return one; `None` for any.
 
         Returns:
             The network.
+
+        Raises:
+            ValueError: It does not take `inputs`, returns something else, or cannot be copied for its average.
         """
         inputs = inputs if isinstance(inputs, tuple | None) else (inputs,)
         if inputs is not None:
-            call_network(network, *inputs)
+            build_network(name, network, inputs, output_shapes)
         setattr(self, name, network)
         self._network_names += (name,)
         if averaged:
-            average = network.__class__.from_config(network.get_config())
+            average = copy_network(name, network)
             if inputs is not None:
-                call_network(average, *inputs)
+                build_network(name, average, inputs)
             average.set_weights(network.get_weights())
             average.trainable = False
             setattr(self, f"ema_{name}", average)
@@ -133,6 +153,64 @@ class TrainedModel(GenerativeModel):
     def optimizers(self):
         return types.MappingProxyType({name: getattr(self, f"{name}_optimizer") for name in self._optimizer_names})
 
+    # === Weights of another model ===
+
+    def initialize_from(self, source):
+        """Takes over the weights of another model, for fine-tuning: of each layer that both have with the same shapes.
+
+        The other model may have other classes or another resolution. Blocks go where their resolution is. Optimizers and
+        counters stay as they are.
+
+        Args:
+            source: A `GenerativeModel`, such as `load_model("runs/faces")`.
+
+        Returns:
+            A `WeightTransfer`, which lists the layers that were taken and those that were not.
+
+        Raises:
+            UserError: No layer fits.
+        """
+        return transfer_weights(source, self)
+
+    def freeze(self, *patterns):
+        """Excludes layers from training. Call it before `compile`.
+
+        Args:
+            *patterns: Strings. Paths of layers as `initialize_from` lists them, in which `*` stands for anything, such as
+                `"discriminator/down_from_64x64"` or `"generator/mapping"`.
+
+        Returns:
+            Tuple of the paths of the frozen layers.
+
+        Raises:
+            UserError: There is no such layer, nothing is left to train, or the model is compiled already.
+        """
+        if self.compiled:
+            raise UserError("`freeze` must be called before `compile`, which chooses what to train.")
+        frozen = freeze_layers(self.networks, patterns)
+        object.__setattr__(self, "_frozen_layers", tuple(sorted({*self.frozen_layers, *frozen})))
+        return frozen
+
+    @property
+    def frozen_layers(self):
+        """Tuple of the paths of layers that are not trained."""
+        return self._frozen_layers
+
+    _frozen_layers = ()
+
+    def load_weights(self, filepath, skip_mismatch=False, **kwargs):
+        """As Keras's, for a model of the same architecture.
+
+        Raises:
+            UserError: `skip_mismatch`: a weights file numbers blocks, so those of another resolution would be mixed up.
+        """
+        if skip_mismatch:
+            raise UserError(
+                "`skip_mismatch` must be False: a weights file numbers blocks, and those of another resolution would take each "
+                "other's place. Use `model.initialize_from(tfgan_suite.load_model(path))`, which goes by their names."
+            )
+        return super().load_weights(filepath, **kwargs)
+
     # === What a subclass states ===
 
     def updates(self):
@@ -150,7 +228,13 @@ class TrainedModel(GenerativeModel):
             data: What `fit` received for a step: `examples`, or `(examples, labels)`.
             shape: Tuple of integers. The expected shape of an example, if it is not the spec's.
         """
-        examples, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+        examples, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
+        if weights is not None:
+            raise ValueError(
+                f"`sample_weight` and `class_weight` must be None: what {type(self).__name__} minimizes is more than one loss "
+                "of each example. Received weights beside the examples. Draw some more often instead, as "
+                "`tf.data.Dataset.sample_from_datasets` does."
+            )
         if isinstance(examples, dict | list | tuple):
             units = self.spec.unit[1]
             raise ValueError(
@@ -158,11 +242,14 @@ class TrainedModel(GenerativeModel):
                 f"{len(examples)}."
             )
         self.spec.check_batch(examples, shape)
+        examples = tf.cast(examples, tf.float32)
         if self.num_classes is None:
             return examples, None
         if labels is None:
             units = self.spec.unit[1]
             raise ValueError(f"Batches must be ({units}, labels), since `num_classes` is set. Received: {units} alone")
+        if labels.shape.rank is not None:
+            check_label_type(labels.dtype.name, tuple(labels.shape))
         return examples, tf.reshape(tf.cast(labels, tf.int32), [-1])
 
     def end_step(self):
@@ -202,6 +289,25 @@ class TrainedModel(GenerativeModel):
         """What these rules measure besides the logs of a tick, a dict of name to float; it is logged as well."""
         return {}
 
+    def networks_of(self, update):
+        """The networks whose weights an update changes, a list."""
+        changed = {id(variable) for variable in update.variables}
+        return [
+            network
+            for network in self.networks.values()
+            if not changed.isdisjoint(map(id, network.trainable_variables))
+        ]
+
+    def seed_layers(self, seed):
+        """Makes what layers such as Dropout draw next a function of `seed`, int32 `[2]`, and of this part of the batch.
+
+        Keras keeps the state of their generators in no file, so that a resumed run would draw something else.
+        """
+        states = [variable for variable in self.variables if variable.name == "seed_generator_state"]
+        for index, state in enumerate(states):
+            # A generator counts up the second number, in which the last fold differs.
+            state.assign(tf.cast(fold(seed, "layers", index, parts_of_batch()[0], "state"), state.dtype))
+
     def halvings(self):
         """How many times the size of the examples is halved at present, for a model that grows; 0 for all others."""
         return 0
@@ -210,6 +316,13 @@ class TrainedModel(GenerativeModel):
     def num_shares(self):
         """Into how many shares a batch is divided: as many as the most updates of one kind in a step."""
         return max([update.times or 1 for update in self.updates()], default=1)
+
+    def batch_multiple(self):
+        """What a replica's batch must be a multiple of, for its shares and groups of examples to be those of one device."""
+        objectives = [objective for update in self.updates() for objective in update.objectives]
+        skips = [round(1 / one.rows_per_example) for one in objectives if isinstance(one, WholeBatch)]
+        layers = [layer for network in self.networks.values() for layer in network._flatten_layers()]
+        return self.num_shares * math.lcm(*skips, *(getattr(layer, "batch_multiple", 1) for layer in layers))
 
     # === Training ===
 
@@ -336,9 +449,11 @@ class TrainedModel(GenerativeModel):
                 self._untrack_variable(variable)  # Of an earlier compile().
             self._penalty_state = [variable for penalty in penalties for variable in penalty.make_state()]
             trackers = {name: keras.metrics.Mean(name=name) for name in self._tracker_names()}
+            counter = keras.Variable(0, dtype="int64", trainable=False, aggregation="only_first_replica")
         self._joint_optimizer = JointOptimizer(optimizers) if len(optimizers) > 1 else None
         # Read-only, so that Keras's saving passes over them: what they hold is a tick's, not the model's.
         self._trackers = types.MappingProxyType(trackers)
+        self._evaluated = types.MappingProxyType({"examples": counter})
         names = ["optimizer"] if len(optimizers) == 1 else [f"{name}_optimizer" for name in optimizers]
         self._training_choices = {
             **chosen,
@@ -349,6 +464,7 @@ class TrainedModel(GenerativeModel):
             "run_eagerly": run_eagerly,
         }
 
+    _evaluated = types.MappingProxyType({})
     _penalty_state = ()
     _joint_optimizer = None
 
@@ -363,38 +479,59 @@ class TrainedModel(GenerativeModel):
 
     def train_step(self, data):
         """One step: every update that is due, then averages and counters."""
-        step = Step(self, data)
-        updates = self.updates()
-        done = step.run([update for update in updates if update.interval == 1])
-        for update in updates:
-            if update.interval > 1:
-                done = step.run_if_due(update, done)
-        step.close()
+        Step(self, data).run_all()
         return self.get_metrics_result()
 
     def test_step(self, data):
         """What `evaluate` and `validation_data` compute: the updates' objectives on data that is not trained on.
 
-        Objectives see `batch.training` as `False`. Nothing changes.
+        Objectives see `batch.training` as `False`. Nothing changes. What is drawn for an example is a function of the
+        model's seed and of the example's place in the data, so that results are the same for any batch size.
         """
         examples, labels = self.unpack(data)
-        seed = fold(self.seed, "test_step", self.steps)
+        with self.evaluating(examples):
+            return self._evaluate_objectives(examples, labels)
+
+    def evaluating(self, examples):
+        """Context manager for what `test_step` computes of a batch."""
+        count = tf.shape(examples)[0]
+        sizes = sizes_of_replicas(count if examples.shape[0] is None else examples.shape[0])
+        replica_context = tf.distribute.get_replica_context()
+        before = 0 if replica_context is None else tf.reduce_sum(sizes[: replica_context.replica_id_in_sync_group])
+        first = tf.cast(self._evaluated["examples"], tf.int32) + before
+        self._evaluated["examples"].assign_add(tf.cast(tf.reduce_sum(sizes), tf.int64))
+        return examples_from(first, count)
+
+    def reset_metrics(self):
+        super().reset_metrics()
+        for counter in self._evaluated.values():
+            counter.assign(0)
+
+    def _get_metrics_result_or_logs(self, logs):
+        """Over all replicas: what a step inside a replica returns is of its own examples."""
+        means = {name: self._trackers[name].result() for name in logs if name in self._trackers}
+        return {**logs, **with_total(means)} if means else logs
+
+    def _evaluate_objectives(self, examples, labels):
+        seed = fold(self.seed, "test_step")
         names = []
         for update in self.updates():
             if update.interval > 1:
                 continue
-            for objective in update.objectives:
-                with tf.GradientTape() as tape:
+            for objective in objectives_of(update):
+                with tf.GradientTape() as tape, AddedLosses(self.networks_of(update)) as layers:
                     own_seed = fold(seed, update.name)
                     result = evaluate_objective(objective, StepBatch(examples, labels, own_seed, None, {}, tape, False))
+                result = with_added(result, layers.values)
                 self.track(result)
                 names += [*result.losses, *result.logs]
         return with_total({name: self._trackers[name].result() for name in names})
 
     def track(self, objective):
         """Logs the losses and logs of an `Objective`."""
+        copies = copies_of_batch()
         for name, values in (objective.losses | objective.logs).items():
-            self.track_value(name, values)
+            self.track_value(name, values, None if copies == 1 else tf.fill(tf.shape(values), 1 / copies))
 
     def track_value(self, name, values, weights=None):
         """Logs the mean of values over a tick, under a name that an update or `extra_logs` names."""
@@ -414,7 +551,8 @@ class TrainedModel(GenerativeModel):
                 f"Updates and penalties must log under different names. Received twice: {', '.join(twice)}"
             )
         norms = [f"gradient_norm/{update.name}" for update in updates if update.interval == 1]
-        return list(dict.fromkeys([*names, *norms, *self.extra_logs()]))
+        regularizers = [name for name in map(regularization_name, updates) if name is not None]
+        return list(dict.fromkeys([*names, *norms, *self.extra_logs(), *regularizers]))
 
     # === Keras ===
 
@@ -431,6 +569,31 @@ class TrainedModel(GenerativeModel):
         order = {name: index for index, name in enumerate(["loss", *self._trackers])}
         values = [logs[name] for name in sorted(logs, key=lambda name: order.get(name, len(order)))]
         return values[0] if len(values) == 1 else values
+
+    def fit(self, x=None, y=None, *args, **kwargs):
+        """As Keras's. What the data hold is checked as they are read.
+
+        Args:
+            x: Examples in the form that models take, for images float in [-1, 1]; an array, a `tf.data.Dataset` of
+                `examples` or `(examples, labels)`, or any other of Keras's data sets.
+            y: Labels of an array `x`: integers from 0 to `num_classes - 1`, of shape `[count]` or `[count, 1]`.
+            *args: Further arguments of Keras's `fit`.
+            **kwargs: Likewise.
+
+        Raises:
+            UserError: Examples of the first batch lie outside of that range, or a label is none of these.
+        """
+        self._data_checks.check_arrays(x, y)
+        validation = keras.utils.unpack_x_y_sample_weight(kwargs.get("validation_data"))
+        self._data_checks.check_arrays(*validation[:2])
+        with self._data_checks.told():
+            return super().fit(x, y, *args, **kwargs)
+
+    def evaluate(self, x=None, y=None, *args, **kwargs):
+        """As Keras's, with the checks of `fit`."""
+        self._data_checks.check_arrays(x, y)
+        with self._data_checks.told():
+            return super().evaluate(x, y, *args, **kwargs)
 
     def train_on_batch(self, *args, **kwargs):
         """As Keras's, on one replica.
@@ -471,10 +634,14 @@ class TrainedModel(GenerativeModel):
         return run_steps
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        """Nothing to do: the networks and the optimizers are built already."""
+        """Keras's hook on the data before the first step. The networks are built already: the data are checked."""
+        if iterator is None:
+            self._data_checks.check_batch(data_batch)
+        else:
+            self._data_checks.follow(iterator)
 
     def save(self, filepath, *args, **kwargs):
-        """As Keras's, to a `.keras` file; how the model was trained is part of it.
+        """As Keras's, to a `.keras` file; how the model was trained is part of it. The file appears whole or not at all.
 
         Raises:
             ValueError: Another format, which would lose some of that.
@@ -484,14 +651,22 @@ class TrainedModel(GenerativeModel):
                 f"`filepath` of a {type(self).__name__} must end in .keras. Received: filepath={str(filepath)!r}. For a "
                 "SavedModel that serves, use `tfgan_suite.export_saved_model`."
             )
-        return super().save(filepath, *args, **kwargs)
+        file = FileInMemory(Path(filepath).name)
+        super().save(file, *args, **kwargs)
+        write_atomically(filepath, file.getbuffer())
 
     def get_compile_config(self):
         if not self.compiled:
             return {}
-        return {name: keras.saving.serialize_keras_object(value) for name, value in self._training_choices.items()}
+        choices = {name: keras.saving.serialize_keras_object(value) for name, value in self._training_choices.items()}
+        # Here, since constructors of your own need not take them.
+        others = {"class_names": self.class_names, "frozen": self.frozen_layers}
+        return {**choices, **{name: list(value) for name, value in others.items() if value}}
 
     def compile_from_config(self, config):
+        config = dict(config)
+        self.class_names = config.pop("class_names", None)
+        self.freeze(*config.pop("frozen", ()))
         self.compile(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
 
 
@@ -499,12 +674,3 @@ def with_total(results):
     """The same dict of logged values with their total `loss` first, unless one of them has that name."""
     losses = [value for name, value in results.items() if name.startswith("loss/")]
     return results if not losses or "loss" in results else {"loss": sum(losses), **results}
-
-
-def call_network(network, *inputs, training=None):
-    """Calls a network; functional ones with several inputs take a list. Inputs that are `None` are left out."""
-    arguments = {} if training is None else {"training": training}
-    inputs = [one for one in inputs if one is not None]
-    if len(inputs) > 1 and (isinstance(network, keras.Sequential) or type(network).__name__ == "Functional"):
-        return network(inputs, **arguments)
-    return network(*inputs, **arguments)

@@ -30,10 +30,11 @@ class StepBatch(NamedTuple):
 
 
 class Recorded(NamedTuple):
-    """A tensor, and the tape that knows how it was made."""
+    """A tensor, the tape that knows how it was made, and the scalars that layers added to the loss on the way."""
 
     tensor: tf.Tensor
     tape: tf.GradientTape
+    added: tuple = ()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,12 +10,14 @@ from pathlib import Path
 
 from tfgan_suite.exports.exported_model import ExportedModel
 from tfgan_suite.exports.litert_file import LiteRTGenerator, to_litert
-from tfgan_suite.exports.model_card import build_model_card, card_markdown, plain
+from tfgan_suite.exports.model_card import build_model_card, card_markdown, plain, read_card_file
 from tfgan_suite.exports.onnx_file import OnnxGenerator, to_onnx
 from tfgan_suite.exports.parity import measure_parity
 from tfgan_suite.exports.training_data import check_dataset
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.foundation.files import write_atomically
+from tfgan_suite.foundation.number_kinds import is_count
+from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.generative.abilities import HasLatents, require
 
 
@@ -23,7 +25,7 @@ from tfgan_suite.generative.abilities import HasLatents, require
 class _Format:
     """How a format is written and run, and how near its examples must be to the model's.
 
-    `convert` takes the model and, where the format has a fixed batch, `batch_size`; and `calibration_examples` for int8.
+    `convert` takes the model and, where the format can have a fixed batch, `batch_size`; and `calibration_examples` for int8.
     """
 
     suffix: str
@@ -31,7 +33,7 @@ class _Format:
     run: Callable
     minimum_psnr_decibels: float
     packages: tuple[str, ...]
-    has_fixed_batch: bool = True
+    can_fix_batch: bool = True
     is_calibrated: bool = False
 
 
@@ -39,7 +41,7 @@ _LITERT = ("tensorflow", "ai-edge-litert")
 # The minima: 80 dB is 1/5000 of the range, less than a step of 255; 45 dB is a step and a half; 30 dB shows when two images
 # are side by side.
 _FORMATS = {
-    "onnx": _Format(".onnx", to_onnx, OnnxGenerator, 80.0, ("tf2onnx", "onnx", "onnxruntime"), has_fixed_batch=False),
+    "onnx": _Format(".onnx", to_onnx, OnnxGenerator, 80.0, ("tf2onnx", "onnx", "onnxruntime"), can_fix_batch=False),
     "litert": _Format(".tflite", to_litert, LiteRTGenerator, 80.0, _LITERT),
     "litert-float16": _Format(
         "-float16.tflite", functools.partial(to_litert, precision="float16"), LiteRTGenerator, 45.0, _LITERT
@@ -61,7 +63,7 @@ def export_network(
     path,
     format="onnx",
     *,
-    batch_size=1,
+    batch_size=None,
     calibration_images=64,
     minimum_psnr=None,
     dataset_info=None,
@@ -72,21 +74,22 @@ def export_network(
 ) -> Path:
     """Writes the generator, from latents and labels to examples, as a file for ONNX Runtime or LiteRT.
 
-    The file is run and compared with the model on 16 examples before it gets its name. Two model cards are written next to
+    A label that does not exist is an error of the engine that runs the file. The file is run and compared with the model on 16 examples before it gets its name. Two model cards are written next to
     it, `FILE.card.json` and `FILE.card.md`, with the comparison.
 
     | format | file | inputs and outputs | batch | minimum PSNR |
     |---|---|---|---|---|
     | `"onnx"` | `NAME.onnx` | float32 | any | 80 dB |
-    | `"litert"` | `NAME.tflite` | float32 | fixed | 80 dB |
-    | `"litert-float16"` | `NAME-float16.tflite` | float32, weights float16 | fixed | 45 dB |
-    | `"litert-int8"` | `NAME-int8.tflite` | float32, int8 in between | fixed | 30 dB |
+    | `"litert"` | `NAME.tflite` | float32 | any | 80 dB |
+    | `"litert-float16"` | `NAME-float16.tflite` | float32, weights float16 | any | 45 dB |
+    | `"litert-int8"` | `NAME-int8.tflite` | float32, int8 in between | any | 30 dB |
 
     Args:
         model: A `GenerativeModel` that generates from latents, also one from `load_generator`.
         path: Path of the file. The suffix is added unless it is there.
         format: String. One of the above.
-        batch_size: Integer >= 1. The examples at a time, for LiteRT.
+        batch_size: Integer >= 1. Fixes the number of examples at a time in a LiteRT file, for delegates that want it; `None`
+            leaves it free.
         calibration_images: Integer >= 1. The examples to draw to find the ranges of int8 activations.
         minimum_psnr: Float. Another minimum PSNR in decibels, such as 25 to accept coarser int8 images. The peak is 2 for
             images, which are in [-1, 1]; for examples without bounds it is their own range.
@@ -112,21 +115,21 @@ def export_network(
     if format not in _FORMATS:
         raise unknown_name("format", format, _FORMATS)
     for name, value in (("batch_size", batch_size), ("calibration_images", calibration_images)):
-        if value < 1:
-            raise UserError(f"`{name}` must be >= 1. Received: {name}={value}")
+        if not is_count(value) and not (name == "batch_size" and value is None):
+            raise UserError(f"`{name}` must be >= 1. Received: {name}={value!r}")
     require(model, HasLatents, f"A file in the format {format}")
     check_dataset(model, dataset_info)
     chosen = _FORMATS[format]
-    path = Path(path)
+    path = local_path(path)
     name = path.name.removesuffix("." + chosen.suffix.rpartition(".")[2])
     path = path if name != path.name else path.with_name(path.name + chosen.suffix)
     if path.exists() and not overwrite:
         raise UserError(f"{path} exists already. Choose another name, or pass overwrite=True.")
     minimum_psnr = chosen.minimum_psnr_decibels if minimum_psnr is None else float(minimum_psnr)
-    settings = {"batch_size": batch_size} if chosen.has_fixed_batch else {}
+    settings = {"batch_size": batch_size} if chosen.can_fix_batch else {}
     settings |= {"calibration_examples": calibration_images} if chosen.is_calibrated else {}
     content = bytes(chosen.convert(model, **settings))
-    parity = measure_parity(model, chosen.run(content), count=-(-16 // batch_size) * batch_size)
+    parity = measure_parity(model, chosen.run(content), count=-(-16 // (batch_size or 1)) * (batch_size or 1))
     if not parity.psnr_decibels >= minimum_psnr:
         raise UserError(
             f"The {model.spec.unit[1]} of the {format} file differ too much from the model's, so nothing was written: PSNR "
@@ -157,7 +160,7 @@ def read_card(path) -> dict:
     Args:
         path: Path of the file.
     """
-    return json.loads(_card_path(Path(path), "json").read_text("utf-8"))
+    return read_card_file(_card_path(local_path(path), "json"))
 
 
 def _card_path(path: Path, suffix: str) -> Path:

@@ -49,6 +49,7 @@ class ExportedModel(
         self.spec = spec_from_config(described["example"])
         condition = described["condition"]
         self.num_classes = condition["size"] if condition["kind"] == "classes" else None
+        self.class_names = (card.get("data") or {}).get("class_names")
         self.sampling_options = tuple(SamplingOption(**option) for option in described["sampling_options"])
         self.examples_seen = card["training"]["examples_seen"]
         for attributes in described["abilities"].values():

@@ -7,6 +7,7 @@ Here the variables become constants first, and a branch that they decide (ProGAN
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+from tfgan_suite.exports.signatures.checks import look_up_labels
 from tfgan_suite.exports.signatures.named_function import label_specs, named_function
 
 
@@ -19,7 +20,8 @@ def freeze_generator(model, batch_size=None):
 
     Returns:
         A `tf.function` of `latents` float32 `[batch_size, *latent_shape]` and, with classes, `labels` int32
-        `[batch_size]`, to a dict with the examples as they are inside of models, under the spec's name for them.
+        `[batch_size]`, to a dict with the examples as they are inside of models, under the spec's name for them. A label that
+        does not exist is an error in every engine.
 
     Example:
 
@@ -31,6 +33,7 @@ def freeze_generator(model, batch_size=None):
     specs = {"latents": latents_spec, **label_specs(model, [batch_size])}
 
     def examples_of(latents, labels=None):
+        labels = None if labels is None else look_up_labels(labels, model.num_classes)
         return model(latents, labels, training=False)
 
     live = named_function(examples_of, specs).get_concrete_function()

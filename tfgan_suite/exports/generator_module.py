@@ -25,9 +25,9 @@ class GeneratorModule(tf.Module):
             setattr(self, name, function)
         # Found in the graphs rather than asked of the model, so that it holds for any kind of model.
         graphs = [function.get_concrete_function().graph for function in functions.values()]
-        self.used_variables = list(
-            {id(variable): variable for graph in graphs for variable in graph.variables}.values()
-        )
+        used = {id(variable): variable for graph in graphs for variable in graph.variables}
+        # A graph lists them by where they lie in memory; by name, equal models give equal files.
+        self.used_variables = sorted(used.values(), key=lambda variable: (variable.name, variable.shape.as_list()))
 
     @property
     def signature_functions(self) -> dict:

@@ -15,14 +15,15 @@ SIGNATURE = "serving_default"
 _CALIBRATION_SEED = 20_260_101
 
 
-def to_litert(model, precision="float32", batch_size=1, calibration_examples=64) -> bytes:
-    """Converts a generator. The batch size is fixed, since some operations cannot be converted otherwise.
+def to_litert(model, precision="float32", batch_size=None, calibration_examples=64) -> bytes:
+    """Converts a generator.
 
     Args:
         model: A built `GenerativeModel` that `HasLatents`.
         precision: String. `"float32"`; `"float16"`, for weights of half the size, computed with as the device likes; or
             `"int8"`, for weights and activations of 8-bit integers between inputs and outputs of float32.
-        batch_size: Integer >= 1. The examples at a time.
+        batch_size: Integer >= 1, the examples at a time, or `None` for any number. The signature's runner resizes the inputs to
+            what it is given; an interpreter without it has to (`resize_tensor_input`), and begins with one.
         calibration_examples: Integer >= 1. For `"int8"`: the examples to draw to find the range of every activation.
 
     Returns:
@@ -47,6 +48,7 @@ def to_litert(model, precision="float32", batch_size=1, calibration_examples=64)
 
 
 def _calibration(model, batch_size, count):
+    batch_size = batch_size or 1
     seed = tf.constant(_CALIBRATION_SEED, tf.int64)
     num_batches = -(-count // batch_size)
     latents = model.sample_latents(num_batches * batch_size, fold(seed, "calibration", "latents"))
@@ -64,22 +66,24 @@ class LiteRTGenerator:
         num_threads: Integer >= 1. The threads of one call.
 
     Attributes:
-        batch_size: Integer. The examples that one call makes.
+        batch_size: Integer. The examples that one call makes; `None` for any number.
     """
 
     def __init__(self, content: bytes, num_threads: int = 1):
         interpreter = import_extra("ai_edge_litert.interpreter", "litert", "Running a LiteRT file")
         self._interpreter = interpreter.Interpreter(model_content=content, num_threads=num_threads)
         self._run = self._interpreter.get_signature_runner(SIGNATURE)
-        self.batch_size = int(self._run.get_input_details()["latents"]["shape"][0])
+        size = int(self._run.get_input_details()["latents"]["shape_signature"][0])
+        self.batch_size = None if size == -1 else size
 
     def __call__(self, latents: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
         """Makes examples `[count, *spec.shape]` of latents float32 `[count, *latent_shape]` and labels int32 `[count]`."""
-        if len(latents) % self.batch_size:
-            raise ValueError(f"`latents` must be a multiple of {self.batch_size}. Received: {len(latents)} latents")
+        size = self.batch_size or len(latents)
+        if not size or len(latents) % size:
+            raise ValueError(f"`latents` must be a multiple of {size or 1} above 0. Received: {len(latents)} latents")
         batches = []
-        for start in range(0, len(latents), self.batch_size):
-            rows = slice(start, start + self.batch_size)
+        for start in range(0, len(latents), size):
+            rows = slice(start, start + size)
             feeds = {"latents": latents[rows]} | ({} if labels is None else {"labels": labels[rows]})
             (examples,) = self._run(**feeds).values()
             batches.append(examples)

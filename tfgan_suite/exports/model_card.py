@@ -13,6 +13,8 @@ import numpy as np
 from tfgan_suite.exports.model_functions import exported_abilities
 from tfgan_suite.exports.training_data import describe_data
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.files import write_atomically
+from tfgan_suite.foundation.small_files import read_json, reading, typed
 from tfgan_suite.foundation.versions import library_versions
 from tfgan_suite.generative.abilities import ABILITIES
 from tfgan_suite.generative.sampling_options import TRUNCATION
@@ -94,9 +96,25 @@ def read_model_card(version_directory) -> dict:
         version_directory: Path. `saved_models/NAME/VERSION`.
 
     Raises:
-        UserError: A later version of the suite has written it.
+        UserError: There is none, it is damaged, or a later version of the suite has written it.
     """
-    return upgraded_card(json.loads(Path(version_directory, CARD_JSON).read_text("utf-8")))
+    return read_card_file(Path(version_directory, CARD_JSON))
+
+
+def read_card_file(path) -> dict:
+    """Reads the JSON file of a card, as `read_model_card` does.
+
+    Args:
+        path: Path of the file.
+    """
+    what, advice = "a model card", "Export the model again."
+    card = read_json(path, what, advice)
+    with reading(path, what, advice):
+        card = upgraded_card(card)
+        for name, kind in {"model": dict, "training": dict, "description": str, "license": str}.items():
+            typed(kind, card[name], name)
+        typed(dict | None, card["data"], "data")
+        return card
 
 
 def upgraded_card(card: dict) -> dict:
@@ -179,8 +197,8 @@ def write_model_card(version_directory, card: Mapping) -> None:
     """
     path = Path(version_directory, CARD_JSON)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
-    Path(version_directory, CARD_MARKDOWN).write_text(card_markdown(card), "utf-8")
+    write_atomically(path, json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_atomically(Path(version_directory, CARD_MARKDOWN), card_markdown(card))
 
 
 def plain(value):

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from tfgan_suite.exports.signatures.checks import look_up_labels
 from tfgan_suite.exports.signatures.named_function import label_specs, named_function
 from tfgan_suite.generative.abilities import (
     Discriminates,
@@ -30,16 +31,18 @@ def model_functions(model) -> dict:
     """
     functions = {} if model.can(HasLatents) else _sampling(model)
     if model.num_classes is not None:
-        functions["sample_labels"] = _positional(model.sample_labels, {"batch_size": _COUNT, "seed": _SEED})
+        functions["sample_labels"] = _positional(model, model.sample_labels, {"batch_size": _COUNT, "seed": _SEED})
     for ability in exported_abilities(model):
         functions |= _FUNCTIONS[ability](model)
     return functions
 
 
-def _positional(function, specs, by_name=()):
+def _positional(model, function, specs, by_name=()):
     """`named_function` of a method that gets its arguments by position: its own names for them may be others."""
 
     def call(**inputs):
+        if "labels" in inputs:
+            inputs["labels"] = look_up_labels(inputs["labels"], model.num_classes)
         named = {name: inputs.pop(name) for name in by_name}
         return function(*inputs.values(), **named)
 
@@ -53,11 +56,12 @@ def _option_specs(model, shape):
 def _sampling(model):
     options = _option_specs(model, [])
     specs = {"count": _COUNT, "seed": tf.TensorSpec([], tf.int64), **label_specs(model, [None]), **options}
-    return {"sample": _positional(model.sample, specs, by_name=options)}
+    return {"sample": _positional(model, model.sample, specs, by_name=options)}
 
 
 def _of_latents(model):
     def synthesize(latents, labels=None, **sampling):
+        labels = None if labels is None else look_up_labels(labels, model.num_classes)
         return tf.ensure_shape(model(latents, labels, training=False, **sampling), [None, *model.spec.shape])
 
     latents = tf.TensorSpec([None, *model.latent_shape], tf.float32)
@@ -67,14 +71,14 @@ def _of_latents(model):
     draws = {"batch_size": _COUNT, "seed": _SEED, **options}
     return {
         "synthesize": named_function(synthesize, specs),
-        "sample_latents": _positional(model.sample_latents, draws, by_name=options),
+        "sample_latents": _positional(model, model.sample_latents, draws, by_name=options),
     }
 
 
 def _of_textures(model):
     maps = tf.TensorSpec([None, None, None, model.latent_channels], tf.float32)
     specs = {"latent_maps": maps, **label_specs(model, [None])}
-    return {"synthesize_textures": _positional(model.synthesize_textures, specs)}
+    return {"synthesize_textures": _positional(model, model.synthesize_textures, specs)}
 
 
 def _of_examples(name, takes_labels=True, takes_seed=False):
@@ -86,7 +90,7 @@ def _of_examples(name, takes_labels=True, takes_seed=False):
         specs |= label_specs(model, [None]) if takes_labels else {}
         seed = {"seed": tf.TensorSpec([], tf.int64)} if takes_seed else {}
         # The bare names are those of the signatures.
-        return {f"model_{name}": _positional(getattr(model, name), {**specs, **seed}, by_name=seed)}
+        return {f"model_{name}": _positional(model, getattr(model, name), {**specs, **seed}, by_name=seed)}
 
     return make
 

@@ -1,11 +1,7 @@
 """From a model to a directory that TensorFlow Serving serves, and back into Python."""
 
 import contextlib
-import os
 import re
-import shutil
-import time
-import uuid
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +10,31 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from tfgan_suite.exports.exported_model import ExportedModel
 from tfgan_suite.exports.generator_module import GeneratorModule
-from tfgan_suite.exports.model_card import build_model_card, describe_signatures, read_model_card, write_model_card
+from tfgan_suite.exports.model_card import (
+    CARD_JSON,
+    build_model_card,
+    describe_signatures,
+    read_model_card,
+    write_model_card,
+)
 from tfgan_suite.exports.signatures.all_signatures import signatures_of
 from tfgan_suite.exports.training_data import check_dataset
 from tfgan_suite.exports.warmup_requests import warmup_inputs, write_warmup_requests
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.files import (
+    directory_in_the_making,
+    flush,
+    flush_all,
+    replace_directory,
+    restore_replaced,
+)
+from tfgan_suite.foundation.paths import local_path
+from tfgan_suite.foundation.small_files import reading
 from tfgan_suite.generative.abilities import HasLatents
 
 # Directories in the making. TensorFlow Serving looks only at names that are numbers.
 _TEMPORARY_PREFIX = ".export-"
-_STALE_AFTER_SECONDS = 3600.0
+NAME_RULE = "no blank, no colon, no slash, no leading dot and only printable characters"
 
 
 def export_saved_model(
@@ -83,7 +94,8 @@ def export_saved_model(
     if max_count < 1:
         raise UserError(f"`max_count` must be >= 1. Received: max_count={max_count}")
     check_dataset(model, dataset_info)
-    directory, version = _split_path(Path(path))
+    directory, version = _split_path(local_path(path))
+    restore_replaced(directory)
     final = directory / str(version)
     if final.exists() and not overwrite:
         raise UserError(
@@ -91,7 +103,7 @@ def export_saved_model(
             "or pass overwrite=True."
         )
     signatures = signatures_of(model)
-    with _temporary_directory(directory, version) as temporary:
+    with _in_the_making(directory) as temporary:
         module = GeneratorModule(model, signatures, max_count)
         _save(module, temporary)
         requests = warmup_inputs(signatures, max_count)
@@ -113,7 +125,6 @@ def export_saved_model(
         card["size_bytes"] = sum(file.stat().st_size for file in temporary.rglob("*") if file.is_file())
         write_model_card(temporary, card)
         _check_same_examples(model, signatures, max_count, temporary)
-        _flush_to_disk(temporary)
         _publish(temporary, final, overwrite)
     return final
 
@@ -126,7 +137,7 @@ def next_version(directory) -> int:
     >>> next_version("saved_models/digits")
     2
     """
-    return max(_versions(Path(directory)), default=0) + 1
+    return max(versions(directory), default=0) + 1
 
 
 def load_generator(path) -> ExportedModel:
@@ -148,12 +159,14 @@ def load_generator(path) -> ExportedModel:
     (4, 32, 32, 1)
     """
     path = find_version(path)
-    try:
-        return ExportedModel(tf.saved_model.load(str(path)), read_model_card(path))
-    except UserError:
-        raise
-    except (OSError, ValueError, KeyError, AttributeError, tf.errors.OpError) as error:
-        raise UserError(f"{str(path)!r} is not a model that export_saved_model has written: {error}") from error
+    if not (path / CARD_JSON).is_file():
+        raise UserError(f"{str(path)!r} is not a model that export_saved_model has written: it has no {CARD_JSON}.")
+    with reading(path, "a model that export_saved_model has written", "Export it again."):
+        card = read_model_card(path)
+        try:
+            return ExportedModel(tf.saved_model.load(str(path)), card)
+        except tf.errors.OpError as error:
+            raise OSError(error.message) from error
 
 
 def find_version(path) -> Path:
@@ -167,14 +180,14 @@ def find_version(path) -> Path:
     >>> find_version("saved_models/digits")
     PosixPath('saved_models/digits/1')
     """
-    path = Path(path)
+    path = local_path(path)
     if not path.is_dir():
         raise UserError(f"There is no directory {str(path)!r}. Pass one that export_saved_model has written.")
     if not (path / "saved_model.pb").is_file():
-        versions = [version for version in _versions(path) if (path / str(version) / "saved_model.pb").is_file()]
-        if not versions:
+        whole = [version for version in versions(path) if (path / str(version) / "saved_model.pb").is_file()]
+        if not whole:
             raise UserError(f"{str(path)!r} holds no exported model. Pass saved_models/NAME or .../NAME/VERSION.")
-        path = path / str(max(versions))
+        path = path / str(max(whole))
     return path
 
 
@@ -191,69 +204,50 @@ def _split_path(path: Path) -> tuple[Path, int]:
         )
     else:
         directory, version = path, next_version(path)
-    name = directory.name
-    if not name or name.startswith(".") or re.search(r"[:\s]", name):
+    if not is_model_name(directory.name):
         raise UserError(
-            "`path` must be saved_models/NAME/VERSION, where NAME has no blank, no colon and no leading dot. "
-            f"Received: path={str(path)!r}"
+            f"`path` must be saved_models/NAME/VERSION, where NAME has {NAME_RULE}. Received: path={str(path)!r}"
         )
     return directory, version
 
 
-def _versions(directory: Path) -> list[int]:
+def is_model_name(name: str) -> bool:
+    """Whether servers and the file system take this as the name of a model."""
+    return bool(name) and not name.startswith(".") and name.isprintable() and not re.search(r"[:/\\\s]", name)
+
+
+def versions(directory) -> list[int]:
+    """The version numbers that `directory`, such as `saved_models/NAME`, has."""
+    directory = Path(directory)
     if not directory.is_dir():
         return []
     return [int(child.name) for child in directory.iterdir() if child.is_dir() and re.fullmatch("[0-9]+", child.name)]
 
 
 @contextlib.contextmanager
-def _temporary_directory(directory: Path, version: int):
+def _in_the_making(directory: Path):
     """A directory next to the final one, on the same file system; removed at the end, like what killed exports left."""
     made = not directory.exists()
-    directory.mkdir(parents=True, exist_ok=True)
-    for leftover in directory.glob(f"{_TEMPORARY_PREFIX}*"):
-        if time.time() - leftover.stat().st_mtime > _STALE_AFTER_SECONDS:
-            shutil.rmtree(leftover, ignore_errors=True)
-    temporary = directory / f"{_TEMPORARY_PREFIX}{version}-{uuid.uuid4().hex[:8]}"
-    temporary.mkdir()
     try:
-        yield temporary
+        with directory_in_the_making(directory, _TEMPORARY_PREFIX) as temporary:
+            yield temporary
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        if made and not any(directory.iterdir()):
+        if made and directory.exists() and not any(directory.iterdir()):
             directory.rmdir()
 
 
 def _publish(temporary: Path, final: Path, overwrite: bool) -> None:
-    replaced = None
+    flush_all(temporary)
     if overwrite and final.exists():
-        replaced = temporary.with_name(f"{temporary.name}-replaced")
-        final.rename(replaced)
-    try:
-        temporary.rename(final)  # One step: a watching server sees nothing or the whole.
-    except OSError as error:
-        if replaced is not None:
-            replaced.rename(final)
-        if not final.exists():
-            raise
-        raise UserError(f"{final} was written by another process meanwhile. Export again.") from error
-    if replaced is not None:
-        shutil.rmtree(replaced)
-    _fsync(final.parent)
-
-
-def _flush_to_disk(directory: Path) -> None:
-    for file in directory.rglob("*"):
-        _fsync(file)
-    _fsync(directory)
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        replace_directory(temporary, final)
+    else:
+        try:
+            temporary.rename(final)  # One step: a watching server sees nothing or the whole.
+        except OSError as error:
+            if not final.exists():
+                raise
+            raise UserError(f"{final} was written by another process meanwhile. Export again.") from error
+    flush(final.parent)
 
 
 # === SavedModel ===

@@ -5,9 +5,14 @@ import importlib
 from collections.abc import Iterable
 from types import ModuleType
 
+from tfgan_suite.foundation.terminal import printable
+
 
 class UserError(ValueError):
     """An error the user can fix. The command line prints only its message, without a traceback."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())  # Names in it come from files of others.
 
 
 class MissingExtraError(UserError, ImportError):

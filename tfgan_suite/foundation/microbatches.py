@@ -12,6 +12,8 @@ import tensorflow as tf
 
 # Index of the current microbatch and number of microbatches. Each replica's thread has its own value.
 _MICROBATCH = contextvars.ContextVar("microbatch", default=(0, 1))
+# Whether each replica works on the whole global batch by itself, as all others do.
+_WHOLE_BATCH = contextvars.ContextVar("whole_batch", default=False)
 
 
 def microbatch():
@@ -31,11 +33,49 @@ def parts_of_batch():
     (2, 4)
     """
     index, count = microbatch()
-    replica_context = tf.distribute.get_replica_context()
-    if replica_context is None or replica_context.num_replicas_in_sync == 1:
+    num_replicas = replicas_of_batch()
+    if num_replicas == 1:
         return index, count
-    replica = tf.cast(replica_context.replica_id_in_sync_group, tf.int32)
-    return replica * count + index, replica_context.num_replicas_in_sync * count
+    replica = tf.cast(tf.distribute.get_replica_context().replica_id_in_sync_group, tf.int32)
+    return replica * count + index, num_replicas * count
+
+
+def replicas_of_batch():
+    """Returns the number of replicas that share the global batch: 1 where each works on all of it."""
+    return 1 if _WHOLE_BATCH.get() else _num_replicas()
+
+
+def copies_of_batch():
+    """Returns the number of replicas that work on the same examples, 1 where they share the batch."""
+    return _num_replicas() if _WHOLE_BATCH.get() else 1
+
+
+def _num_replicas():
+    replica_context = tf.distribute.get_replica_context()
+    return 1 if replica_context is None else replica_context.num_replicas_in_sync
+
+
+def sizes_of_replicas(batch_size):
+    """Returns the batch size of each replica, int32 `[replicas]`. Called inside of replicas, which ask each other.
+
+    Args:
+        batch_size: Integer, of all of them; or an integer scalar tensor, this one's.
+    """
+    if isinstance(batch_size, int) or _num_replicas() == 1:
+        return tf.fill([_num_replicas()], batch_size)
+    # Not all devices exchange integers.
+    own = tf.cast(batch_size, tf.float32)[None]
+    return tf.cast(tf.distribute.get_replica_context().all_gather(own, axis=0), tf.int32)
+
+
+@contextlib.contextmanager
+def in_whole_batch():
+    """Context manager in which each replica works on the whole global batch, one that cannot be shared out evenly."""
+    token = _WHOLE_BATCH.set(True)
+    try:
+        yield
+    finally:
+        _WHOLE_BATCH.reset(token)
 
 
 @contextlib.contextmanager
@@ -48,31 +88,39 @@ def in_microbatch(index, count):
         _MICROBATCH.reset(token)
 
 
-def count_microbatches(batch_size, microbatch_size):
+def count_microbatches(batch_size, microbatch_size, multiple=1):
     """Returns the number of microbatches in a batch.
+
+    A size that only the run knows may be that of the rest of a data set. It is divided into as few equal parts of at most
+    `microbatch_size` as there are.
 
     Args:
         batch_size: Integer, or an integer scalar tensor. Number of images in the batch of one replica.
         microbatch_size: Integer >= 1. Number of images in a microbatch.
+        multiple: Integer >= 1. What the parts are a multiple of; a rest that has no such parts is one.
 
     Returns:
         An integer if `batch_size` is one, else a scalar tensor.
 
     Raises:
-        ValueError: If `microbatch_size` does not divide `batch_size`.
+        ValueError: If `microbatch_size` does not divide `batch_size`, an integer.
 
     Example:
 
     >>> count_microbatches(32, 8)
     4
     """
-    message = f"`microbatch_size` must divide each replica's batch. Received: microbatch_size={microbatch_size}"
     if isinstance(batch_size, int):
         if batch_size % microbatch_size:
-            raise ValueError(f"{message}, batch_size={batch_size}. Change `microbatch_size` or the batch size.")
+            raise ValueError(
+                f"`microbatch_size` must divide each replica's batch. Received: microbatch_size={microbatch_size}, "
+                f"batch_size={batch_size}. Change `microbatch_size` or the batch size."
+            )
         return batch_size // microbatch_size
-    with tf.control_dependencies([tf.debugging.assert_equal(batch_size % microbatch_size, 0, message)]):
-        return tf.identity(batch_size // microbatch_size)
+    counts = tf.range(1, batch_size + 1)
+    sizes = batch_size // counts
+    fits = (batch_size % counts == 0) & (sizes <= microbatch_size) & (sizes % multiple == 0)
+    return tf.where(tf.reduce_any(fits), tf.argmax(fits, output_type=tf.int32) + 1, 1)
 
 
 def accumulate(compute, data, variables, num_rows, count, run):
@@ -86,7 +134,8 @@ def accumulate(compute, data, variables, num_rows, count, run):
             tensor of shape `[num_rows]`.
         data: Structure of tensors whose first axis is the batch, or of one such tensor per replica.
         variables: List of variables. What the gradients are with respect to; may be empty.
-        num_rows: Integer >= 0. Length of the second result for one microbatch; 0 if there is none.
+        num_rows: Integer >= 1, or an integer scalar tensor. Length of the second result for one microbatch; `None` if there
+            is none.
         count: Integer >= 1, or an integer scalar tensor. Number of microbatches.
         run: Callable that calls a function with arguments on each replica, as `strategy.run` does.
 
@@ -97,13 +146,13 @@ def accumulate(compute, data, variables, num_rows, count, run):
     def begin():
         # Not tf.zeros: that would become a constant in the graph, as large as the weights and never freed.
         sums = [tf.raw_ops.Empty(shape=variable.shape, dtype=variable.dtype, init=True) for variable in variables]
-        return sums, tf.zeros([count, num_rows])
+        return sums, tf.zeros([count, 0 if num_rows is None else num_rows])
 
     def turn(index, sums, rows, data):
         with in_microbatch(index, count):
             gradients, row = compute(_part(data, index, count))
         sums = [one + other for one, other in zip(sums, gradients)]
-        return sums, tf.tensor_scatter_nd_update(rows, [[index]], row[None]) if num_rows else rows
+        return sums, tf.tensor_scatter_nd_update(rows, [[index]], row[None]) if num_rows is not None else rows
 
     def body(index, state):
         return index + 1, run(turn, index, *state, data)

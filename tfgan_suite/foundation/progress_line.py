@@ -4,6 +4,8 @@ import sys
 import time
 from typing import TextIO
 
+from tfgan_suite.foundation.terminal import printable
+
 
 class ProgressLine:
     """Shows count, rate, and time left: one rewritten line in a terminal, a line every ten seconds elsewhere.
@@ -49,7 +51,7 @@ class ProgressLine:
 
     def _write(self, last: bool) -> None:
         rate = self.count / max(time.monotonic() - self._start, 1e-9)
-        text = f"{self._title}: {self.count:,}"
+        text = f"{printable(self._title)}: {self.count:,}"
         if self._total:
             text += f" of {self._total:,}"
         text += f", {rate:,.0f} {self._unit}/s"

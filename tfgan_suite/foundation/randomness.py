@@ -5,6 +5,8 @@ the model's seed, the saved step, and the name of the draw. Two replicas with 8 
 16 would draw, because each replica draws for the global batch and keeps its own rows. The same holds for microbatches.
 """
 
+import contextlib
+import contextvars
 import zlib
 from collections.abc import Callable
 
@@ -14,6 +16,9 @@ from tfgan_suite.foundation.microbatches import parts_of_batch, take_rows
 
 # Explicit, so that a draw is the same in a graph, under XLA, and on any device.
 _ALGORITHM = "philox"
+# Where examples are drawn for their place in a data set: the place of the first, and how many there are.
+_PLACE = contextvars.ContextVar("place", default=None)
+_ROWS_OF_A_BLOCK = 64
 
 
 def fold(seed, *data) -> tf.Tensor:
@@ -86,7 +91,37 @@ def draw_per_example(draw: Callable, batch_size, seed) -> tf.Tensor:
     Returns:
         A tensor with `batch_size` rows.
     """
+    if _PLACE.get() is not None:
+        return _draw_at_place(draw, batch_size, seed, *_PLACE.get())
     index, count = parts_of_batch()
     if isinstance(count, int) and count == 1:
         return draw(batch_size, seed)
     return take_rows(draw(batch_size * count, seed), index * batch_size, batch_size)
+
+
+@contextlib.contextmanager
+def examples_from(first, count):
+    """Context manager in which `draw_per_example` draws for examples by their place in a data set, whatever the batches.
+
+    Args:
+        first: Integer scalar tensor. The place of the first of the examples that are worked on.
+        count: Integer scalar tensor. Their number.
+    """
+    token = _PLACE.set((first, count))
+    try:
+        yield
+    finally:
+        _PLACE.reset(token)
+
+
+def _draw_at_place(draw, batch_size, seed, first, count):
+    """Draws blocks of rows, each by a seed of its own, as many as hold the rows that are asked for."""
+    first = first * batch_size // count  # Of draws with several rows for each example.
+    num_blocks = (batch_size + 2 * _ROWS_OF_A_BLOCK - 2) // _ROWS_OF_A_BLOCK
+    like = draw(1, seed)
+    blocks = tf.map_fn(
+        lambda block: draw(_ROWS_OF_A_BLOCK, fold(seed, block)),
+        first // _ROWS_OF_A_BLOCK + tf.range(num_blocks),
+        fn_output_signature=tf.TensorSpec([_ROWS_OF_A_BLOCK, *like.shape[1:]], like.dtype),
+    )
+    return take_rows(tf.reshape(blocks, [-1, *like.shape[1:]]), first % _ROWS_OF_A_BLOCK, batch_size)

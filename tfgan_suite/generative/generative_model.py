@@ -26,6 +26,8 @@ class GenerativeModel(keras.Model):
     Attributes:
         spec: An `ExampleSpec`. What one example is.
         num_classes: Integer, the number of classes, or `None` for an unconditional model.
+        class_names: Tuple of strings, the names of the classes in the order of their labels, or `None` if they are not known.
+            They are saved with the model, and labels may be given by them.
         label_weights: List of floats, the relative frequency of each class in generated labels, or `None` for all alike.
         sampling_options: Tuple of `SamplingOption`. The arguments of `generate` that the model has.
         networks: Mapping of name to network, `averages`: mapping of name to the average of that network. Empty for a model
@@ -58,7 +60,8 @@ class GenerativeModel(keras.Model):
     @property
     def condition(self):
         """The `Condition` of the examples: one of the model's classes, or none."""
-        return Condition.of_classes(self.num_classes)
+        names = self.class_names or ()
+        return Condition.of_classes(self.num_classes, names if len(names) == self.num_classes else ())
 
     @property
     def image_shape(self):
@@ -76,6 +79,18 @@ class GenerativeModel(keras.Model):
     def weights_kind(self):
         """Which weights make the examples: `"ema"` for averaged ones, else `"raw"`."""
         return "ema" if self.averages else "raw"
+
+    @property
+    def class_names(self):
+        return self._class_names
+
+    @class_names.setter
+    def class_names(self, names):
+        names = tuple(map(str, names or ())) or None
+        # Past Keras's attribute tracking: they are no layers.
+        object.__setattr__(self, "_class_names", names)
+
+    _class_names = None
 
     def can(self, ability):
         """Whether the model has an ability, one of the classes in `generative/abilities.py`."""
@@ -117,7 +132,7 @@ class GenerativeModel(keras.Model):
 
         Args:
             count: Integer >= 1. How many.
-            labels: For a conditional model: integers `[count]`, one integer for all, or `None` to draw them.
+            labels: For a conditional model: integers or names of classes `[count]`, one for all, or `None` to draw them.
             seed: Integer. The same seed gives the same examples; the first ones of many are those of few.
             batch_size: Integer >= 1. Examples made at a time. It bounds memory and changes nothing else.
             **sampling: The model's sampling options, such as `truncation` of most GANs: a float in [0, 1]. 1 samples the
@@ -178,32 +193,39 @@ class GenerativeModel(keras.Model):
             raise UserError(
                 "`labels` must be None, since this model is unconditional. Received labels; leave them out."
             )
-        labels = np.asarray(labels)
-        if labels.ndim == 0:
-            labels = np.full([count], labels)
-        if labels.shape != (count,) or labels.dtype.kind not in "iu":
-            raise UserError(
-                f"`labels` must be {count} integers, one for each of the {self.spec.unit[1]}. Received: "
-                f"shape={labels.shape}, dtype={labels.dtype}"
-            )
-        if labels.size and (labels.min() < 0 or labels.max() >= self.num_classes):
-            raise UserError(
-                f"`labels` must be in [0, {self.num_classes - 1}]. Received: {labels.min()} to {labels.max()}"
-            )
-        return tf.constant(labels, tf.int32)
+        return tf.constant(self.condition.class_indices(labels, count))
+
+    # === Keras ===
+
+    def make_predict_function(self, force=False):
+        """As Keras's; labels are checked before the graph gets them."""
+        if self.predict_function is None or force:
+            super().make_predict_function(force)
+            predict = self.predict_function
+
+            def predict_checked(steps):
+                for data in steps:
+                    self._check_predicted_labels(data)
+                return predict(steps)
+
+            self.predict_function = predict_checked
+        return self.predict_function
+
+    def _check_predicted_labels(self, data):
+        labels = _named_inputs(data).get("labels")
+        if self.num_classes is not None and isinstance(labels, np.ndarray | tf.Tensor):
+            self.condition.check_batch(labels)
 
     def predict_step(self, data):
         """What Keras's `predict` calls: examples of latents, or of `(latents, labels)` for a conditional model."""
-        inputs, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
-        if not isinstance(inputs, dict):
-            # A `tf.data` set of pairs arrives as inputs and targets.
-            parts = inputs if isinstance(inputs, list | tuple) else [inputs] if labels is None else [inputs, labels]
-            inputs = dict(zip(("latents", "labels"), parts))
+        inputs = _named_inputs(data)
         if self.num_classes is not None and inputs.get("labels") is None:
             raise UserError(
                 f"`predict` of a conditional model takes latents and labels, such as predict((latents, labels)). Received: "
                 f"{', '.join(inputs)} alone. `generate` draws both."
             )
+        if inputs.get("labels") is not None:
+            inputs = {**inputs, "labels": tf.reshape(inputs["labels"], [-1])}  # `[batch, 1]` is the same.
         return self(**inputs, training=False)
 
     def export(self, *args, **kwargs):
@@ -280,3 +302,13 @@ class GenerativeModel(keras.Model):
         """The `compile` arguments of the preset that the model was made from; none for another model."""
         make_choices = self.presets[self._preset].get("compile") if self._preset else None
         return make_choices(self) if make_choices else {}
+
+
+def _named_inputs(data):
+    """What Keras's `predict` hands over for a step, as a dict of `latents` and `labels`."""
+    inputs, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+    if isinstance(inputs, dict):
+        return inputs
+    # A `tf.data` set of pairs arrives as inputs and targets.
+    parts = inputs if isinstance(inputs, list | tuple) else [inputs] if labels is None else [inputs, labels]
+    return dict(zip(("latents", "labels"), parts))

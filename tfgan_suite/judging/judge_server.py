@@ -8,6 +8,7 @@ import urllib.parse
 from pathlib import Path
 
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.terminal import say
 from tfgan_suite.judging.answers import AnswerStore
 from tfgan_suite.judging.session import Session
 from tfgan_suite.judging.study import ANSWERS_NAME, Study
@@ -37,6 +38,7 @@ class JudgeServer(HttpServer):
         url: String. URL of the page.
 
     Raises:
+        MissingExtraError: If the extra `serving` is not installed.
         UserError: If the port is in use.
     """
 
@@ -46,8 +48,10 @@ class JudgeServer(HttpServer):
             super().__init__(
                 _Handler, _HOST, port, _MAX_BODY_BYTES, _TIMEOUT_SECONDS, session=Session(study, self._store)
             )
-        except OSError as error:
+        except Exception as error:
             self._store.close()
+            if not isinstance(error, OSError):
+                raise
             raise UserError(
                 f"Cannot listen on port {port}: {error.strerror}. Choose another port, or 0 for any free port."
             ) from error
@@ -74,6 +78,7 @@ class _Handler(HttpHandler):
         if self.command == "POST" and path == "/api/answers":
             return _json(self.session.answer(self._content(body)))
         if self.command not in ("GET", "HEAD"):
+            self.response_headers["Allow"] = "GET, HEAD, POST" if path == "/api/answers" else "GET, HEAD"
             raise ServingError("UNIMPLEMENTED", "Only GET, and POST to /api/answers, are supported.", http_status=405)
         if path in _PAGE_FILES:
             name, content_type = _PAGE_FILES[path]
@@ -87,7 +92,7 @@ class _Handler(HttpHandler):
 
     def _refuse_other_sites(self):
         """Refuses requests from other sites, which must neither read nor answer, whatever they call this host."""
-        own = {f"{name}:{self.server.server_address[1]}" for name in (_HOST, "localhost")}
+        own = {f"{name}:{self.port}" for name in (_HOST, "localhost")}
         origin = self.headers.get("Origin")
         if self.headers.get("Host") not in own or (origin is not None and origin.removeprefix("http://") not in own):
             raise ServingError(
@@ -95,7 +100,8 @@ class _Handler(HttpHandler):
             )
 
     def _content(self, body):
-        if self.headers.get_content_type() != "application/json":
+        content_type = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if content_type != "application/json":
             raise ServingError("INVALID_ARGUMENT", "The Content-Type must be application/json.", http_status=415)
         try:
             return json.loads(body)
@@ -129,7 +135,7 @@ def judge(study: Study, port: int) -> None:
     previous = {number: signal.signal(number, lambda *_: stopping.set()) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         server.start()
-        print(
+        say(
             f"Open {server.url} in a browser on this machine. Press Ctrl-C to stop; every answer is saved immediately.",
             flush=True,
         )
@@ -138,4 +144,4 @@ def judge(study: Study, port: int) -> None:
         for number, handler in previous.items():
             signal.signal(number, handler)
         server.stop()
-    print(f"Stopped. To see the results, run: tfgan-suite judge {study.directory} --report", flush=True)
+    say(f"Stopped. To see the results, run: tfgan-suite judge {study.directory} --report", flush=True)

@@ -11,6 +11,7 @@ from tfgan_suite.data.example_refused import ExampleRefused
 from tfgan_suite.data.images import ImageFormat, decode_image, transform_image
 from tfgan_suite.data.sources.open_source import open_source
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.metrics.protocol.generated_examples import origin_of
 from tfgan_suite.metrics.protocol.real_examples import RealExamples
 from tfgan_suite.runs import run_files
@@ -52,7 +53,7 @@ def load_pictures(
     Raises:
         UserError: If there is no such source, it has too few images, or an image cannot be read.
     """
-    path = Path(path)
+    path = local_path(path)
     if (path / "dataset_info.json").is_file() and not (path / "config.json").is_file():
         return _of_prepared_set(path, count, split, seed, image_size)
     if path.suffix == ".keras" or any((path / name).is_file() for name in ("config.json", "model.keras")):

@@ -13,6 +13,8 @@ import numpy as np
 from tfgan_suite.drawing.image_grid import save_png
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.foundation.files import write_atomically
+from tfgan_suite.foundation.paths import local_path
+from tfgan_suite.foundation.small_files import read_json, reading, typed
 from tfgan_suite.foundation.versions import library_versions
 from tfgan_suite.judging.pictures import PictureSet, load_pictures
 
@@ -89,24 +91,27 @@ class Study:
     """
 
     def __init__(self, directory):
-        self.directory = Path(directory)
+        self.directory = local_path(directory)
         path = self.directory / FILE_NAME
         if not path.is_file():
             raise UserError(
                 f"`directory` must contain a study. Received: directory={str(directory)!r}. Pass --fake and --real to "
                 "create one."
             )
-        self.content = json.loads(path.read_text("utf-8"))
-        if self.content.get("format_version") != _FORMAT_VERSION:
-            raise UserError(
-                f"{str(path)!r} was written by another version of the suite. The format version must be "
-                f"{_FORMAT_VERSION}. Received: format_version={self.content.get('format_version')}"
-            )
-        self.settings = self.content["settings"]
-        self.items = [
-            Item(item["number"], tuple(item["pictures"]), tuple(item["sources"]), item["right"], item["is_check"])
-            for item in self.content["items"]
-        ]
+        self.content = read_json(path, "the description of a study", "Restore it from a copy.")
+        with reading(path, "the description of a study", "Restore it from a copy."):
+            if self.content["format_version"] != _FORMAT_VERSION:
+                raise UserError(
+                    f"{str(path)!r} was written by another version of the suite. The format version must be "
+                    f"{_FORMAT_VERSION}. Received: format_version={self.content['format_version']}"
+                )
+            self.settings = typed(dict, self.content["settings"], "settings")
+            for name in ("seed", "num_repeats"):
+                typed(int, self.settings[name], name)
+            if self.settings["question"] not in QUESTIONS:
+                raise unknown_name("question", self.settings["question"], QUESTIONS)
+            self.items = typed(list[Item], self.content["items"], "items")
+            self.trials("")  # They can be laid out.
 
     @property
     def question(self) -> str:
@@ -170,7 +175,7 @@ def make_study(directory, **settings) -> Study:
 
     >>> make_study("studies/digits", real="data/digits", fakes=["runs/digits"])  # doctest: +SKIP
     """
-    directory = Path(directory)
+    directory = local_path(directory)
     for name in settings:
         if name not in DEFAULTS:
             raise unknown_name("setting", name, DEFAULTS)

@@ -3,7 +3,6 @@
 import io
 import os
 import subprocess
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -12,6 +11,7 @@ from PIL import Image
 from tfgan_suite.drawing.image_grid import make_grid
 from tfgan_suite.foundation.errors import UserError, import_extra
 from tfgan_suite.foundation.files import write_atomically
+from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.foundation.randomness import fold
 from tfgan_suite.generative.abilities import HasLatents, require
 from tfgan_suite.generative.sampling_options import resolve_sampling
@@ -151,7 +151,7 @@ def write_animation(frames, path, frames_per_second=30):
             kept in this case.
         MissingExtraError: If the file is an MP4, and `imageio-ffmpeg` is not installed.
     """
-    path = Path(path)
+    path = local_path(path)
     check_animation(path, frames_per_second)
     path.parent.mkdir(parents=True, exist_ok=True)
     if frames.shape[-1] == 4:
@@ -174,7 +174,7 @@ def check_animation(path, frames_per_second):
         UserError: If the suffix is not supported, or the frame rate is out of range.
         MissingExtraError: If the file is an MP4, and `imageio-ffmpeg` is not installed.
     """
-    suffix = Path(path).suffix.lower()
+    suffix = local_path(path).suffix.lower()
     if suffix not in ANIMATION_SUFFIXES:
         raise UserError(f"`path` must be a file NAME.gif or NAME.mp4. Received: path={str(path)!r}")
     if not 1 <= frames_per_second <= 50:

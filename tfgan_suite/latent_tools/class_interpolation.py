@@ -9,7 +9,7 @@ from tfgan_suite.generative import latents as latent_distributions
 from tfgan_suite.generative.abilities import HasLatents, MixesClasses, require
 from tfgan_suite.generative.sampling_options import resolve_sampling
 from tfgan_suite.latent_tools.interpolation import interpolate_styles
-from tfgan_suite.latent_tools.style_space import StyleSpace, has_style_space, labels_in_turn
+from tfgan_suite.latent_tools.style_space import StyleSpace, has_style_space, labels_in_turn, num_given
 
 _BATCH_SIZE = 16
 
@@ -27,7 +27,7 @@ def interpolate_classes(
     Args:
         model: A conditional `GenerativeModel`. Exported models are not supported, because they only accept integer
             classes.
-        labels: List of at least 2 integers, `None`, or `"all"`. Classes to pass through. `None` and `"all"` select all
+        labels: List of at least 2 integers or names of classes, `None`, or `"all"`. Classes to pass through. `None` and `"all"` select all
             classes.
         steps: Integer >= 2. Number of images from one class to the next, including both ends.
         rows: Integer >= 1. Number of rows.
@@ -59,7 +59,7 @@ def interpolate_classes(
     sampling = resolve_sampling(model, sampling)
     if model.num_classes is None:
         raise UserError("`model` must be conditional to interpolate between classes. This model has no classes.")
-    count = model.num_classes if labels is None or isinstance(labels, str) else len(labels)
+    count = num_given(model, labels)
     if count < 2 or steps < 2 or rows < 1:
         raise UserError(
             "`labels` must have at least 2 classes, `steps` must be >= 2, and `rows` must be >= 1. Received: "

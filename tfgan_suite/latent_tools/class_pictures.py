@@ -1,15 +1,14 @@
 """Images by class: a labeled row of samples for each class, and loops through the classes."""
 
-from pathlib import Path
-
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from tfgan_suite.drawing.image_grid import make_grid
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.latent_tools.animation import check_animation, write_animation
 from tfgan_suite.latent_tools.class_interpolation import interpolate_classes
-from tfgan_suite.latent_tools.style_space import labels_in_turn
+from tfgan_suite.latent_tools.style_space import labels_in_turn, num_given
 
 _GRID_MARGIN = 2
 _NAME_MARGIN = 4
@@ -21,7 +20,7 @@ def samples_per_class(model, count, labels=None, seed=0, **sampling):
     Args:
         model: A conditional `GenerativeModel`.
         count: Integer >= 1. Number of images per class.
-        labels: List of integers, `None`, or `"all"`. Class of each row. `None` and `"all"` select all classes.
+        labels: List of integers or names of classes, `None`, or `"all"`. Class of each row. `None` and `"all"` select all classes.
         seed: Integer. Seed for the latents. Row c is `model.generate(count, labels=c, seed=seed)`.
         **sampling: The model's sampling options, such as `truncation`.
 
@@ -39,8 +38,7 @@ def samples_per_class(model, count, labels=None, seed=0, **sampling):
     """
     if model.num_classes is None:
         raise UserError("`model` must be conditional to generate samples of each class. This model has no classes.")
-    rows = model.num_classes if labels is None or isinstance(labels, str) else len(labels)
-    labels = labels_in_turn(model, labels, rows)
+    labels = labels_in_turn(model, labels, num_given(model, labels))
     return np.stack([model.generate(count, int(label), seed=seed, **sampling) for label in labels])
 
 
@@ -112,7 +110,7 @@ def write_class_loop(
         MissingExtraError: If the file is an MP4, and `imageio-ffmpeg` is not installed.
     """
     check_animation(path, frames_per_second)
-    num_classes = len(labels) if isinstance(labels, tuple | list) else model.num_classes or 1
+    num_classes = num_given(model, labels)
     images = interpolate_classes(
         model,
         labels,
@@ -125,4 +123,4 @@ def write_class_loop(
     )
     frames = np.stack([make_grid(frame, columns) for frame in images.swapaxes(0, 1)])
     write_animation(frames.repeat(scale, axis=1).repeat(scale, axis=2), path, frames_per_second)
-    return Path(path)
+    return local_path(path)

@@ -3,10 +3,13 @@
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
 
+from tfgan_suite.data.example_refused import ExampleRefused
+from tfgan_suite.data.images import ImageFormat, decode_image
 from tfgan_suite.drawing.image_grid import make_grid, save_png
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.files import replaced_whole
+from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.foundation.randomness import fold
 from tfgan_suite.latent_tools.animation import check_animation, loop_frames, write_animation
 from tfgan_suite.latent_tools.projection import project
@@ -94,7 +97,7 @@ def write_loop(
         **sampling,
     )
     write_animation(frames.repeat(scale, axis=1).repeat(scale, axis=2), path, frames_per_second)
-    return Path(path)
+    return local_path(path)
 
 
 def write_directions(
@@ -146,7 +149,7 @@ def write_directions(
     labels = labels_in_turn(model, labels, images)
     save_png(direction_grid(model, directions, latents[:images], labels, reach, steps, truncation), paths[0])
     if save_path is not None:
-        paths.append(Path(save_path).with_suffix(".npz"))
+        paths.append(local_path(save_path).with_suffix(".npz"))
         paths[-1].parent.mkdir(parents=True, exist_ok=True)
         directions.save(paths[-1])
     return paths
@@ -176,15 +179,16 @@ def write_projection(model, image_path, path, **search):
     save_png(make_grid(np.stack([image, projection.image]), columns=2), path)
     styles_path = path.with_suffix(".npz")
     noise = {f"noise_{index}": one for index, one in enumerate(projection.noise or [])}
-    np.savez(styles_path, ws=projection.ws, distance=projection.distance, losses=projection.losses, **noise)
+    with replaced_whole(styles_path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, ws=projection.ws, distance=projection.distance, losses=projection.losses, **noise)
     return path, styles_path, projection
 
 
 def read_image(path, image_shape):
-    """Reads an image, center-crops it, and resizes it.
+    """Reads an image, center-crops it, and resizes it, with the decoder and the filter of `prepare_dataset`.
 
     Args:
-        path: String or path of a file in any format that Pillow supports.
+        path: String or path of a JPEG, PNG, WebP, GIF or BMP file.
         image_shape: Tuple `(height, width, channels)` with 1, 3, or 4 channels.
 
     Returns:
@@ -193,25 +197,24 @@ def read_image(path, image_shape):
     Raises:
         UserError: If the file does not exist, or is not an image.
     """
-    height, width, channels = image_shape
     if not Path(path).is_file():
         raise UserError(f"`path` must be an image file. There is no such file. Received: path={str(path)!r}")
     try:
-        with Image.open(path) as image:
-            image = ImageOps.exif_transpose(image).convert({1: "L", 3: "RGB", 4: "RGBA"}[channels])
-    except (UnidentifiedImageError, OSError) as error:
+        image = decode_image(Path(path).read_bytes())
+    except ExampleRefused as refusal:
         raise UserError(
-            f"`path` must be an image file, but it cannot be read as an image. Received: path={str(path)!r}"
-        ) from error
+            f"`path` must be an image file, but it cannot be read as an image. Received: path={str(path)!r}. {refusal}"
+        ) from refusal
+    height, width, _ = image_shape
+    # Cut before it is resized: what lies outside is no part of what is searched for.
     cut = min(image.width / width, image.height / height)
     cut_width, cut_height = round(width * cut), round(height * cut)
     left, top = (image.width - cut_width) // 2, (image.height - cut_height) // 2
-    image = image.crop((left, top, left + cut_width, top + cut_height))
-    return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC)).reshape(image_shape)
+    return ImageFormat(*image_shape).prepare(image.crop((left, top, left + cut_width, top + cut_height)))
 
 
 def _check_png(path):
-    path = Path(path)
+    path = local_path(path)
     if path.suffix.lower() != ".png":
         raise UserError(f"`path` must be a file NAME.png. Received: path={str(path)!r}")
     return path

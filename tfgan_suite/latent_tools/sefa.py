@@ -6,6 +6,8 @@ import numpy as np
 
 from tfgan_suite.drawing.image_grid import make_grid
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.files import replaced_whole
+from tfgan_suite.foundation.small_files import reading
 from tfgan_suite.generative.generative_model import GenerativeModel
 from tfgan_suite.latent_tools.style_space import StyleSpace, has_style_space
 from tfgan_suite.specs.image_range import to_uint8
@@ -32,21 +34,29 @@ class Directions:
 
     def save(self, path):
         """Writes the directions to an `.npz` file."""
-        np.savez(
-            path,
-            vectors=self.vectors,
-            strengths=self.strengths,
-            in_w=self.in_w,
-            layers=np.array([] if self.layers is None else self.layers, np.int32),
-        )
+        with replaced_whole(path) as temporary, open(temporary, "wb") as file:
+            np.savez(
+                file,
+                vectors=self.vectors,
+                strengths=self.strengths,
+                in_w=self.in_w,
+                layers=np.array([] if self.layers is None else self.layers, np.int32),
+            )
 
     @classmethod
     def load(cls, path):
-        """Reads a file written by `save`."""
-        with np.load(path) as arrays:
+        """Reads a file written by `save`.
+
+        Raises:
+            UserError: There is no such file, or it holds something else.
+        """
+        with reading(path, "a file of directions", "Find the directions again."), np.load(path) as arrays:
             in_w = bool(arrays["in_w"])
             layers = tuple(arrays["layers"].tolist()) if in_w else None
-            return cls(arrays["vectors"], arrays["strengths"], in_w, layers)
+            vectors, strengths = arrays["vectors"], arrays["strengths"]
+            if vectors.ndim != 2 or strengths.shape != vectors.shape[:1] or vectors.dtype.kind != "f":
+                raise ValueError(f"vectors of shape {vectors.shape}, strengths of shape {strengths.shape}")
+            return cls(vectors, strengths, in_w, layers)
 
     def move(self, codes, index, distance):
         """Moves styles or latents along a direction.

@@ -7,6 +7,7 @@ from tfgan_suite.foundation import randomness
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.generative.abilities import HasStyles
 from tfgan_suite.generative.generative_model import GenerativeModel
+from tfgan_suite.specs.condition import Condition
 from tfgan_suite.specs.image_range import to_uint8
 
 # Styles of 4x4 and 8x8, of 16x16 and 32x32, and of all higher resolutions (StyleGAN, section 3.1), two per resolution.
@@ -23,8 +24,8 @@ def labels_in_turn(model, labels, count):
 
     Args:
         model: A model or a `StyleSpace`.
-        labels: List of integers, `None`, or `"all"`. Labels to repeat. `None` and `"all"` select all classes. For a
-            model without classes, it must be `None`.
+        labels: List of integers or names of classes, `None`, or `"all"`. Labels to repeat. `None` and `"all"` select all
+            classes. For a model without classes, it must be `None`.
         count: Integer. Number of images.
 
     Returns:
@@ -37,13 +38,16 @@ def labels_in_turn(model, labels, count):
         if labels is not None:
             raise UserError(f"`labels` must be `None`, because this model has no classes. Received: labels={labels}")
         return None
-    labels = np.arange(model.num_classes) if labels is None or isinstance(labels, str) else np.asarray(labels)
-    if not 0 <= labels.min() <= labels.max() < model.num_classes:
-        raise UserError(
-            f"`labels` must be from 0 to {model.num_classes - 1}. Received: labels from {labels.min()} to "
-            f"{labels.max()}"
-        )
-    return np.resize(labels.astype(np.int32), [count])
+    every = labels is None or isinstance(labels, str) and labels == "all"
+    labels = np.arange(model.num_classes, dtype=np.int32) if every else model.condition.class_indices(labels)
+    return np.resize(labels, [count])
+
+
+def num_given(model, labels):
+    """How many labels a list has; all classes' (1 for a model without) for `None` and `"all"`."""
+    if labels is None or isinstance(labels, str) and labels == "all":
+        return model.num_classes or 1
+    return np.size(labels)
 
 
 class StyleSpace:
@@ -90,6 +94,7 @@ class StyleSpace:
         self.w_size = generator.w_size
         self.num_classes, self.label_size = generator.num_classes, generator.label_size
         self.image_shape = tuple(generator.image_shape)
+        self.condition = model.condition if is_model else Condition.of_classes(self.num_classes)
         self._label_weights = model.label_weights if is_model else None
         self._map = tf.function(generator.map, autograph=False, reduce_retracing=True)
         self._synthesize = tf.function(
@@ -112,8 +117,8 @@ class StyleSpace:
         """Checks or samples the labels of `count` images.
 
         Args:
-            labels: Integer, integer array `[count]`, float array `[count, label_size]`, or `None`. One class for all
-                images, the class of each image, or the label vector of each image. `None` samples classes as
+            labels: Integer or name of a class, array `[count]` of them, float array `[count, label_size]`, or `None`. One
+                class for all images, the class of each image, or the label vector of each image. `None` samples classes as
                 `model.generate(count, seed=seed)` does.
             count: Integer. Number of images.
             seed: Integer. Seed for sampled labels.
@@ -141,17 +146,7 @@ class StyleSpace:
         if labels is None:
             weights = self._label_weights or [1.0] * self.num_classes
             return randomness.categorical(weights, count, randomness.fold(seed, "generate", "labels")).numpy()
-        labels = np.broadcast_to(np.asarray(labels), [count]) if np.ndim(labels) == 0 else np.asarray(labels)
-        if labels.shape != (count,) or labels.dtype.kind not in "iu":
-            raise UserError(
-                f"`labels` must be {count} integer labels. Received: shape={labels.shape}, dtype={labels.dtype}"
-            )
-        if labels.size and not 0 <= labels.min() <= labels.max() < self.num_classes:
-            raise UserError(
-                f"`labels` must be from 0 to {self.num_classes - 1}. Received: labels from {labels.min()} to "
-                f"{labels.max()}"
-            )
-        return labels.astype(np.int32)
+        return self.condition.class_indices(labels, count)
 
     def map(self, latents, labels=None, truncation=1.0, truncation_cutoff=None):
         """Maps latents to styles.

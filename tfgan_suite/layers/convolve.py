@@ -145,10 +145,12 @@ def _forward(images, kernel, geometry):
     def forward(images, kernel):
         products = tf.matmul(_patches_of(images, geometry), _as_matrix(kernel))
         outputs = tf.reshape(products, [-1, *geometry.small_size, kernel.shape[3]])
-        return outputs, lambda upstream: (
-            _transpose(upstream, kernel, geometry),
-            _kernel_gradient(images, upstream, geometry),
-        )
+
+        def gradients(upstream):
+            upstream = _with_shape_of(upstream, outputs)
+            return _transpose(upstream, kernel, geometry), _kernel_gradient(images, upstream, geometry)
+
+        return outputs, gradients
 
     return forward(images, kernel)
 
@@ -162,10 +164,13 @@ def _transpose(small_images, kernel, geometry):
         products = tf.reshape(products, [-1, np.prod(geometry.small_size) * taps, channels])
         products = tf.pad(products, [[0, 0], [0, 1], [0, 0]])
         outputs = tf.add_n([tf.gather(products, sources, axis=1) for sources in geometry.contributions])
-        return tf.reshape(outputs, [-1, *geometry.large_size, channels]), lambda upstream: (
-            _forward(upstream, kernel, geometry),
-            _kernel_gradient(upstream, small_images, geometry),
-        )
+        outputs = tf.reshape(outputs, [-1, *geometry.large_size, channels])
+
+        def gradients(upstream):
+            upstream = _with_shape_of(upstream, outputs)
+            return _forward(upstream, kernel, geometry), _kernel_gradient(upstream, small_images, geometry)
+
+        return outputs, gradients
 
     return transpose(small_images, kernel)
 
@@ -182,6 +187,11 @@ def _kernel_gradient(images, small_images, geometry):
         )
 
     return kernel_gradient(images, small_images)
+
+
+def _with_shape_of(upstream, outputs):
+    """A gradient by `outputs`. That of a concatenation has no static shape if the batch has none."""
+    return tf.ensure_shape(upstream, outputs.shape) if None in upstream.shape[1:] else upstream
 
 
 def _patches_of(images, geometry):

@@ -5,6 +5,7 @@ import contextlib
 import keras
 import tensorflow as tf
 
+from tfgan_suite.foundation.microbatches import replicas_of_batch
 from tfgan_suite.layers.replicated_state import replicated_state
 
 
@@ -77,7 +78,7 @@ class StandingBatchNormalization(keras.layers.Layer):
         else:
             mean, variance = _global_moments(inputs)
             outputs = self._normalize_by(mean, variance, inputs, gain, bias)
-            count = tf.cast(num_replicas * tf.size(inputs) // channels, tf.float32)
+            count = tf.cast(replicas_of_batch() * tf.size(inputs) // channels, tf.float32)
             variance *= count / (count - 1.0)
         self._update(tf.stop_gradient(mean), tf.stop_gradient(variance))
         return outputs

@@ -59,7 +59,7 @@ def dequantize(images: object, seed: int = 0) -> np.ndarray:
     """Whole levels with uniform noise on them: a continuous variable whose density bounds the levels' likelihood.
 
     Args:
-        images: uint8 `[count, height, width, 1 or 3]`. Array or tensor.
+        images: uint8 `[count, height, width, 1, 3 or 4]`. Array or tensor.
         seed: Integer. The seed of the noise.
 
     Returns:
@@ -74,7 +74,7 @@ def dequantize(images: object, seed: int = 0) -> np.ndarray:
     >>> bool((values >= 255 / 128 - 1).all() and (values < 1).all())
     True
     """
-    images = check_images(images, "images")
+    images = check_images(images, "images", flatten=False)
     if images.dtype != np.uint8:
         raise UserError(f"`images` must be uint8, in [0, 255]. Received: dtype {images.dtype}")
     # Multiples of 2^-16 below 1: float32 holds the sum with any level exactly.

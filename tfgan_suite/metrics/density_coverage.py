@@ -17,8 +17,11 @@ def density_coverage(real: object, fake: object, k: int = 5, progress: bool = Fa
 
     Around each real image there is an open ball as wide as the distance to its k-th nearest other real image. Density
     is the number of balls that a fake lies in, over k, on average; coverage is the share of balls with a fake inside.
-    Only real images have balls, so a few outlying fakes do not make recall out of nothing. Two equal sets have 1 and 1.
-    Float64, in blocks: memory beyond the features is O(block).
+    Only real images have balls, so a few outlying fakes do not make recall out of nothing.
+
+    Two equal sets have 1 and 1 if no two distances of a row are the same. Ties make balls with fewer than k rows inside, so
+    a lower density; rows that occur more than k times have balls of radius 0, which as open ones hold nothing and are
+    never covered. The authors' code does the same. Float64, in blocks: memory beyond the features is O(block).
 
     Args:
         real: Float array or tensor `[rows, dimensions]`. Features of real examples.

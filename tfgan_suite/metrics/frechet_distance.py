@@ -6,7 +6,7 @@ import numpy as np
 
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.metrics.numerics.blas_threads import one_blas_thread
-from tfgan_suite.metrics.numerics.feature_checks import check_feature_pair
+from tfgan_suite.metrics.numerics.feature_checks import LARGEST_FEATURE, check_feature_pair, check_score
 from tfgan_suite.metrics.numerics.feature_statistics import FeatureStatistics
 from tfgan_suite.metrics.protocol.activations import Activations
 from tfgan_suite.metrics.protocol.metric import Metric
@@ -53,7 +53,7 @@ def frechet_distance_from_statistics(
     """The same distance from means [dimensions] and covariances [dimensions, dimensions].
 
     Raises:
-        UserError: Shapes that do not fit together, NaN or infinity.
+        UserError: Shapes that do not fit together, NaN, infinity or numbers too large to be of features in float32.
     """
     dimensions = len(np.atleast_1d(real_mean))
     arrays = [np.asarray(array, np.float64) for array in (real_mean, fake_mean, real_covariance, fake_covariance)]
@@ -62,6 +62,10 @@ def frechet_distance_from_statistics(
         raise UserError(f"Means must be [d] and covariances [d, d]. Received: shapes {shapes}")
     if not all(np.isfinite(array).all() for array in arrays):
         raise UserError("Means and covariances must be finite. Received: NaN or infinity")
+    for name, parts, limit in (("Means", arrays[:2], LARGEST_FEATURE), ("Covariances", arrays[2:], LARGEST_FEATURE**2)):
+        largest = max(np.abs(part).max(initial=0.0) for part in parts)
+        if largest > limit:
+            raise UserError(f"{name} must be no larger than {limit:.2g}. Received: {largest:.2g}")
     with one_blas_thread():
         factors = [_factor_of_covariance(covariance) for covariance in arrays[2:]]
         return _distance(arrays[0], factors[0], arrays[1], factors[1])
@@ -81,7 +85,7 @@ def frechet_distance_from_moments(real_count, real_sum, real_products, fake_coun
         if count < 2:
             raise UserError(f"There must be at least 2 rows of {side} features. Received: {int(count)}")
         if not np.isfinite(products).all():
-            raise UserError(f"The {side} features must be finite. Received: NaN or infinity")
+            raise UserError(f"The {side} features must be finite, and their squares too. Received: NaN or infinity")
         mean = total / count
         covariance = (products - count * np.outer(mean, mean)) / (count - 1)
         # The difference is rounded as the products were: what is below that is no direction.
@@ -118,7 +122,8 @@ def _distance(real_mean: np.ndarray, real_factor: np.ndarray, fake_mean: np.ndar
     if real_factor.shape[1] and fake_factor.shape[1]:
         root_trace = np.linalg.svd(real_factor.T @ fake_factor, compute_uv=False).sum()
     traces = np.square(real_factor).sum() + np.square(fake_factor).sum()
-    return float(np.square(real_mean - fake_mean).sum() + traces - 2.0 * root_trace)
+    distance = float(np.square(real_mean - fake_mean).sum() + traces - 2.0 * root_trace)
+    return check_score(distance, "The Frechet distance")
 
 
 class FrechetDistance(Metric):

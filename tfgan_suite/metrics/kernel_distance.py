@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tfgan_suite.metrics.numerics.feature_checks import check_count, check_feature_pair, check_features
+from tfgan_suite.metrics.numerics.feature_checks import check_count, check_feature_pair, check_features, check_score
 from tfgan_suite.metrics.protocol.feature_set_metric import FeatureSetMetric
 
 # A tile of the kernel matrix, 8 MB, stays in the processor's cache.
@@ -128,9 +128,12 @@ def _distances(real, fake, in_real, in_fake, kernel) -> np.ndarray:
     """Unbiased distances [subsets] between the rows in each pair of subsets; `None`: one subset of all rows."""
     in_real = np.ones((1, len(real))) if in_real is None else in_real
     in_fake = np.ones((1, len(fake))) if in_fake is None else in_fake
-    within = [_within(features, members, kernel) for features, members in ((real, in_real), (fake, in_fake))]
-    between = _kernel_sums(real, fake, in_real, in_fake, kernel) / (in_real.sum(axis=1) * in_fake.sum(axis=1))
-    return within[0] + within[1] - 2.0 * between
+    with np.errstate(over="ignore", invalid="ignore"):  # A high degree of large features overflows: refused below.
+        within = [_within(features, members, kernel) for features, members in ((real, in_real), (fake, in_fake))]
+        between = _kernel_sums(real, fake, in_real, in_fake, kernel) / (in_real.sum(axis=1) * in_fake.sum(axis=1))
+    distances = within[0] + within[1] - 2.0 * between
+    check_score(distances.sum(), "The kernel distance")
+    return distances
 
 
 def _within(features: np.ndarray, members: np.ndarray, kernel) -> np.ndarray:

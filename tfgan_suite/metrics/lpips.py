@@ -9,6 +9,7 @@ import tensorflow as tf
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.metrics.features.shift_tolerant_lpips import load_shift_tolerant_lpips
 from tfgan_suite.metrics.numerics.feature_checks import check_images
+from tfgan_suite.metrics.numerics.over_white import over_white
 from tfgan_suite.specs.image_range import to_float
 
 # The patches that people judged, and that the network was trained on, have 64 x 64 pixels.
@@ -132,13 +133,14 @@ def _as_float_images(images) -> tf.Tensor:
     if not tf.is_tensor(images):
         images = np.asarray(images)
     shape, dtype = tuple(images.shape), tf.as_dtype(images.dtype)
-    if len(shape) != 4 or shape[3] not in (1, 3):
-        raise UserError(f"Images must be [batch, height, width, 1 or 3]. Received: shape={shape}")
+    if len(shape) != 4 or shape[3] not in (1, 3, 4):
+        raise UserError(f"Images must be [batch, height, width, 1, 3 or 4]. Received: shape={shape}")
     if dtype != tf.uint8 and not dtype.is_floating:
         raise UserError(f"Images must be uint8 in [0, 255] or float in [-1, 1]. Received: dtype={dtype.name}")
     images = tf.convert_to_tensor(images) if dtype == tf.uint8 else tf.cast(images, tf.float32)
     if tf.executing_eagerly():  # Inside a graph there are no values to look at.
         check_images(images, "images")
+    images = over_white(images)
     return to_float(images) if dtype == tf.uint8 else images
 
 

@@ -50,8 +50,8 @@ def _coverage(fake_counts: np.ndarray, real_counts: np.ndarray) -> tuple[int, fl
 class ModeCoverage(Metric):
     """`mode_coverage` for `evaluate`, of the classes that the extractor's classifier finds.
 
-    Three scores: `modes`; `modes_kl`, from the frequencies that the same classifier finds among the real images; and
-    `modes_kl_uniform`, from equal frequencies.
+    Three scores: `modes`; `modes_kl`, from the frequencies that the same classifier finds among the real images, infinite
+    if a mode is generated that none of them has; and `modes_kl_uniform`, from equal frequencies.
 
     Example:
 
@@ -66,6 +66,7 @@ class ModeCoverage(Metric):
     name = "mode_coverage"
     directions = {"modes": "higher", "modes_kl": "lower", "modes_kl_uniform": "lower"}
     inputs = frozenset({"logits"})
+    infinite_scores = frozenset({"modes_kl"})
 
     def __init__(self):
         self._real_counts = np.zeros(0, np.int64)

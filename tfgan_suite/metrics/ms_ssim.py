@@ -17,8 +17,9 @@ _BATCH_PAIRS = 64
 def ms_ssim(images_a: object, images_b: object) -> np.ndarray:
     """Multi-scale structural similarity of pairs of images, on whole levels 0 to 255.
 
-    Five scales need 176 pixels a side; smaller images have as many scales as keep 11 pixels a side (32: two, 64: three,
-    128: four), their weights normalized to a sum of one. Values of different sizes do not compare.
+    Five scales need 161 pixels a side: each halves the one before, rounded up, and keeps 11 pixels. Smaller images have as
+    many scales as do (21: two, 41: three, 81: four), their weights normalized to a sum of one. Values of different numbers
+    of scales do not compare.
 
     Args:
         images_a: uint8 in [0, 255] or floating point in [-1, 1], `[count, height, width, 1 or 3]`. Array or tensor.
@@ -92,10 +93,18 @@ def _as_levels(images: np.ndarray) -> tf.Tensor:
 
 
 def _similarity(images_a: tf.Tensor, images_b: tf.Tensor) -> np.ndarray:
-    num_scales = min(int(np.log2(min(images_a.shape[1:3]) / _WINDOW)) + 1, len(_SCALE_WEIGHTS))
+    num_scales = _num_scales(min(images_a.shape[1:3]))
     weights = np.array(_SCALE_WEIGHTS[:num_scales])
     weights = tuple((weights / weights.sum() if num_scales < len(_SCALE_WEIGHTS) else weights).tolist())
     return tf.image.ssim_multiscale(images_a, images_b, 255.0, weights, filter_size=_WINDOW).numpy()
+
+
+def _num_scales(side: int) -> int:
+    """The scales at which the window fits, five at most."""
+    num_scales = 0
+    while side >= _WINDOW and num_scales < len(_SCALE_WEIGHTS):
+        side, num_scales = (side + 1) // 2, num_scales + 1
+    return num_scales
 
 
 class MultiScaleSimilarity(ImagePairMetric):

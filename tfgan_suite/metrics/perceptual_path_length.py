@@ -11,7 +11,8 @@ from tfgan_suite.foundation.progress_line import ProgressLine
 from tfgan_suite.foundation.randomness import fold, uniform
 from tfgan_suite.generative.abilities import HasLatents, HasStyles, require
 from tfgan_suite.metrics.lpips import LPIPS, MIN_SIZE, shared_lpips
-from tfgan_suite.metrics.numerics.feature_checks import check_count
+from tfgan_suite.metrics.numerics.feature_checks import check_count, check_score
+from tfgan_suite.metrics.numerics.pass_size import pass_size
 from tfgan_suite.metrics.protocol.evaluation import evaluate
 from tfgan_suite.metrics.protocol.model_metric import Measurement, ModelMetric
 from tfgan_suite.metrics.protocol.results import Evaluation
@@ -50,10 +51,10 @@ def perceptual_path_length(
         sampling: String. `"full"`: steps anywhere on the paths; `"end"`: only at their starts.
         num_samples: Integer >= 1. Paths; the papers take 100,000.
         epsilon: Float in (0, 1). Length of a step, as a share of the path.
-        trim: Float in [0, 0.5). The share of the shortest, and of the longest, that is left out, as in the authors'
-            measurements.
+        trim: Float in [0, 0.5). The share of the shortest, and of the longest, that is left out: those below the lower
+            `trim` quantile and above the higher `1 - trim` one, as in the authors' measurements.
         seed: Integer. The seed of latents, classes (drawn as the model draws them) and places.
-        batch_size: Integer >= 1. Pairs at a time; it changes no value beyond rounding.
+        batch_size: Integer >= 1. Pairs at a time, fewer where images are large; it changes no value beyond rounding.
         distance: Callable `(images, images) -> [batch]` on float images in [-1, 1]; by default one `LPIPS`.
         progress: Boolean. Whether to show progress.
 
@@ -91,6 +92,7 @@ def perceptual_path_length(
         )
         return distance(images, others)
 
+    batch_size = pass_size(batch_size, model.spec.shape)
     lengths, shown = [], ProgressLine("path lengths", num_samples, progress, unit="paths")
     for first in range(0, num_samples, batch_size):
         rows = slice(first, first + batch_size)
@@ -99,8 +101,9 @@ def perceptual_path_length(
         shown.advance(len(lengths[-1]))
     shown.close()
     lengths = np.concatenate(lengths)
-    low, high = np.quantile(lengths, [trim, 1.0 - trim], method="inverted_cdf")
-    return float(lengths[(lengths >= low) & (lengths <= high)].mean())
+    # As the authors': what lies between two lengths goes to the outer one, so that fewer are left out, not more.
+    low, high = np.quantile(lengths, trim, method="lower"), np.quantile(lengths, 1.0 - trim, method="higher")
+    return check_score(float(lengths[(lengths >= low) & (lengths <= high)].mean()), "The perceptual path length")
 
 
 def _check_choices(space: str, sampling: str) -> None:

@@ -17,7 +17,7 @@ def precision_recall(real: object, fake: object, k: int = 3, progress: bool = Fa
 
     The manifold of a set is the union of closed balls around its points, each as wide as the distance to the point's
     k-th nearest other point. Precision measures quality, recall variety. Both depend on the counts: compare only
-    values of equal ones. Float64, in blocks: memory beyond the features is O(block).
+    values of equal ones. Two equal sets have 1 and 1, repeated rows or not. Float64, in blocks: memory beyond the features is O(block).
 
     Args:
         real: Float array or tensor `[rows, dimensions]`. Features of real examples.

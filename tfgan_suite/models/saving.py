@@ -1,9 +1,11 @@
 """Loading saved models: every class of the suite is made known to Keras first."""
 
 import importlib
-from pathlib import Path
+import zipfile
 
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.paths import local_path
+from tfgan_suite.foundation.small_files import DamagedFileError, reading
 from tfgan_suite.models.catalogue import MODELS
 
 # Modules whose objects stand in saved models; a model's module imports those of its networks and layers.
@@ -32,6 +34,7 @@ def load_model(path):
         The model, compiled as it was.
 
     Raises:
+        DamagedFileError: The file is cut short or changed.
         UserError: There is no such file, or it holds no model of the suite.
 
     Example:
@@ -42,18 +45,30 @@ def load_model(path):
 
     from tfgan_suite.generative.generative_model import GenerativeModel
 
-    path = Path(path)
+    path = local_path(path)
     file = path / "model.keras" if path.is_dir() else path
     if not file.exists():
         raise UserError(f"There is no {str(file)!r}. Give a .keras file or a finished run's directory.")
     register_classes()
     try:
-        model = keras.models.load_model(file)
-    except (TypeError, ValueError, OSError) as error:
-        raise UserError(
-            f"{str(file)!r} must hold a model saved by this suite, of a class that is known: `--import MODULE` imports your "
-            f"own. {str(error).splitlines()[0]}"
-        ) from error
+        with reading(
+            file, "a model saved by this suite, of a class that is known", "`--import MODULE` imports your own."
+        ):
+            model = keras.models.load_model(file)
+    except DamagedFileError as error:
+        _require_whole(file)
+        raise UserError(str(error)) from error
     if not isinstance(model, GenerativeModel):
         raise UserError(f"{str(file)!r} must hold a generative model. Received: {type(model).__name__}")
     return model
+
+
+def _require_whole(file):
+    """Refuses a `.keras` file, which is a zip, that was cut short or changed since it was written."""
+    with reading(
+        file, "a whole .keras file", "It was cut short or changed: copy it again, or load the run's directory."
+    ):
+        with zipfile.ZipFile(file) as archive:
+            changed = archive.testzip()
+        if changed is not None:
+            raise ValueError(f"the content of {changed} has changed")

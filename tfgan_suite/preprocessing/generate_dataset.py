@@ -11,8 +11,9 @@ from tfgan_suite.data.dataset_info import DatasetInfo
 from tfgan_suite.data.loader import read_split
 from tfgan_suite.data.prepared_set import PreparedSet
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.paths import local_path
+from tfgan_suite.preprocessing.beam_runner import names_dask
 from tfgan_suite.preprocessing.generated_source import GeneratedSource
-from tfgan_suite.preprocessing.preparation import names_dask
 from tfgan_suite.preprocessing.prepare_dataset import BEAM_OPTIONS, prepare_dataset
 
 _DATE = (1980, 1, 1, 0, 0, 0)  # The date of each file in a zip, so that equal examples give equal zips.
@@ -64,7 +65,7 @@ def generate_dataset(
     >>> info = generate_dataset("saved_models/digits", "data/generated_digits", 50_000)
     >>> load_dataset("data/generated_digits", batch_size=64)
     """
-    output = Path(output)
+    output = local_path(output)
     is_zip = output.suffix.lower() == ".zip"
     if is_zip and encoding not in (None, "png"):
         raise UserError(f"`encoding` must be left out, since a zip holds PNG files. Received: encoding={encoding!r}")

@@ -52,8 +52,8 @@ class GeneratedSource(BeamSource):
     Args:
         model: String or path. `saved_models/NAME` or `saved_models/NAME/VERSION`; all workers must see it.
         num_examples: Integer >= 1. How many.
-        labels: For a model with classes: `"all"` for each class in turn, or a sequence of integers, classes that are taken
-            in turn.
+        labels: For a model with classes: `"all"` for each class in turn, or a sequence of integers or names, classes that are
+            taken in turn.
         seed: Integer. Seed of the set.
         run_inference: Boolean. Whether Beam's RunInference calls the model. It gives its last batch when a bundle ends,
             which Beam's runner for Dask drops: there a step of our own calls the same handler.
@@ -86,11 +86,12 @@ class GeneratedSource(BeamSource):
                     f"`labels` must be left out, since this model is unconditional. Received: labels={labels!r}"
                 )
         else:
-            names = (card.get("data") or {}).get("class_names") or ()
-            self.class_names = tuple(names) or tuple(str(label) for label in range(num_classes))
-            self._labels = tuple(range(num_classes)) if labels in ("all", None) else tuple(labels)
-            if not self._labels or any(label not in range(num_classes) for label in self._labels):
-                raise UserError(f"`labels` must be in [0, {num_classes - 1}]. Received: labels={labels!r}")
+            self.class_names = exported.class_names or tuple(str(label) for label in range(num_classes))
+            every = labels is None or isinstance(labels, str) and labels == "all"
+            indices = exported.condition.class_indices(np.arange(num_classes) if every else labels)
+            self._labels = tuple(indices.tolist())
+            if not self._labels:
+                raise UserError(f"`labels` must name one class or more. Received: labels={labels!r}")
         self.num_examples = num_examples
         self.seed = seed
         self._run_inference = run_inference

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import hashlib
 import json
 import logging
 import math
@@ -27,10 +28,11 @@ from tfgan_suite.data.dataset_info import (
 )
 from tfgan_suite.data.example_format import ExampleFormat
 from tfgan_suite.data.sources.source import Source, SourceItem, SourceListing
-from tfgan_suite.foundation.errors import UserError, import_extra
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.files import write_atomically
 from tfgan_suite.preprocessing import transforms
 from tfgan_suite.preprocessing.beam_import import beam
+from tfgan_suite.preprocessing.beam_runner import choose_runner
 from tfgan_suite.preprocessing.preparation_progress import PreparationProgress
 from tfgan_suite.specs.condition import Condition
 from tfgan_suite.specs.example_spec import ExampleSpec
@@ -44,11 +46,11 @@ SHARD_RAW_BYTES = 64 * 2**20
 # Compressed examples do not shrink, but the 200 bytes of names and sizes around each do. Above this many raw bytes an
 # example they weigh nothing, and reading is spared the work.
 GZIP_RAW_BYTES = 256 * 1024
-# Of Dask, either decides how many pieces the work is cut into.
-_DASK_PARTITIONS = ("--dask_npartitions", "--dask_partition_size")
-_DEFAULT_DASK_PARTITIONS = 64
-# Files that belong next to images. They are listed as set aside, but do not count towards `max_refused_fraction`.
-HARMLESS_REASONS = ("hidden_file", "side_file")
+# The description lists this many of the inputs that were set aside for one reason.
+MAX_LISTED_OF_A_REASON = 100
+# What is no image, and lies or is listed beside them: set aside, but not counted towards `max_refused_fraction`.
+HARMLESS_REASONS = ("hidden_file", "side_file", "annotation", "missing_file")
+_NAMES_SHOWN = 10
 
 
 class Preparation:
@@ -75,8 +77,9 @@ class Preparation:
         if not self.listing.items:
             raise UserError(
                 f"{source.kind} {source.name!r} holds no {self.units}."
-                + _first_reasons(self.listing.refused, "Set aside: ")
+                + _first_reasons(self.listing.refused, " Set aside: ")
             )
+        _check_class_names(self.listing.class_names)
         items = self.listing.items
         size = SLOW_BLOCK_EXAMPLES if source.is_cpu_bound else BLOCK_EXAMPLES
         self.blocks: list[tuple[int, list[SourceItem]]] = [
@@ -101,10 +104,13 @@ class Preparation:
             "source": self.source_entry,
             "versions": _versions(),
             "blocks": len(self.blocks),
+            # How a source is understood may change between versions of the code.
+            "classes": self.listing.class_names,
+            "items": hashlib.sha256(json.dumps(self.listing.items).encode()).hexdigest(),
         }
         text = json.dumps(plan, indent=2, sort_keys=True)
         plan_path = self.work_dir / "plan.json"
-        if plan_path.is_file() and plan_path.read_text("utf-8") == text:
+        if plan_path.is_file() and plan_path.read_bytes() == text.encode():
             done = sum(1 for number, _ in self.blocks if transforms.read_block_index(self.plan, number))
             self.reporter.say(f"Resuming an unfinished preparation: {done} of {len(self.blocks)} blocks are done.")
         else:
@@ -143,8 +149,7 @@ class Preparation:
 
     def publish(self, max_refused_fraction: float) -> DatasetInfo:
         """Checks the counts, then moves the shards to their names and writes the description last."""
-        refused = list(self.listing.refused)
-        num_rows = 0
+        refused = []
         shard_names = set()
         for number, items in self.blocks:
             index = transforms.read_block_index(self.plan, number)
@@ -152,7 +157,6 @@ class Preparation:
                 raise RuntimeError(
                     f"Block {number} of {len(items)} {self.units} was not prepared: the Beam runner lost work."
                 )
-            num_rows += len(index["rows"])
             shard_names |= {self.plan.shard_of(row[0]) for row in index["rows"]}
             refused += [RefusedExample(*entry) for entry in index["refused"]]
         journal = {shard: transforms.read_journal(self.plan, shard) for shard in sorted(shard_names)}
@@ -160,6 +164,7 @@ class Preparation:
         if missing:
             raise RuntimeError(f"The shards {missing} were not written: the Beam runner lost work.")
         refused += [RefusedExample(*example) for entry in journal.values() for example in entry["refused"]]
+        refused += self.listing.refused
         duplicates = sum(entry["duplicates"] for entry in journal.values())
         written = sum(entry["num_examples"] for entry in journal.values())
         num_read = len(self.listing.items) + len(self.listing.refused)
@@ -169,29 +174,38 @@ class Preparation:
                 f"{len(refused):,} refused. Nothing was published; the Beam runner lost or doubled records."
             )
         refused.sort(key=lambda example: (example.source, example.reason))
-        self._check_refused(refused, num_read, written, max_refused_fraction)
+        self._check_refused(refused, written, max_refused_fraction)
         info = self._describe(journal, refused, duplicates)
         self._move_shards(info)
+        is_whole_list = len(info.refused.examples) == len(refused)
+        if not is_whole_list:
+            self._write_refused(refused)
         info.save(self.output_dir)
-        (self.output_dir / REFUSED_FILE_NAME).unlink(missing_ok=True)
+        if is_whole_list:
+            (self.output_dir / REFUSED_FILE_NAME).unlink(missing_ok=True)
         shutil.rmtree(self.work_dir)
         self.reporter.say(
             f"{self.output_dir}: {info.num_examples:,} {self.units} written, {duplicates:,} duplicates left out, "
-            f"{len(refused):,} inputs set aside."
+            f"{len(refused):,} inputs set aside{'' if is_whole_list else f', all listed in {REFUSED_FILE_NAME}'}."
         )
+        for sentence in (describe_classes(info), *self.listing.notes):
+            self.reporter.say(sentence)
+        trained_on = "train" if "train" in info.splits else next(iter(info.splits))
+        if sentence := info.describe_empty_classes(trained_on):
+            self.reporter.say(sentence)
         return info
 
-    def _check_refused(
-        self, refused: list[RefusedExample], num_read: int, written: int, max_refused_fraction: float
-    ) -> None:
-        harmful = [example for example in refused if example.reason not in HARMLESS_REASONS]
-        num_examples = num_read - (len(refused) - len(harmful))
+    def _check_refused(self, refused: list[RefusedExample], written: int, max_refused_fraction: float) -> None:
+        """Raises if too many of the examples cannot be used. Files that are no examples do not count."""
+        # A sample is judged by itself, not by what was set aside of all the rest.
+        is_sample = len(self.listing.items) == self.settings["limit"]
+        unjudged = set(self.listing.refused) if is_sample else set()
+        harmful = [one for one in refused if one.reason not in HARMLESS_REASONS and one not in unjudged]
+        listed = [one for one in self.listing.refused if one.reason not in HARMLESS_REASONS and one not in unjudged]
+        num_examples = len(self.listing.items) + len(listed)
         if written and len(harmful) <= max_refused_fraction * num_examples:
             return
-        path = self.output_dir / REFUSED_FILE_NAME
-        content = [dataclasses.asdict(example) for example in refused]
-        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-        write_atomically(path, text)
+        path = self._write_refused(refused)
         if written:
             verdict = (
                 f"{len(harmful):,} of {num_examples:,} {self.units} cannot be used ({len(harmful) / num_examples:.1%}; at most "
@@ -203,8 +217,15 @@ class Preparation:
         raise UserError(
             f"{verdict} Nothing was published. The whole list: {path}."
             + _first_reasons(harmful, " The first: ")
+            + "".join(f" {note}" for note in self.listing.notes)
             + advice
         )
+
+    def _write_refused(self, refused: list[RefusedExample]) -> Path:
+        path = self.output_dir / REFUSED_FILE_NAME
+        content = [dataclasses.asdict(example) for example in refused]
+        write_atomically(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        return path
 
     def _describe(self, journal: dict[str, dict], refused: list[RefusedExample], duplicates: int) -> DatasetInfo:
         splits = {}
@@ -234,10 +255,19 @@ class Preparation:
             settings=self.settings,
             versions=_versions(),
             license=self.license,
-            source=self.source_entry,
-            refused=RefusedInfo(len(refused), dict(Counter(example.reason for example in refused)), tuple(refused)),
+            source={**self.source_entry, "labels": self._origin_of_labels()},
+            refused=RefusedInfo(
+                len(refused), dict(Counter(example.reason for example in refused)), _first_of_each_reason(refused)
+            ),
             duplicates=duplicates,
         )
+
+    def _origin_of_labels(self) -> str:
+        if self.listing.origin:
+            return self.listing.origin
+        if self.listing.class_names:
+            return f"{self.source.kind} {self.source.name!r}"
+        return "the source states none" if self.settings["labels"] else "they were not asked for"
 
     def _move_shards(self, info: DatasetInfo) -> None:
         """Takes an old set away, its description first, and renames the new shards into place."""
@@ -289,41 +319,6 @@ def _versions() -> dict[str, str]:
     }
 
 
-def names_dask(runner) -> bool:
-    """Whether a runner, by name or object, is Dask's."""
-    name = runner if isinstance(runner, str) else type(runner).__name__
-    return name.lower() in ("dask", "daskrunner")
-
-
-def choose_runner(runner, pipeline_options):
-    """Beam options, runner and threads per worker. By default, the fastest within this process.
-
-    `"dask"` is Beam's DaskRunner, which Beam itself does not know by name.
-    """
-    if isinstance(pipeline_options, str):
-        raise UserError(
-            f"`pipeline_options` must be a list of '--flag=value'. Received one string: pipeline_options={pipeline_options!r}"
-        )
-    pipeline_module = beam.options.pipeline_options
-    flags = list(pipeline_options) if isinstance(pipeline_options, Sequence) else []
-    options = pipeline_options if isinstance(pipeline_options, pipeline_module.PipelineOptions) else None
-    if names_dask(runner) and options is None and not any(flag.startswith(_DASK_PARTITIONS) for flag in flags):
-        # Without a number Beam puts small inputs on one worker: the block numbers of a million images are small.
-        flags.append(f"{_DASK_PARTITIONS[0]}={_DEFAULT_DASK_PARTITIONS}")
-    options = options or pipeline_module.PipelineOptions(flags)
-    if names_dask(runner):
-        import_extra("distributed", "dask", "Running on Dask")
-        from apache_beam.runners.dask.dask_runner import DaskRunner
-
-        return options, DaskRunner(), 1
-    if runner is None and not options.view_as(pipeline_module.StandardOptions).runner:
-        from apache_beam.runners.portability.fn_api_runner import FnApiRunner
-
-        num_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return options, FnApiRunner(), min(num_cores, 16)
-    return options, runner, 1
-
-
 @contextlib.contextmanager
 def open_pipeline(runner, options) -> Iterator[beam.Pipeline]:
     """A pipeline that is run at the end of the block."""
@@ -360,7 +355,39 @@ def _is_no_interrupt(record: logging.LogRecord) -> bool:
     return not record.getMessage().startswith(KeyboardInterrupt.__name__)
 
 
+def describe_classes(info: DatasetInfo) -> str:
+    """A sentence that says which classes a set has, and where they came from."""
+    origin = info.source.get("labels")  # Sets of earlier versions do not say.
+    if not info.num_classes:
+        return f"No classes: {origin}." if origin else "No classes."
+    shown = ", ".join(info.class_names[:_NAMES_SHOWN]) + (", ..." if info.num_classes > _NAMES_SHOWN else "")
+    classes = "1 class" if info.num_classes == 1 else f"{info.num_classes:,} classes"
+    sentence = f"{classes} from {origin}: {shown}." if origin else f"{classes}: {shown}."
+    if info.source["kind"] in ("folder", "zip"):  # Elsewhere nothing is inferred.
+        sentence += " Leave them out with labels=False (--no-labels)."
+    return sentence
+
+
+def _first_of_each_reason(refused: Sequence[RefusedExample]) -> tuple[RefusedExample, ...]:
+    """What the description lists: every run copies it, and a table may name a million files that are not there."""
+    first, counts = [], Counter()
+    for example in refused:
+        counts[example.reason] += 1
+        if counts[example.reason] <= MAX_LISTED_OF_A_REASON:
+            first.append(example)
+    return tuple(first)
+
+
 def _first_reasons(refused: Sequence[RefusedExample], lead: str) -> str:
     if not refused:
         return ""
     return lead + "; ".join(f"{one.source}: {one.reason} ({one.message})" for one in refused[:5]) + "."
+
+
+def _check_class_names(names) -> None:
+    """Refuses names that no file could hold: JSON and arrays can spell half a surrogate pair, which is no character."""
+    for name in names:
+        try:
+            name.encode("utf-8", "surrogateescape")  # File names that are not UTF-8 can be written.
+        except UnicodeEncodeError as error:
+            raise UserError(f"Names of classes must be text. Received half a surrogate pair: {name!a}") from error

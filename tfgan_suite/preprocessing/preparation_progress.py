@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tfgan_suite.foundation.terminal import say
+
 
 class PreparationProgress:
     """Reports what happens, on standard error.
@@ -25,7 +27,7 @@ class PreparationProgress:
 
     def say(self, text: str) -> None:
         if self._enabled:
-            print(text, file=sys.stderr, flush=True)
+            say(text, file=sys.stderr, flush=True)
 
     @contextlib.contextmanager
     def watch_blocks(self, directory: Path, block_sizes: dict[int, int]) -> Iterator[None]:

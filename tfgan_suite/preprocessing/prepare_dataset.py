@@ -2,25 +2,32 @@
 
 import contextlib
 import dataclasses
-import fcntl
 import inspect
 import json
 import math
 import os
 import re
-import shutil
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from tfgan_suite.data.dataset_info import FILE_NAME, DatasetInfo, halved_shapes
+import numpy as np
+
+from tfgan_suite.data.dataset_info import FILE_NAME, DatasetInfo, SplitInfo, halved_shapes
 from tfgan_suite.data.example_format import ExampleFormat
 from tfgan_suite.data.images import ImageFormat
 from tfgan_suite.data.sources.open_source import open_source
 from tfgan_suite.data.sources.source import Source
 from tfgan_suite.foundation.errors import UserError, unknown_name
-from tfgan_suite.preprocessing.preparation import WORK_DIR_NAME, Preparation
+from tfgan_suite.foundation.files import Lock
+from tfgan_suite.foundation.number_kinds import is_number
+from tfgan_suite.foundation.paths import local_path
+from tfgan_suite.preprocessing.beam_runner import choose_runner
+from tfgan_suite.preprocessing.preparation import WORK_DIR_NAME, Preparation, describe_classes
 from tfgan_suite.preprocessing.preparation_progress import PreparationProgress
 from tfgan_suite.preprocessing.pyramid import remove_pyramid, write_pyramid
+from tfgan_suite.specs.condition import Condition
+from tfgan_suite.specs.example_spec import ExampleSpec
 
 # What may stand in a group of `prepare_dataset`, or by itself among its arguments.
 FORMAT_OPTIONS = tuple(field.name for field in dataclasses.fields(ImageFormat) if field.name not in ("height", "width"))
@@ -45,6 +52,7 @@ def prepare_dataset(
     beam: Mapping | None = None,
     force: bool = False,
     progress: bool = True,
+    dry_run: bool = False,
     **options,
 ) -> DatasetInfo:
     """Prepares a data set: decodes, crops, resizes, removes copies, splits, and writes shards with a description.
@@ -54,9 +62,10 @@ def prepare_dataset(
     final name, and `dataset_info.json` is written last.
 
     Args:
-        source: String, path, array or `Source`. A directory of images (class sub-folders, or `labels.csv` /
-            `dataset.json`), a `.zip` of the same, a `.npz` file, a uint8 array, a tuple `(images, labels)`, `"tfds:NAME"`,
-            `"digits"`, `"stacked-digits"`, `"avatars"`, `"textures"`, or a `Source`. Examples that are not images come from
+        source: String, path, array or `Source`. A directory of images (class sub-folders, `labels.csv`, `metadata.csv`,
+            `metadata.jsonl` or `dataset.json`), a `.zip` of the same, a `.npz` file, a uint8 array, a tuple
+            `(images, labels)`, `"tfds:NAME"` or a builder of TensorFlow Datasets, `"digits"`, `"stacked-digits"`,
+            `"avatars"`, `"textures"`, or a `Source`. Examples that are not images come from
             a `Source` with a `spec`, such as `ArraySource(examples, labels, spec=...)`.
         output_dir: String or path. Directory to write; all workers must see it.
         image_size: Integer, pixels of the (square) images, or tuple `(height, width)`. Demo sets and arrays have a default.
@@ -73,15 +82,18 @@ def prepare_dataset(
         num_shards: Integer >= 1. Shards of all splits together; by default one per 64 MiB of raw examples.
         deduplicate: Boolean. Whether to leave out exact copies (equal after preparation), and refuse equal examples with
             different labels.
-        max_refused_fraction: Float in [0, 1]. More unusable inputs than this share stop the run before anything is
-            published.
+        max_refused_fraction: Float in [0, 1]. More unusable images than this share stop the run before anything is
+            published. Files of other kinds are no images; of a sample (`limit`), its own images count.
         pyramid: Boolean. Whether to also write images at half the size, a quarter and so on down to 4 pixels, for models
             that grow: `load_dataset(image_size=...)` then decodes no larger images than it needs. A finished set gets it
             as well.
         beam: Dict with `runner`, a Beam runner by name or object, by default a fast one within this process; and
-            `pipeline_options`, `PipelineOptions` or a list of `"--flag=value"`. Either may be left out.
+            `pipeline_options`, a list of `"--flag=value"`, a dict of flags without their dashes, or `PipelineOptions`. Either
+            may be left out.
         force: Boolean. Whether to replace a set that was prepared with other settings or from changed inputs.
         progress: Boolean. Whether to show progress on the terminal, and report what was done.
+        dry_run: Boolean. Whether to stop once the arguments are checked and the source is listed. Nothing is written, and what
+            is returned describes the set as far as it is known by then: without shards, copies and unusable inputs counted.
         **options: Any entry of `format` or `beam` by itself, such as `encoding="webp"` or `runner="dask"`.
 
     Returns:
@@ -97,12 +109,16 @@ def prepare_dataset(
     >>> prepare_dataset("photos", "data/photos64", image_size=64, splits={"train": 0.9, "test": 0.1})
     >>> prepare_dataset("photos", "data/photos_webp", image_size=64, format={"crop": "pad", "encoding": "webp"})
     """
+    _check_booleans(
+        labels=labels, deduplicate=deduplicate, pyramid=pyramid, force=force, progress=progress, dry_run=dry_run
+    )
     source = open_source(source)
     example_format = _choose_format(source, image_size, format, _take(options, FORMAT_OPTIONS))
-    beam_options = _join("beam", dict(beam or {}), _take(options, BEAM_OPTIONS), BEAM_OPTIONS)
+    beam_options = _join("beam", beam, _take(options, BEAM_OPTIONS), BEAM_OPTIONS)
     if options:
         own = [name for name in inspect.signature(prepare_dataset).parameters if name not in ("options", "source")]
         raise unknown_name("argument of prepare_dataset", next(iter(options)), [*own, *FORMAT_OPTIONS, *BEAM_OPTIONS])
+    choose_runner(**beam_options)  # Which refuses what there is not, before anything is read.
     spec = example_format.spec
     if pyramid and spec.kind != "image":
         raise UserError(f"`pyramid` is for images, and {source.name!r} holds {spec.unit[1]}: leave it out.")
@@ -111,7 +127,7 @@ def prepare_dataset(
             f"`pyramid` needs images of 8 pixels or more whose sides are even. Received: {spec.shape[0]} x "
             f"{spec.shape[1]}. Choose another image_size, or leave the pyramid out."
         )
-    if not 0 <= max_refused_fraction <= 1:
+    if not is_number(max_refused_fraction) or not 0 <= max_refused_fraction <= 1:
         raise UserError(
             f"`max_refused_fraction` must be in [0, 1]. Received: max_refused_fraction={max_refused_fraction!r}"
         )
@@ -123,15 +139,18 @@ def prepare_dataset(
         "labels": bool(labels),
         "seed": _check_seed(seed),
         "limit": _check_count("limit", limit),
-        "name": name or source.name,
+        "name": _check_name(name) or source.name,
     }
-    output_dir = Path(output_dir)
+    output_dir = local_path(output_dir)
     _check_apart(source, output_dir)
+    if dry_run:
+        return _expected_info(source, spec, settings)
     reporter = PreparationProgress(progress, spec.unit[1])
     source_entry = {"kind": source.kind, "name": source.name, "fingerprint": source.fingerprint()}
     info = _finished_info(output_dir, settings, source_entry, force)
     if info is not None:
         reporter.say(f"{output_dir} is already prepared ({info.num_examples:,} {spec.unit[1]}): nothing to do.")
+        reporter.say(describe_classes(info))
         if not pyramid:
             return info
     with _writable(output_dir), _locked(output_dir):
@@ -150,8 +169,15 @@ def _take(options: dict, names: Sequence[str]) -> dict:
     return {name: options.pop(name) for name in names if name in options}
 
 
-def _join(group: str, members: dict, alone: dict, names: Sequence[str]) -> dict:
+def _join(group: str, members: Mapping | None, alone: dict, names: Sequence[str]) -> dict:
     """The entries of a group together with those that were passed by themselves."""
+    if members is not None and not isinstance(members, Mapping):
+        expected = {
+            "format": "a dict of arguments of ImageFormat, or an ExampleFormat",
+            "beam": "a dict with `runner` and `pipeline_options`",
+        }
+        raise UserError(f"`{group}` must be {expected[group]}. Received: {group}={members!r}")
+    members = members or {}
     for name in members:
         if name not in names:
             raise unknown_name(f"entry of `{group}`", name, names)
@@ -170,11 +196,7 @@ def _choose_format(source: Source, image_size, format, alone: dict) -> ExampleFo
         if alone:
             raise UserError(f"`{next(iter(alone))}` must be left out, or be a part of `format`. Received both.")
         return format
-    if format is not None and not isinstance(format, Mapping):
-        raise UserError(
-            f"`format` must be a dict of arguments of ImageFormat, or an ExampleFormat. Received: format={format!r}"
-        )
-    chosen = _join("format", dict(format or {}), alone, ("image_size", *FORMAT_OPTIONS))
+    chosen = _join("format", format, alone, ("image_size", *FORMAT_OPTIONS))
     if source.spec is None:
         return _image_format(source, **chosen)
     if chosen:
@@ -186,7 +208,9 @@ def _choose_format(source: Source, image_size, format, alone: dict) -> ExampleFo
 def _image_format(source: Source, image_size=None, **settings) -> ImageFormat:
     if isinstance(image_size, int) and not isinstance(image_size, bool):
         image_size = (image_size, image_size)
-    if image_size is not None and (not isinstance(image_size, Sequence) or len(image_size) != 2):
+    if image_size is not None and (
+        isinstance(image_size, str) or not isinstance(image_size, Sequence) or len(image_size) != 2
+    ):
         raise UserError(
             f"`image_size` must be an integer, or a tuple (height, width). Received: image_size={image_size!r}"
         )
@@ -212,10 +236,42 @@ def _check_apart(source: Source, output_dir: Path) -> None:
             )
 
 
+def _expected_info(source: Source, spec: ExampleSpec, settings: dict) -> DatasetInfo:
+    """The description of a set that is not prepared, of what its source lists."""
+    listing = source.list_items(settings["labels"], settings["limit"])
+    if not listing.items:
+        raise UserError(f"{source.kind} {source.name!r} holds no {spec.unit[1]}.")
+    counts = Counter(item.label for item in listing.items)
+    splits = {
+        name: SplitInfo(
+            num_examples=round(fraction * len(listing.items)),
+            class_counts=tuple(math.ceil(fraction * counts[label]) for label in range(len(listing.class_names))),
+            shards=(),
+        )
+        for name, fraction in settings["splits"].items()
+    }
+    condition = Condition.of_classes(len(listing.class_names), listing.class_names)
+    return DatasetInfo(name=settings["name"], spec=spec, splits=splits, condition=condition, settings=settings)
+
+
+def _check_booleans(**received) -> None:
+    for name, value in received.items():
+        if not isinstance(value, bool | np.bool_):
+            raise UserError(f"`{name}` must be True or False. Received: {name}={value!r}")
+
+
+def _check_name(name: str | None) -> str | None:
+    if name is not None and not isinstance(name, str):
+        raise UserError(f"`name` must be a string or None. Received: name={name!r}")
+    return name
+
+
 def _check_splits(splits: Mapping[str, float] | None) -> dict[str, float]:
+    if splits is not None and not isinstance(splits, Mapping):
+        raise UserError(f"`splits` must be a dict of names to fractions. Received: splits={splits!r}")
     splits = {"train": 1.0} if splits is None else dict(splits)
     for name, fraction in splits.items():
-        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", str(name)):
+        if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
             raise UserError(f"A name in `splits` must be letters, digits and underscores. Received: {name!r}")
         if isinstance(fraction, bool) or not isinstance(fraction, int | float) or not 0 < fraction <= 1:
             raise UserError(
@@ -250,7 +306,7 @@ def _finished_info(output_dir: Path, settings: dict, source_entry: dict, force: 
         if force:
             return None
         raise
-    old = {**info.settings, "source kind": info.source["kind"], "source name": info.source["name"]}
+    old = {**info.settings, "source kind": info.source.get("kind"), "source name": info.source.get("name")}
     if info.spec.kind == "image":
         old.setdefault("decoding", "exact")  # Sets of earlier versions do not name it.
     new = {**settings, "source kind": source_entry["kind"], "source name": source_entry["name"]}
@@ -261,7 +317,7 @@ def _finished_info(output_dir: Path, settings: dict, source_entry: dict, force: 
         for key in sorted(old.keys() | new.keys())
         if old.get(key) != new.get(key)
     ]
-    if not differences and info.source["fingerprint"] != source_entry["fingerprint"]:
+    if not differences and info.source.get("fingerprint") != source_entry["fingerprint"]:
         differences = [f"the content of {source_entry['kind']} {source_entry['name']!r} has changed since"]
     if not differences:
         try:
@@ -289,8 +345,6 @@ def _writable(output_dir: Path) -> Iterator[None]:
         output_dir.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as error:
-        if isinstance(error, UserError):
-            raise
         raise UserError(
             f"Cannot write to {str(output_dir)!r}: {error.strerror or error}. Nothing was published. Free space or "
             "choose another directory, then run the same command again: it resumes where it stopped."
@@ -303,13 +357,9 @@ def _locked(output_dir: Path) -> Iterator[None]:
     work_dir = output_dir / WORK_DIR_NAME
     existed = work_dir.exists()
     work_dir.mkdir(exist_ok=True)
-    with open(work_dir / "lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UserError(f"Another process is preparing {str(output_dir)!r}. Wait until it is done.") from error
-        try:
+    try:
+        with Lock(work_dir / "lock", f"Another process is preparing {str(output_dir)!r}. Wait until it is done."):
             yield
-        finally:
-            if not existed and {path.name for path in work_dir.glob("*")} == {"lock"}:
-                shutil.rmtree(work_dir)
+    finally:
+        if not existed and work_dir.exists() and not any(work_dir.iterdir()):
+            work_dir.rmdir()

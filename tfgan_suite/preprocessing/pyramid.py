@@ -19,7 +19,8 @@ from tfgan_suite.data.records import encode_record, parse_records, write_tfrecor
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.files import file_sha256
 from tfgan_suite.preprocessing.beam_import import beam
-from tfgan_suite.preprocessing.preparation import choose_compression, choose_runner, open_pipeline
+from tfgan_suite.preprocessing.beam_runner import choose_runner
+from tfgan_suite.preprocessing.preparation import choose_compression, open_pipeline
 from tfgan_suite.preprocessing.preparation_progress import PreparationProgress
 from tfgan_suite.preprocessing.transforms import write_file
 from tfgan_suite.specs.image_spec import ImageSpec

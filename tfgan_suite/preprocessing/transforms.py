@@ -8,6 +8,7 @@ preparation that was killed resumes from the blocks and shards that were finishe
 `os.replace`, whole. (Beam's own WriteToTFRecord loses records on Dask.)
 """
 
+import collections
 import dataclasses
 import gzip
 import hashlib
@@ -26,9 +27,12 @@ from tfgan_suite.data.example_refused import ExampleRefused
 from tfgan_suite.data.records import encode_record, write_tfrecords
 from tfgan_suite.data.sources.source import Source, SourceItem, SourceReader
 from tfgan_suite.foundation.files import file_sha256
+from tfgan_suite.foundation.small_files import DAMAGES
 from tfgan_suite.preprocessing.beam_import import beam
 
 WRITE_FAILED = "tfgan-suite cannot write"
+# Raw inputs that are in memory at once, for each thread.
+READ_AHEAD = 2
 
 
 class Row(NamedTuple):
@@ -129,7 +133,7 @@ class PrepareBlock(beam.DoFn):
         self._reader = reader
 
     def process(self, block):
-        index = read_block_index(self._plan, block)
+        index = read_block_index(self._plan, block, verify=True)
         rows = self._write_block(block, read_block_items(self._plan, block)) if index is None else index["rows"]
         by_shard: dict[str, list] = {}
         for row in rows:
@@ -146,10 +150,12 @@ class PrepareBlock(beam.DoFn):
             rows.append(Row(self._plan.order(key), key, item.name, item.label, block, offset, len(record)))
             records.append(record)
             offset += len(record)
-        write_file(self._plan.block_path(block, "records"), [b"".join(records)])
-        index = {"rows": rows, "refused": refused, "size_bytes": offset}
+        content = b"".join(records)
+        write_file(self._plan.block_path(block, "records"), [content])
+        sha256 = hashlib.sha256(content).hexdigest()
+        index = {"rows": rows, "refused": refused, "size_bytes": offset, "sha256": sha256}
         # The index is written last: it says that the block is finished.
-        write_file(self._plan.block_path(block, "json"), [json.dumps(index).encode()])
+        write_file(self._plan.block_path(block, "json"), [noted(index)])
         return rows
 
     def _prepare_all(self, items: list[SourceItem]) -> Iterator[tuple[str, bytes] | ExampleRefused]:
@@ -157,8 +163,15 @@ class PrepareBlock(beam.DoFn):
         if self._plan.num_threads == 1:
             yield from map(self._prepare_one, loaded)
             return
+        waiting = collections.deque()
         with ThreadPoolExecutor(self._plan.num_threads) as pool:
-            yield from pool.map(self._prepare_one, loaded)
+            for pair in loaded:
+                waiting.append(pool.submit(self._prepare_one, pair))
+                del pair  # Large files are let go as soon as they are decoded.
+                if len(waiting) == READ_AHEAD * self._plan.num_threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
 
     def _prepare_one(self, pair) -> tuple[str, bytes] | ExampleRefused:
         item, raw = pair
@@ -183,15 +196,37 @@ def read_block_items(plan: PreparePlan, block: int) -> list[SourceItem]:
     return [SourceItem(*item) for item in json.loads(plan.block_path(block, "items").read_bytes())]
 
 
-def read_block_index(plan: PreparePlan, block: int) -> dict | None:
-    """The index of a finished block: rows, refused, size_bytes. None when the block has to be (re)made."""
+def read_block_index(plan: PreparePlan, block: int, verify: bool = False) -> dict | None:
+    """The index of a finished block: rows, refused, size_bytes. None when the block has to be (re)made.
+
+    Args:
+        plan: A `PreparePlan`.
+        block: Integer. The block's number.
+        verify: Boolean. Whether to read the block as well: an earlier process wrote it, and much may have happened since.
+    """
+    return _read_kept(plan.block_path(block, "json"), plan.block_path(block, "records"), verify)
+
+
+def noted(entry: dict) -> bytes:
+    """The JSON of what is noted of a finished file, with a digest of its own."""
+    text = json.dumps(entry)
+    return json.dumps({"entry": text, "digest": hashlib.sha256(text.encode()).hexdigest()}).encode()
+
+
+def _read_kept(note_path: Path, path: Path, verify: bool) -> dict | None:
+    """What `noted` noted of a file, if both are as they were written; else None."""
     try:
-        index = json.loads(plan.block_path(block, "json").read_bytes())
-        if plan.block_path(block, "records").stat().st_size != index["size_bytes"]:
+        note = json.loads(note_path.read_bytes())
+        if hashlib.sha256(note["entry"].encode()).hexdigest() != note["digest"]:
             return None
-    except (OSError, ValueError):
+        entry = json.loads(note["entry"])
+        if "sha256" not in entry:  # A shard of which nothing was kept has no file.
+            return entry
+        if path.stat().st_size != entry["size_bytes"] or (verify and file_sha256(path) != entry["sha256"]):
+            return None
+    except DAMAGES:
         return None
-    return index
+    return entry
 
 
 class _WriteShard(beam.DoFn):
@@ -200,7 +235,7 @@ class _WriteShard(beam.DoFn):
 
     def process(self, element):
         shard, row_lists = element
-        if read_journal(self._plan, shard) is None:
+        if read_journal(self._plan, shard, verify=True) is None:
             rows = sorted(Row(*row) for rows in row_lists for row in rows)
             kept, duplicates, refused = self._select(rows)
             path = self._plan.shard_path(shard)
@@ -214,7 +249,7 @@ class _WriteShard(beam.DoFn):
             if kept:
                 write_file(path, [self._serialize(kept)], durable=True)
                 entry |= {"size_bytes": path.stat().st_size, "sha256": file_sha256(path)}
-            write_file(self._plan.journal_path(shard), [json.dumps(entry).encode()], durable=True)
+            write_file(self._plan.journal_path(shard), [noted(entry)], durable=True)
         yield shard
 
     def _select(self, rows: list[Row]) -> tuple[list[Row], int, list[tuple[str, str, str]]]:
@@ -255,15 +290,9 @@ class _WriteShard(beam.DoFn):
         return [records[row.block, row.offset] for row in rows]
 
 
-def read_journal(plan: PreparePlan, shard: str) -> dict | None:
-    """The journal entry of a finished shard; None when the shard has to be (re)made."""
-    try:
-        entry = json.loads(plan.journal_path(shard).read_bytes())
-        if entry["num_examples"] and plan.shard_path(shard).stat().st_size != entry["size_bytes"]:
-            return None
-    except (OSError, ValueError, KeyError):  # Version 0.1 counted under another name.
-        return None
-    return entry
+def read_journal(plan: PreparePlan, shard: str, verify: bool = False) -> dict | None:
+    """The journal entry of a finished shard; None when the shard has to be (re)made. `verify` is as in `read_block_index`."""
+    return _read_kept(plan.journal_path(shard), plan.shard_path(shard), verify)
 
 
 def write_file(path: Path, pieces: Iterable[bytes], durable: bool = False) -> None:

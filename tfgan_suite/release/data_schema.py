@@ -9,6 +9,7 @@ from tfgan_suite.data.loader import read_split
 from tfgan_suite.data.prepared_set import PreparedSet
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.foundation.files import write_atomically
+from tfgan_suite.foundation.small_files import from_fields, parse_json, reading
 from tfgan_suite.specs.example_spec import ExampleSpec, spec_from_config, spec_to_config
 
 # Entries as version 0.1 wrote them, for images alone, and as they are called now.
@@ -60,7 +61,7 @@ class DataSchema:
     """
 
     spec: ExampleSpec
-    class_names: tuple
+    class_names: tuple[str, ...]
     min_examples: int
     min_examples_per_class: int = 1
     max_suspicious_fraction: float = 0.001
@@ -98,7 +99,7 @@ class DataSchema:
         """
         known = ["example", *(field.name for field in dataclasses.fields(cls) if field.name != "spec")]
         try:
-            content = json.loads(text)
+            content = parse_json(text)
             if "image_shape" in content:
                 content["example"] = {"kind": "image", "shape": content.pop("image_shape")}
             content = {_FORMER_NAMES.get(name, name): value for name, value in content.items()}
@@ -107,8 +108,8 @@ class DataSchema:
                     raise unknown_name("entry of a data schema", name, known)
             if "example" in content:
                 content["spec"] = spec_from_config(content.pop("example"))
-            return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in content.items()})
-        except (ValueError, TypeError, AttributeError) as error:
+            return from_fields(cls, content)
+        except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
             raise UserError(f"The schema must be a data schema in JSON. Received: {error}") from error
 
     def save(self, path):
@@ -116,7 +117,8 @@ class DataSchema:
 
     @classmethod
     def load(cls, path):
-        return cls.from_json(Path(path).read_text(encoding="utf-8"))
+        with reading(path, "a data schema", "Repair it, or remove it to have it inferred from the data again."):
+            return cls.from_json(Path(path).read_text(encoding="utf-8"))
 
     def find_anomalies(self, directory):
         """Checks the description of a prepared dataset, and all its examples.

@@ -5,7 +5,12 @@ import json
 import time
 from pathlib import Path
 
+from tfgan_suite.foundation.files import append_line
+from tfgan_suite.foundation.small_files import read_json_lines
+
 FILE_NAME = "ledger.jsonl"
+# What the pipeline reads of the entries of a step.
+_OUTPUTS = {"prepare": {"fingerprint": str}, "evaluate": {"scores": list}, "push": {"version_dir": str}}
 
 
 class Ledger:
@@ -36,21 +41,15 @@ class Ledger:
             **entry: JSON values. Its outputs.
         """
         line = json.dumps({"step": step, "key": key, "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), **entry})
-        torn = self.path.exists() and not self.path.read_bytes().endswith(b"\n") and self.path.stat().st_size
-        with open(self.path, "a", encoding="utf-8") as file:
-            file.write(("\n" if torn else "") + line + "\n")
+        append_line(self.path, line)
 
     def entries(self):
-        """Returns all entries, oldest first. A line truncated by a kill is skipped."""
-        if not self.path.exists():
-            return []
-        entries = []
-        for line in self.path.read_text(encoding="utf-8").splitlines():
-            try:
-                entries.append(json.loads(line))
-            except json.JSONDecodeError:
-                continue
-        return entries
+        """Returns all entries, oldest first. Lines truncated by a kill or damaged are skipped: their steps are done again."""
+        return [
+            entry
+            for entry in read_json_lines(self.path, {"step": str, "key": str})
+            if all(isinstance(entry.get(name), kind) for name, kind in _OUTPUTS.get(entry["step"], {}).items())
+        ]
 
     def find(self, step, key=None):
         """Returns the newest entry of a step, or `None`.

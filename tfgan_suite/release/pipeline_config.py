@@ -2,14 +2,27 @@
 
 import dataclasses
 import inspect
-from pathlib import Path
 
-from tfgan_suite.foundation.errors import UserError, import_extra, unknown_name
+from tfgan_suite.data.images import ImageFormat
+from tfgan_suite.exports.saved_model import NAME_RULE, is_model_name
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.paths import expand_home, local_path
+from tfgan_suite.metrics.protocol.evaluation import evaluate
+from tfgan_suite.preprocessing.prepare_dataset import FORMAT_OPTIONS, prepare_dataset
+from tfgan_suite.release.config_sections import TOP, read_section
+from tfgan_suite.release.pipeline_checks import check_settings
+from tfgan_suite.release.yaml_file import read_yaml
 from tfgan_suite.runs.recipe import find_model
 from tfgan_suite.runs.train_config import TrainConfig
 
+_SECTIONS = {"name": str, "root": str, **dict.fromkeys(("data", "train", "gate", "evaluate", "push"), dict)}
 # Fields of a run's configuration that the pipeline sets itself.
 _OWN_TRAIN_FIELDS = ("data_dir", "run_dir", "score_every_ticks")
+_PUSH_ARGUMENTS = {"directory": str, "description": str | None, "license": str | None}
+_FORMAT_ARGUMENTS = {
+    field.name: field.type | None for field in dataclasses.fields(ImageFormat) if field.name in FORMAT_OPTIONS
+}
+_BEAM_ARGUMENTS = {"runner": str | None, "pipeline_options": list | dict | None}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,63 +68,41 @@ class PipelineConfig:
             A `PipelineConfig`.
 
         Raises:
-            UserError: If the file does not exist, is not YAML, or is refused by `from_dict`.
+            UserError: If the file does not exist, is not YAML, names an entry twice, or is refused by `from_dict`.
             MissingExtraError: If PyYAML is not installed.
         """
-        yaml = import_extra("yaml", "pipeline", "Reading a pipeline's configuration")
-        path = Path(path)
-        if not path.is_file():
-            raise UserError(
-                f"`path` must be the YAML file of a pipeline. There is no such file. Received: path={str(path)!r}"
-            )
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise UserError(f"{str(path)!r} must be a YAML file. Received: {error}") from error
-        return cls.from_dict(content)
+        return cls.from_dict(read_yaml(path))
 
     @classmethod
     def from_dict(cls, content):
-        """Creates a configuration, checking the names and types of all entries, including the arguments of the steps.
+        """Creates a configuration, checking all that can be known without reading the data.
+
+        Names and types of all entries, presets and arguments of models, runners, extractors, and the names of scores.
 
         Args:
             content: Dict. The content of the YAML file.
 
         Returns:
-            A `PipelineConfig`.
+            A `PipelineConfig`. Its numbers are those that the file means: `25e3` is an integer where one is expected.
 
         Raises:
-            UserError: If an entry is missing, unknown, or of the wrong type.
+            UserError: If an entry is missing, unknown, of the wrong type, or out of range.
         """
-        from tfgan_suite.metrics.protocol.evaluation import evaluate
-
-        fields = {field.name: field for field in dataclasses.fields(cls)}
-        _check_section("the pipeline", content, fields, ("name", "root", "data", "train", "gate"))
-        from tfgan_suite.preprocessing.prepare_dataset import BEAM_OPTIONS, FORMAT_OPTIONS, prepare_dataset
-
-        prepare_names = _argument_names(prepare_dataset, ("source", "output_dir", "progress", "options"))
-        prepare_names += [*FORMAT_OPTIONS, *BEAM_OPTIONS]
-        _check_section("data", content["data"], ("source", "directory", *prepare_names), ("source", "directory"))
-        train_names = [field.name for field in dataclasses.fields(TrainConfig) if field.name not in _OWN_TRAIN_FIELDS]
-        _check_section("train", content["train"], train_names, ("preset",))
-        evaluate_names = _argument_names(evaluate, ("model", "data", "metrics", "output_dir", "progress", "sampling"))
-        evaluate_names += _sampling_names(content["train"]["preset"])
-        _check_section("evaluate", content.get("evaluate", {}), evaluate_names)
-        _check_section("gate", content["gate"], ("thresholds", "compare"), ("thresholds",))
-        content = {**content, "push": _with_license(content.get("push", {}))}
-        _check_section("push", content["push"], ("directory", "description", "license"))
-        thresholds = content["gate"]["thresholds"]
-        if not isinstance(thresholds, dict) or not thresholds:
-            raise UserError(f"`gate.thresholds` must map scores to numbers. Received: gate.thresholds={thresholds!r}")
-        for name, value in thresholds.items():
-            if isinstance(value, bool) or not isinstance(value, (int, float)):
-                raise UserError(
-                    f"`gate.thresholds.{name}` must be a number. Received: gate.thresholds.{name}={value!r}"
-                )
-        for name in ("name", "root"):
-            if not isinstance(content[name], str) or not content[name]:
-                raise UserError(f"`{name}` must be a non-empty string. Received: {name}={content[name]!r}")
-        return cls(**content)
+        sections = read_section(TOP, content, _SECTIONS, needed=("name", "root", "data", "train", "gate"))
+        if not is_model_name(sections["name"]):
+            raise UserError(f"`name` must have {NAME_RULE}. Received: name={sections['name']!r}")
+        sections["root"] = expand_home(sections["root"])
+        sections["data"] = _read_data(sections["data"])
+        sections["train"] = read_section("train", sections["train"], _train_arguments(), needed=("preset",))
+        model_class, _ = find_model(sections["train"]["preset"])
+        evaluate_arguments = _evaluate_arguments(model_class)
+        sections["evaluate"] = read_section("evaluate", sections.get("evaluate", {}), evaluate_arguments)
+        sections["gate"] = _read_gate(sections["gate"])
+        push = read_section("push", _with_license(sections.get("push", {})), _PUSH_ARGUMENTS)
+        sections["push"] = {**push, "directory": expand_home(push["directory"])} if "directory" in push else push
+        config = cls(**sections)
+        check_settings(config)
+        return config
 
     @property
     def compared_score(self):
@@ -119,7 +110,7 @@ class PipelineConfig:
 
     @property
     def push_directory(self):
-        return Path(self.push.get("directory", "saved_models")) / self.name
+        return local_path(self.push.get("directory", "saved_models")) / self.name
 
     def train_config(self, run_dir):
         """Returns the `TrainConfig` of a run in `run_dir`, without scores, which are computed in a separate step."""
@@ -128,33 +119,44 @@ class PipelineConfig:
         )
 
 
-def _argument_names(function, without):
-    return [name for name in inspect.signature(function).parameters if name not in without]
+def _read_data(section):
+    groups = {"format": _FORMAT_ARGUMENTS, "beam": _BEAM_ARGUMENTS}
+    arguments = {**_annotations(prepare_dataset, ("output_dir", "progress", "dry_run", "options")), **groups["format"]}
+    arguments = {**arguments, **groups["beam"], "source": str, "directory": str}
+    section = read_section("data", section, arguments, needed=("source", "directory"))
+    section["directory"] = expand_home(section["directory"])
+    for name in groups.keys() & section.keys():
+        if section[name] is not None:
+            section[name] = read_section(f"data.{name}", section[name], groups[name])
+    return section
 
 
-def _sampling_names(preset):
-    """Names of the sampling options of the model that a preset makes."""
-    try:
-        return [option.name for option in find_model(preset)[0].sampling_options]
-    except UserError:
-        return []  # A model of your own need not be imported where the file is only read; training refuses the others.
+def _train_arguments():
+    return {
+        field.name: (field.type, field.metadata["choices"] or ())
+        for field in dataclasses.fields(TrainConfig)
+        if field.name not in _OWN_TRAIN_FIELDS
+    }
+
+
+def _evaluate_arguments(model_class):
+    options = {option.name: float for option in model_class.sampling_options}
+    return {**_annotations(evaluate, ("model", "data", "metrics", "output_dir", "progress", "sampling")), **options}
+
+
+def _read_gate(section):
+    gate = read_section("gate", section, {"thresholds": dict, "compare": str | None}, needed=("thresholds",))
+    if not gate["thresholds"]:
+        raise UserError("`gate.thresholds` must map scores to numbers. Received: gate.thresholds={}")
+    gate["thresholds"] = read_section("gate.thresholds", gate["thresholds"], dict.fromkeys(gate["thresholds"], float))
+    return gate
+
+
+def _annotations(function, without):
+    parameters = inspect.signature(function).parameters.values()
+    return {one.name: one.annotation for one in parameters if one.name not in without}
 
 
 def _with_license(push):
     """Version 0.1 spelled it `licence`."""
-    if not isinstance(push, dict):
-        return push
     return {"license" if name == "licence" else name: value for name, value in push.items()}
-
-
-def _check_section(title, section, known, needed=()):
-    if not isinstance(section, dict):
-        raise UserError(f"The section {title} must be a mapping. Received: {section!r}")
-    for name in section:
-        if name not in known:
-            raise unknown_name(f"entry of {title}", name, known)
-    missing = [name for name in needed if name not in section]
-    if missing:
-        raise UserError(
-            f"The section {title} must contain {', '.join(missing)}. Received: {', '.join(section) or 'no entries'}"
-        )

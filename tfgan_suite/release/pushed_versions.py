@@ -1,18 +1,21 @@
 """Versions of a model that have passed the gate: finding the newest one and its scores, and pushing a new one."""
 
 import json
-import os
 import shutil
 from pathlib import Path
 
 from tfgan_suite.exports.model_card import read_model_card, write_model_card
-from tfgan_suite.exports.saved_model import load_generator, next_version
+from tfgan_suite.exports.saved_model import load_generator, next_version, versions
 from tfgan_suite.foundation.errors import UserError
-from tfgan_suite.foundation.files import write_atomically
+from tfgan_suite.foundation.files import directory_in_the_making, flush_all, write_atomically
+from tfgan_suite.foundation.paths import local_path
+from tfgan_suite.foundation.small_files import read_json, reading
+from tfgan_suite.foundation.terminal import say
 from tfgan_suite.metrics.protocol.results import Evaluation, EvaluationRow, compare
 from tfgan_suite.release.gate import bless
 
 LINEAGE_FILE = "lineage.json"
+_LINEAGE = "the lineage of a pushed model"
 
 
 def newest_version(directory):
@@ -22,14 +25,38 @@ def newest_version(directory):
 
 
 def pushed_scores(version_dir):
-    """Returns the `Evaluation` that a version was pushed with, or `None` if it was not pushed by a pipeline."""
+    """Returns the `Evaluation` that a version was pushed with, or `None` if it was not pushed by a pipeline.
+
+    Raises:
+        UserError: If its `lineage.json` is damaged.
+    """
     path = Path(version_dir) / LINEAGE_FILE
     if not path.is_file():
         return None
-    return Evaluation(EvaluationRow.from_json(row) for row in json.loads(path.read_text("utf-8"))["scores"])
+    content = read_json(path, _LINEAGE)
+    with reading(path, _LINEAGE):
+        return Evaluation(EvaluationRow.from_json(row) for row in content["scores"])
 
 
-def bless_against_pushed(scores, config, score, say=print):
+def find_pushed(directory, key):
+    """Returns the directory of the newest version that was made of these inputs, or `None`.
+
+    Args:
+        directory: String or path, such as `"saved_models/NAME"`.
+        key: String. The fingerprint of the inputs of training, as in `lineage.json`.
+    """
+    for version in sorted(versions(directory), reverse=True):
+        path = Path(directory) / str(version) / LINEAGE_FILE
+        try:
+            train = read_json(path, _LINEAGE).get("train")
+        except UserError:  # Not pushed by a pipeline, or damaged.
+            continue
+        if isinstance(train, dict) and train.get("key") == key:
+            return path.parent
+    return None
+
+
+def bless_against_pushed(scores, config, score, say=say):
     """Applies the gate of a pipeline: a model must meet the thresholds, and beat the newest version pushed.
 
     The newest version is compared by the scores it was pushed with. If these are not comparable, for example because
@@ -50,8 +77,8 @@ def bless_against_pushed(scores, config, score, say=print):
     last_dir = newest_version(config.push_directory)
     last_scores = None
     if last_dir is not None:
-        last_scores = pushed_scores(last_dir)
         try:
+            last_scores = pushed_scores(last_dir)
             compare(last_scores[config.compared_score], scores[config.compared_score])
         except (UserError, TypeError):
             say(f"gate: scoring {last_dir} on the current data")
@@ -73,16 +100,12 @@ def push_version(candidate, directory, lineage, card=None):
     Returns:
         A `pathlib.Path`. The directory of the version.
     """
-    directory = Path(directory)
+    directory = local_path(directory)
     version = next_version(directory)
-    temporary = directory / f".push-{os.getpid()}"
-    directory.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
-        shutil.copytree(candidate, temporary)
+    with directory_in_the_making(directory, ".push-") as temporary:
+        shutil.copytree(candidate, temporary, dirs_exist_ok=True)
         write_model_card(temporary, {**read_model_card(temporary), **(card or {}), "version": version})
         write_atomically(temporary / LINEAGE_FILE, json.dumps(lineage, indent=2) + "\n")
-        os.rename(temporary, directory / str(version))
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        flush_all(temporary)
+        temporary.rename(directory / str(version))
     return directory / str(version)

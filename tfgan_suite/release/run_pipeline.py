@@ -1,10 +1,15 @@
 """Runs the steps of a pipeline in order, skipping those that are done and whose inputs have not changed."""
 
+import contextlib
 import dataclasses
 from pathlib import Path
 
 from tfgan_suite.data.dataset_info import DatasetInfo
 from tfgan_suite.foundation import versions
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.files import Lock
+from tfgan_suite.foundation.paths import local_path
+from tfgan_suite.foundation.terminal import say
 from tfgan_suite.metrics.protocol.evaluation import evaluate
 from tfgan_suite.metrics.protocol.results import Evaluation, EvaluationRow
 from tfgan_suite.preprocessing.prepare_dataset import prepare_dataset
@@ -12,7 +17,8 @@ from tfgan_suite.release.data_schema import DataAnomalyError, DataSchema
 from tfgan_suite.release.gate import Blessing
 from tfgan_suite.release.infra_validation import validate_infrastructure
 from tfgan_suite.release.ledger import Ledger, fingerprint
-from tfgan_suite.release.pushed_versions import bless_against_pushed, push_version
+from tfgan_suite.release.pipeline_checks import check_scores
+from tfgan_suite.release.pushed_versions import bless_against_pushed, find_pushed, push_version
 from tfgan_suite.runs import run_files
 from tfgan_suite.runs.train import train
 
@@ -35,7 +41,7 @@ class PipelineResult:
     done: tuple
 
 
-def run_pipeline(config, say=print):
+def run_pipeline(config, say=say):
     """Prepares and checks the data, trains and scores a model, and exports, validates, and pushes it if it is blessed.
 
     The settings and inputs of each step have a fingerprint, and a step whose fingerprint is recorded in the ledger is
@@ -62,7 +68,9 @@ def run_pipeline(config, say=print):
     Reference: the steps are those of TensorFlow Extended: ExampleGen, ExampleValidator, Trainer, Evaluator,
     InfraValidator, Pusher.
     """
-    return _PipelineRun(config, say).run()
+    run = _PipelineRun(config, say)
+    with Lock(run.root / ".lock", f"Another process runs the pipeline in {config.root}. Wait until it is done."):
+        return run.run()
 
 
 class _PipelineRun:
@@ -71,20 +79,21 @@ class _PipelineRun:
     def __init__(self, config, say):
         self.config = config
         self.say = say
-        self.root = Path(config.root)
+        self.root = local_path(config.root)
         self.ledger = Ledger(self.root)
         self.done = []
 
     def run(self):
         info = self.prepare()
+        check_scores(self.config, info, info.split(self.config.evaluate.get("split", "train")).num_examples)
         self.check_data(info)
         train_key = fingerprint([info.fingerprint, self.config.train, versions.library_versions()])
         run_dir = self.train(train_key)
         scores = self.evaluate(train_key, run_dir)
-        earlier = self.ledger.find("push", train_key)
-        if earlier is not None and Path(earlier["version_dir"]).is_dir():
-            self.say(f"push: nothing to do, {earlier['version_dir']} already contains this model")
-            return PipelineResult(Path(earlier["version_dir"]), None, run_dir, tuple(self.done))
+        earlier = self.find_pushed(train_key, run_dir)
+        if earlier is not None:
+            self.say(f"push: nothing to do, {earlier} already contains this model")
+            return PipelineResult(earlier, None, run_dir, tuple(self.done))
         blessing = self.decide(scores)
         if not blessing.blessed:
             self.say(f"gate: not blessed, nothing is pushed. {' '.join(blessing.reasons)}")
@@ -115,7 +124,7 @@ class _PipelineRun:
             self.say(
                 f"check data: wrote the schema that future data must match to {path}; review it, and edit as needed"
             )
-        key = fingerprint([info.fingerprint, path.read_text(encoding="utf-8")])
+        key = fingerprint([info.fingerprint, path.read_bytes().decode("utf-8", "replace")])
         if self.ledger.find("check data", key) is not None:
             self.say("check data: nothing to do")
             return
@@ -142,13 +151,25 @@ class _PipelineRun:
         key = fingerprint([train_key, self.config.evaluate])
         entry = self.ledger.find("evaluate", key)
         if entry is not None:
-            self.say("evaluate: nothing to do")
-            return Evaluation(EvaluationRow.from_json(row) for row in entry["scores"])
+            with contextlib.suppress(UserError):  # A damaged entry: the scores are made again.
+                scores = Evaluation(EvaluationRow.from_json(row) for row in entry["scores"])
+                self.say("evaluate: nothing to do")
+                return scores
         scores = self._score(run_files.load_model(run_dir), run_dir)
         self.ledger.add("evaluate", key, run_dir=str(run_dir), scores=[row.to_json() for row in scores])
         self.done.append("evaluate")
         self.say(f"evaluate: {', '.join(f'{name} {value:.5g}' for name, value in scores.scalars().items())}")
         return scores
+
+    def find_pushed(self, key, run_dir):
+        """The version that contains this model, or `None`. A kill may have come between the push and its entry."""
+        entry = self.ledger.find("push", key)
+        if entry is not None and Path(entry["version_dir"]).is_dir():
+            return Path(entry["version_dir"])
+        version_dir = find_pushed(self.config.push_directory, key)
+        if version_dir is not None:
+            self.ledger.add("push", key, run_dir=str(run_dir), version_dir=str(version_dir))
+        return version_dir
 
     def decide(self, scores):
         return bless_against_pushed(scores, self.config, lambda model: self._score(model, None), self.say)

@@ -10,6 +10,10 @@ import numpy as np
 from tfgan_suite.data.loader import CACHE_LIMIT_BYTES, load_dataset
 from tfgan_suite.data.prepared_set import PreparedSet
 from tfgan_suite.foundation.durations import format_duration
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.metrics.protocol.real_examples import RealExamples
+from tfgan_suite.metrics.protocol.scoring_jobs import plan_scores
+from tfgan_suite.runs.initialization import initialize
 from tfgan_suite.runs.peak_memory import estimate_memory
 from tfgan_suite.runs.recipe import make_model
 
@@ -82,6 +86,7 @@ def estimate_training(config):
     opened = PreparedSet.open(config.data_dir)
     info = opened.info
     model, recipe, ticks = make_model(config, info)
+    transfer = initialize(model, config)
     sizes = list(dict.fromkeys(tick.phase.size for tick in ticks if tick.phase.size))
     parameters = {
         name: sum(int(np.prod(variable.shape)) for variable in network.trainable_variables)
@@ -105,9 +110,12 @@ def estimate_training(config):
             else {}
         ),
         **config.compile,
+        **({} if transfer is None else {"init": f"{config.init}: {transfer}"}),
+        **({} if config.freeze is None else {"frozen": ", ".join(model.frozen_layers)}),
         "scores": {0: "at the end", -1: "never"}.get(
             config.score_every_ticks, f"every {config.score_every_ticks} ticks"
-        ),
+        )
+        + _what_hinders_scores(model, config, opened),
     }
     settings.pop("label_weights", None)
     example_bytes = int(np.prod(model.spec.shape)) * np.dtype(model.spec.edge_dtype).itemsize
@@ -124,6 +132,19 @@ def estimate_training(config):
         _, dataset = load_dataset(opened, "train", batch_size, seed=config.seed)
         images_per_second = _measure_images_per_second(model, dataset, batch_size)
     return TrainingEstimate(settings, parameters, memory_bytes, images_per_second, ticks[-1].end_image, unit)
+
+
+def _what_hinders_scores(model, config, opened):
+    """Why a run would end without its scores, to be added to when they are due; empty if nothing is known."""
+    if config.score_every_ticks < 0:
+        return ""
+    try:
+        real = RealExamples(opened, "train", 64)
+        labelled = None not in (model.num_classes, real.class_counts)
+        plan_scores(model, real, None, "efficientnet-lite0", data=opened, labelled=labelled, progress=False)
+    except UserError as error:
+        return f", where the run would stop, since they cannot be computed: {error}"
+    return ""
 
 
 def _memory_bytes(path, name):

@@ -59,10 +59,7 @@ class Recipe:
         Raises:
             UserError: The constructor does not know an argument of the config's `model`, or refuses its value.
         """
-        known = _constructor_arguments(self.model_class)
-        for name in self.model_config:
-            if name not in known:
-                raise unknown_name(f"argument of {self.model_class.__name__}", name, known)
+        _check_constructor_names(self.model_class, self.model_config)
         try:
             with _default_seeds(self.model_config.get("seed", 0)):
                 if self.preset is None:
@@ -77,6 +74,45 @@ def _constructor_arguments(cls):
     parameters = inspect.signature(cls).parameters.values()
     names = [one.name for one in parameters if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
     return names + ["dtype"] * any(one.kind == one.VAR_KEYWORD for one in parameters)
+
+
+def _check_constructor_names(cls, names):
+    known = _constructor_arguments(cls)
+    for name in names:
+        if name not in known:
+            raise unknown_name(f"argument of {cls.__name__}", name, known)
+
+
+def _check_compile_names(cls, names):
+    known = cls.compile_arguments()
+    for name in names:
+        if name not in known:
+            raise unknown_name(f"argument of {cls.__name__}.compile:", name, known)
+
+
+def check_names(config):
+    """Refuses names in a config that mean nothing, before there are data.
+
+    Args:
+        config: A `TrainConfig`.
+
+    Returns:
+        The model's class.
+
+    Raises:
+        UserError: There is no such preset, or the model has no such argument.
+
+    Example:
+
+    >>> check_names(TrainConfig("data/any", "runs/any", preset="dcgan", model={"base_channels": 8})).__name__
+    'DCGAN'
+    """
+    cls, _ = find_model(config.preset)
+    _check_constructor_names(cls, config.model)
+    _check_compile_names(cls, config.compile)
+    for name, value in config.compile.items():
+        compile_argument(name, value)
+    return cls
 
 
 @contextlib.contextmanager
@@ -206,7 +242,10 @@ def make_model(config, info):
     """
     recipe = resolve(config, info)
     model = recipe.build()
+    model.class_names = info.class_names
     _check_examples(model, info)
+    if config.freeze:
+        model.freeze(*(part.strip() for part in config.freeze.split(",")))
     choices = compile_choices(config, model)
     try:
         with _default_seeds(config.seed):
@@ -264,7 +303,6 @@ def compile_choices(config, model):
     >>> type(compile_choices(config, DCGAN(image_shape=(8, 8, 1), base_channels=2))["loss"]).__name__
     'Hinge'
     """
-    known = model.compile_arguments()
     fields = {field.name: field for field in dataclasses.fields(config)}
     choices = {}
     for name in ("microbatch_size", "steps_per_execution", "jit_compile", "augmentation"):
@@ -274,13 +312,11 @@ def compile_choices(config, model):
         if name in config.compile:
             raise UserError(f"`{name}` must be given once. Received: {name}={value!r} and in `compile`.")
         choices[name] = _AUGMENTATIONS[value]() if name == "augmentation" else value
-    for name in (*choices, *config.compile):
-        if name not in known:
-            raise unknown_name(f"argument of {type(model).__name__}.compile:", name, known)
+    _check_compile_names(type(model), (*choices, *config.compile))
     choices |= {name: compile_argument(name, value) for name, value in config.compile.items()}
     if config.guard_gradients:
         defaults = {**model.default_training(), **model.preset_training(), **choices}
-        for name in known:
+        for name in model.compile_arguments():
             if name == "optimizer" or name.endswith("_optimizer"):
                 choices[name] = GradientGuard(defaults[name])
     return choices

@@ -1,6 +1,7 @@
 """What a path given by a user stands for: a run, a `.keras` file or an exported model; and what is known of it."""
 
 import dataclasses
+import logging
 from pathlib import Path
 
 from tfgan_suite.data.dataset_info import DatasetInfo
@@ -8,12 +9,15 @@ from tfgan_suite.drawing.line_chart import line_chart, standalone
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.foundation.files import write_atomically
 from tfgan_suite.foundation.history import read_history
+from tfgan_suite.foundation.paths import local_path
+from tfgan_suite.foundation.small_files import DamagedFileError
 from tfgan_suite.metrics.protocol.results import Evaluation, compare
 from tfgan_suite.models import saving
 from tfgan_suite.models.catalogue import import_recorded
 from tfgan_suite.runs.run_recipe import read_recipe
 from tfgan_suite.runs.train_config import TrainConfig
 
+_LOGGER = logging.getLogger(__name__)
 _KINDS = "a run's directory, a .keras file, or an exported model such as saved_models/digits"
 
 
@@ -45,7 +49,7 @@ class RunFiles:
         Raises:
             UserError: The directory holds no run, or a module that it needs cannot be imported.
         """
-        directory = Path(directory)
+        directory = local_path(directory)
         if not (directory / "config.json").is_file():
             raise UserError(
                 f"{str(directory)!r} holds no run: there is no config.json. Give a directory that `train` wrote."
@@ -65,7 +69,7 @@ class RunFiles:
 
 def find_run(path):
     """The `RunFiles` of a run's directory or of a file in one; `None` for anything else."""
-    path = Path(path)
+    path = local_path(path)
     directory = path.parent if path.suffix == ".keras" else path
     return RunFiles.load(directory) if (directory / "config.json").is_file() else None
 
@@ -74,8 +78,8 @@ def load_model(path):
     """Loads the model that a path stands for, ready to generate.
 
     Args:
-        path: String. A run's directory (an unfinished one gives its newest checkpoint), a `.keras` file, or
-            `saved_models/NAME[/VERSION]`.
+        path: String. A run's directory (an unfinished one, or one whose `model.keras` is damaged, gives its newest
+            checkpoint), a `.keras` file, or `saved_models/NAME[/VERSION]`.
 
     Returns:
         A `GenerativeModel`.
@@ -88,10 +92,18 @@ def load_model(path):
     >>> load_model("runs/digits").generate(4).shape
     (4, 32, 32, 1)
     """
-    path = Path(path)
+    path = local_path(path)
     run = find_run(path)  # It imports the modules that the run's model needs.
-    if path.suffix == ".keras" or (path / "model.keras").is_file():
-        return saving.load_model(path)
+    if path.suffix == ".keras":
+        return _with_class_names(saving.load_model(path), run)
+    if (path / "model.keras").is_file():
+        try:
+            return _with_class_names(saving.load_model(path), run)
+        except DamagedFileError as error:
+            if not (path / "config.json").is_file():
+                raise
+            _LOGGER.warning("%s The newest checkpoint of the run is taken.", error)
+            return _load_checkpoint(run)
     if run is not None:
         return _load_checkpoint(run)
     if not path.exists():
@@ -117,8 +129,7 @@ def class_names(path, model):
     run = find_run(path)
     if run is not None:
         return run.dataset_info.class_names or None
-    data = getattr(model, "card", {}).get("data") or {}
-    return tuple(data.get("class_names") or ()) or None
+    return model.class_names
 
 
 def build_model(run):
@@ -126,6 +137,12 @@ def build_model(run):
     from tfgan_suite.runs.recipe import make_model
 
     model, _, _ = make_model(run.config, run.dataset_info)
+    return model
+
+
+def _with_class_names(model, run):
+    if run is not None and model.class_names is None:  # Saved by a version that did not keep them.
+        model.class_names = run.dataset_info.class_names
     return model
 
 
@@ -222,7 +239,7 @@ def chart_scores(paths, path, name=None):
     Raises:
         UserError: The runs have not been scored while they trained, or have no such score in common.
     """
-    path = Path(path)
+    path = local_path(path)
     if path.suffix != ".svg":
         raise UserError(f"`path` must name an .svg file. Received: path={str(path)!r}")
     curves = {label: _curves(RunFiles.load(run)) for label, run in zip(_short_names(paths), paths)}

@@ -9,6 +9,7 @@ import keras
 
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.files import write_atomically
+from tfgan_suite.foundation.small_files import read_json, reading
 from tfgan_suite.foundation.versions import library_versions
 from tfgan_suite.models.catalogue import imported_modules
 from tfgan_suite.specs.example_spec import ExampleSpec, spec_to_config
@@ -23,7 +24,7 @@ _NOT_COMPARED = {"module", "registered_name", "build_config", "steps_per_executi
 _ABSENT = object()
 
 
-def describe_run(config, info, model, recipe, ticks):
+def describe_run(config, info, model, recipe, ticks, initialization=None):
     """All that a run is made of, as JSON values.
 
     Args:
@@ -32,6 +33,7 @@ def describe_run(config, info, model, recipe, ticks):
         model: Its model, compiled and not yet trained.
         recipe: Its `Recipe`.
         ticks: List of `Tick`.
+        initialization: Dict. What a new run takes over from another model, see `runs.initialization`; or `None`.
 
     Returns:
         A dict: `model` with all constructor arguments, `compile` with all that was chosen there, `preset` and its contents,
@@ -46,7 +48,10 @@ def describe_run(config, info, model, recipe, ticks):
             "module": recipe.model_class.__module__,
             "arguments": recipe.arguments,
         },
-        "compile": model.get_compile_config(),
+        # The names of the classes are the data's, and frozen layers are named in `initialization`.
+        "compile": {
+            name: value for name, value in model.get_compile_config().items() if name not in ("class_names", "frozen")
+        },
         "preset": {"name": recipe.preset, "config": preset.get("config"), "training": preset.get("training")},
         "training": {
             "seed": config.seed,
@@ -55,6 +60,7 @@ def describe_run(config, info, model, recipe, ticks):
         },
         "ticks": {"count": len(ticks), "steps": ticks[0].steps},
         "data": {"name": info.name, "fingerprint": info.fingerprint},
+        "initialization": initialization,
         "imports": imported_modules(),
         "versions": library_versions(),
     }
@@ -85,16 +91,16 @@ def read_recipe(run_dir):
     path = Path(run_dir) / FILE_NAME
     if not path.is_file():
         return None
-    damaged = f"{path} is damaged. Remove it to resume the run without its checks."
-    try:
-        content = json.loads(path.read_text("utf-8"))
+    what, advice = "the recipe of a run", "It is damaged: remove it to resume the run without its checks."
+    content = read_json(path, what, advice)
+    with reading(path, what, advice):
         version = content["format_version"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(damaged) from error
-    if version != _FORMAT_VERSION:
-        raise UserError(f"{path} has format version {version}; this version of tfgan-suite reads {_FORMAT_VERSION}.")
-    if not _is_whole(content):
-        raise UserError(damaged)
+        if version != _FORMAT_VERSION:
+            raise UserError(
+                f"{path} has format version {version}; this version of tfgan-suite reads {_FORMAT_VERSION}."
+            )
+        if not _is_whole(content):
+            raise TypeError("entries are missing or of other types")
     return content
 
 

@@ -7,7 +7,11 @@ from pathlib import Path
 
 from tfgan_suite.callbacks.checkpointing import Checkpointing
 from tfgan_suite.data.dataset_info import DatasetInfo
+from tfgan_suite.foundation.event_log import EventLog
+from tfgan_suite.foundation.paths import local_path
+from tfgan_suite.foundation.terminal import say
 from tfgan_suite.metrics.protocol.evaluation import evaluate
+from tfgan_suite.metrics.protocol.real_examples import is_prepared
 from tfgan_suite.metrics.protocol.score_log import write_scalars
 from tfgan_suite.metrics.protocol.scoring_jobs import make_extractors, needs_extractor
 from tfgan_suite.runs.recipe import plan_run, resolve
@@ -24,7 +28,7 @@ class RunWatcher:
 
     Args:
         directory: String. The run's directory.
-        data_dir: String. A prepared dataset; by default that of the run.
+        data_dir: String. A prepared dataset, or a folder or file of images; by default that of the run.
         metrics: List of `Metric`; by default those that fit the model and the extractor.
         extractor: As in `evaluate`. It is made once for all checkpoints, if the metrics need it.
         split: String. The split of the data.
@@ -52,8 +56,9 @@ class RunWatcher:
     ):
         run = RunFiles.load(directory)
         data_dir = data_dir or run.config.data_dir
-        DatasetInfo.load(data_dir).split(split)
-        self.directory = Path(directory)
+        if is_prepared(data_dir):
+            DatasetInfo.load(data_dir).split(split)
+        self.directory = local_path(directory)
         self._dataset_info = run.dataset_info
         self._model = build_model(run)
         if needs_extractor(metrics, self._model.spec.kind):
@@ -67,8 +72,10 @@ class RunWatcher:
             "output_dir": directory,
             **options,
         }
+        # Beside that of the training, which goes on writing while this one does.
+        self._event_log = EventLog(self.directory / "tensorboard" / "scores")
         # Examples seen, and when the file was written: a run that is rolled back writes some counts again.
-        self._scored = {row.run["images_seen"]: None for row in run.scores or () if row.run["images_seen"]}
+        self._scored = {row.run["images_seen"]: None for row in run.scores or () if row.run.get("images_seen")}
 
     def score_new(self):
         """Scores the checkpoints that have no scores yet, oldest first.
@@ -82,7 +89,7 @@ class RunWatcher:
             written = self._load(path, examples_seen)
             if written is not None:
                 evaluations.append(evaluate(self._model, **self._arguments))
-                write_scalars(evaluations[-1], self.directory / "tensorboard")
+                write_scalars(evaluations[-1], self._event_log)
                 self._scored[examples_seen] = written
         return evaluations
 
@@ -107,7 +114,7 @@ class RunWatcher:
         ticks = plan_run(self._model, config, resolve(config, self._dataset_info))
         return max(self._scored, default=0) >= ticks[-1].end_image
 
-    def watch(self, poll_seconds=5.0, report=print):
+    def watch(self, poll_seconds=5.0, report=say):
         """Scores checkpoints until the run has ended. You can stop it earlier with Ctrl-C; nothing is lost.
 
         Args:

@@ -1,11 +1,10 @@
 """Pictures of a model's examples: grids of samples, interpolations, files."""
 
-from pathlib import Path
-
 import numpy as np
 
 from tfgan_suite.drawing.image_grid import MAX_COLUMNS, class_columns, make_grid, save_png
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.foundation.randomness import fold
 from tfgan_suite.generative import latents as latent_distributions
 from tfgan_suite.generative.abilities import HasLatents, HasStyles, require
@@ -13,7 +12,7 @@ from tfgan_suite.generative.sampling_options import resolve_sampling
 from tfgan_suite.latent_tools.class_interpolation import interpolate_classes
 from tfgan_suite.latent_tools.class_pictures import name_rows, samples_per_class
 from tfgan_suite.latent_tools.interpolation import interpolate_styles
-from tfgan_suite.latent_tools.style_space import StyleSpace
+from tfgan_suite.latent_tools.style_space import StyleSpace, labels_in_turn, num_given
 from tfgan_suite.latent_tools.truncation import class_centers
 
 
@@ -23,21 +22,23 @@ def sample_labels(model, count, labels=None):
     Args:
         model: A `GenerativeModel`.
         count: Integer. Number of examples.
-        labels: `None` or `"all"` for all classes in turn, or a tuple of integers, repeated as needed.
+        labels: `None` or `"all"` for all classes in turn, or a tuple of integers or names of classes, repeated as needed.
 
     Returns:
         int32 `[count]`, or `None` for a model without classes.
 
     Raises:
-        UserError: Labels for a model without classes.
+        UserError: Labels for a model without classes, or of classes that it does not have.
     """
     if model.num_classes is None:
         if labels is not None:
             raise UserError("`labels` must be left out: this model has no classes.")
         return None
-    if labels is None or isinstance(labels, str):
-        labels = range(min(model.num_classes, MAX_COLUMNS))
-    return np.resize(np.asarray(labels, np.int32), [count])
+    if labels is None or isinstance(labels, str) and labels == "all":
+        labels = np.arange(min(model.num_classes, MAX_COLUMNS), dtype=np.int32)
+    else:
+        labels = model.condition.class_indices(labels)
+    return np.resize(labels, [count])
 
 
 def draw_all(model, examples):
@@ -184,7 +185,7 @@ def write_samples(
     Raises:
         UserError: An argument out of range, something that the model cannot do, or a path that is not a `.png`.
     """
-    path = Path(path)
+    path, separate_dir = local_path(path), None if separate_dir is None else local_path(separate_dir)
     if path.suffix.lower() != ".png":
         raise UserError(f"`path` must be an output file NAME.png. Received: path={str(path)!r}")
     if sum(map(bool, (interpolate, through_classes, per_class, sweep))) > 1:
@@ -210,15 +211,15 @@ def write_samples(
     grid = make_grid(draw_all(model, examples), min(columns, len(examples)))
     grid = grid.repeat(scale, axis=0).repeat(scale, axis=1)
     if per_class:
-        rows = range(model.num_classes) if labels is None or isinstance(labels, str) else labels
+        rows = labels_in_turn(model, labels, num_given(model, labels))
         grid = name_rows(grid, [class_names[label] if class_names else str(label) for label in rows])
     save_png(grid, path)
     paths = [path]
     if separate_dir is not None:
-        Path(separate_dir).mkdir(parents=True, exist_ok=True)
+        separate_dir.mkdir(parents=True, exist_ok=True)
         digits = len(str(len(examples) - 1))
         for index, example in enumerate(examples):
-            paths.append(Path(separate_dir) / f"{index:0{digits}d}{model.spec.file_suffix}")
+            paths.append(separate_dir / f"{index:0{digits}d}{model.spec.file_suffix}")
             paths[-1].write_bytes(model.spec.to_file(np.asarray(example)))
     return paths
 

@@ -16,13 +16,15 @@ from tfgan_suite.data.prepared_set import PreparedSet
 from tfgan_suite.engine.distribution import AnyWorker, is_chief, make_strategy, num_workers, worker_loss_explained
 from tfgan_suite.engine.training_phase import fit_calls
 from tfgan_suite.foundation.errors import UserError
-from tfgan_suite.foundation.files import write_atomically
+from tfgan_suite.foundation.files import Lock, write_atomically, writing
 from tfgan_suite.foundation.history import read_history
+from tfgan_suite.foundation.terminal import say
 from tfgan_suite.generative.abilities import Discriminates
 from tfgan_suite.metrics.lpips import LPIPS
 from tfgan_suite.metrics.protocol import evaluation
 from tfgan_suite.metrics.protocol.score_log import write_scalars
 from tfgan_suite.models.catalogue import import_recorded
+from tfgan_suite.runs.initialization import begin
 from tfgan_suite.runs.recipe import make_model
 from tfgan_suite.runs.run_recipe import (
     describe_run,
@@ -109,11 +111,24 @@ def train(config, progress=True, strategy=None):
     with strategy.scope():
         model, recipe, ticks = make_model(config, info)
     probe = None if config.on_collapse == "off" else _collapse_probe(config, opened, model)
-    description = describe_run(config, info, model, recipe, ticks)
-    _claim(Path(config.run_dir), config, info, description, is_chief(strategy), print if progress else _say_nothing)
-    examples_seen = resume(model, config.run_dir)
+    run_dir, report = Path(config.run_dir), say if progress else _say_nothing
+    has_checkpoint = Checkpointing(run_dir / "checkpoints").has_checkpoint()
+    initialization = begin(model, config, read_recipe(run_dir), has_checkpoint, report)
+    description = describe_run(config, info, model, recipe, ticks, initialization)
+    if model.num_classes and (sentence := info.describe_empty_classes("train")):
+        report(f"Note: {sentence}")
     if is_chief(strategy):
-        return _train(model, config, opened, recipe, ticks, probe, examples_seen, Path(config.run_dir), progress)
+        refusal = (
+            f"Another process trains the run in {run_dir}. Wait until it is done, or choose another run directory."
+        )
+        with writing(run_dir):
+            run_dir.mkdir(parents=True, exist_ok=True)
+            with Lock(run_dir / ".lock", refusal):
+                _claim(run_dir, config, info, description, True, report)
+                examples_seen = resume(model, run_dir)
+                return _train(model, config, opened, recipe, ticks, probe, examples_seen, run_dir, progress)
+    _claim(run_dir, config, info, description, False, report)
+    examples_seen = resume(model, run_dir)
     with tempfile.TemporaryDirectory(prefix="tfgan-suite-worker-") as own_dir:
         if examples_seen:
             shutil.copytree(Path(config.run_dir) / "checkpoints", Path(own_dir) / "checkpoints")
@@ -130,13 +145,19 @@ def _train(model, config, opened, recipe, ticks, probe, examples_seen, run_dir, 
         score=_score_function(config, opened) if config.score_every_ticks > 0 else None,
         score_every_ticks=config.score_every_ticks,
         keep_checkpoints=config.keep_checkpoints,
-        hyperparameters={**dataclasses.asdict(config), "batch_size": recipe.batch_size},
+        hyperparameters={
+            "preset": recipe.preset or config.preset,
+            "batch_size": ticks[-1].phase.batch_size,
+            "total_images": ticks[-1].end_image,
+            "precision": config.precision,
+            "seed": config.seed,
+        },
         seed=config.seed,
         on_instability=config.on_instability,
         on_collapse=config.on_collapse,
         collapse_probe=probe,
         any_worker=AnyWorker(model.distribute_strategy),
-        report=print if progress else _say_nothing,
+        report=say if progress else _say_nothing,
     )
     with worker_loss_explained(model.distribute_strategy, config.run_dir):
         while examples_seen is not None:
@@ -173,7 +194,7 @@ def _fit(model, config, opened, calls, callbacks, progress):
             )
         except RolledBack as event:
             if progress:
-                print(event, flush=True)
+                say(event, flush=True)
             return int(np.asarray(model.examples_seen))
     return None
 
@@ -239,7 +260,6 @@ def _claim(run_dir, config, info, description, write, report):
         report(f"{run_dir} has no recipe.json, as version 0.1 wrote none: what it is resumed with is recorded now.")
     if not write:
         return
-    run_dir.mkdir(parents=True, exist_ok=True)
     write_atomically(data_path, (Path(config.data_dir) / "dataset_info.json").read_bytes())
     config.save(path)
     write_recipe(run_dir, description, recorded)

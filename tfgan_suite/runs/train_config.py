@@ -2,11 +2,16 @@
 
 import dataclasses
 import json
-from pathlib import Path
+from typing import get_args
 
 from tfgan_suite.foundation.choices import ALERT_ACTIONS, AUGMENTATIONS, DIVERSITY_MEASURES, PRECISIONS, STRATEGIES
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.foundation.files import write_atomically
+from tfgan_suite.foundation.paths import expand_home
+from tfgan_suite.foundation.small_files import from_fields, read_json, reading
+
+# Types of fields, of which integers are checked with their minimum, and what messages call them.
+_KINDS = {str: "a string", bool: "True or False", dict: "a dict of arguments"}
 
 
 def _setting(
@@ -41,6 +46,9 @@ class TrainConfig:
         run_dir: String. Where the run writes. The same config and directory again resume the run where it stopped.
         preset: String. A preset's name, such as `"dcgan_digits_32"`, or a model's, such as `"dcgan"`.
         model: Dict. Constructor arguments that replace the preset's. Shape and classes come from the data.
+        init: String. A run, a `.keras` file or a converted checkpoint whose weights a new run begins with, layer by layer as
+            far as they fit; see `TrainedModel.initialize_from`.
+        freeze: String. Layers that are not trained, separated by commas; see `TrainedModel.freeze`.
         compile: Dict. Arguments of the model's `compile` that replace the preset's: plain values, the names of classes of the
             suite such as `"Hinge"` or `["R1"]`, or `{"class_name": "R1", "config": {"weight": 2.0}}`.
         batch_size: Integer >= 1. Examples of one step over all replicas, or `None` for the preset's.
@@ -123,6 +131,14 @@ class TrainConfig:
         help="devices: auto takes the workers in TF_CONFIG, else a TPU, else all GPUs, else the CPU",
         free=True,
     )
+    init: str | None = _setting(
+        None, metavar="RUN|FILE", help="fine-tune: begin with the weights of a run or .keras file, as far as they fit"
+    )
+    freeze: str | None = _setting(
+        None,
+        metavar="LAYER,...",
+        help="layers not to train, such as discriminator/down_from_64x64; * stands for anything",
+    )
     compile: dict = _setting(
         {},
         help="an argument of the model's `compile`, as JSON or the name of a class: loss=Hinge, discriminator_steps=2",
@@ -133,10 +149,15 @@ class TrainConfig:
             value, minimum, choices = getattr(self, field.name), field.metadata["minimum"], field.metadata["choices"]
             if value is None and field.default is None:
                 continue
+            kind = next((kind for kind in _KINDS if kind in (field.type, *get_args(field.type))), None)
+            if kind is not None and choices is None and not isinstance(value, kind):
+                raise UserError(f"`{field.name}` must be {_KINDS[kind]}. Received: {field.name}={value!r}")
             if minimum is not None and (isinstance(value, bool) or not isinstance(value, int) or value < minimum):
                 raise UserError(f"`{field.name}` must be an integer >= {minimum}. Received: {field.name}={value!r}")
             if choices is not None and value not in choices:
                 raise unknown_name(f"value of `{field.name}`:", value, choices)
+        for name in ("data_dir", "run_dir"):
+            object.__setattr__(self, name, expand_home(getattr(self, name)))
 
     def save(self, path):
         """Writes the config as JSON."""
@@ -150,19 +171,12 @@ class TrainConfig:
             path: String. Path of the file.
 
         Raises:
-            UserError: The file is missing, is not JSON, or has a field that is unknown here.
+            UserError: The file is missing, is not JSON, or has a field that is unknown here or of another type.
         """
-        try:
-            values = json.loads(Path(path).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise UserError(f"There is no file {str(path)!r}, the config of a run.") from None
-        except json.JSONDecodeError as error:
-            raise UserError(f"{str(path)!r} must hold JSON. Received: {error}") from None
-        known = [field.name for field in dataclasses.fields(cls)]
-        for name in values:
-            if name not in known:
-                raise unknown_name("field of TrainConfig", name, known)
-        return cls(**values)
+        what, advice = "the config of a run", "Restore it from a copy, or train in another directory."
+        values = read_json(path, what, advice)
+        with reading(path, what, advice):
+            return from_fields(cls, values)
 
     def differences(self, other):
         """Names of the fields in which two configs differ, of those that change what is computed."""

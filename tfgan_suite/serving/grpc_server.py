@@ -1,30 +1,38 @@
 """TensorFlow Serving's gRPC services over a `ModelRepository`. Requires the extra `serving`.
 
-Supports `Predict` and `GetModelMetadata` of `PredictionService` and `GetModelStatus` of `ModelService`; all other calls
-are answered with `UNIMPLEMENTED`.
+Supports `Predict` and `GetModelMetadata` of `PredictionService`, `GetModelStatus` of `ModelService`, and gRPC's health
+service; all other calls are answered with `UNIMPLEMENTED`.
 """
 
 import asyncio
 import logging
-import threading
-import weakref
+import math
+import time
 
+from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import error_codes_pb2
 
 from tfgan_suite.foundation.errors import UserError, import_extra
-from tfgan_suite.serving.event_loop_futures import EventLoopFutures
+from tfgan_suite.serving.body_budget import BodyBudget
+from tfgan_suite.serving.event_loop_thread import EventLoopThread
+from tfgan_suite.serving.grpc_health import SERVICE as HEALTH
+from tfgan_suite.serving.grpc_health import GrpcHealth, HealthCheckRequest
+from tfgan_suite.serving.large_bodies import LARGE_BYTES, in_turn
 from tfgan_suite.serving.model_repository import ModelRepository
 from tfgan_suite.serving.serving_error import ServingError, invalid_argument
 from tfgan_suite.serving.tensor_messages import read_tensor, write_tensor
 
 logger = logging.getLogger(__name__)
 
+_PREDICTION = "tensorflow.serving.PredictionService"
+_MODELS = "tensorflow.serving.ModelService"
 _SIGNATURE_DEF = "signature_def"
-_LARGE_BYTES = 1 << 16  # Larger requests are parsed in a thread, so that they do not block the event loop.
+_QUIET_SECONDS = 0.25  # A server that stops refuses calls until none has come for this long,
+_REFUSING_SECONDS = 1.0  # or at most for this long.
 
 
 class GrpcServer:
-    """Answers gRPC requests on an event loop in a thread of its own, until `stop()` is called.
+    """Answers gRPC requests on an event loop, until `stop()` is called.
 
     Args:
         repository: A `ModelRepository`. The models to serve.
@@ -34,6 +42,9 @@ class GrpcServer:
             tensors that would be larger in memory are refused with `INVALID_ARGUMENT`.
         max_concurrent_requests: Integer. Maximum number of requests that are running or waiting at the same time. Any
             more are refused with `RESOURCE_EXHAUSTED`.
+        budget: A `BodyBudget` that all servers on the event loop share, or `None` for one of its own. Requests that
+            exceed it are refused with `RESOURCE_EXHAUSTED`.
+        event_loop: An `EventLoopThread`, or `None` for one of its own.
 
     Attributes:
         port: Integer. The port that the server listens on.
@@ -50,91 +61,169 @@ class GrpcServer:
         port: int,
         max_message_bytes: int = 64 << 20,
         max_concurrent_requests: int = 128,
+        *,
+        budget: BodyBudget | None = None,
+        event_loop: EventLoopThread | None = None,
     ):
         grpc = import_extra("grpc", "serving", "Serving over gRPC")
-        prediction_service = import_extra(
-            "tensorflow_serving.apis.prediction_service_pb2_grpc", "serving", "Serving over gRPC"
-        )
-        model_service = import_extra("tensorflow_serving.apis.model_service_pb2_grpc", "serving", "Serving over gRPC")
+        import_extra("tensorflow_serving.apis", "serving", "Serving over gRPC")
         options = [
             ("grpc.max_receive_message_length", max_message_bytes),
             ("grpc.max_send_message_length", -1),
             ("grpc.so_reuseport", 0),  # Otherwise two servers could unknowingly share a port.
         ]
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self._own_event_loop = EventLoopThread() if event_loop is None else None
+        self._event_loop = event_loop or self._own_event_loop
+        futures = self._event_loop.futures
 
         async def listen():
-            answers = _Answers(repository, max_message_bytes, EventLoopFutures())
-            server = grpc.aio.server(options=options, maximum_concurrent_rpcs=max_concurrent_requests)
-            prediction_service.add_PredictionServiceServicer_to_server(
-                _servicer(grpc, prediction_service.PredictionServiceServicer, answers, ("Predict", "GetModelMetadata")),
-                server,
+            health = GrpcHealth(repository)
+            answers = _Answers(repository, max_message_bytes, futures)
+            methods = _Methods(grpc, answers, health, budget or BodyBudget())
+            server = grpc.aio.server(
+                handlers=[methods], options=options, maximum_concurrent_rpcs=max_concurrent_requests
             )
-            model_service.add_ModelServiceServicer_to_server(
-                _servicer(grpc, model_service.ModelServiceServicer, answers, ("GetModelStatus",)), server
-            )
-            return server, server.add_insecure_port(address)
+            return health, methods, server, server.add_insecure_port(address)
 
-        self._loop = asyncio.new_event_loop()
-        thread = threading.Thread(target=self._loop.run_forever, name="grpc", daemon=True)
-        thread.start()
         try:
-            self._server, self.port = _run(self._loop, listen())
+            self._health, self._methods, server, self.port = self._event_loop.run(listen())
         except RuntimeError as error:
-            _end(self._loop, thread)
+            if self._own_event_loop:
+                self._own_event_loop.stop()
             raise UserError(
                 f"Cannot listen for gRPC on {address}: the port is in use, or the address does not belong to this "
                 "machine. Choose another port, or 0 for any free port."
             ) from error
-        # For programs that end without calling `stop()`.
-        self._finalizer = weakref.finalize(self, _end, self._loop, thread, self._server)
+        self._server = server
+        self._event_loop.before_end(lambda: server.stop(None))
 
     def start(self) -> None:
-        _run(self._loop, self._server.start())
+        self._event_loop.run(self._server.start())
 
     def stop(self, grace_seconds: float = 5.0) -> None:
-        """Stops the server: accepts no more requests and gives running ones time to finish.
+        """Stops the server: refuses new requests with `UNAVAILABLE` and gives running ones time to finish.
 
         Args:
             grace_seconds: Float. How long running requests may take to finish.
         """
-        if self._finalizer.alive:
-            _run(self._loop, self._server.stop(grace_seconds))
-            self._finalizer()
+        if self._event_loop.is_running:
+            self._event_loop.run(self.drain(grace_seconds))
+            if self._own_event_loop:
+                self._own_event_loop.stop()
+
+    async def drain(self, grace_seconds: float) -> None:
+        """Like `stop`, on the event loop, which goes on."""
+        self._health.stop()
+        self._methods.is_stopping = True
+        # gRPC drops calls that arrive while it stops, which clients see as cancelled and therefore do not repeat.
+        begin = now = time.monotonic()
+        while now - self._methods.asked_at < _QUIET_SECONDS and now - begin < min(_REFUSING_SECONDS, grace_seconds):
+            await asyncio.sleep(0.01)
+            now = time.monotonic()
+        await self._server.stop(max(0.0, begin + grace_seconds - now))
 
 
-def _run(loop, coroutine):
-    return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+class _Methods:
+    """Finds the handler of a method, as a `grpc.GenericRpcHandler`.
 
+    Messages are parsed here rather than by gRPC, which logs a traceback for one that is malformed, and answers `UNKNOWN`.
+    The generated classes do likewise for methods that are not overridden.
 
-def _end(loop, thread, server=None):
-    if threading.current_thread() is thread:  # The garbage collector can run in any thread, including the loop's.
-        loop.create_task(server.stop(None)).add_done_callback(lambda _: loop.stop())
-        return
-    if server:
-        _run(loop, server.stop(None))
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
+    Attributes:
+        asked_at: Float. When the last call arrived, as told by `time.monotonic()`.
+        is_stopping: Boolean. Whether to refuse calls.
+    """
 
+    def __init__(self, grpc, answers, health, budget):
+        from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, predict_pb2
 
-def _servicer(grpc, base, answers, methods):
-    """Creates an object of the generated class `base` whose `methods` are those of `answers`."""
+        self.asked_at = -math.inf
+        self.is_stopping = False
+        self._grpc = grpc
+        self._health = health
+        self._budget = budget
+        self._handlers = {
+            f"/{_PREDICTION}/Predict": self._answering(answers.Predict, predict_pb2.PredictRequest),
+            f"/{_PREDICTION}/GetModelMetadata": self._answering(
+                answers.GetModelMetadata, get_model_metadata_pb2.GetModelMetadataRequest
+            ),
+            f"/{_MODELS}/GetModelStatus": self._answering(
+                answers.GetModelStatus, get_model_status_pb2.GetModelStatusRequest
+            ),
+            f"/{HEALTH}/Check": self._answering(self._check, HealthCheckRequest),
+            f"/{HEALTH}/Watch": grpc.stream_stream_rpc_method_handler(self._watch),
+        }
+        self._unknown = grpc.stream_stream_rpc_method_handler(self._refuse)
+        self._stopping = grpc.stream_stream_rpc_method_handler(self._refuse_while_stopping)
 
-    def answering(method):
-        async def answer(self, request, context):
+    def service(self, details):
+        """Returns the handler of a method. Called by gRPC."""
+        self.asked_at = time.monotonic()
+        if self.is_stopping and not details.method.startswith(f"/{HEALTH}/"):
+            return self._stopping
+        return self._handlers.get(details.method, self._unknown)
+
+    def _answering(self, method, message_class):
+        """Creates the handler of a method that takes and returns one message."""
+
+        async def answer(_, context):
             try:
-                return await getattr(answers, method)(request)
+                data = await self._read(context)
+                with self._budget.share() as share:
+                    share.take(len(data))
+                    response = await method(await _parse(message_class, data))
+                    return response if isinstance(response, bytes) else response.SerializeToString()
             except ServingError as error:
                 refused = error
             except Exception:  # The client learns only that the request failed; the reason goes to the log.
-                logger.exception("%s failed", method)
+                logger.exception("%s failed", method.__name__)
                 refused = ServingError("INTERNAL", "The request failed inside the server. See the server's log.")
-            await context.abort(getattr(grpc.StatusCode, refused.code), refused.message)
+            await self._abort(context, refused)
 
-        return answer
+        # As far as the wire goes, one request is a stream of one. gRPC would wait forever for one that does not come.
+        return self._grpc.stream_unary_rpc_method_handler(answer)
 
-    return type(f"Answering{base.__name__}", (base,), {method: answering(method) for method in methods})()
+    async def _read(self, context):
+        data = await context.read()
+        if data is self._grpc.aio.EOF:
+            raise invalid_argument("The call has no message.")
+        return data
+
+    async def _abort(self, context, error):
+        try:
+            await context.abort(getattr(self._grpc.StatusCode, error.code), error.message)
+        except self._grpc.aio.AbortError:
+            raise
+        except Exception as reason:  # gRPC has already ended the call, such as for a message that is too large.
+            raise asyncio.CancelledError from reason
+
+    async def _check(self, request):
+        return self._health.check(request.value)
+
+    async def _watch(self, _, context):
+        try:
+            request = await _parse(HealthCheckRequest, await self._read(context))
+        except ServingError as error:
+            await self._abort(context, error)
+        async for status in self._health.watch(request.value):
+            yield status
+
+    async def _refuse(self, _, context):
+        known = f"Predict and GetModelMetadata of {_PREDICTION}, GetModelStatus of {_MODELS}, and {HEALTH}"
+        await self._abort(context, ServingError("UNIMPLEMENTED", f"This server answers {known}."))
+
+    async def _refuse_while_stopping(self, _, context):
+        await self._abort(context, ServingError("UNAVAILABLE", "The server is stopping."))
+
+
+async def _parse(message_class, data):
+    try:
+        if len(data) > LARGE_BYTES:
+            return await in_turn(message_class.FromString, data)
+        return message_class.FromString(data)
+    except DecodeError as error:
+        raise invalid_argument("The message cannot be parsed as a request of this method.") from error
 
 
 class _Answers:
@@ -152,8 +241,8 @@ class _Answers:
 
     async def Predict(self, request):
         servable = self._repository.lookup(*_target(request))
-        if request.ByteSize() > _LARGE_BYTES:
-            inputs = await asyncio.to_thread(self._read_inputs, request)
+        if request.ByteSize() > LARGE_BYTES:
+            inputs = await in_turn(self._read_inputs, request)
         else:
             inputs = self._read_inputs(request)
         signature_name = request.model_spec.signature_name

@@ -10,7 +10,9 @@ Reference: TensorFlow Serving, "RESTful API". The error messages follow the word
 
 import base64
 import binascii
+import functools
 import json
+import re
 
 import numpy as np
 import tensorflow as tf
@@ -22,6 +24,7 @@ ROW = "instances"
 COLUMN = "inputs"
 
 _MAX_RANK = 32
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 # Above these limits, some integers have no exact floating-point representation.
 _LARGEST_EXACT_INTEGER = {
@@ -41,16 +44,21 @@ def parse_json(body: bytes) -> dict:
         Dict. The JSON object of the request.
 
     Raises:
-        ServingError: If the body is not JSON, not UTF-8, nested too deeply, or not an object.
+        ServingError: If the body is not JSON, not UTF-8, nested too deeply, not an object, or has half a surrogate
+            pair in a string.
     """
     if not body:
         raise invalid_argument("JSON Parse error: The document is empty")
     try:
         document = json.loads(body.decode("utf-8"))
+        if _SURROGATE.search(body):  # Half of a pair is no text, and fails wherever it is written.
+            json.dumps(document, ensure_ascii=False).encode("utf-8")
     except json.JSONDecodeError as error:
         raise invalid_argument(f"JSON Parse error: {error.msg} at offset: {error.pos}") from error
     except RecursionError as error:
         raise invalid_argument("JSON Parse error: The document is nested too deeply") from error
+    except UnicodeEncodeError as error:
+        raise invalid_argument("JSON Parse error: The surrogate pair in string is invalid.") from error
     except ValueError as error:  # Not UTF-8, or a number with thousands of digits.
         raise invalid_argument(f"JSON Parse error: {error}") from error
     if not isinstance(document, dict):
@@ -210,13 +218,13 @@ def _collect(value, level, shape, items) -> None:
 
 def _check_range(items, kinds, dtype, name, tensor_info) -> None:
     """Refuses numbers that the type cannot hold."""
-    type_name = tf.as_dtype(tensor_info.dtype).name
     if dtype.kind in "iu":
-        limits = np.iinfo(dtype)
+        limits = _integer_limits(dtype)
         for extreme in (min(items), max(items)):
             if not limits.min <= extreme <= limits.max:
                 raise invalid_argument(
-                    f"JSON Value: {_shown(extreme)} Type: Number is not of expected type: {type_name} (input {name})"
+                    f"JSON Value: {_shown(extreme)} Type: Number is not of expected type: "
+                    f"{tf.as_dtype(tensor_info.dtype).name} (input {name})"
                 )
         return
     wrong = []
@@ -226,16 +234,25 @@ def _check_range(items, kinds, dtype, name, tensor_info) -> None:
         wrong = [extreme for extreme in (min(integers), max(integers)) if abs(extreme) > largest_exact]
     if not wrong:
         values = np.array(items, np.float64)
-        wrong = values[np.isfinite(values) & (np.abs(values) > float(np.finfo(dtype).max))].tolist()
+        wrong = values[np.isfinite(values) & (np.abs(values) > _largest_float(dtype))].tolist()
     if wrong:
         raise invalid_argument(
-            f"Cannot convert JSON value: {_shown(wrong[0])} to {type_name} without loss of precision. (input {name})"
+            f"Cannot convert JSON value: {_shown(wrong[0])} to {tf.as_dtype(tensor_info.dtype).name} without loss of "
+            f"precision. (input {name})"
         )
+
+
+_integer_limits = functools.cache(np.iinfo)
+
+
+@functools.cache
+def _largest_float(dtype):
+    return float(np.finfo(dtype).max)
 
 
 def _to_bytes(item, name) -> bytes:
     if isinstance(item, str):
-        return item.encode("utf-8", "surrogatepass")
+        return item.encode()
     if not _is_bytes(item):
         if isinstance(item, dict):
             raise invalid_argument(f"JSON Value: {_shown(item)} not formatted correctly for base64 data")

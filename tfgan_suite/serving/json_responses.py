@@ -89,7 +89,8 @@ def _encode_bytes(value, name):
 
 def pretty(value) -> bytes:
     """Formats a JSON value on several lines, for human readers."""
-    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
+    # Half a surrogate pair, which a client can send in a name or a path, has no UTF-8. Python's escape is JSON's, too.
+    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
 
 
 def error_body(message: str) -> bytes:

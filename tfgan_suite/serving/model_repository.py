@@ -14,6 +14,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import error_codes_pb2
 
 from tfgan_suite.foundation.errors import UserError, unknown_name
+from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.serving.dynamic_batching import DynamicBatching
 from tfgan_suite.serving.servable import Servable
 from tfgan_suite.serving.serving_error import ServingError, invalid_argument, not_found
@@ -71,7 +72,7 @@ class ModelRepository:
         max_concurrent: int = 4,
         batching: DynamicBatching | None = None,
     ):
-        self._bases = _find_models(Path(directory), model_name)
+        self._bases = _find_models(local_path(directory), model_name)
         self._statuses = {name: {} for name in self._bases}
         self._executor = concurrent.futures.ThreadPoolExecutor(max_concurrent, thread_name_prefix="model")
         self._batching = batching
@@ -81,6 +82,11 @@ class ModelRepository:
     @property
     def model_names(self) -> list[str]:
         return sorted(self._bases)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether any version of any model can be served."""
+        return any(status.servable for statuses in self._statuses.values() for status in statuses.values())
 
     def refresh(self) -> None:
         """Loads versions that are new on disk and drops those that are gone. Requests continue to be answered.

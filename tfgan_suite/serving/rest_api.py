@@ -1,24 +1,51 @@
 """TensorFlow Serving's REST API over a `ModelRepository`: requests and answers, independently of the HTTP server.
 
+The paths of health checks are an addition: `/livez` and `/health/live` say that the server runs; `/health`, `/healthz`,
+`/health/ready` and `/readyz` that it has a model to serve.
+
 Reference: TensorFlow Serving, "RESTful API".
 """
 
+import asyncio
+import concurrent.futures
 import re
 import urllib.parse
+from collections.abc import Awaitable, Callable
 
 from tensorflow.core.framework import types_pb2
 
 from tfgan_suite.serving import json_requests, json_responses
+from tfgan_suite.serving.large_bodies import LARGE_BYTES, in_turn
 from tfgan_suite.serving.model_repository import ModelRepository
 from tfgan_suite.serving.serving_error import ServingError, invalid_argument
 
 _MODEL = r"(?i:/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"
 _CALL = re.compile(_MODEL + r":(?P<verb>classify|regress|predict))")
 _STATUS = re.compile(_MODEL + r"(?:/(?P<part>metadata))?)")
+_HEALTH = re.compile("/(?:(?P<live>livez|health/live)|healthz?|readyz|health/ready)")
+_LARGE_OUTPUTS = LARGE_BYTES // 4  # Elements: a number is about four characters.
 _METHOD_NAMES = {"classify": "classification", "regress": "regression"}
 
 
-def answer_request(repository: ModelRepository, method: str, path: str, body: bytes) -> bytes:
+def allowed_methods(path: str) -> str:
+    """Returns the methods of a path, as in the header `Allow`. Empty if there is no such path."""
+    path = path.partition("?")[0]
+    if path == "*":  # The server as a whole.
+        return "GET, HEAD, POST, OPTIONS"
+    if _CALL.fullmatch(path):
+        return "POST, OPTIONS"
+    if _STATUS.fullmatch(path) or _HEALTH.fullmatch(path):
+        return "GET, HEAD, OPTIONS"
+    return ""
+
+
+async def answer_request(
+    repository: ModelRepository,
+    method: str,
+    path: str,
+    body: bytes,
+    wait: Callable[[concurrent.futures.Future], Awaitable] = asyncio.wrap_future,
+) -> bytes:
     """Answers a request with JSON.
 
     Args:
@@ -26,6 +53,7 @@ def answer_request(repository: ModelRepository, method: str, path: str, body: by
         method: String. HTTP method, such as `"POST"`.
         path: String. Path of the URL, such as `"/v1/models/NAME:predict"`.
         body: Bytes. The request's body.
+        wait: Callable. See `ModelRepository.predict_async`.
 
     Returns:
         Bytes of the JSON document.
@@ -34,17 +62,24 @@ def answer_request(repository: ModelRepository, method: str, path: str, body: by
         ServingError: If the request is refused or fails.
     """
     path = path.partition("?")[0]
-    call = _CALL.fullmatch(path) if method == "POST" else None
-    status = _STATUS.fullmatch(path) if method in ("GET", "HEAD") else None
-    if call:
-        return _call(repository, call, body)
-    if status:
+    reads = method in ("GET", "HEAD")
+    if method == "POST" and (call := _CALL.fullmatch(path)):
+        return await _call(repository, call, body, wait)
+    if reads and (status := _STATUS.fullmatch(path)):
         target = _target(status)
         return _metadata(repository, *target) if status["part"] else _status(repository, *target)
+    if reads and (health := _HEALTH.fullmatch(path)):
+        return _health(repository, health)
+    if method == "OPTIONS" and allowed_methods(path):
+        return json_responses.pretty({})
     if method == "GET" and path.lower().rstrip("/") == "/v1/models":
         raise invalid_argument("Missing model name in request.")
     if path.lower().startswith("/v1/"):
         raise invalid_argument(f"Malformed request: {method} {path}")
+    if allowed_methods(path):
+        raise ServingError(
+            "UNIMPLEMENTED", f"The method must be {allowed_methods(path)}. Received: {method}", http_status=405
+        )
     raise ServingError("NOT_FOUND", f"The path must be /v1/models/NAME. Received: {path}")
 
 
@@ -57,7 +92,19 @@ def _target(match):
     return urllib.parse.unquote(match["name"]), None if version is None else int(version), label
 
 
-def _call(repository, match, body) -> bytes:
+async def _call(repository, match, body, wait) -> bytes:
+    if len(body) > LARGE_BYTES:
+        parsed = await in_turn(_parse, repository, match, body)
+    else:
+        parsed = _parse(repository, match, body)
+    servable, signature_name, inputs, request_format = parsed
+    outputs = await repository.predict_async(servable, signature_name, inputs, wait=wait)
+    if sum(array.size for array in outputs.values()) > _LARGE_OUTPUTS:
+        return await in_turn(json_responses.encode_outputs, outputs, request_format)
+    return json_responses.encode_outputs(outputs, request_format)
+
+
+def _parse(repository, match, body):
     document = json_requests.parse_json(body)
     signature_name = json_requests.signature_name_of(document)
     servable = repository.lookup(*_target(match))
@@ -71,8 +118,7 @@ def _call(repository, match, body) -> bytes:
         )
     if not signature.inputs:
         raise invalid_argument(f"Failed to get input map for signature: {signature_name or 'DEFAULT'}")
-    inputs, request_format = json_requests.parse_inputs(document, signature.inputs)
-    return json_responses.encode_outputs(repository.predict(servable, signature_name, inputs), request_format)
+    return servable, signature_name, *json_requests.parse_inputs(document, signature.inputs)
 
 
 def _not_of_this_kind(verb, document, signature_name, signature) -> ServingError:
@@ -85,6 +131,12 @@ def _not_of_this_kind(verb, document, signature_name, signature) -> ServingError
         f"Expected {_METHOD_NAMES[verb]} signature method_name to be tensorflow/serving/{verb}. "
         f"Was: {signature.method_name}"
     )
+
+
+def _health(repository, match) -> bytes:
+    if not match["live"] and not repository.is_ready:
+        raise ServingError("UNAVAILABLE", "No version of a model can be served.")
+    return json_responses.pretty({"status": "SERVING"})
 
 
 def _status(repository, name, version, label) -> bytes:

@@ -2,7 +2,7 @@
 
 from tfgan_suite.serving.http_server import HttpHandler, HttpServer
 from tfgan_suite.serving.model_repository import ModelRepository
-from tfgan_suite.serving.rest_api import answer_request
+from tfgan_suite.serving.rest_api import allowed_methods, answer_request
 
 
 class RestServer(HttpServer):
@@ -10,6 +10,7 @@ class RestServer(HttpServer):
 
     Args:
         repository: A `ModelRepository`. The models to serve.
+        cors: Boolean. Whether pages of any site may read the answers in a browser.
     """
 
     def __init__(
@@ -20,13 +21,34 @@ class RestServer(HttpServer):
         max_body_bytes: int = 16 << 20,
         timeout_seconds: float = 60.0,
         max_connections: int = 128,
+        *,
+        cors: bool = False,
+        **shared,
     ):
-        super().__init__(_Handler, host, port, max_body_bytes, timeout_seconds, max_connections, repository=repository)
+        super().__init__(
+            _Handler,
+            host,
+            port,
+            max_body_bytes,
+            timeout_seconds,
+            max_connections,
+            repository=repository,
+            extra_headers={"Access-Control-Allow-Origin": "*"} if cors else {},
+            **shared,
+        )
 
 
 class _Handler(HttpHandler):
     too_large_advice = "Send several smaller requests, or use gRPC."
     repository: ModelRepository
 
-    def answer(self, body):
-        return "application/json", answer_request(self.repository, self.command, self.path, body)
+    async def answer(self, body):
+        if methods := allowed_methods(self.path):
+            if self.command not in methods.split(", ") or self.command == "OPTIONS":
+                self.response_headers["Allow"] = methods
+            if self.command == "OPTIONS" and self.extra_headers:  # A browser asks before it sends JSON to another site.
+                self.response_headers["Access-Control-Allow-Methods"] = methods
+                self.response_headers["Access-Control-Allow-Headers"] = "*"
+                self.response_headers["Access-Control-Max-Age"] = "86400"
+        answer = await answer_request(self.repository, self.command, self.path, body, self.futures.result)
+        return "application/json", answer

@@ -1,5 +1,6 @@
 """One version of a model, loaded and ready to run."""
 
+import functools
 import logging
 from pathlib import Path
 
@@ -195,5 +196,10 @@ def _message(error: tf.errors.OpError) -> str:
 
 def numpy_dtype(tensor_info) -> np.dtype:
     """Returns the NumPy dtype of an input. Strings are objects."""
-    dtype = tf.as_dtype(tensor_info.dtype)
+    return _numpy_dtype(tensor_info.dtype)
+
+
+@functools.cache
+def _numpy_dtype(enum) -> np.dtype:
+    dtype = tf.as_dtype(enum)
     return np.dtype(object) if dtype == tf.string else np.dtype(dtype.as_numpy_dtype)

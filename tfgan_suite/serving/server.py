@@ -1,13 +1,18 @@
 """The development server: serves the models in a directory over REST and gRPC."""
 
+import asyncio
 import contextlib
+import gc
 import json
 import logging
 import signal
 import threading
 
 from tfgan_suite.foundation.errors import MissingExtraError, UserError
+from tfgan_suite.foundation.terminal import say
+from tfgan_suite.serving.body_budget import BodyBudget
 from tfgan_suite.serving.dynamic_batching import DynamicBatching
+from tfgan_suite.serving.event_loop_thread import EventLoopThread
 from tfgan_suite.serving.grpc_server import GrpcServer
 from tfgan_suite.serving.model_repository import ModelRepository
 from tfgan_suite.serving.rest_server import RestServer
@@ -27,21 +32,24 @@ class Server:
     Args:
         directory: String or path of `saved_models/NAME`, of a directory of such directories, or of a single version.
         rest_port: Integer. TCP port for REST. 0 picks any free port.
-        grpc_port: Integer. TCP port for gRPC. 0 picks any free port. Without the extra `serving`, only REST is
-            available.
+        grpc_port: Integer. TCP port for gRPC. 0 picks any free port. Without TensorFlow Serving's messages, only REST
+            is available.
         host: String. Address to listen on. By default, only this machine can connect.
         model_name: String or `None`. Name to serve a single model under, or the one of several models to serve.
             Defaults to the names of the directories.
         max_concurrent: Integer >= 1. Maximum number of model calls that run at the same time; any more wait.
         batching: A `DynamicBatching`, which joins waiting requests, or `None` to compute each request by itself.
         poll_seconds: Float >= 0. How often to check for added and removed versions. 0 disables the check.
+        cors: Boolean. Whether REST lets pages of any site use the server from a browser (cross-origin resource
+            sharing), as TensorFlow Serving does with `--rest_api_enable_cors_support`.
 
     Attributes:
         repository: The `ModelRepository`.
         rest_port: Integer. The port that REST listens on.
-        grpc_port: Integer. The port that gRPC listens on, or `None` without the extra `serving`.
+        grpc_port: Integer. The port that gRPC listens on, or `None` without TensorFlow Serving's messages.
 
     Raises:
+        MissingExtraError: If the extra `serving` is not installed.
         UserError: If there is no model, or a port is in use.
 
     Example:
@@ -62,27 +70,36 @@ class Server:
         max_concurrent: int = 4,
         batching: DynamicBatching | None = None,
         poll_seconds: float = 1.0,
+        cors: bool = False,
     ):
         self.host = host
         self.repository = ModelRepository(directory, model_name, max_concurrent, batching)
+        self._event_loop = EventLoopThread()
+        shared = {"budget": BodyBudget(), "event_loop": self._event_loop}
         self._poller = VersionPoller(self.repository, poll_seconds) if poll_seconds else None
         try:
-            self._rest_server = RestServer(self.repository, host, rest_port)
+            self._rest_server = RestServer(self.repository, host, rest_port, cors=cors, **shared)
         except OSError as error:
+            self._event_loop.stop()
             raise UserError(
                 f"Cannot listen for REST on {host}:{rest_port}: {error.strerror}. Choose another `rest_port`, or 0 for "
                 "any free port."
             ) from error
         self.rest_port = self._rest_server.port
         try:
-            self._grpc_server = GrpcServer(self.repository, host, grpc_port)
+            self._grpc_server = GrpcServer(self.repository, host, grpc_port, **shared)
             self.grpc_port = self._grpc_server.port
         except MissingExtraError as error:
             logger.warning("Serving REST only: %s", error)
             self._grpc_server = self.grpc_port = None
         except UserError:
             self._rest_server.stop()
+            self._event_loop.stop()
             raise
+
+    @property
+    def _servers(self):
+        return [server for server in (self._rest_server, self._grpc_server) if server]
 
     @property
     def rest_url(self) -> str:
@@ -92,18 +109,26 @@ class Server:
     def start(self) -> "Server":
         if self._poller:
             self._poller.start()
-        self._rest_server.start()
-        if self._grpc_server:
-            self._grpc_server.start()
+        for server in self._servers:
+            server.start()
         return self
 
-    def stop(self) -> None:
-        """Stops listening. Running requests are finished."""
+    def stop(self, grace_seconds: float = 5.0) -> None:
+        """Stops listening, and answers the requests that have been sent.
+
+        Args:
+            grace_seconds: Float. How long this may take.
+        """
+        if not self._event_loop.is_running:
+            return
         if self._poller:
             self._poller.stop()
-        self._rest_server.stop()
-        if self._grpc_server:
-            self._grpc_server.stop()
+
+        async def drain():
+            await asyncio.gather(*(server.drain(grace_seconds) for server in self._servers))
+
+        self._event_loop.run(drain())
+        self._event_loop.stop()
 
     def __enter__(self) -> "Server":
         return self.start()
@@ -161,9 +186,10 @@ def serve(directory, **arguments) -> None:
             previous[number] = signal.signal(number, lambda *_: stopping.set())
     try:
         with server:
-            print(server.describe(), flush=True)
+            gc.freeze()  # The libraries and models stay, and looking through them for garbage stops all requests for long.
+            say(server.describe(), flush=True)
             stopping.wait()
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-    print("Stopped.", flush=True)
+    say("Stopped.", flush=True)

@@ -2,12 +2,15 @@
 
 import importlib
 import math
+import operator
 
 from tfgan_suite.foundation.errors import UserError, unknown_name
 
 # Kinds that the suite brings, and the module that registers each one. It is imported when the kind is first met.
 _BUILT_IN = {"image": "tfgan_suite.specs.image_spec"}
 _REGISTERED = {}
+# Values may lie this share of the range outside of it: rounding.
+_ROUNDING = 1 / 255
 
 
 class ExampleSpec:
@@ -26,6 +29,7 @@ class ExampleSpec:
         unit: Tuple of two strings, the words for one example and for several: `("image", "images")`.
         edge_dtype: String. The NumPy dtype of examples outside of models.
         file_suffix: String. The suffix of a file that holds one example, such as `".png"`.
+        model_range: Tuple of two floats between which values inside of models lie, or `None` for any finite ones.
         is_compressed: Boolean. Whether what `encode` returns is compressed already, so that GZIP gains little on it.
         shape: Tuple of integers. The shape of one example, without the batch.
 
@@ -46,10 +50,16 @@ class ExampleSpec:
     unit = ("example", "examples")
     edge_dtype = "float32"
     file_suffix = ".npy"
+    model_range = None
     is_compressed = False
 
     def __init__(self, shape):
-        self.shape = tuple(int(size) for size in shape)
+        try:
+            self.shape = tuple(operator.index(size) for size in shape)
+        except TypeError:
+            raise UserError(f"`shape` must be a tuple of integers. Received: shape={shape!r}") from None
+        if not all(0 < size < 2**31 for size in self.shape):
+            raise UserError(f"`shape` must be integers >= 1. Received: shape={self.shape}")
 
     @property
     def num_bytes(self):
@@ -86,6 +96,34 @@ class ExampleSpec:
             raise ValueError(
                 f"Batches must be {self.unit[1]} of shape {shape}. Received: shape={tuple(examples.shape[1:])}"
             )
+
+    @property
+    def model_limits(self):
+        """`model_range` with room for rounding, or `None`."""
+        if self.model_range is None:
+            return None
+        low, high = self.model_range
+        return low - _ROUNDING * (high - low), high + _ROUNDING * (high - low)
+
+    def check_values(self, examples):
+        """Raises a `UserError` for values outside of `model_range`. Shapes and dtypes are for `check_batch`.
+
+        Args:
+            examples: NumPy array of floats. Examples as models take them.
+        """
+        limits = self.model_limits
+        if limits is None or not examples.size:
+            return
+        low, high = (float(bound) for bound in (examples.min(), examples.max()))  # NaN if there is one.
+        if not limits[0] <= low <= high <= limits[1]:
+            raise UserError(
+                f"Batches must be float {self.unit[1]} in [{self.model_range[0]:g}, {self.model_range[1]:g}]. Received: "
+                f"values from {low:g} to {high:g}. {self._range_advice(low, high)}"
+            )
+
+    def _range_advice(self, low, high):
+        """What to do with values from `low` to `high`, one sentence."""
+        return f"Rescale the {self.unit[1]}."
 
     # === Stored and parsed ===
 

@@ -42,6 +42,7 @@ class ImageSpec(ExampleSpec):
     unit = ("image", "images")
     edge_dtype = "uint8"
     file_suffix = ".png"
+    model_range = (-1.0, 1.0)
 
     def __init__(self, shape, encoding="png", jpeg_quality=95, levels=256):
         super().__init__(shape)
@@ -53,6 +54,8 @@ class ImageSpec(ExampleSpec):
             raise UserError(f"`levels` must be an integer in [2, 256]. Received: levels={levels!r}")
         if levels < 256 and encoding == "jpeg":
             raise UserError(f"`encoding` of images of {levels} levels must be lossless. Received: encoding={encoding!r}")
+        if isinstance(jpeg_quality, bool) or not isinstance(jpeg_quality, int) or not 1 <= jpeg_quality <= 100:
+            raise UserError(f"`jpeg_quality` must be an integer in [1, 100]. Received: jpeg_quality={jpeg_quality!r}")
         self.encoding = encoding
         self.jpeg_quality = jpeg_quality
         self.levels = int(levels)
@@ -76,6 +79,11 @@ class ImageSpec(ExampleSpec):
                 "tfgan_suite.load_dataset yields such images; for your own uint8 images use tfgan_suite.to_float(images)."
             )
         super().check_batch(examples, shape)
+
+    def _range_advice(self, low, high):
+        if low >= 0 and high <= 255:
+            return "Rescale images in [0, 255] with `images / 127.5 - 1`."
+        return "Rescale them, such as images in [0, 255] with `images / 127.5 - 1`, or clip what lies outside."
 
     # === Stored and parsed ===
 

@@ -3,6 +3,8 @@
 import zipfile
 from pathlib import Path
 
+from tfgan_suite.foundation.small_files import DAMAGES
+
 _WEB_PAGE = (
     "a web page, not a checkpoint: the download returned a page about the file, or one that asks for a click or a "
     "password. Download the file itself"
@@ -55,8 +57,11 @@ def is_cut_zip(path: str | Path) -> bool:
 def _describe_zip(path: Path) -> str:
     if is_cut_zip(path):
         return "a truncated zip archive: the download did not finish. Download it again"
-    with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except DAMAGES as error:
+        return f"a damaged zip archive ({error}). Download it again"
     if any(name.endswith("/data.pkl") for name in names):
         return "a PyTorch checkpoint"
     if names and all(name.endswith(".npy") for name in names):

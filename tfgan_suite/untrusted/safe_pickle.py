@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.small_files import DAMAGES
 from tfgan_suite.untrusted.file_kinds import describe_file
 from tfgan_suite.untrusted.restricted_unpickler import RestrictedUnpickler, StandIn, UnsafePickleError, shown
 
@@ -118,7 +119,9 @@ def read_pytorch_checkpoint(path: str | Path, names: Mapping[str, object] = PYTO
     if zipfile.is_zipfile(path):
         try:
             return _read_zip_format(path, names)
-        except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+        except UserError:
+            raise
+        except DAMAGES as error:
             raise UnsafePickleError(f"The archive {str(path)!r} is damaged: {error}. Download it again.") from error
     with open(path, "rb") as file:
         if file.read(1) != b"\x80":

@@ -3,7 +3,6 @@
 import dataclasses
 import re
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.small_files import DAMAGES
 from tfgan_suite.untrusted.file_kinds import describe_file
 from tfgan_suite.untrusted.restricted_unpickler import shown
 
@@ -80,7 +80,7 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as content:
             return dict(content)
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except DAMAGES as error:
         detail = f" ({error})" if zipfile.is_zipfile(path) else ""
         raise UserError(
             f"`path` must be an intact .npz of arrays by name, without pickles. {str(path)!r} is "

@@ -52,7 +52,13 @@ def test_fingerprint_follows_pixels_and_labels():
         (np.zeros([2, 4, 4, 2], np.uint8), None, "channels last"),
         (IMAGES[:0], None, "`examples` must be images of shape"),
         (IMAGES, [0, 1], "one per example"),
-        (IMAGES, np.zeros(5), "`labels` must be integers"),
+        (IMAGES, [0, 1, 0.5, 0, 0], "`labels` must be integers.*a label of 0.5"),
+        (IMAGES, [0, 1, np.nan, 0, 0], "`labels` must be integers"),
+        (IMAGES, [0, 1, np.inf, 0, 0], "`labels` must be integers"),
+        (IMAGES, [[1, 0], [0, 1], [1, 1], [0, 1], [1, 0]], "one-hot rows"),
+        (IMAGES, [[0.9, 0.1]] * 5, "one-hot rows"),
+        (IMAGES, [[0, 1], [1]], "`labels` must be one array"),
+        (IMAGES, [0, 1, None, 0, 0], "`labels` must be integers"),
         (IMAGES, [0, 1, 2, 3, -1], "`labels` must be >= 0"),
         (IMAGES, [0, 1, 2, 3, 10**7], "without large gaps"),
     ],
@@ -65,6 +71,72 @@ def test_wrong_arrays_are_user_errors(images, labels, message):
 def test_too_few_class_names():
     with pytest.raises(UserError, match="at least 5 different names"):
         ArraySource(IMAGES, np.arange(5), class_names=["a", "b"])
+
+
+@pytest.mark.parametrize(
+    "labels, class_names, expected",
+    [
+        ([[0], [1], [1], [2], [0]], None, ("0", "1", "2")),
+        (np.array([0.0, 1, 1, 2, 0], "float32"), None, ("0", "1", "2")),
+        (np.eye(4)[[0, 1, 1, 2, 0]], None, ("0", "1", "2", "3")),
+        (np.eye(3, dtype=bool)[[0, 1, 1, 2, 0]], ["a", "b", "c"], ("a", "b", "c")),
+        (["a", "b", "b", "c", "a"], None, ("a", "b", "c")),
+        (np.array(["x", "y", "y", "z", "x"], object), None, ("x", "y", "z")),
+        (np.array([0, 1, 1, 2, 0], object), None, ("0", "1", "2")),
+        ([b"a", b"\xc3\xa9", b"\xc3\xa9", "\u732b".encode(), b"a"], None, ("a", "\u00e9", "\u732b")),
+        (["b", "a", "a", "c", "b"], ["b", "a", "c", "d"], ("b", "a", "c", "d")),
+        ([0, 1, 1, 2, 0], np.array([b"cat", b"dog", b"cow"]), ("cat", "dog", "cow")),
+        ([0, 1, 1, 2, 0], {2: "c", 0: "a", 1: "b"}, ("a", "b", "c")),
+    ],
+)
+def test_labels_that_can_be_understood_in_one_way(labels, class_names, expected):
+    source = ArraySource(IMAGES, labels, class_names=class_names)
+    assert source.labels.tolist() == [0, 1, 1, 2, 0] and source.labels.dtype == np.int64
+    assert source.class_names == expected
+
+
+def test_half_a_surrogate_is_no_name():
+    for labels, class_names in ((["a", "\ud800"], None), ([0, 1], ["a", "\ud800"])):
+        with pytest.raises(UserError, match="text that UTF-8 can hold"):
+            ArraySource(IMAGES[:2], labels, class_names=class_names)
+
+
+def test_truth_values_are_two_classes():
+    assert ArraySource(IMAGES, IMAGES[:, 0, 0] > 50).class_names == ("0", "1")
+
+
+@pytest.mark.parametrize("class_names", [{1: "a", 2: "b"}, ["cat", "dog"]])
+def test_names_that_do_not_fit(class_names):
+    with pytest.raises(UserError, match="names"):
+        ArraySource(IMAGES, ["a", "b", "b", "c", "a"], class_names=class_names)
+
+
+@pytest.mark.parametrize(
+    "images, labels, others",
+    [
+        ("images", "labels", ["names"]),
+        ("x_train", "y_train", ["x_test", "y_test"]),
+        ("train_images", "train_labels", ["val_images", "val_labels", "test_images", "test_labels"]),
+        ("X", "Y", []),
+        ("X_train", "y_train", ["X_test"]),
+        ("arr_0", "arr_1", []),
+    ],
+)
+def test_spellings_in_npz(tmp_path, images, labels, others):
+    arrays = {images: IMAGES, labels: np.arange(5)}
+    arrays |= {name: np.array(["object", None], object) for name in others}  # Need not be loadable.
+    np.savez(tmp_path / "set.npz", **arrays)
+    source = open_npz(tmp_path / "set.npz")
+    np.testing.assert_array_equal(source.examples[..., 0], IMAGES)
+    listing = source.list_items(True, None)
+    assert [item.label for item in listing.items] == [0, 1, 2, 3, 4] and listing.origin == f"array {labels!r}"
+    assert [name for name in others if name in " ".join(listing.notes)] == others
+
+
+def test_objects_in_npz_are_refused_where_they_are_needed(tmp_path):
+    np.savez(tmp_path / "set.npz", images=IMAGES, labels=np.array(["a", "b", "b", "a", "a"], object))
+    with pytest.raises(UserError, match=r"The array 'labels' of .* cannot be read.*array.astype\(str\)"):
+        open_npz(tmp_path / "set.npz")
 
 
 def test_npz(tmp_path):

@@ -142,6 +142,128 @@ def test_two_label_files(open_tree):
         source.list_items(True, None)
 
 
+CSV = "file,label\n{}0.png,x\n{}1.png,y\n"
+
+
+@pytest.mark.parametrize(
+    "label_file, prefix",
+    [
+        ("labels.csv", ""),
+        ("labels.csv", "pets/images/"),
+        ("labels.csv", "images/"),
+        ("labels.csv", "/home/me/pets/images/"),
+        ("labels.csv", "C:\\data\\pets\\images\\"),
+        ("pets/labels.csv", ""),
+        ("pets/labels.csv", "images/"),
+        ("pets/labels.csv", "pets/images/"),
+        ("pets/metadata.csv", "images/"),
+        ("pets/images/labels.csv", ""),
+        ("pets/images/labels.csv", "images/"),
+        ("pets/images/LABELS.csv", "../images/"),
+    ],
+)
+def test_a_label_file_is_found_at_every_level(open_tree, label_file, prefix):
+    files = {f"pets/images/{number}.png": png(number) for number in range(2)}
+    source = open_tree({label_file: CSV.format(prefix, prefix), **files})
+    assert labels_of(source) == {"pets/images/0.png": "x", "pets/images/1.png": "y"}
+    assert source.list_items(True, None).origin == label_file
+
+
+def test_names_without_suffixes(open_tree):
+    source = open_tree({"labels.csv": "id,label\n007,x\n008,y\n", "images/007.png": png(), "images/008.JPEG": png(1)})
+    assert labels_of(source) == {"images/007.png": "x", "images/008.JPEG": "y"}
+
+
+def test_a_bare_name_of_two_files_is_refused(open_tree):
+    source = open_tree({"labels.csv": "file,label\n1.png,x\n", "a/1.png": png(), "b/1.png": png(1)})
+    with pytest.raises(UserError, match="'1.png', which may be a/1.png or b/1.png"):
+        source.list_items(True, None)
+
+
+def test_a_bare_name_is_not_guessed_where_others_are_whole(open_tree):
+    source = open_tree({"labels.csv": "file,label\na/1.png,x\n2.png,y\n", "a/1.png": png(), "a/2.png": png(1)})
+    assert labels_of(source) == {"a/1.png": "x"}
+    assert reasons_of(source)["a/2.png"] == "no_label" and reasons_of(source)["2.png"] == "missing_file"
+
+
+def test_a_label_file_of_other_files_says_what_was_expected(open_tree):
+    source = open_tree({"labels.csv": "file,label\nx1.png,x\n", "a/1.png": png()})
+    with pytest.raises(UserError, match="it should name them as 'a/1.png'. Received: 'x1.png'"):
+        source.list_items(True, None)
+
+
+def test_metadata_in_each_split(open_tree):
+    text = "file_name,label\n{}.png,{}\n"
+    source = open_tree(
+        {
+            "train/metadata.csv": text.format(1, "x"),
+            "test/metadata.csv": text.format(2, "y"),
+            "train/1.png": png(1),
+            "test/2.png": png(2),
+        }
+    )
+    assert labels_of(source) == {"train/1.png": "x", "test/2.png": "y"}
+    listing = source.list_items(True, None)
+    assert listing.origin == "test/metadata.csv and train/metadata.csv" and "are splits" in listing.notes[0]
+
+
+def test_label_files_that_are_not_used_are_told(open_tree):
+    source = open_tree(
+        {
+            "a/1.png": png(),
+            "b/2.png": png(),
+            "a/labels.csv": CSV.format("", ""),
+            "b/notes.csv": "x",
+            "list_attr.txt": "x",
+            "metadata.csv": "file_name,text\n1.png,hello\n",
+            "b/2.json": "{}",
+            "readme.txt": "",
+        }
+    )
+    listing = source.list_items(True, None)
+    assert listing.class_names == ("a", "b") and listing.origin == "the folders"
+    told = {note.split(" was not used: ")[0]: note for note in listing.notes}
+    assert set(told) == {"a/labels.csv", "b/notes.csv", "list_attr.txt", "metadata.csv"}
+    assert "not every picture" in told["a/labels.csv"] and "no columns" in told["metadata.csv"]
+    assert "labels are read from labels.csv" in told["list_attr.txt"]
+
+
+def test_a_file_of_labels_is_preferred_to_metadata(open_tree):
+    source = open_tree(
+        {"labels.csv": "file,label\n1.png,x\n", "metadata.csv": "file_name,label\n1.png,y\n", "1.png": png()}
+    )
+    assert labels_of(source) == {"1.png": "x"}
+    assert source.list_items(True, None).notes == ("metadata.csv was not used: labels.csv is.",)
+
+
+def test_pictures_that_annotate_others_are_set_aside(open_tree):
+    source = open_tree({f"{folder}/{number}.png": png(number) for folder in ("images", "masks") for number in range(2)})
+    for use_labels in (True, False):
+        listing = source.list_items(use_labels, None)
+        assert [item.name for item in listing.items] == ["images/0.png", "images/1.png"] and not listing.class_names
+        assert {image.reason for image in listing.refused} == {"annotation"}
+
+
+def test_files_of_systems_and_of_other_tools_are_no_images(open_tree):
+    source = open_tree(
+        {
+            "1.png": png(),
+            "1.npy": b"\x93NUMPY",
+            "1.caption": "a cat",
+            "1.pts": "1 2",
+            "lmdb": b"",
+            "@eaDir/1.png/SYNOPHOTO_THUMB_M.jpg": png(),
+            "sub/$RECYCLE.BIN/2.png": png(),
+            "Thumbs.db": b"x",
+            "desktop.ini": b"x",
+            "picture.dat": png(1),
+            "phone.heic": b"\0\0\0\x18ftypheic",
+        }
+    )
+    assert set(labels_of(source)) == {"1.png", "picture.dat", "phone.heic"}  # The last is refused when it is read.
+    assert set(reasons_of(source).values()) == {"hidden_file", "side_file"}
+
+
 def test_decomposed_accents_match(open_tree):
     source = open_tree({"labels.csv": "file,label\ne\u0301.png,x\n", "\u00e9.png": png()})
     assert labels_of(source) == {"\u00e9.png": "x"}
@@ -197,6 +319,7 @@ def test_name_that_is_not_unicode(tmp_path):
     listing = FolderSource(tmp_path).list_items(True, None)
     reader = FolderSource(tmp_path).make_reader(tmp_path, None)
     assert reader.read(listing.items[0]) == png()
+    assert listing.items[0].name == "\\xff\\xfe.png", "it can be written anywhere"
 
 
 def test_file_that_vanishes_is_refused(tmp_path):
@@ -217,6 +340,28 @@ def test_zip_names_that_lead_out_are_refused(tmp_path):
     assert set(labels_of(source)) == {"ok.png"}
     assert set(reasons_of(source).values()) == {"unsafe_name"} and len(reasons_of(source)) == 4
     assert [path.name for path in tmp_path.iterdir()] == ["a.zip"], "nothing is unpacked"
+
+
+def test_zip_of_windows_tools_and_names_of_other_systems(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name in ("faces\\cat\\1.png", "faces\\dog\\2.png", "faces\\empty\\", "..\\evil.png", "\\\\server\\x.png"):
+            member = zipfile.ZipInfo("x")
+            member.filename = name  # As it is: the constructor would look for a terminating zero.
+            archive.writestr(member, png())
+    source = ZipSource(tmp_path / "a.zip")
+    assert labels_of(source) == {"faces/cat/1.png": "cat", "faces/dog/2.png": "dog"}
+    assert reasons_of(source) == {"../evil.png": "unsafe_name", "//server/x.png": "unsafe_name"}
+    # UTF-8 that is not said to be, as macOS writes it: Python takes it for the code page of DOS.
+    make_zip(tmp_path / "b.zip", {"caf\u00e9.png": png()})
+    data = bytearray((tmp_path / "b.zip").read_bytes())
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.index(signature) + offset + 1] &= ~0x08
+    (tmp_path / "b.zip").write_bytes(data)
+    source = ZipSource(tmp_path / "b.zip")
+    (item,) = source.list_items(True, None).items
+    assert item.name == "caf\u00e9.png" and source.make_reader(tmp_path, None).read(item) == png()
+    (tmp_path / "c.zip").write_bytes(bytes(data).replace("\u00e9".encode(), b"\x82\xff"))
+    assert [item.name for item in ZipSource(tmp_path / "c.zip").list_items(True, None).items] == ["caf\u00e9\u00a0.png"]
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
@@ -241,6 +386,27 @@ def test_zip_members_are_bounded_and_damage_is_refused(tmp_path, monkeypatch):
     data[data.index(png()) + 20] ^= 0xFF  # The checksum no longer fits.
     (tmp_path / "a.zip").write_bytes(data)
     assert list(source.make_reader(tmp_path, None).read_many(items))[1].reason == "unreadable"
+
+
+def test_a_name_that_is_marked_as_utf_8_and_is_not(tmp_path):
+    make_zip(tmp_path / "a.zip", {"good.png": png(), "\u00e9.png": png()})
+    (tmp_path / "a.zip").write_bytes((tmp_path / "a.zip").read_bytes().replace("\u00e9".encode(), b"\xc3("))
+    with pytest.raises(UserError, match=r"marked as UTF-8 and is not: b'\\xc3\(.png'"):
+        ZipSource(tmp_path / "a.zip").list_items(True, None)
+
+
+def test_label_files_that_cannot_be_read(tmp_path, monkeypatch):
+    files = {"labels.csv": CSV.format("", ""), "0.png": png(), "1.png": png(1)}
+    make_zip(tmp_path / "a.zip", files)
+    data = bytearray((tmp_path / "a.zip").read_bytes())
+    data[data.index(b"file,label")] ^= 0xFF  # The checksum no longer fits.
+    (tmp_path / "a.zip").write_bytes(data)
+    with pytest.raises(UserError, match="labels.csv cannot be read: The member"):
+        ZipSource(tmp_path / "a.zip").list_items(True, None)
+    make_tree(tmp_path / "images", files)
+    monkeypatch.setattr("tfgan_suite.data.sources.file_sources.MAX_SOURCE_BYTES", 20)
+    with pytest.raises(UserError, match="labels.csv must be at most"):
+        FolderSource(tmp_path / "images").list_items(True, None)
 
 
 def test_no_zip_archive(tmp_path):

@@ -37,6 +37,8 @@ def test_a_folder_named_like_a_demo_set_needs_a_path(tmp_path, monkeypatch):
         (__file__, "must be a directory, or a .zip"),
         (42, "Received: int"),
         ([1, 2], "Received: list"),
+        (((IMAGES, IMAGES[:, 0, 0]), (IMAGES, IMAGES[:, 0, 0])), r"Received: 2 pairs.*load_data\(\)\[0\]"),
+        ([[IMAGES, IMAGES], [IMAGES, IMAGES]], "Received: 2 pairs"),
     ],
 )
 def test_what_is_no_source(source, message):

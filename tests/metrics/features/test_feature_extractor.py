@@ -6,6 +6,7 @@ from keras import layers
 
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.metrics import FeatureExtractor
+from tfgan_suite.metrics.numerics.over_white import over_white
 
 
 def small_model(channels=3, classes=None, seed=0):
@@ -67,7 +68,7 @@ def test_any_size_and_any_batch_size():
         (np.zeros((2, 8, 8, 3), "float32"), "`images` must be uint8 in .* Received: dtype=float32"),
         (np.zeros((2, 8, 8, 3), "int64"), "Received: dtype=int64"),
         (np.zeros((8, 8, 3), "uint8"), "`images` must have the shape"),
-        (np.zeros((2, 8, 8, 4), "uint8"), "1 or 3"),
+        (np.zeros((2, 8, 8, 5), "uint8"), "1, 3 or 4"),
         (np.zeros((2, 0, 8, 3), "uint8"), "`images` must have the shape"),
     ],
 )
@@ -91,3 +92,12 @@ def test_grey_networks_refuse_colour():
 def test_models_that_do_not_fit(make_model, message):
     with pytest.raises(UserError, match=message):
         FeatureExtractor(make_model(), name="x")
+
+
+def test_images_with_transparency_are_seen_over_white():
+    images = random_images(4, 20, 20, 4)
+    extractor = FeatureExtractor(small_model(), name="small")
+    np.testing.assert_allclose(extractor(images)[0], extractor(over_white(images))[0], atol=1e-6)
+    with_alpha = FeatureExtractor(small_model(channels=4), name="small")
+    opaque = np.maximum(images, np.array([0, 0, 0, 255], np.uint8))
+    assert not np.allclose(with_alpha(images)[0], with_alpha(opaque)[0])

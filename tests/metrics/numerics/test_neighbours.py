@@ -52,6 +52,27 @@ def test_equal_sets_have_ones_although_every_ball_ends_at_a_point(offset):
     assert density_coverage(real, real[::-1]) == (1.0, 1.0)
 
 
+@pytest.mark.parametrize("k", [1, 2, 3])
+@pytest.mark.parametrize("dimensions", [1, 3, 200])
+def test_equal_sets_with_repeated_rows(k, dimensions):
+    """Precision and recall are ones; density and coverage are those of open balls, as in the authors' code."""
+    generator = np.random.default_rng(k)
+    rows = generator.normal(size=(40, dimensions)).astype(np.float32)
+    repeated = rows[generator.integers(0, 40, 90)]
+    others = generator.permutation(repeated)
+    assert precision_recall(repeated, others, k) == (1.0, 1.0)
+    # Every distance is one of a list, so that equal rows have exactly equal ones.
+    _, ids = np.unique(repeated, axis=0, return_inverse=True)
+    squares = scipy.spatial.distance.cdist(repeated.astype(float), repeated.astype(float), "sqeuclidean")
+    squares[ids[:, None] == ids] = 0.0
+    radii = np.sort(squares, axis=1)[:, k]
+    inside = squares < radii[:, None] * (1 - 1e-12)
+    expected = inside.sum() / (k * 90), inside.any(axis=1).mean()
+    np.testing.assert_allclose(density_coverage(repeated, others, k), expected, rtol=1e-12)
+    if k < 3:
+        assert expected[1] < 1  # Some rows occur more than k times.
+
+
 def test_far_sets_have_zeros_and_lost_modes_cost_recall():
     real, far = random_features(100, 8, 0), random_features(100, 8, 0) + 100
     assert precision_recall(real, far) == density_coverage(real, far) == (0.0, 0.0)

@@ -304,6 +304,23 @@ def test_a_metric_with_several_scores_gives_a_row_of_each(directory):
     ]
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_no_row_holds_what_is_no_number(directory, tmp_path, value):
+    """Of any metric, of a user's own too, in `evaluate` and of real images."""
+
+    class Broken(FrechetDistance):
+        name = "broken"
+
+        def result(self):
+            return value, None
+
+    with pytest.raises(UserError, match=f"broken_20 must come out as a finite number. Received: {value}"):
+        score(FakeModel(), directory, [Broken()], num_images=20, output_dir=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(UserError, match="broken_30_real_halves must come out as a finite number"):
+        evaluate_real(directory, [Broken()], extractor=CountingExtractor(), progress=False)
+
+
 @pytest.mark.parametrize(
     "model, arguments, message",
     [

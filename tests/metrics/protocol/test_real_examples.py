@@ -56,3 +56,25 @@ def test_images_alone_and_labels_that_are_all_zero_have_no_classes():
 def test_data_that_cannot_be_scored(make, message):
     with pytest.raises(UserError, match=message):
         RealExamples(make(), "train", 4)
+
+
+def test_columns_of_labels_are_labels():
+    images = tf.zeros([4, 8, 8, 1])
+    for labels in (np.array([[0], [1], [2], [1]], "uint8"), np.array([[0.0], [1.0], [2.0], [1.0]], "float32")):
+        real = RealExamples(tf.data.Dataset.from_tensors((images, labels)), "train", 64)
+        assert real.class_counts == (1, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (np.zeros([4, 8, 8, 1], "int32"), "dtype uint8, or floats in .-1, 1.. Received: dtype=int32"),
+        (np.full([4, 8, 8, 1], 200, "float32"), "Received: values from 200 to 200. Rescale"),
+        ((np.zeros([4, 8, 8, 1], "uint8"), np.eye(4)), "argmax"),
+        ((np.zeros([4, 8, 8, 1], "uint8"), np.array([-1, 0, 1, 2])), "labels from -1 to 2"),
+        ((np.zeros([4, 8, 8, 1], "uint8"), np.full([4], 0.5)), "a label of 0.5"),
+    ],
+)
+def test_values_that_would_be_scored_as_something_else(data, message):
+    with pytest.raises(UserError, match=message):
+        RealExamples(tf.data.Dataset.from_tensors(data), "train", 64)

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from tfgan_suite.adversarial.augment.augmentation_pipeline import AugmentationPipeline
 from tfgan_suite.engine.schedule import number_from_config, number_to_config
+from tfgan_suite.foundation.microbatches import replicas_of_batch
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
@@ -113,12 +114,10 @@ class AdaptiveAugmentation(keras.Layer):
             return
         if self.target is None:
             return
-        replica_context = tf.distribute.get_replica_context()
-        num_replicas = replica_context.num_replicas_in_sync if replica_context else 1
         signs = tf.sign(tf.cast(real_logits, tf.float32))
         # Assigned values are averaged over the replicas, so each replica adds its share times the number of replicas.
         own = tf.stack([tf.reduce_sum(signs), tf.cast(tf.size(signs), tf.float32)])
-        self.tally.assign_add(float(num_replicas) * own)
+        self.tally.assign_add(float(replicas_of_batch()) * own)
         self.updates.assign_add(1)
 
         # No condition here: replicas cannot synchronize inside one.

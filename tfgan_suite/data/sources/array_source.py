@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from tfgan_suite.data.sources.array_labels import read_labels
 from tfgan_suite.data.sources.source import Source, SourceItem, SourceListing, SourceReader, first_by_hash
 from tfgan_suite.foundation.errors import MissingExtraError, UserError
+from tfgan_suite.foundation.paths import local_path
 
 
 class ArraySource(Source):
@@ -18,14 +20,16 @@ class ArraySource(Source):
     Args:
         examples: NumPy array. Images: uint8 `[count, height, width, channels]` with 1, 3 or 4 channels, or
             `[count, height, width]` (gray). With a `spec`: `[count, *spec.shape]` of its `edge_dtype`.
-        labels: Integers >= 0, `[count]`; `None`: no labels.
+        labels: Integers >= 0, `[count]` or `[count, 1]`, also as floats without fractions; names, `[count]`; or one-hot rows,
+            `[count, classes]`. `None`: no labels.
         name: String. Short name of the set.
-        class_names: Sequence of strings, one name per label; by default the numbers `"0"`, `"1"`, ...
+        class_names: Sequence of strings, one name per label; by default the names among the labels, or the numbers `"0"`,
+            `"1"`, ...
         license: String. The license of the examples.
         spec: `ExampleSpec`, for examples that are not images.
 
     Raises:
-        UserError: Another dtype or shape.
+        UserError: Another dtype or shape, or labels that can be understood in more than one way.
 
     Example:
 
@@ -38,29 +42,14 @@ class ArraySource(Source):
     def __init__(self, examples, labels=None, name="arrays", class_names=None, license=Source.license, spec=None):
         examples = np.asarray(examples)
         self.examples = _check_images(examples) if spec is None else _check_examples(examples, spec)
-        self.labels = None if labels is None else _check_labels(labels, len(examples))
+        self.labels, self.class_names = None, ()
+        if labels is not None:
+            self.labels, self.class_names = read_labels(labels, len(examples), class_names)
         self.name = name
         self.license = license
         self.spec = spec
-        self.class_names = self._check_class_names(class_names)
-
-    def _check_class_names(self, class_names) -> tuple[str, ...]:
-        if self.labels is None:
-            return ()
-        num_classes = int(self.labels.max()) + 1
-        if class_names is None:
-            if num_classes > 100_000:
-                raise UserError(
-                    f"`labels` must count from 0 without large gaps. Received: a highest label of {num_classes - 1}"
-                )
-            return tuple(str(label) for label in range(num_classes))
-        class_names = tuple(str(class_name) for class_name in class_names)
-        if len(class_names) < num_classes or len(set(class_names)) != len(class_names):
-            raise UserError(
-                f"`class_names` must be at least {num_classes} different names, one per label. Received: "
-                f"class_names={class_names}"
-            )
-        return class_names
+        self.origin = ""
+        self.notes: tuple[str, ...] = ()
 
     def default_settings(self, image_size):
         height, width, channels = self.examples.shape[1:]
@@ -70,7 +59,9 @@ class ArraySource(Source):
         rows = range(len(self.examples)) if limit is None else first_by_hash(len(self.examples), limit)
         use_labels = use_labels and self.labels is not None
         items = [SourceItem(f"row {row}", int(self.labels[row]) if use_labels else None, row) for row in rows]
-        return SourceListing(items, [], self.class_names if use_labels else ())
+        if not use_labels:
+            return SourceListing(items, [], (), notes=self.notes)
+        return SourceListing(items, [], self.class_names, self.origin, self.notes)
 
     def fingerprint(self):
         digest = hashlib.sha256(repr((self.examples.shape, self.class_names)).encode())
@@ -128,24 +119,17 @@ def _check_examples(examples: np.ndarray, spec) -> np.ndarray:
     return examples
 
 
-def _check_labels(labels, count: int) -> np.ndarray:
-    labels = np.asarray(labels)
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.shape != (count,) or labels.dtype.kind not in "iu":
-        raise UserError(
-            f"`labels` must be integers of shape [{count}], one per example. Received: dtype={labels.dtype}, "
-            f"shape={list(labels.shape)}"
-        )
-    if labels.min() < 0:
-        raise UserError(f"`labels` must be >= 0. Received: a label of {labels.min()}")
-    return labels.astype(np.int64)
+_IMAGES = ("images", "x", "x_train", "arr_0", "train_images", "train_x", "image", "data")
+_LABELS = ("labels", "y", "y_train", "arr_1", "train_labels", "train_y", "label", "targets", "target")
+_PARTNERS = {"train_images": "train_labels", "train_x": "train_y", "x_train": "y_train", "x": "y"}
+_CLASS_NAMES = ("class_names", "classes", "label_names")
 
 
 def open_npz(path: str | os.PathLike) -> ArraySource:
     """Opens a `.npz` file with an array `images` and perhaps `labels` and `class_names`.
 
-    The usual other spellings are understood: `x`, `x_train`, `arr_0` and `y`, `y_train`, `arr_1`.
+    The usual other spellings are understood, in any case: `x`, `x_train`, `train_images`, `arr_0` and `y`, `y_train`,
+    `train_labels`, `arr_1`. Other arrays, such as those of a test split, are not read.
 
     Args:
         path: String or path. The file.
@@ -153,19 +137,38 @@ def open_npz(path: str | os.PathLike) -> ArraySource:
     Raises:
         UserError: The file is not a readable `.npz` file or holds no such array.
     """
-    path = Path(path)
+    path = local_path(path)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except Exception as error:  # zipfile, zlib, header and pickle errors alike: the file cannot be used.
+        file = np.load(path, allow_pickle=False)
+        names = {name.lower(): name for name in file.files} | {name: name for name in file.files}
+    except Exception as error:  # zipfile, header and pickle errors alike: the file cannot be used.
         raise UserError(f"{str(path)!r} cannot be read as a .npz file of plain arrays: {error}") from error
-    images = next((arrays[name] for name in ("images", "x", "x_train", "arr_0") if name in arrays), None)
-    labels = next((arrays[name] for name in ("labels", "y", "y_train", "arr_1") if name in arrays), None)
-    if images is None:
+    with file:
+        images = next((name for name in _IMAGES if name in names), None)
+        if images is None:
+            raise UserError(
+                f"{str(path)!r} must hold an array named 'images'. It holds: {', '.join(sorted(file.files)) or 'nothing'}"
+            )
+        labels = next((name for name in (_PARTNERS.get(images), *_LABELS) if name in names), None)
+        class_names = next((name for name in _CLASS_NAMES if name in names), None) if labels else None
+        used = [None if name is None else names[name] for name in (images, labels, class_names)]
+        arrays = [None if name is None else _load_array(path, file, name) for name in used]
+        unused = sorted(set(file.files) - set(used))
+    source = ArraySource(arrays[0], arrays[1], name=path.stem, class_names=arrays[2])
+    source.origin = f"array {used[1]!r}" if labels else "there is no array of labels"
+    if unused:
+        source.notes = (f"Not used of {path.name}: {', '.join(unused)}.",)
+    return source
+
+
+def _load_array(path: Path, file, name: str) -> np.ndarray:
+    try:
+        return file[name]
+    except Exception as error:  # Damage, and arrays of Python objects, which only a pickle could hold.
         raise UserError(
-            f"{str(path)!r} must hold an array named 'images'. It holds: {', '.join(sorted(arrays)) or 'nothing'}"
-        )
-    return ArraySource(images, labels, name=path.stem, class_names=arrays.get("class_names"))
+            f"The array {name!r} of {str(path)!r} cannot be read: {error}. Only plain arrays of numbers or text are "
+            "loaded; of objects, array.astype(str) makes one."
+        ) from error
 
 
 class DigitsSource(ArraySource):

@@ -5,20 +5,22 @@
 | `"digits"`, `"avatars"`                     | the two demo sets                                  |
 | `"stacked-digits"`                          | three digits each in red, green and blue           |
 | `"textures"`, `"textures:NAME,NAME"`        | patches of photographs that packages ship          |
-| `"tfds:NAME"`, `"tfds:NAME:SPLIT"`          | TensorFlow Datasets                                |
+| `"tfds:NAME"`, `"tfds:NAME:SPLIT"`          | TensorFlow Datasets; NAME may have a version       |
+| `"tfds:PATH"`, a builder                    | the same, prepared already                         |
 | a name registered with `register_source`    | what it was registered for                         |
 | a directory, a `.zip` file                  | image files                                        |
 | a `.npz` file, an array, `(images, labels)` | arrays                                             |
 """
 
 import os
+import re
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
 from tfgan_suite.data.sources.source import Source
 from tfgan_suite.foundation.errors import UserError, unknown_name
+from tfgan_suite.foundation.paths import local_path
 
 
 # Each family is imported when it is asked for: none should need the packages of the others.
@@ -46,10 +48,13 @@ def _textures(names: str = "") -> Source:
     return TextureSource(names.split(",") if names else None)
 
 
-def _tfds(name: str) -> Source:
+def _tfds(text: str) -> Source:
+    """NAME, NAME:SPLIT, NAME:VERSION, NAME:VERSION:SPLIT, where a directory may stand for the name and version."""
     from tfgan_suite.data.sources.tfds_source import TfdsSource
 
-    return TfdsSource(*name.split(":", 1))
+    version = r"\d+\.(\d+|\*)\.(\d+|\*)"
+    found = re.fullmatch(rf"(?P<name>[^:]*(:{version})?)(:(?P<split>.+))?", text)
+    return TfdsSource(found["name"], found["split"] or "train") if found else TfdsSource(text)
 
 
 _NAMED = {
@@ -93,10 +98,20 @@ def open_source(source) -> Source:
     """
     if isinstance(source, Source):
         return source
-    if isinstance(source, np.ndarray) or isinstance(source, tuple) and len(source) == 2:
+    is_pair = isinstance(source, tuple) and len(source) == 2 and not _is_load_data(source)
+    if isinstance(source, np.ndarray) or is_pair:
         from tfgan_suite.data.sources.array_source import ArraySource
 
         return ArraySource(*source) if isinstance(source, tuple) else ArraySource(source)
+    if _is_load_data(source):
+        raise UserError(
+            f"`source` must be one pair (images, labels). Received: {len(source)} pairs, as Keras's load_data() returns "
+            "them. Pass the first, load_data()[0], to prepare the images to train on."
+        )
+    if type(source).__module__.startswith("tensorflow_datasets.") or hasattr(source, "download_and_prepare"):
+        from tfgan_suite.data.sources.tfds_source import TfdsSource
+
+        return TfdsSource(source)
     names = [_SPELLINGS.get(name, name) for name in _NAMED]
     if not isinstance(source, str | os.PathLike):
         raise UserError(
@@ -107,8 +122,12 @@ def open_source(source) -> Source:
         name, colon, rest = source.partition(":")
         if name in _NAMED and (colon or name not in _SPELLINGS):
             return _NAMED[name](rest) if colon else _NAMED[name]()
-    path = Path(source)
+    path = local_path(source)
     if path.is_dir():
+        from tfgan_suite.data.sources.tfds_source import TfdsSource, is_tfds_directory
+
+        if is_tfds_directory(path):
+            return TfdsSource(path)
         from tfgan_suite.data.sources.file_sources import FolderSource
 
         return FolderSource(path)
@@ -127,3 +146,13 @@ def open_source(source) -> Source:
 
         return open_npz(path)
     raise UserError(f"`source` must be a directory, or a .zip or .npz file. Received: {str(path)!r}")
+
+
+def _is_load_data(source) -> bool:
+    """Whether this is `((x_train, y_train), (x_test, y_test))`."""
+    is_sequence = isinstance(source, tuple | list) and 2 <= len(source) <= 3
+    return is_sequence and all(isinstance(pair, tuple | list) and _is_pair_of_arrays(pair) for pair in source)
+
+
+def _is_pair_of_arrays(pair) -> bool:
+    return len(pair) == 2 and all(hasattr(array, "shape") for array in pair)

@@ -23,11 +23,21 @@ class SourceItem(NamedTuple):
 
 
 class SourceListing(NamedTuple):
-    """Everything that a source holds: items, files that are set aside unread, and the names of the labels."""
+    """Everything that a source holds, and how it was understood.
+
+    Args:
+        items: List of `SourceItem`.
+        refused: List of `RefusedExample`: inputs that are set aside unread.
+        class_names: Tuple of strings, the names of the labels; empty without labels.
+        origin: String. Where the labels came from, or why there are none; `""`: the source states them.
+        notes: Tuple of sentences about what else the user should know, such as what was not used.
+    """
 
     items: list[SourceItem]
     refused: list[RefusedExample]
     class_names: tuple[str, ...]
+    origin: str = ""
+    notes: tuple[str, ...] = ()
 
 
 class SourceReader:

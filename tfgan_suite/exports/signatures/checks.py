@@ -31,6 +31,26 @@ def check_labels(labels, count, model):
     return require(in_range, f"labels must be from 0 to {model.num_classes - 1}.", labels, labels)
 
 
+def look_up_labels(labels, num_classes):
+    """`labels`, looked up in a table of all classes, so that engines without assertions fail for one that does not exist.
+
+    ONNX Runtime and LiteRT run no `tf.debugging.Assert`, but refuse to read beyond the end of a table. ONNX counts negative
+    numbers from its end: they are made to point behind it, as are those that are too large.
+
+    Args:
+        labels: int32 tensor.
+        num_classes: Integer >= 1.
+
+    Example:
+
+    >>> look_up_labels(tf.constant([0, 2]), 3).numpy().tolist()
+    [0, 2]
+    """
+    in_range = (labels >= 0) & (labels < num_classes)
+    rows = tf.where(in_range, labels, num_classes)
+    return tf.gather(tf.range(num_classes), rows, name=f"labels_must_be_from_0_to_{num_classes - 1}")  # Errors show it.
+
+
 def check_requests(seed, count, sampling, options, max_count):
     """What each of several requests asks for, one number each, or one for each row of a REST request in row format.
 

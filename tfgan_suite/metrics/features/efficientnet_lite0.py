@@ -52,6 +52,11 @@ class EfficientNetLite0(FeatureExtractor):
         model = build_efficientnet_lite0(weights)
         super().__init__(model, name="efficientnet-lite0", offset=127.0, divisor=128.0, weights_sha256=sha256)
 
+    @staticmethod
+    def check_installed() -> None:
+        """Refuses with a `MissingExtraError` if the package with the weights is not installed."""
+        _find_weights()
+
 
 def _find_weights() -> Path:
     return find_package_file(_PACKAGE, f"models/{_FILE}", "features", "The feature extractor 'efficientnet-lite0'")

@@ -8,6 +8,8 @@ import tensorflow as tf
 
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.metrics.features.resize import BICUBIC_DESCRIPTION, resize_bicubic
+from tfgan_suite.metrics.numerics.over_white import over_white
+from tfgan_suite.metrics.numerics.pass_size import pass_size
 
 
 class FeatureExtractor:
@@ -46,6 +48,8 @@ class FeatureExtractor:
 
     # Kinds of examples that it takes (`ExampleSpec.kind`).
     kinds = ("image",)
+    # Numbers of channels of the images that it takes.
+    channels = (1, 3, 4)
     resize_description = BICUBIC_DESCRIPTION
     # Prefix for the names of scores, for networks whose scores could be mistaken for the usual ones.
     name_prefix = ""
@@ -99,8 +103,8 @@ class FeatureExtractor:
         """Extracts the features of a batch of images.
 
         Args:
-            images: uint8 array or tensor [batch, h, w, 1 or 3] of any size. The first call for each size builds a
-                graph.
+            images: uint8 array or tensor [batch, h, w, 1, 3 or 4] of any size; with an alpha channel over white. The first call
+                for each size builds a graph. Large batches go through the model in parts.
 
         Returns:
             Tuple of features, float32 [batch, num_features], and logits, float32 [batch, num_classes] or `None`.
@@ -114,11 +118,17 @@ class FeatureExtractor:
                 f"`images` must be uint8 in [0, 255]. Received: dtype={dtype}. Convert them with "
                 "`tfgan_suite.to_uint8`."
             )
-        if len(shape) != 4 or shape[3] not in (1, 3) or 0 in shape[1:]:
-            raise UserError(f"`images` must have the shape [batch, height, width, 1 or 3]. Received: shape={shape}")
+        if len(shape) != 4 or shape[3] not in self.channels or 0 in shape[1:]:
+            raise UserError(f"`images` must have the shape [batch, height, width, 1, 3 or 4]. Received: shape={shape}")
         if shape[1:] not in self._functions:
             self._functions[shape[1:]] = self._compile(shape[1:])
-        outputs = self._functions[shape[1:]](tf.convert_to_tensor(images))
+        extract, images = self._functions[shape[1:]], tf.convert_to_tensor(images)
+        size = None if shape[0] is None else pass_size(max(shape[0], 1), shape[1:], self.model.input_shape[1:])
+        if size is None or shape[0] <= size:
+            outputs = extract(images)
+        else:
+            parts = [extract(images[start : start + size]) for start in range(0, shape[0], size)]
+            outputs = [tf.concat(part, axis=0) for part in zip(*parts)]
         return (outputs[0], outputs[1]) if len(outputs) == 2 else (outputs[0], None)
 
     def _compile(self, image_shape: tuple[int, int, int]) -> tf.types.experimental.GenericFunction:
@@ -134,7 +144,7 @@ class FeatureExtractor:
             outputs, _ = self.model.stateless_call(
                 [tf.constant(array) for array in trainable],
                 [tf.constant(array) for array in non_trainable],
-                self.preprocess(images),
+                self.preprocess(images if self.model.input_shape[3] == 4 else over_white(images)),
                 training=False,
             )
             return [tf.cast(output, tf.float32) for output in tf.nest.flatten(outputs)]

@@ -10,6 +10,7 @@ from keras import layers
 
 from tfgan_suite.foundation.progress_line import ProgressLine
 from tfgan_suite.metrics.features.feature_extractor import FeatureExtractor
+from tfgan_suite.metrics.numerics.over_white import over_white
 from tfgan_suite.metrics.protocol.cache import ArrayCache
 
 _LOGGER = logging.getLogger(__name__)
@@ -56,9 +57,10 @@ def build_classifier(image_channels: int, num_classes: int, seed: int) -> keras.
 
 
 def prepare_images(model: keras.Model, images: np.ndarray) -> np.ndarray:
-    """Converts uint8 [count, height, width, 1 or 3] to the model's input, float32 [count, 32, 32, channels]."""
+    """Converts uint8 [count, height, width, 1, 3 or 4] to the model's input, float32 [count, 32, 32, channels]."""
     preprocess = FeatureExtractor(model, name="small-classifier").preprocess
-    return np.concatenate([preprocess(tf.constant(images[i : i + 256])).numpy() for i in range(0, len(images), 256)])
+    parts = [over_white(tf.constant(images[i : i + 256])) for i in range(0, len(images), 256)]
+    return np.concatenate([preprocess(part).numpy() for part in parts])
 
 
 def train_classifier(

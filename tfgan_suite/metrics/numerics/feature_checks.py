@@ -3,6 +3,11 @@
 import numpy as np
 
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.metrics.numerics.over_white import over_white
+
+# What networks give. Squares of it, and cubes of these, are finite in float64: beyond it, distances would overflow to
+# infinity without a word, and scores to 0, 1 or NaN.
+LARGEST_FEATURE = float(np.finfo(np.float32).max)
 
 
 def check_features(features: object, name: str, minimum_rows: int = 2) -> np.ndarray:
@@ -17,7 +22,8 @@ def check_features(features: object, name: str, minimum_rows: int = 2) -> np.nda
         Float64 array [rows, dimensions].
 
     Raises:
-        UserError: If the rank or the dtype is wrong, there are too few rows, or a number is NaN or infinite.
+        UserError: If the rank or the dtype is wrong, there are too few rows, or a number is NaN, infinite or larger than
+            float32 holds.
     """
     features = np.asarray(features)
     if features.ndim != 2 or features.shape[1] == 0:
@@ -37,6 +43,12 @@ def check_features(features: object, name: str, minimum_rows: int = 2) -> np.nda
         bad_rows = int((~np.isfinite(features).all(axis=1)).sum())
         raise UserError(
             f"{_subject(name)} must be finite. Received: NaN or infinity in {bad_rows} of {len(features)} rows"
+        )
+    largest = float(np.abs(features).max(initial=0.0))
+    if largest > LARGEST_FEATURE:
+        raise UserError(
+            f"{_subject(name)} must be no larger than float32 holds, {LARGEST_FEATURE:.2g}. Received: {largest:.2g}. Divide "
+            "them by a constant, or look at the network that they come from."
         )
     return features
 
@@ -72,6 +84,27 @@ def check_feature_pair(
                 "generator), or the extractor ignores them. A distance would be meaningless."
             )
     return real, fake
+
+
+def check_score(value: float, name: str) -> float:
+    """Checks that a score came out as a number.
+
+    Args:
+        value: Float. The score.
+        name: String. The name of the score.
+
+    Returns:
+        The score.
+
+    Raises:
+        UserError: If it is NaN or infinite.
+    """
+    if not np.isfinite(value):
+        raise UserError(
+            f"{name} must come out as a finite number. Received: {value}. What it was computed from is too large, too "
+            "small or empty, or occurs in one set alone: look at the examples, or leave this score out."
+        )
+    return value
 
 
 def check_count(count: object, name: str, highest: int | None, lowest: int = 1) -> int:
@@ -125,26 +158,29 @@ def check_labels(labels: object, name: str, num_classes: int | None = None, rows
     return labels.astype(np.int64)
 
 
-def check_images(images: object, name: str, minimum_images: int = 1, minimum_size: int = 1) -> np.ndarray:
-    """Checks images and converts them to a uint8 or float32 array [count, height, width, 1 or 3].
+def check_images(
+    images: object, name: str, minimum_images: int = 1, minimum_size: int = 1, flatten: bool = True
+) -> np.ndarray:
+    """Checks images and converts them to a uint8 or float32 array [count, height, width, channels].
 
     Args:
-        images: Array or tensor, uint8 in [0, 255] or floating-point in [-1, 1].
+        images: Array or tensor [count, height, width, 1, 3 or 4], uint8 in [0, 255] or floating-point in [-1, 1].
         name: String. The argument's name, or what to call it in an error message, such as `"real images"`.
         minimum_images: Integer. Minimum number of images.
         minimum_size: Integer. Minimum height and width in pixels.
+        flatten: Boolean. Whether images of four channels are laid over white, so that they have three.
 
     Returns:
-        uint8 or float32 array [count, height, width, 1 or 3].
+        uint8 or float32 array [count, height, width, channels].
 
     Raises:
         UserError: If the rank, the dtype, or the range is wrong, there are too few images, they are too small, or a
             number is NaN or infinite.
     """
     images = np.asarray(images)
-    if images.ndim != 4 or images.shape[3] not in (1, 3):
+    if images.ndim != 4 or images.shape[3] not in (1, 3, 4):
         raise UserError(
-            f"{_subject(name)} must have the shape [count, height, width, 1 or 3]. Received: shape={images.shape}"
+            f"{_subject(name)} must have the shape [count, height, width, 1, 3 or 4]. Received: shape={images.shape}"
         )
     if len(images) < minimum_images:
         raise UserError(f"{_subject(name)} must be at least {minimum_images} images. Received: {len(images)} images")
@@ -153,7 +189,7 @@ def check_images(images: object, name: str, minimum_images: int = 1, minimum_siz
             f"{_subject(name)} must be at least {minimum_size} pixels high and wide. Received: shape={images.shape}"
         )
     if images.dtype == np.uint8:
-        return images
+        return over_white(images) if flatten else images
     if not np.issubdtype(images.dtype, np.floating):
         raise UserError(
             f"{_subject(name)} must be uint8 in [0, 255] or floating-point in [-1, 1]. Received: dtype={images.dtype}"
@@ -163,7 +199,8 @@ def check_images(images: object, name: str, minimum_images: int = 1, minimum_siz
             f"{_subject(name)} must be in [-1, 1] if they are floating-point. Received: values from "
             f"{images.min():g} to {images.max():g}. Pass uint8 images as uint8."
         )
-    return images.astype(np.float32)
+    images = images.astype(np.float32)
+    return over_white(images) if flatten else images
 
 
 def _subject(name: str) -> str:

@@ -1,15 +1,18 @@
 """ArrayCache: results that are expensive to compute and depend on their key alone, kept on disk."""
 
-import contextlib
 import hashlib
 import json
 import logging
 import os
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.files import replaced_whole
+from tfgan_suite.foundation.paths import local_path
+from tfgan_suite.foundation.small_files import reading
 
 _LOGGER = logging.getLogger(__name__)
 _KEY = "key"
@@ -18,7 +21,7 @@ _KEY = "key"
 def cache_directory() -> Path:
     """`$TFGAN_SUITE_CACHE`, else `$XDG_CACHE_HOME/tfgan-suite`, else `~/.cache/tfgan-suite`. Not created here."""
     if chosen := os.environ.get("TFGAN_SUITE_CACHE"):
-        return Path(chosen)
+        return local_path(chosen)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tfgan-suite"
 
 
@@ -50,12 +53,13 @@ class ArrayCache:
         if not path.is_file():
             return None
         try:
-            with np.load(path, allow_pickle=False) as content:
+            with reading(path, "a file of the cache"), np.load(path, allow_pickle=False) as content:
                 arrays = dict(content)
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            _LOGGER.warning("The cache file %s is damaged (%s): its content is computed again.", path, error)
+                written_key = arrays.pop(_KEY, np.array("")).item()
+        except UserError as error:
+            _LOGGER.warning("%s Its content is computed again.", error)
             return None
-        if arrays.pop(_KEY, np.array("")).item() != _as_text(key):
+        if written_key != _as_text(key):
             _LOGGER.warning("The cache file %s belongs to something else: its content is computed again.", path)
             return None
         return arrays
@@ -63,17 +67,15 @@ class ArrayCache:
     def write(self, key: Mapping, arrays: Mapping[str, np.ndarray]) -> None:
         """Keeps arrays under `key`. Another process sees the whole file or none."""
         path = self._path(key)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with open(temporary, "wb") as file:
+            with replaced_whole(path) as temporary, open(temporary, "wb") as file:
                 np.savez(file, **arrays, **{_KEY: np.array(_as_text(key))})
-            os.replace(temporary, path)
         except OSError as error:
-            _LOGGER.warning("Could not write the cache file %s (%s): it will be computed again next time.", path, error)
-        finally:
-            with contextlib.suppress(OSError):  # Where nothing could be written there is nothing to remove.
-                temporary.unlink(missing_ok=True)
+            reason = error.strerror or error
+            _LOGGER.warning(
+                "Could not write the cache file %s (%s): it will be computed again next time.", path, reason
+            )
 
     def _path(self, key: Mapping) -> Path:
         return self._directory / f"{self._kind}-{hashlib.sha256(_as_text(key).encode()).hexdigest()[:24]}.npz"

@@ -1,20 +1,21 @@
 """evaluate(model, data): examples in, rows of scores out, each with all that its value depends on.
 
+What is scored is a model, or examples that are there already.
+
 At most three passes are made, whatever the number of metrics and extractors: one over the real examples, whose statistics
 are kept on disk; one that generates; one of the model over the real examples, for likelihoods, reconstructions and anomaly
 scores. What a metric needs is said by `Metric.inputs`.
 """
 
+import numbers
 import os
 import time
 from collections.abc import Iterable, Sequence
 
-import tensorflow as tf
-
 from tfgan_suite.foundation.errors import UserError
-from tfgan_suite.generative.generative_model import GenerativeModel
-from tfgan_suite.generative.sampling_options import resolve_sampling
+from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.metrics.protocol.generated_examples import GeneratedExamples, origin_of
+from tfgan_suite.metrics.protocol.given_examples import GivenExamples
 from tfgan_suite.metrics.protocol.metric import Metric
 from tfgan_suite.metrics.protocol.model_metric import ModelMetric
 from tfgan_suite.metrics.protocol.real_examples import RealExamples
@@ -28,15 +29,15 @@ from tfgan_suite.metrics.protocol.scoring import (
     score_fakes,
     score_outputs,
 )
-from tfgan_suite.metrics.protocol.scoring_jobs import Extractors, check_class_counts, plan_scores
-from tfgan_suite.metrics.protocol.subject import Subject
+from tfgan_suite.metrics.protocol.scoring_jobs import Extractors, check_class_counts, plan_scores, without_model
+from tfgan_suite.metrics.protocol.subject import Subject, open_subject
 
 __all__ = ["Comparison", "Evaluation", "EvaluationRow", "compare", "evaluate", "evaluate_real"]
 
 
 def evaluate(
-    model: GenerativeModel,
-    data: str | os.PathLike | tf.data.Dataset,
+    model: object,
+    data: object,
     metrics: Iterable[Metric] | None = None,
     *,
     extractor: Extractors = "efficientnet-lite0",
@@ -49,15 +50,21 @@ def evaluate(
     progress: bool = True,
     **sampling: float,
 ) -> Evaluation:
-    """Scores a model against real examples.
+    """Scores a model, or examples that any tool has made, against real examples.
 
     Class-conditional models are asked for the classes in the proportions of the real examples; where those have no
-    classes, the model draws its own.
+    classes, the model draws its own. Examples that are given in the model's place get the scores that their model would
+    get for them. Metrics that need the model itself are then left out, which the log says.
 
     Args:
-        model: A `GenerativeModel`.
+        model: A `GenerativeModel`, or the path of a finished run, a `.keras` file or an exported model. Or examples: a
+            folder of images, a `.zip` or `.npz` file, a prepared directory, a uint8 array `[count, height, width,
+            channels]`, a pair of it and integer labels, or a finite `tf.data.Dataset` as in `data`. They must have the
+            size of the real ones.
         data: A prepared directory, or a finite `tf.data.Dataset` of batches `(examples, labels)` or `examples`: for images
-            `[batch, height, width, channels]`, float in [-1, 1] or uint8.
+            `[batch, height, width, channels]`, float in [-1, 1] or uint8. Or images that were not prepared: a folder, a
+            `.zip` or `.npz` file, a uint8 array, or a pair of it and labels. These are brought to the size of what is
+            scored as `prepare_dataset` does by default.
         metrics: List of metrics such as `FrechetDistance()`. By default those that fit: distances and the Inception Score
             for an extractor of images, for the classifier of the data its Inception Score, share of confident samples and
             agreement; bits per dimension of a model that has a likelihood, and the error of one that reconstructs.
@@ -65,9 +72,10 @@ def evaluate(
             only if a metric looks at features or logits.
         split: String. The split of a prepared directory.
         num_images: Integer >= 2. How many examples to generate; by default as many as there are real ones, or the
-            metric's own number. All real examples are always used.
+            metric's own number. All real examples, and all given ones, are always used.
         seed: Integer. The seed of generated examples; repeat k uses seed + k.
-        batch_size: Integer >= 1. Examples looked at in one go. It changes no value beyond rounding.
+        batch_size: Integer >= 1. Examples looked at in one go, fewer where they are large. It changes no value beyond
+            rounding.
         output_dir: String. A directory; rows are appended to its `metrics.json`.
         repeats: Integer >= 1. How many times to generate and score again; rows then hold mean, standard deviation and
             minimum. By default once, or the metric's own number.
@@ -86,12 +94,24 @@ def evaluate(
 
     >>> evaluation = tg.evaluate(gan, "data/digits", [tg.metrics.FrechetDistance()], num_images=1000)
     >>> evaluation["frechet_distance_1k"].value
+    >>> tg.evaluate("pictures", "photographs")  # Two folders.
     """
-    _check_arguments(num_images, batch_size, repeats)
-    sampling = resolve_sampling(model, sampling)
-    real = RealExamples(data, split, batch_size, model.spec)
-    subject = Subject(model, data, real, num_images, batch_size, sampling)
+    check_counts(num_images, batch_size, repeats)
+    output_dir = None if output_dir is None else local_path(output_dir)
+    subject = open_subject(
+        model,
+        data,
+        split,
+        num_images=num_images,
+        batch_size=batch_size,
+        seed=seed,
+        repeats=repeats,
+        sampling=sampling,
+    )
+    model, real = subject.model, subject.real
     generated = subject.generated(real.num_examples)
+    if subject.given is not None:
+        metrics = without_model(metrics, f"{subject.given.run()['given']!r}")
     plan = plan_scores(
         model, real, metrics, extractor, data=data, labelled=generated.class_counts is not None, progress=progress
     )
@@ -110,13 +130,17 @@ def evaluate(
 
 
 def _compare_examples(
-    jobs: Sequence[ScoringJob], real: RealExamples, generated: GeneratedExamples, seeds: range, progress: bool
+    jobs: Sequence[ScoringJob],
+    real: RealExamples,
+    generated: GeneratedExamples | GivenExamples,
+    seeds: range,
+    progress: bool,
 ) -> list[EvaluationRow]:
     start = time.perf_counter()
     gather_real(jobs, real, progress)
     seconds_real, start = time.perf_counter() - start, time.perf_counter()
     repeated = [
-        score_fakes(jobs, generated.batches(seed), progress_of("generated", real, progress, generated.count))
+        score_fakes(jobs, generated.batches(seed), progress_of(generated.which, real, progress, generated.count))
         for seed in seeds
     ]
     run = {
@@ -165,7 +189,7 @@ def _measure(metric: ModelMetric, subject: Subject, seeds: range, progress: bool
 
 
 def evaluate_real(
-    data: str | os.PathLike | tf.data.Dataset,
+    data: object,
     metrics: Iterable[Metric] | None = None,
     *,
     extractor: Extractors = "efficientnet-lite0",
@@ -182,7 +206,7 @@ def evaluate_real(
     extractor and metrics, everything comes from the cache.
 
     Args:
-        data: A prepared directory or a finite dataset, as in `evaluate`.
+        data: A prepared directory, a finite dataset or images, as in `evaluate`. Images must be of one size.
         metrics: List of metrics; by default those of `evaluate` that need no model.
         extractor: As in `evaluate`.
         split: String. The split of a prepared directory.
@@ -200,7 +224,8 @@ def evaluate_real(
 
     >>> evaluate_real("data/digits", [tg.metrics.FrechetDistance()])["frechet_distance_2500_real_halves"].value
     """
-    _check_arguments(None, batch_size, None)
+    check_counts(None, batch_size, None)
+    output_dir = None if output_dir is None else local_path(output_dir)
     real = RealExamples(data, split, batch_size)
     labelled = real.class_counts is not None
     jobs = plan_scores(None, real, metrics, extractor, data=data, labelled=labelled, progress=progress).compared
@@ -246,14 +271,22 @@ def _make_rows(
             std_over=job.metric.std_over,
             protocol=protocol,
             run={**job.extractor.origin(), **run},
+            is_finite=key not in job.metric.infinite_scores,
         )
         for name, (key, direction) in zip(job.names, job.metric.directions.items())
     ]
 
 
-def _check_arguments(num_images: int | None, batch_size: int, repeats: int | None) -> None:
-    if num_images is not None and num_images < 2:
-        raise UserError(f"`num_images` must be >= 2. Received: num_images={num_images}")
-    for name, value in (("batch_size", batch_size), ("repeats", 1 if repeats is None else repeats)):
-        if value < 1:
-            raise UserError(f"`{name}` must be >= 1. Received: {name}={value}")
+def check_counts(num_images: int | None, batch_size: int, repeats: int | None) -> None:
+    """Refuses counts of `evaluate` that are no integers, or out of range.
+
+    Raises:
+        UserError: There is one.
+    """
+    for name, value, minimum in (("num_images", num_images, 2), ("batch_size", batch_size, 1), ("repeats", repeats, 1)):
+        if value is None and name != "batch_size":
+            continue
+        if not isinstance(value, numbers.Integral) or isinstance(value, bool):
+            raise UserError(f"`{name}` must be an integer >= {minimum}. Received: {name}={value!r}")
+        if value < minimum:
+            raise UserError(f"`{name}` must be >= {minimum}. Received: {name}={value}")

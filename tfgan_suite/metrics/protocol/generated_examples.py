@@ -6,6 +6,7 @@ import numpy as np
 
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.generative.generative_model import GenerativeModel
+from tfgan_suite.metrics.numerics.pass_size import pass_size
 from tfgan_suite.metrics.protocol.real_examples import RealExamples
 
 # Examples are generated in parts of this size with seeds of their own, so that the batch size changes no example and the
@@ -20,10 +21,11 @@ class GeneratedExamples:
         model: A `GenerativeModel`.
         real: A `RealExamples`. What the examples will be compared with.
         count: Integer >= 2. How many to generate.
-        batch_size: Integer >= 1. Examples made at a time; it changes none of them.
+        batch_size: Integer >= 1. Examples made at a time, fewer where they are large; it changes none of them.
         sampling: Dict of each of the model's sampling options to its value, as `resolve_sampling` returns it.
 
     Attributes:
+        which: String. What they are called where progress is shown.
         count: As given.
         class_counts: Tuple of integers, the examples of each class; `None` if the model has no classes or draws its own.
         label_sampling: `"as real"`; `"by the model"` where the real examples have no classes; `None` for a model without.
@@ -38,6 +40,8 @@ class GeneratedExamples:
     >>> [images.shape for images, labels in generated.batches(seed=0)]
     [(3, 8, 8, 1)]
     """
+
+    which = "generated"
 
     def __init__(
         self,
@@ -56,7 +60,7 @@ class GeneratedExamples:
             raise UserError(f"The model has {model.num_classes} classes; the data has {len(real.class_counts)}.")
         self._model = model
         self.count = count
-        self._batch_size = batch_size
+        self._batch_size = pass_size(batch_size, model.spec.shape)
         self._sampling = dict(sampling or {})
         self.class_counts = self.label_sampling = None
         if model.num_classes is not None:

@@ -41,6 +41,8 @@ class Metric:
         std_over: String. What the standard deviation of its result is over, such as `"subsets"`; `None` if it has none.
         settings: Dict. What else the value depends on, written into the row and compared: `{"splits": 10}`.
         directions: Dict of the names of its scores to `"lower"` or `"higher"`; by default one, of `name` and `direction`.
+        infinite_scores: Frozenset of strings. Those of its scores that may be infinite by their definition. `evaluate` makes
+            no row of another that is, nor of NaN.
         show_progress: Boolean. Whether `results` should show how far it is; set by `evaluate`.
 
     Example: the mean of all pixels.
@@ -67,6 +69,7 @@ class Metric:
     min_images_per_class = 0
     likelihood_samples = 1
     std_over: str | None = None
+    infinite_scores: frozenset[str] = frozenset()
     show_progress = False
 
     def __init_subclass__(cls, **kwargs):

@@ -9,9 +9,20 @@ from pathlib import Path
 
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.foundation.files import write_atomically
+from tfgan_suite.foundation.paths import local_path
+from tfgan_suite.foundation.small_files import from_fields, read_json, reading, shown, typed
 
 FILE_NAME = "metrics.json"
 FORMAT_VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class _ClassScore:
+    """What a row holds of each class."""
+
+    value: float
+    num_real: int
+    num_fake: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,12 +65,20 @@ class EvaluationRow:
         """Reads what `to_json` returned.
 
         Raises:
-            UserError: Fields are missing or unknown.
+            UserError: Fields are missing or unknown, or of another type.
         """
         expected = {field.name for field in dataclasses.fields(cls)}
-        if {*content, "classes"} != expected:
-            raise UserError(f"A row must have the fields {sorted(expected)}. Received: {sorted(content)}")
-        return cls(**content)
+        if not isinstance(content, Mapping) or {*content, "classes"} != expected:
+            received = sorted(content) if isinstance(content, Mapping) else shown(content)
+            raise UserError(f"A row must have the fields {sorted(expected)}. Received: {received}")
+        try:
+            row = from_fields(cls, dict(content))
+            typed(Mapping[str, _ClassScore] | None, row.classes, "classes")
+        except TypeError as error:
+            raise UserError(f"A row of scores has an entry of another type. {error}") from error
+        if row.direction not in ("lower", "higher"):
+            raise UserError(f"`direction` must be 'lower' or 'higher'. Received: direction={row.direction!r}")
+        return row
 
 
 class Evaluation(tuple):
@@ -115,7 +134,7 @@ class Evaluation(tuple):
                 _format_extractor(protocol),
                 f"{row.run.get('dataset')} ({protocol.get('dataset_fingerprint')}), {protocol.get('split')}",
                 f"{protocol.get('num_real')} / {protocol.get('num_fake')}",
-                f"{protocol.get('truncation')}, {protocol.get('weights')}",
+                "no model" if _has_no_model(row) else f"{protocol.get('truncation')}, {protocol.get('weights')}",
                 str(row.run.get("seed")),
             )
             lines.append(_markdown_row(cells))
@@ -128,7 +147,8 @@ class Evaluation(tuple):
         """A short table for the terminal."""
         width = max((len(row.name) for row in self), default=0)
         return "\n".join(
-            f"{row.name:<{width}}  {_format_value(row)}  ({row.direction} is better; {row.protocol.get('extractor')})"
+            f"{row.name:<{width}}  {_format_value(row)}  ({row.direction} is better; {row.protocol.get('extractor')}"
+            f"{'; no model' if _has_no_model(row) else ''})"
             for row in self
         )
 
@@ -138,7 +158,7 @@ class Evaluation(tuple):
         Raises:
             UserError: There is a `metrics.json` that is not one of ours; it is left as it is.
         """
-        directory = Path(directory)
+        directory = local_path(directory)
         directory.mkdir(parents=True, exist_ok=True)
         path = directory / FILE_NAME
         with open(directory / f".{FILE_NAME}.lock", "w") as lock:
@@ -155,20 +175,17 @@ class Evaluation(tuple):
         Raises:
             UserError: There is no such file, or it is not one of ours.
         """
-        path = Path(path)
+        path = local_path(path)
         path = path / FILE_NAME if path.is_dir() else path
         if not path.is_file():
             raise UserError(f"`path` must be a file of scores. Received: {str(path)!r}, which does not exist")
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+        what, advice = "a file of scores", "Move it away, or repair it."
+        content = read_json(path, what, advice)
+        with reading(path, what, advice):
             version, rows = content["format_version"], content["rows"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise UserError(
-                f"{str(path)!r} is not a file of scores ({error!r}). Move it away, or repair it."
-            ) from error
-        if version != FORMAT_VERSION:
-            raise UserError(f"{str(path)!r} has format version {version}. This version reads {FORMAT_VERSION}.")
-        return cls(EvaluationRow.from_json(row) for row in rows)
+            if version != FORMAT_VERSION:
+                raise UserError(f"{str(path)!r} has format version {version}. This version reads {FORMAT_VERSION}.")
+            return cls(EvaluationRow.from_json(row) for row in rows)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -216,6 +233,11 @@ def compare(first: EvaluationRow, second: EvaluationRow, *, allow: Iterable[str]
     return Comparison(first.name, first.value, second.value, difference, better)
 
 
+def _has_no_model(row: EvaluationRow) -> bool:
+    """Whether it is known that no model was scored, but examples themselves."""
+    return row.run.get("model", "unknown") is None
+
+
 def _format_value(row: EvaluationRow) -> str:
     text = f"{row.value:.5g}"
     if row.std is not None:
@@ -227,7 +249,7 @@ def _format_value(row: EvaluationRow) -> str:
 
 def _format_extractor(protocol: Mapping) -> str:
     weights = protocol.get("extractor_weights_sha256")
-    return f"{protocol.get('extractor')} ({weights[:8] if weights else 'none'})"
+    return f"{protocol.get('extractor')} ({str(weights)[:8] if weights else 'none'})"
 
 
 def _class_lines(row: EvaluationRow) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from tfgan_suite.foundation.versions import library_versions
+from tfgan_suite.metrics.numerics.feature_checks import check_score
 from tfgan_suite.metrics.protocol.real_examples import RealExamples
 from tfgan_suite.metrics.protocol.results import Evaluation, EvaluationRow
 from tfgan_suite.metrics.protocol.scoring import Score
@@ -21,6 +22,7 @@ def make_row(
     std_over: str | None,
     protocol: Mapping,
     run: Mapping,
+    is_finite: bool = True,
 ) -> EvaluationRow:
     """One row of all repeats: their mean, and standard deviation (n - 1) and minimum if there are several.
 
@@ -32,11 +34,20 @@ def make_row(
         std_over: String, what the standard deviation of a single score is over, or `None`.
         protocol: Mapping. What the value depends on, besides the data.
         run: Mapping. What else is known, besides data, time and versions.
+        is_finite: Boolean. Whether the score is finite by its definition.
 
     Returns:
         An `EvaluationRow`.
+
+    Raises:
+        UserError: A score is NaN, or infinite although it is finite by its definition: there is no row of it.
     """
     values = [score.value for score in scores]
+    for score in scores:
+        if is_finite or np.isnan(score.value):
+            check_score(score.value, name)
+        if score.std is not None:
+            check_score(score.std, f"The deviation of {name}")
     repeated = len(values) > 1
     return EvaluationRow(
         name=name,
@@ -48,6 +59,7 @@ def make_row(
         protocol={**protocol, "dataset_fingerprint": real.fingerprint, "split": real.split, "repeats": len(values)},
         run={
             "dataset": real.name,
+            **({"dataset_set_aside": real.num_set_aside} if real.num_set_aside else {}),
             **run,
             "time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
             "versions": library_versions(),

@@ -18,7 +18,7 @@ from tfgan_suite.metrics.protocol.model_outputs import ModelOutputs
 from tfgan_suite.metrics.protocol.real_examples import RealExamples
 
 # Written into the cache's keys: raise it with any change to what the kept statistics mean.
-_STATISTICS_VERSION = 3
+_STATISTICS_VERSION = 4
 
 
 class Score(NamedTuple):

@@ -1,9 +1,9 @@
 """From what a caller asks for, names or objects, to the metrics and extractors that will score."""
 
 import dataclasses
+import logging
+import os
 from collections.abc import Iterable, Sequence
-
-import tensorflow as tf
 
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.generative.abilities import HasLikelihood, Reconstructs
@@ -22,14 +22,22 @@ from tfgan_suite.metrics.mode_coverage import ModeCoverage
 from tfgan_suite.metrics.protocol.metric import FEATURE_INPUTS, MODEL_OUTPUTS, Metric
 from tfgan_suite.metrics.protocol.model_metric import ModelMetric
 from tfgan_suite.metrics.protocol.model_outputs import ModelOutputs
-from tfgan_suite.metrics.protocol.real_examples import RealExamples
+from tfgan_suite.metrics.protocol.real_examples import RealExamples, is_prepared
 from tfgan_suite.metrics.protocol.scoring import ScoringJob
 from tfgan_suite.metrics.reconstruction_error import ReconstructionError
 
-EXTRACTORS = ("efficientnet-lite0", "dataset-classifier", "stacked-digits")
+_LOGGER = logging.getLogger(__name__)
+_EXTRACTOR_CLASSES = {
+    "efficientnet-lite0": EfficientNetLite0,
+    "dataset-classifier": DatasetClassifier,
+    "stacked-digits": StackedDigitsClassifier,
+}
+EXTRACTORS = tuple(_EXTRACTOR_CLASSES)
 Extractors = str | FeatureExtractor | Sequence[str | FeatureExtractor]
 # The kind of example that the extractors made of names take.
 _NAMED_KIND = FeatureExtractor.kinds[0]
+# Metrics that fit a model which has an ability.
+_MODEL_METRICS = {BitsPerDimension: HasLikelihood, ReconstructionError: Reconstructs}
 
 
 def make_extractors(requested: Extractors, data, split: str, progress: bool) -> list[FeatureExtractor]:
@@ -55,22 +63,28 @@ def _as_list(requested: Extractors) -> list[str | FeatureExtractor]:
 
 
 def _make_extractor(name: str, data, split: str, progress: bool) -> FeatureExtractor:
+    _extractor_class(name)
     if name == "efficientnet-lite0":
         return EfficientNetLite0()
     if name == "stacked-digits":
         return StackedDigitsClassifier(progress=progress)
-    if name == "dataset-classifier":
-        if isinstance(data, tf.data.Dataset):
-            raise UserError(
-                "The extractor 'dataset-classifier' learns from a prepared directory. Received: a tf.data.Dataset."
-            )
-        return DatasetClassifier(data, split, progress=progress)
-    if name.startswith("inception"):
+    if not is_prepared(data):
+        received = str(data) if isinstance(data, str | os.PathLike) else type(data).__name__
+        raise UserError(
+            f"The extractor 'dataset-classifier' learns from a prepared directory. Received: data={received!r}"
+        )
+    return DatasetClassifier(data, split, progress=progress)
+
+
+def _extractor_class(name: str) -> type[FeatureExtractor]:
+    if isinstance(name, str) and name.startswith("inception"):
         raise UserError(
             f"The extractor {name!r} needs a file with its weights, which no package carries. Expected an object: "
             "tfgan_suite.metrics.Inception2015(FILE); on the command line --extractor inception --extractor-weights FILE."
         )
-    raise unknown_name("extractor", name, EXTRACTORS)
+    if name not in EXTRACTORS:
+        raise unknown_name("extractor", name, EXTRACTORS)
+    return _EXTRACTOR_CLASSES[name]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,14 +142,14 @@ def plan_scores(
             [
                 ScoringJob(one, metric)
                 for one in extractors
-                for metric in _default_metrics(one, labelled)
+                for metric in _default_metrics(type(one), bool(one.num_classes), labelled)
             ],
             [ScoringJob(outputs, metric) for metric in fitting],
             [],
         )  # fmt: skip
         if not (plan.compared or plan.outputs):
             raise UserError(
-                f"`metrics` must be given: none is computed by default for {real.spec.unit[1]} of a model without a "
+                f"`metrics` must be given: none is computed by default for {real.spec.unit[1]} without a model that has a "
                 f"likelihood or reconstructions. Received: metrics=None, extractor={extractor!r}"
             )
     else:
@@ -162,6 +176,28 @@ def plan_scores(
             f"`metrics` must give scores, each of another name. Received: {names}. Evaluate those of one name apart."
         )
     return plan
+
+
+def without_model(metrics: Iterable[Metric] | None, examples: str) -> list[Metric] | None:
+    """Leaves out the metrics that need a model, by `Metric.inputs`, and says so in the log.
+
+    Args:
+        metrics: As in `plan_scores`.
+        examples: String. What is scored without a model.
+
+    Raises:
+        UserError: All of them do, or one is no metric.
+    """
+    if metrics is None:
+        return None
+    metrics = _list_of_metrics(metrics)
+    left_out = [metric for metric in metrics if metric.inputs & (MODEL_OUTPUTS | {"model"})]
+    names = ", ".join(metric.name for metric in left_out)
+    if left_out and len(left_out) == len(metrics):
+        raise UserError(f"`metrics` must not all need a model, for {examples} has none. Received: {names}")
+    if left_out:
+        _LOGGER.warning("Left out, for lack of a model: %s. %s is scored by its examples alone.", names, examples)
+    return [metric for metric in metrics if metric not in left_out]
 
 
 def _list_of_metrics(metrics: Iterable[Metric] | Metric) -> list[Metric]:
@@ -219,20 +255,53 @@ def _check_metric(
         if "labels" in metric.inputs and real.class_counts is None:
             raise UserError(f"{metric.name} needs data with classes.")
     elif "labels" in metric.inputs and not labelled:
-        raise UserError(f"{metric.name} needs a class-conditional model and data with classes.")
+        raise UserError(
+            f"{metric.name} needs a class-conditional model, or examples with the data's classes, and data with classes."
+        )
 
 
-def _default_metrics(extractor: FeatureExtractor, labelled: bool) -> list[Metric]:
-    if isinstance(extractor, DatasetClassifier):
+def _default_metrics(extractor_class: type[FeatureExtractor], classifies: bool, labelled: bool) -> list[Metric]:
+    if issubclass(extractor_class, DatasetClassifier):
         return [InceptionScore(), ConfidentShare(), *([ClassAgreement()] if labelled else [])]
-    if isinstance(extractor, StackedDigitsClassifier):
+    if issubclass(extractor_class, StackedDigitsClassifier):
         return [ModeCoverage(), ConfidentShare()]
-    return [FrechetDistance(), KernelDistance(), *([InceptionScore()] if extractor.num_classes else [])]
+    return [FrechetDistance(), KernelDistance(), *([InceptionScore()] if classifies else [])]
 
 
 def _default_model_metrics(model: GenerativeModel) -> list[Metric]:
-    metrics = {BitsPerDimension: HasLikelihood, ReconstructionError: Reconstructs}
-    return [metric() for metric, ability in metrics.items() if model.can(ability)]
+    return [metric() for metric, ability in _MODEL_METRICS.items() if model.can(ability)]
+
+
+def default_score_names(
+    extractor: str | Sequence[str], model_class: type[GenerativeModel], labelled: bool
+) -> tuple[list[str], list[str]]:
+    """The scores that `evaluate` computes if no metrics are given, before there is a model or an extractor.
+
+    Args:
+        extractor: String or list of strings out of `EXTRACTORS`.
+        model_class: A subclass of `GenerativeModel`.
+        labelled: Boolean. Whether real and generated examples have classes.
+
+    Returns:
+        Two lists of names without the count of examples: scores of generated images, and scores of what the model makes of
+        real examples.
+
+    Raises:
+        UserError: An unknown extractor.
+
+    Example:
+
+    >>> default_score_names("efficientnet-lite0", DCGAN, labelled=True)
+    (['frechet_distance', 'kernel_distance', 'inception_score'], [])
+    """
+    compared = [
+        f"{extractor_class.name_prefix}{name}"
+        for extractor_class in map(_extractor_class, _as_list(extractor))
+        for metric in _default_metrics(extractor_class, True, labelled)  # All that have a name classify.
+        for name in metric.directions
+    ]
+    outputs = [metric.name for metric, ability in _MODEL_METRICS.items() if issubclass(model_class, ability)]
+    return compared, outputs
 
 
 def check_class_counts(jobs: Sequence[ScoringJob], real: Sequence[int], fake: Sequence[int]) -> None:

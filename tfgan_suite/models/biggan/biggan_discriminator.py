@@ -106,6 +106,15 @@ class BigGANDiscriminator(keras.Model):
             self.num_classes, self.plan[-1].out_channels, seed=seed + 2, dtype="float32", name="class_vectors", **norm
         )
 
+    def layer_places(self):
+        """What stands for the numbers of blocks in other sizes: numbers count from the image, these name the resolution."""
+        places, side, count = {}, self.image_shape[0], 0
+        for index, plan in enumerate(self.plan):
+            places[f"block_{index}"] = f"{'down_from' if plan.resample else 'at'}_{side}_{count}"
+            places[f"attention_{index}"] = f"attention_after_{places[f'block_{index}']}"
+            side, count = (side // 2, 0) if plan.resample else (side, count + 1)
+        return places
+
     def _make_block(self, index, norm, **kwargs):
         if self.variant == "deep":
             return DeepDiscriminatorBlock(self.plan[index], norm, **kwargs)

@@ -1,13 +1,14 @@
 """Puts the report together."""
 
 import html
-import json
 import string
 from pathlib import Path
 
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.files import write_atomically
 from tfgan_suite.foundation.history import read_history
+from tfgan_suite.foundation.paths import local_path
+from tfgan_suite.foundation.small_files import read_json
 from tfgan_suite.generative.abilities import HasLatents
 from tfgan_suite.generative.sampling_options import resolve_sampling
 from tfgan_suite.runs.report.origin_sections import data_card, making, next_steps
@@ -42,13 +43,13 @@ def write_report(run_dir, path=None, **sampling):
     PosixPath('runs/digits/report.html')
     """
     run = RunFiles.load(run_dir)
-    path = Path(path) if path is not None else run.directory / "report.html"
+    path = local_path(path) if path is not None else run.directory / "report.html"
     if path.suffix.lower() not in (".html", ".htm"):
         raise UserError(f"`path` must be an output file NAME.html. Received: path={str(path)!r}")
     model = load_model(run.directory)
     history = read_history(run.directory / "history.jsonl")
     demo_path = run.directory / DEMO_FILE
-    demo = json.loads(demo_path.read_text("utf-8")) if demo_path.is_file() else {}
+    demo = read_json(demo_path, "the state of a demo") if demo_path.is_file() else {}
     sampling = resolve_sampling(model, sampling)
     drawn = type(model.spec).draw is not ExampleSpec.draw
     pictures = []
