@@ -39,7 +39,7 @@ class DataChecks:
 
     def _check_examples(self, examples):
         try:
-            self._model.spec.check_values(examples)
+            self._model.check_values(examples)
         except ValueError as error:
             if self._model.refuses_out_of_range:
                 raise
@@ -99,14 +99,10 @@ class DataChecks:
 
     def _is_right(self, examples, labels, is_first):
         """Whether the values of a batch are right, a boolean scalar."""
-        right, limits = tf.constant(True), self._model.spec.model_limits
+        right = tf.constant(True)
         # Other dtypes than these are refused before any value is read.
-        if isinstance(examples, tf.Tensor) and examples.dtype.is_floating and None not in (limits, is_first):
-
-            def is_in_range():
-                return tf.reduce_all((examples >= limits[0]) & (examples <= limits[1]))  # False for NaN.
-
-            right = tf.cond(is_first, is_in_range, lambda: True)
+        if isinstance(examples, tf.Tensor) and examples.dtype.is_floating and is_first is not None:
+            right = tf.cond(is_first, lambda: self._model.takes_values(examples), lambda: True)
         if isinstance(labels, tf.Tensor) and self._model.num_classes is not None and labels.dtype != tf.string:
             numbers = tf.cast(labels, tf.float64)
             known = (numbers >= 0) & (numbers < self._model.num_classes) & (numbers == tf.floor(numbers))

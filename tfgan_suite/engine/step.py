@@ -248,9 +248,10 @@ class Step:
             data = self._run(lambda data: self._take_share(data, share), data)
         examples = self._local(tf.nest.flatten(data)[0])[0]
         batch_size = tf.shape(examples)[0] if examples.shape[0] is None else examples.shape[0]
-        multiple = round(multiple or 1 / (rows_per_example or 1))
+        rows = rows_per_example or 1  # Several rows an example, or one of several examples.
+        multiple = max(1, round(multiple or 1 / rows))
         count = count_microbatches(batch_size, self.model.microbatch_size, multiple)
-        num_rows = None if rows_per_example is None else -(-(batch_size // count) // multiple)
+        num_rows = None if rows_per_example is None else -(-(batch_size // count) // multiple) * max(1, round(rows))
         return accumulate(compute, data, variables, num_rows, count, self._run)
 
     # === Batches of a size that only the run knows ===

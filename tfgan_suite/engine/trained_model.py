@@ -252,6 +252,17 @@ class TrainedModel(GenerativeModel):
             check_label_type(labels.dtype.name, tuple(labels.shape))
         return examples, tf.reshape(tf.cast(labels, tf.int32), [-1])
 
+    def takes_values(self, examples):
+        """Whether the values of a batch are such as the model is for, a boolean scalar inside a graph."""
+        limits = self.spec.model_limits
+        if limits is None:
+            return tf.constant(True)
+        return tf.reduce_all((examples >= limits[0]) & (examples <= limits[1]))  # False for NaN.
+
+    def check_values(self, examples):
+        """Raises a `UserError` for a NumPy array of floats whose values `takes_values` does not take."""
+        self.spec.check_values(examples)
+
     def end_step(self):
         """Called in each replica when a step is done and counted. Most models have nothing to do."""
 

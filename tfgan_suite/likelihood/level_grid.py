@@ -29,6 +29,18 @@ def to_grid(values, num_levels):
     return to_values(to_levels(values, num_levels), num_levels)
 
 
+def lies_on_levels(values, num_levels):
+    """Whether all float values lie on the grid of the levels, a boolean scalar. Usable in graphs."""
+    return tf.reduce_max(_distances(values, num_levels)) <= _TOLERANCE
+
+
+def _distances(values, num_levels):
+    """How far floats lie from their nearest level, as a share of the distance between two; infinity for NaN."""
+    scaled = (tf.cast(values, tf.float32) + 1.0) * ((num_levels - 1) / 2.0)
+    distances = tf.abs(scaled - tf.cast(to_levels(values, num_levels), tf.float32))
+    return tf.where(tf.math.is_finite(distances), distances, float("inf"))
+
+
 def check_levels(images, num_levels):
     """Images of whole levels, as what models compute with; any others are refused.
 
@@ -53,11 +65,7 @@ def check_levels(images, num_levels):
         distance = tf.cast((levels < 0) | (levels >= num_levels), tf.float32)
         expected = f"whole levels from 0 to {num_levels - 1}"
     elif images.dtype.is_floating:
-        scaled = (tf.cast(images, tf.float32) + 1.0) * ((num_levels - 1) / 2.0)
-        levels = to_levels(images, num_levels)
-        distance = tf.abs(scaled - tf.cast(levels, tf.float32))
-        # Not a number is not near to anything.
-        distance = tf.where(tf.math.is_finite(distance), distance, float("inf"))
+        levels, distance = to_levels(images, num_levels), _distances(images, num_levels)
         expected = f"floats in [-1, 1] on the grid of {num_levels} levels, or these levels as integers"
     else:
         raise UserError(f"Images must be integers or floats. Received: dtype={images.dtype.name}")

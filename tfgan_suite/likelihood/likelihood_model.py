@@ -2,14 +2,13 @@
 
 import math
 
-import numpy as np
 import tensorflow as tf
 
 from tfgan_suite.engine.trained_model import TrainedModel
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.number_kinds import is_count
 from tfgan_suite.generative.abilities import HasLikelihood
-from tfgan_suite.likelihood.level_grid import check_levels, to_levels
+from tfgan_suite.likelihood.level_grid import check_levels, lies_on_levels, to_levels
 from tfgan_suite.likelihood.noise import ExampleNoise, seeds_of_levels
 
 _IMAGES_AT_A_TIME = 64
@@ -27,6 +26,15 @@ class LikelihoodModel(HasLikelihood, TrainedModel):
         spec: An `ImageSpec`.
         **kwargs: As for `TrainedModel`.
     """
+
+    refuses_out_of_range = True
+
+    def takes_values(self, examples):
+        return super().takes_values(examples) & lies_on_levels(examples, self.spec.levels)
+
+    def check_values(self, examples):
+        super().check_values(examples)
+        check_levels(examples, self.spec.levels)
 
     def log_mass(self, images, labels, samples, noise):
         """The natural logarithm of the probability of each image, or a lower bound of it.

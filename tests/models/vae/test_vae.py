@@ -8,9 +8,9 @@ from scipy import stats
 
 import tfgan_suite as tg
 from tests.test_case import random_batch, run_model_test, run_replica_test
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.likelihood.distributions import Bernoulli, DiscretizedGaussian
 from tfgan_suite.likelihood.divergences import KLDivergence, MaximumMeanDiscrepancy
-from tfgan_suite.foundation.errors import UserError
 
 TINY = {"image_shape": (8, 8, 1), "latent_size": 3, "base_channels": 4, "dense_units": 8, "seed": 1}
 
@@ -190,7 +190,7 @@ def test_arguments_of_log_prob():
         make_vae(conditional=False).log_prob(images, labels=[0, 1])
     with pytest.raises(UserError, match="`samples`"):
         make_vae(conditional=False).log_prob(images, samples=0)
-    with pytest.raises(UserError, match=r"in \[0, 2\]"):
+    with pytest.raises(UserError, match="labels from 0 to 2"):
         make_vae().log_prob(images, labels=[0, 3])
     assert make_vae(conditional=False).log_prob(images[:0]).shape == (0,)
 
@@ -263,3 +263,14 @@ def test_discrepancy_is_that_of_the_kernel():
     prior = generator.normal(0, 1, [6000, 2])
     expected = kernel(latents, latents) + kernel(prior, prior) - 2 * kernel(latents, prior)
     assert value == pytest.approx(expected, rel=0.05)
+
+
+@pytest.mark.parametrize("as_dataset", [False, True])
+def test_training_refuses_images_between_levels(as_dataset):
+    """On the first batch, as arrays and as data that are read batch by batch."""
+    vae = make_vae(conditional=False)
+    images = np.random.default_rng(0).uniform(-1, 1, [8, 8, 8, 1]).astype("float32")
+    data = tf.data.Dataset.from_tensor_slices(images).batch(4) if as_dataset else images
+    with pytest.raises(UserError, match="grid of 256 levels"):
+        vae.fit(data, batch_size=4, verbose=0)
+    assert int(vae.steps) == 0

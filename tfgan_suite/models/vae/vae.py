@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from tfgan_suite.engine.adam import Adam
-from tfgan_suite.engine.trained_model import call_network
+from tfgan_suite.engine.networks import call_network
 from tfgan_suite.engine.update import Objective, Update, WholeBatch
 from tfgan_suite.foundation.randomness import normal
 from tfgan_suite.generative.abilities import Encodes, HasLatents

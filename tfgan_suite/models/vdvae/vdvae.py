@@ -6,8 +6,8 @@ import tensorflow as tf
 from tfgan_suite.engine.adam import Adam
 from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
 from tfgan_suite.engine.gradient_guard import GradientGuard
+from tfgan_suite.engine.networks import call_network
 from tfgan_suite.engine.schedule import LinearSchedule
-from tfgan_suite.engine.trained_model import call_network
 from tfgan_suite.engine.update import Update
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.randomness import normal
