@@ -229,8 +229,8 @@ class Bernoulli(Distribution):
     Example:
 
     >>> images = tf.constant([-1.0, 1.0], shape=[1, 1, 2, 1])
-    >>> Bernoulli().log_mass(images, tf.zeros([1, 1, 2, 1]), num_levels=2).numpy().round(4).tolist()
-    [[[-0.6931, -0.6931]]]
+    >>> np.exp(Bernoulli().log_mass(images, tf.zeros([1, 1, 2, 1]), num_levels=2)).tolist()
+    [[[0.5, 0.5]]]
     """
 
     num_levels = 2
