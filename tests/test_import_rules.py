@@ -24,7 +24,7 @@ ALLOWED = {
     "adversarial": PARTS,
     "likelihood": PARTS,
     "models": PARTS | {"adversarial", "likelihood"},
-    "checkpoints": PARTS | {"adversarial", "models", "untrusted"},
+    "checkpoints": PARTS | {"adversarial", "likelihood", "models", "untrusted"},
     "data": {"foundation", "specs"},
     "metrics": {"foundation", "specs", "generative", "data", "untrusted"},
     "callbacks": {"foundation", "specs", "drawing", "generative", "engine", "metrics"},

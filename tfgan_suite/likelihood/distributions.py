@@ -244,7 +244,22 @@ class Bernoulli(Distribution):
     def sample(self, parameters, channels, num_levels, draw, temperature=1.0):
         u = draw("value", [*parameters.shape[1:3], channels])
         temperature = tf.maximum(tf.cast(temperature, tf.float32), 1e-6)
-        return tf.where(tf.math.log(u) - tf.math.log(1.0 - u) < tf.cast(parameters, tf.float32) / temperature, 1.0, -1.0)
+        return tf.where(
+            tf.math.log(u) - tf.math.log(1.0 - u) < tf.cast(parameters, tf.float32) / temperature, 1.0, -1.0
+        )
 
     def mean(self, parameters, channels):
         return 2.0 * tf.sigmoid(tf.cast(parameters, tf.float32)) - 1.0
+
+
+def check_distribution(distribution, levels):
+    """Raises a `ValueError` unless it is a `Distribution` of so many levels."""
+    if not isinstance(distribution, Distribution):
+        raise ValueError(
+            "`distribution` must be a distributions.Distribution, such as distributions.DiscretizedLogisticMixture(5). "
+            f"Received: distribution={distribution!r}"
+        )
+    if distribution.num_levels not in (None, levels):
+        raise ValueError(
+            f"`levels` must be {distribution.num_levels} for {type(distribution).__name__}. Received: levels={levels}"
+        )
