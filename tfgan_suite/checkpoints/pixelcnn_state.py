@@ -158,7 +158,7 @@ def _entries(network):
             add(layer)
             continue
         add(layer.convolve_1)
-        if layer.has_skip:
+        if layer.skip_channels is not None:
             add(layer.skip)
         add(layer.convolve_2)
         if layer.num_classes is not None:

@@ -2,9 +2,8 @@
 
 import tensorflow as tf
 
-from tfgan_suite.models.pixelcnn.concat_elu import concat_elu
 from tfgan_suite.models.pixelcnn.pixelcnn_network import STAGES
-from tfgan_suite.models.pixelcnn.rows import interleave, product, taps, zero_rows
+from tfgan_suite.models.pixelcnn.rows import activate, convolve_rows, interleave, product, row_kernel, zero_rows
 
 
 class AboveStream:
@@ -63,7 +62,7 @@ class AboveStream:
 
     def _run_stage(self, stage, index, values, state, activated):
         down, up = self._blocks[stage]
-        active, outputs = concat_elu(values), ([], [])
+        active, outputs = activate(values), ([], [])
         skips = [active]
         for number, block in enumerate(down):
             values, active = block(values, active, None, state, f"block_{stage}_0_{number}")
@@ -80,7 +79,7 @@ class AboveStream:
                 values, state[grown_name] = self._grow[stage](small)
             else:
                 values = state[grown_name]
-            active = concat_elu(values)
+            active = activate(values)
         for number, block in enumerate(up):
             values, active = block(values, active, skips.pop(), state, f"block_{stage}_1_{number}")
             outputs[1].append(active)
@@ -92,18 +91,17 @@ class _RowConvolution:
     """A convolution of two rows and three columns."""
 
     def __init__(self, layer):
-        self.kernel = tf.reshape(layer.kernel, [-1, layer.filters])
+        self.kernel = row_kernel(layer.kernel)
         self.bias = tf.convert_to_tensor(layer.bias)
 
     def __call__(self, last, row, strides=1):
-        seen = tf.concat([taps(last, 3, strides), taps(row, 3, strides)], axis=-1)
-        return product(seen, self.kernel, self.bias)
+        return convolve_rows(tf.concat([last, row], axis=-1), self.kernel, strides, self.bias)
 
 
 class _AboveBlock:
     def __init__(self, block, classes):
         self.convolve_1, self.convolve_2 = _RowConvolution(block.convolve_1), _RowConvolution(block.convolve_2)
-        if block.has_skip:
+        if block.skip_channels is not None:
             self.skip_kernel = block.skip.kernel[0, 0]
             self.convolve_1.bias += block.skip.bias
         if classes is not None:
@@ -113,11 +111,11 @@ class _AboveBlock:
         hidden = self.convolve_1(state[f"{name}_0"], active)
         if skip is not None:
             hidden += product(skip, self.skip_kernel)
-        hidden = concat_elu(hidden)
+        hidden = activate(hidden)
         outputs, gates = tf.split(self.convolve_2(state[f"{name}_1"], hidden), 2, axis=-1)
         state[f"{name}_0"], state[f"{name}_1"] = active, hidden
         values += outputs * tf.sigmoid(gates)
-        return values, concat_elu(values)
+        return values, activate(values)
 
 
 class _GrowingRows:

@@ -6,8 +6,8 @@ positions need of earlier ones, so all pixels together are about one pass:
 * The stream above depends on earlier rows alone: it is worked out for a row at a time.
 * Of a convolution of the stream to the left, what the row above contributes is worked out for the whole row as well.
   What is left for the pixel is a product with its own activation and that of the pixel before it.
-* Stages of half and quarter size run at every 2nd and 4th row and column. Loops are over groups of 4 rows and of 4 columns,
-  so which stage runs where is written into the graph, which needs no conditions.
+* Stages of half and quarter size run at every 2nd and 4th row and column. The loop over rows is over groups of 4, each row of
+  which has a graph of its own with its stages; in the loop over columns they are under conditions.
 
 All of it is float32, whatever the network's policy.
 
@@ -17,11 +17,48 @@ Reference: Ramachandran et al., "Fast Generation for Convolutional Autoregressiv
 import tensorflow as tf
 
 from tfgan_suite.models.pixelcnn.above_stream import AboveStream
-from tfgan_suite.models.pixelcnn.left_stream import ColumnGroup, LeftStream
+from tfgan_suite.models.pixelcnn.left_stream import Contributions, LeftStream
 from tfgan_suite.models.pixelcnn.pixelcnn_network import STAGES, with_ones
-from tfgan_suite.models.pixelcnn.rows import batch_is_open, product, taps
+from tfgan_suite.models.pixelcnn.rows import batch_is_open, convolve_rows, product, row_kernel
 
-GROUP = 2 ** (STAGES - 1)  # Rows and columns from one position of the smallest stage to the next.
+GROUP = 2 ** (STAGES - 1)  # Rows from one of the smallest stage to the next.
+
+
+def draw_noise(distribution, image_shape, noise):
+    """All that sampling images of a distribution draws, a dict of name to float32 `[batch, height, width, size]`.
+
+    Args:
+        distribution: A `Distribution`.
+        image_shape: Tuple `(height, width, channels)`.
+        noise: `BatchNoise` or `ExampleNoise`.
+    """
+    drawn, (height, width, channels) = {}, image_shape
+
+    def draw(name, shape):
+        drawn[name] = noise.uniform(name, [height, width, *shape[2:]])
+        return drawn[name]
+
+    parameters = tf.zeros([1, height, width, distribution.num_parameters(channels)])
+    distribution.sample(parameters, channels, None, draw)  # For what it draws; nothing else is used.
+    return drawn
+
+
+def sample_pixel(distribution, parameters, channels, num_levels, drawn, temperature=1.0):
+    """The values of a pixel, float32 `[batch, channels]`.
+
+    Args:
+        distribution: A `Distribution`.
+        parameters: float32 `[batch, num_parameters]`.
+        channels: Integer.
+        num_levels: Integer, or `None` to leave values between the levels.
+        drawn: Dict of name to float32 `[batch, size]`, what `draw_noise` drew for this pixel.
+        temperature: Float scalar > 0.
+    """
+
+    def draw(name, shape):
+        return tf.reshape(drawn[name], [-1, *shape])
+
+    return distribution.sample(parameters[:, None, None], channels, num_levels, draw, temperature)[:, 0, 0]
 
 
 def sample_with_caches(network, labels, draw_pixel, inputs):
@@ -51,7 +88,7 @@ def sample_with_caches(network, labels, draw_pixel, inputs):
             first_above, first_left = ends.first(rows[0], rows[1], exists)
             activated, above_state = above.run_row(index, first_above, above_state)
             prepared = left.prepare_row(index, first_left, activated, left_state)
-            own_inputs = {name: values[row] for name, values in inputs.items()}
+            own_inputs = {name: tf.gather(values, row) for name, values in inputs.items()}
             pixels, kept = _draw_row(left, ends, index, prepared, draw_pixel, own_inputs, channels)
             left_state = [kept.get(stage, old) for stage, old in enumerate(left_state)]
             images = images.write(row, pixels)
@@ -74,71 +111,39 @@ def _draw_row(left, ends, index, prepared, draw_pixel, inputs, channels):
     """The pixels of a row, `[width, batch, channels]`, and a dict of stage to what is kept of it."""
     width = prepared[0][0].shape[0]
     batch_size = tf.shape(prepared[0][0])[1]
-    # One piece of memory for all that a group of columns needs of a stage.
-    sizes = {stage: [one.shape[-1] for one in contributions] for stage, contributions in prepared.items()}
-    joined = {stage: _in_groups(tf.concat(one, axis=-1), stage) for stage, one in prepared.items()}
-    inputs = {name: _in_groups(values, 0) for name, values in inputs.items()}
+    contributions = Contributions(prepared)
 
-    def draw_columns(group, pixel, last, arrays, pixels):
-        contributions = {
-            stage: [tf.split(one, sizes[stage], axis=-1) for one in tf.unstack(values[group])]
-            for stage, values in joined.items()
-        }
-        own_inputs = {name: tf.unstack(values[group]) for name, values in inputs.items()}
-        columns = ColumnGroup(contributions, last)
-        drawn = []
-        for column in range(GROUP):
-            first = ends.first_of_pixel(pixel, contributions[0][column][0])
-            parameters = ends.parameters(left.run_pixel(0, index, column, first, columns))
-            drawn.append(draw_pixel(parameters, {name: values[column] for name, values in own_inputs.items()}))
-            pixel = with_ones(drawn[-1])
-        arrays = {stage: array.write(group, tf.stack(columns.kept[stage])) for stage, array in arrays.items()}
-        return group + 1, pixel, columns.last, arrays, pixels.write(group, tf.stack(drawn))
+    def draw(column, pixel, state, pixels):
+        first = ends.first_of_pixel(pixel, contributions.first(0, column))
+        values, state = left.run_pixel(0, index, column, first, contributions, state)
+        own_inputs = {name: tf.gather(rows, column) for name, rows in inputs.items()}
+        drawn = draw_pixel(ends.parameters(values), own_inputs)
+        return column + 1, with_ones(drawn), state, pixels.write(column, drawn)
 
-    last = {stage: left.initial_pixel(stage, batch_size) for stage in prepared}
     states = (
         tf.zeros([batch_size, channels + 1]),
-        last,
-        {
-            stage: _array(width // GROUP, GROUP >> stage, sum(one.shape[-1] for one in last[stage]))
-            for stage in prepared
-        },
-        _array(width // GROUP, GROUP, channels),
+        left.initial_pixel_state(list(prepared), batch_size),
+        tf.TensorArray(tf.float32, width, element_shape=[None, channels]),
     )
-    *_, arrays, pixels = tf.while_loop(
-        lambda group, *_: group < width // GROUP,
-        draw_columns,
+    _, _, state, pixels = tf.while_loop(
+        lambda column, *_: column < width,
+        draw,
         (tf.constant(0), *states),
         shape_invariants=(tf.TensorShape([]), *batch_is_open(states)),
         parallel_iterations=1,
     )
-    return _row_of(pixels), {stage: _row_of(array) for stage, array in arrays.items()}
-
-
-def _in_groups(row, stage):
-    """`[width, batch, channels]` as `[groups, columns of a group, batch, channels]`."""
-    columns = GROUP >> stage
-    return tf.reshape(row, [row.shape[0] // columns, columns, -1, row.shape[-1]])
-
-
-def _array(groups, columns, channels):
-    return tf.TensorArray(tf.float32, groups, element_shape=[columns, None, channels])
-
-
-def _row_of(array):
-    """The groups of columns that were written, as a row."""
-    values = array.stack()
-    return tf.reshape(values, [values.shape[0] * values.shape[1], -1, values.shape[-1]])
+    return pixels.stack(), {stage: array.stack() for stage, array in state.arrays.items()}
 
 
 class _Ends:
     """The first layers and the last one."""
 
     def __init__(self, network):
-        self._above, self._row_above, self._left, self._last = (
-            (layer.kernel, tf.convert_to_tensor(layer.bias))
-            for layer in (network.first_above, network.first_row_above, network.first_left, network.parameters_of)
-        )
+        self._above = row_kernel(network.first_above.kernel), tf.convert_to_tensor(network.first_above.bias)
+        self._row_above = row_kernel(network.first_row_above.kernel), tf.convert_to_tensor(network.first_row_above.bias)
+        kernel = network.first_left.kernel
+        self._left = kernel[0, 0], kernel[1, 0], tf.convert_to_tensor(network.first_left.bias)
+        self._last = network.parameters_of.kernel[0, 0], tf.convert_to_tensor(network.parameters_of.bias)
 
     def first(self, row_2, row_1, exists):
         """The first layers at a row, of the two rows above it: of the stream above, and of the other one without the pixel.
@@ -146,18 +151,17 @@ class _Ends:
         `exists` is 0 where there is no row above, and so no output to move down, not even a bias.
         """
         kernel, bias = self._above
-        seen = tf.concat([taps(row_2, 3), taps(row_1, 3)], axis=-1)
-        above = exists * product(seen, tf.reshape(kernel, [-1, kernel.shape[-1]]), bias)
+        above = exists * convolve_rows(tf.concat([row_2, row_1], axis=-1), kernel, 1, bias)
         kernel, bias = self._row_above
-        left = exists * product(taps(row_1, 3), tf.reshape(kernel, [-1, kernel.shape[-1]]), bias)
-        kernel, bias = self._left
-        beside = product(row_1, kernel[0, 0], bias)  # At each pixel for the one to its right.
+        left = exists * convolve_rows(row_1, kernel, 1, bias)
+        kernel, _, bias = self._left
+        beside = product(row_1, kernel, bias)  # At each pixel for the one to its right.
         return above, left + tf.pad(beside[:-1], [[1, 0], [0, 0], [0, 0]])
 
     def first_of_pixel(self, pixel, contribution):
         """The first layer of the stream to the left; `pixel` is the one before, zeros for none."""
-        return product(pixel, self._left[0][1, 0], contribution)
+        return product(pixel, self._left[1], contribution)
 
     def parameters(self, values):
         kernel, bias = self._last
-        return product(tf.nn.elu(values), kernel[0, 0], bias)
+        return product(tf.nn.elu(values), kernel, bias)

@@ -18,7 +18,7 @@ class GatedBlock(keras.layers.Layer):
     Args:
         filters: Integer >= 1. Channels of input and output.
         to_left: Boolean. Whether the convolutions see pixels to the left, or else those above alone.
-        has_skip: Boolean. Whether there is a skip connection.
+        skip_channels: Integer, the channels of a skip connection, activated; or `None` for no such connection.
         num_classes: Integer >= 1, or `None`.
         dropout_rate: Float in [0, 1).
         seed: Integer. Base seed of the initial weights, and name of the block's dropout.
@@ -38,17 +38,17 @@ class GatedBlock(keras.layers.Layer):
     PixelCNN Decoders" (2016), equation 4.
     """
 
-    def __init__(self, filters, to_left, has_skip, num_classes=None, dropout_rate=0.5, seed=0, **kwargs):
+    def __init__(self, filters, to_left, skip_channels, num_classes=None, dropout_rate=0.5, seed=0, **kwargs):
         super().__init__(**kwargs)
         self.filters = filters
         self.to_left = to_left
-        self.has_skip = has_skip
+        self.skip_channels = skip_channels
         self.num_classes = num_classes
         self.dropout_rate = dropout_rate
         self.seed = seed
         shape = {"kernel_size": (2, 2) if to_left else (2, 3), "to_left": to_left, "dtype": self.dtype_policy}
         self.convolve_1 = CausalConvolution(filters, seed=seed, name="convolve_1", **shape)
-        if has_skip:
+        if skip_channels is not None:
             self.skip = CausalConvolution(
                 filters, (1, 1), to_left=True, seed=seed + 1, name="skip", dtype=self.dtype_policy
             )
@@ -58,6 +58,11 @@ class GatedBlock(keras.layers.Layer):
         )
 
     def build(self, input_shape=None):
+        doubled = (None, None, None, 2 * self.filters)  # By `concat_elu`.
+        self.convolve_1.build(doubled)
+        self.convolve_2.build(doubled)
+        if self.skip_channels is not None:
+            self.skip.build((None, None, None, self.skip_channels))
         if self.num_classes is not None:
             self.class_kernel = self.add_weight(
                 name="class_kernel",
@@ -67,7 +72,7 @@ class GatedBlock(keras.layers.Layer):
 
     def call(self, inputs, activated, skip=None, classes=None, dropout_seed=None, initialize=False):
         hidden = self.convolve_1(activated, initialize=initialize)
-        if self.has_skip:
+        if self.skip_channels is not None:
             hidden += self.skip(skip, initialize=initialize)
         hidden = concat_elu(hidden)
         if dropout_seed is not None:
@@ -84,7 +89,7 @@ class GatedBlock(keras.layers.Layer):
             **super().get_config(),
             "filters": self.filters,
             "to_left": self.to_left,
-            "has_skip": self.has_skip,
+            "skip_channels": self.skip_channels,
             "num_classes": self.num_classes,
             "dropout_rate": self.dropout_rate,
             "seed": self.seed,

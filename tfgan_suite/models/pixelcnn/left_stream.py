@@ -1,10 +1,11 @@
 """LeftStream: PixelCNN's stream of the pixels above and to the left, worked out for a pixel at a time."""
 
+from typing import NamedTuple
+
 import tensorflow as tf
 
-from tfgan_suite.models.pixelcnn.concat_elu import concat_elu
 from tfgan_suite.models.pixelcnn.pixelcnn_network import STAGES
-from tfgan_suite.models.pixelcnn.rows import interleave, product, taps, zero_rows
+from tfgan_suite.models.pixelcnn.rows import activate, convolve_rows, interleave, product, row_kernel, zero_rows
 
 
 class LeftStream:
@@ -20,7 +21,8 @@ class LeftStream:
     """
 
     def __init__(self, network, classes):
-        self._width, filters = network.image_shape[1], network.filters
+        self._width, self._filters = network.image_shape[1], network.filters
+        filters = self._filters
         self._down = [[_LeftBlock(block, classes) for block in blocks] for blocks in network.down_left]
         self._up = [[_LeftBlock(block, classes) for block in blocks] for blocks in network.up_left]
         self._shrink = [_SplitConvolution(layer) for layer in network.shrink_left]
@@ -38,9 +40,24 @@ class LeftStream:
         """The state before the first row, a list for all stages: zeros, as the padding."""
         return [zero_rows(self._width >> stage, batch_size, sum(kept)) for stage, kept in enumerate(self._kept)]
 
-    def initial_pixel(self, stage, batch_size):
-        """What is kept before the first pixel of a row, a list: zeros, as the padding."""
-        return [tf.zeros([batch_size, channels]) for channels in self._kept[stage]]
+    def initial_pixel_state(self, stages, batch_size):
+        """The `PixelState` before the first pixel of a row: zeros, as the padding."""
+
+        zeros_of = {size: tf.zeros([batch_size, size]) for size in (self._filters, 2 * self._filters)}
+
+        def zeros(sizes):
+            return [zeros_of[size] for size in sizes]
+
+        def array(stage):
+            return tf.TensorArray(
+                tf.float32, self._width >> stage, element_shape=[None, sum(self._kept[stage])], name=f"stage_{stage}"
+            )
+
+        return PixelState(
+            last={stage: zeros(self._kept[stage]) for stage in stages},
+            pairs={stage: zeros([self._filters] * 2) for stage in stages[:-1]},
+            arrays={stage: array(stage) for stage in stages},
+        )
 
     def prepare_row(self, index, first, activated, state):
         """What the row above and the other stream contribute at each pixel of a row.
@@ -73,24 +90,25 @@ class LeftStream:
             prepared[stage] = contributions
         return prepared
 
-    def run_pixel(self, stage, row, column, values, group):
+    def run_pixel(self, stage, row, column, values, contributions, state):
         """Runs a stage at a pixel, and those below it that have one here.
 
         Args:
             stage: Integer.
             row: Integer. The row's place in its group, at the size of this stage.
-            column: Integer. The column's likewise.
+            column: int32 scalar, likewise at the size of this stage.
             values: float32 `[batch, filters]`. The stage's first layer.
-            group: A `ColumnGroup`, which is changed.
+            contributions: `Contributions`.
+            state: `PixelState` of the pixel before.
 
         Returns:
-            float32 `[batch, filters]`.
+            float32 `[batch, filters]`, and the state for the next pixel.
         """
-        contributions, last = iter(group.contributions[stage][column][1:]), iter(group.last[stage])
-        active, kept = concat_elu(values), []
+        own = contributions.at(stage, column)
+        active, last, kept = activate(values), iter(state.last[stage]), []
         skips = [active]
         for block in self._down[stage]:
-            values, active = block(values, active, None, contributions, last, kept)
+            values, active = block(values, active, None, own, last, kept)
             skips.append(active)
         if stage == STAGES - 1:
             skips.pop()
@@ -98,35 +116,63 @@ class LeftStream:
             kept.append(values)
             last_values = next(last)
             if row % 2 == 1:
-                values = next(contributions)
+                values = next(own)
             else:
-                if column % 2 == 0:
-                    first = group.contributions[stage + 1][column // 2][0]
-                    small = self._shrink[stage](last_values, values, first)
-                    small = self.run_pixel(stage + 1, row // 2, column // 2, small, group)
-                    group.grown[stage] = self._grow[stage].upper_pair(small)
-                values = group.grown[stage][column % 2]
-            active = concat_elu(values)
+                values, state = self._run_below(stage, row, column, last_values, values, contributions, state)
+            active = activate(values)
         for block in self._up[stage]:
-            values, active = block(values, active, skips.pop(), contributions, last, kept)
-        group.last[stage] = [*kept, values]
-        group.kept[stage].append(tf.concat(group.last[stage], axis=-1))
-        return values
+            values, active = block(values, active, skips.pop(), own, last, kept)
+        kept.append(values)
+        array = state.arrays[stage].write(column, tf.concat(kept, axis=-1))
+        return values, state._replace(last={**state.last, stage: kept}, arrays={**state.arrays, stage: array})
+
+    def _run_below(self, stage, row, column, last_values, values, contributions, state):
+        """What the stage below gives at this pixel: anew at every 2nd one, which makes a pair, else the second of the pair."""
+
+        def run():
+            first = self._shrink[stage](last_values, values, contributions.first(stage + 1, column // 2))
+            small, after = self.run_pixel(stage + 1, row // 2, column // 2, first, contributions, state)
+            return after._replace(pairs={**after.pairs, stage: self._grow[stage].upper_pair(small)})
+
+        is_even = tf.equal(column % 2, 0)
+        state = tf.cond(is_even, run, lambda: state)
+        return tf.where(is_even, *state.pairs[stage]), state
 
 
-class ColumnGroup:
-    """What is known of a group of columns while its pixels are worked out one after another.
+class PixelState(NamedTuple):
+    """What is kept from pixel to pixel of a row, of the stages that have one.
 
-    Args:
-        contributions: Dict of stage to a list for its columns, each a list of float32 `[batch, channels]`.
-        last: Dict of stage to what is kept of its pixel before, a list.
+    Attributes:
+        last: Dict of stage to what its layers were called with at its last pixel, and what it gave; a list of float32
+            `[batch, channels]`.
+        pairs: Dict of stage to what the stage below last gave for two of its pixels, a list of float32 `[batch, filters]`.
+        arrays: Dict of stage to a `tf.TensorArray` of all that is in `last`, joined, for the row below.
     """
 
-    def __init__(self, contributions, last):
-        self.contributions = contributions
-        self.last = dict(last)
-        self.kept = {stage: [] for stage in contributions}
-        self.grown = {}
+    last: dict
+    pairs: dict
+    arrays: dict
+
+
+class Contributions:
+    """What the row above and the other stream contribute at the pixels of a row, one piece of memory for each of them.
+
+    Args:
+        prepared: What `LeftStream.prepare_row` returned.
+    """
+
+    def __init__(self, prepared):
+        self._sizes = {stage: [one.shape[-1] for one in rows] for stage, rows in prepared.items()}
+        self._joined = {stage: tf.concat(rows, axis=-1) for stage, rows in prepared.items()}
+        self._first = {stage: rows[0] for stage, rows in prepared.items()}
+
+    def first(self, stage, column):
+        """The contribution to a stage's first layer, float32 `[batch, filters]`."""
+        return tf.gather(self._first[stage], column)
+
+    def at(self, stage, column):
+        """Those to its other layers, an iterator over float32 `[batch, channels]`."""
+        return iter(tf.split(tf.gather(self._joined[stage], column), self._sizes[stage], axis=-1)[1:])
 
 
 class _SplitConvolution:
@@ -134,12 +180,12 @@ class _SplitConvolution:
 
     def __init__(self, layer):
         kernel = layer.kernel
-        self.upper = tf.reshape(kernel[0], [-1, layer.filters])
+        self.upper = row_kernel(kernel[:1])
         self.lower = tf.reshape(kernel[1], [-1, layer.filters])
         self.bias = tf.convert_to_tensor(layer.bias)
 
     def prepare(self, row_above, strides=1):
-        return product(taps(row_above, 2, strides), self.upper, self.bias)
+        return convolve_rows(row_above, self.upper, strides, self.bias)
 
     def __call__(self, last, values, contribution):
         return product(tf.concat([last, values], axis=-1), self.lower, contribution)
@@ -162,12 +208,12 @@ class _LeftBlock:
 
     def __call__(self, values, active, skip, contributions, last, kept):
         seen = active if skip is None else tf.concat([active, skip], axis=-1)
-        hidden = concat_elu(self.convolve_1(next(last), seen, next(contributions)))
+        hidden = activate(self.convolve_1(next(last), seen, next(contributions)))
         outputs = self.convolve_2(next(last), hidden, next(contributions))
         outputs, gates = tf.split(outputs, 2, axis=-1)
         kept += [active, hidden]
         values += outputs * tf.sigmoid(gates)
-        return values, concat_elu(values)
+        return values, activate(values)
 
 
 class _GrowingPixel:

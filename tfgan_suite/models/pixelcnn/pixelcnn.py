@@ -1,6 +1,7 @@
 """PixelCNN: PixelCNN++, an autoregressive model with an exact likelihood of whole levels."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfgan_suite.engine.adam import Adam
@@ -9,10 +10,13 @@ from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAvera
 from tfgan_suite.engine.trained_model import call_network
 from tfgan_suite.engine.update import Objective, Update
 from tfgan_suite.foundation.errors import UserError
-from tfgan_suite.generative.sampling_options import TEMPERATURE
+from tfgan_suite.foundation.randomness import fold
+from tfgan_suite.generative.sampling_options import TEMPERATURE, resolve_sampling
 from tfgan_suite.likelihood.distributions import DiscretizedLogisticMixture, check_distribution
 from tfgan_suite.likelihood.level_grid import check_levels
 from tfgan_suite.likelihood.likelihood_model import LikelihoodModel, sum_per_image
+from tfgan_suite.likelihood.noise import ExampleNoise
+from tfgan_suite.models.pixelcnn.cached_sampling import draw_noise, sample_pixel, sample_with_caches
 from tfgan_suite.models.pixelcnn.pixelcnn_network import PixelCNNNetwork
 from tfgan_suite.models.pixelcnn.pixelcnn_presets import PRESETS
 from tfgan_suite.specs.image_spec import ImageSpec
@@ -194,6 +198,104 @@ class PixelCNN(LikelihoodModel):
         parameters = call_network(self.ema_network, images, labels)
         return sum_per_image(self.distribution.log_mass(images, parameters, self.spec.levels))
 
+    def sample(self, count, seed, labels=None, temperature=1.0):
+        if labels is None:
+            labels = self.sample_labels(count, fold(seed, "generate", "labels"))
+        seeds = self._seeds(count, seed)
+        draw = self._draw_function if tf.executing_eagerly() else self._draw
+        return draw(seeds, temperature, *([] if labels is None else [labels]))
+
+    def _generate_without_latents(self, count, labels, seed, batch_size, sampling):
+        if labels is None:
+            labels = self.sample_labels(count, fold(seed, "generate", "labels"))
+        rows = [self._seeds(count, seed), *([] if labels is None else [labels])]
+        batches = [
+            self._draw_function(part[0], sampling["temperature"], *part[1:])
+            for part in ([one[i : i + batch_size] for one in rows] for i in range(0, count, batch_size))
+        ]
+        return np.concatenate([batch.numpy() for batch in batches])
+
+    def complete(self, images, mask, labels=None, seed=0, temperature=1.0):
+        """Fills in what is not given of images.
+
+        Pixels are drawn in raster order, each given all before it, the given ones among them. What is given after a pixel in
+        that order has no influence on it: complete lower parts, or what is right of a column.
+
+        Args:
+            images: uint8 `[batch, height, width, channels]`, or floats in [-1, 1] on the grid of the levels. Values at pixels
+                that are not given are of no effect.
+            mask: Boolean `[batch, height, width]`, or `[height, width]` for all images alike. True at the given pixels.
+            labels: Integers `[batch]` of a conditional model.
+            seed: Integer. Other seeds give other completions; image i depends on the seed and i.
+            temperature: Float in [0, 2]. As for `generate`.
+
+        Returns:
+            NumPy array uint8 `[batch, height, width, channels]`, equal to `images` where they are given.
+
+        Raises:
+            UserError: Images, mask or labels that do not fit.
+
+        Example: the lower halves.
+
+        >>> model = PixelCNN(image_shape=(8, 8, 1), blocks=1, filters=4)
+        >>> images = np.full([2, 8, 8, 1], 100, "uint8")
+        >>> completed = model.complete(images, np.arange(8)[:, None] < np.full([8], 4))
+        >>> completed.shape, bool((completed[:, :4] == 100).all())
+        ((2, 8, 8, 1), True)
+        """
+        images, shape = tf.convert_to_tensor(images), self.spec.shape
+        if tuple(images.shape[1:]) != shape:
+            raise UserError(f"Images must be of shape {shape} after the batch. Received: {tuple(images.shape[1:])}")
+        mask = np.asarray(mask)
+        if mask.dtype != bool or mask.shape not in (shape[:2], (len(images), *shape[:2])):
+            raise UserError(
+                f"`mask` must be boolean of shape {shape[:2]}, or {(len(images), *shape[:2])} for a mask of each image. "
+                f"Received: dtype={mask.dtype}, shape={mask.shape}"
+            )
+        temperature = resolve_sampling(self, {"temperature": temperature})["temperature"]
+        labels = self._labels_of(labels, len(images))
+        mask = tf.broadcast_to(tf.constant(mask)[..., None], [len(images), *shape[:2], 1])
+        # What is not given may lie anywhere.
+        given = check_levels(tf.where(mask, images, tf.zeros_like(images)), self.spec.levels)
+        seeds = self._seeds(len(images), seed)
+        if self._complete_function is None:
+
+            def complete(seeds, temperature, given, mask, labels=None):
+                return self._draw(seeds, temperature, labels, {"given": given, "mask": tf.cast(mask, tf.float32)})
+
+            specs = [given, mask, *([] if labels is None else [labels])]
+            function = tf.function(complete, input_signature=_signature(specs), autograph=False)
+            object.__setattr__(self, "_complete_function", function)
+        return self._complete_function(seeds, temperature, given, mask, *([] if labels is None else [labels])).numpy()
+
+    _complete_function = None
+
+    def _seeds(self, count, seed):
+        """The seed of each image, int32 `[count, 2]`: image i depends on the seed and i alone."""
+        base = fold(seed, "generate", "pixels")
+        return tf.random.stateless_uniform([count, 2], base, minval=None, maxval=None, dtype=tf.int32, alg="philox")
+
+    @property
+    def _draw_function(self):
+        if self._generate_function is None:
+            labels = [] if self.num_classes is None else [tf.zeros([0], tf.int32)]
+            function = tf.function(self._draw, input_signature=_signature(labels), autograph=False)
+            # Kept out of Keras's attribute tracking: a function is no state.
+            object.__setattr__(self, "_generate_function", function)
+        return self._generate_function
+
+    def _draw(self, seeds, temperature, labels=None, given=None):
+        """Images of the spec's `edge_dtype`, one for each seed; `given` holds the pixels that are known and their mask."""
+        channels, num_levels = self.spec.shape[-1], self.spec.levels
+        noise = draw_noise(self.distribution, self.spec.shape, ExampleNoise(seeds))
+
+        def draw_pixel(parameters, inputs):
+            pixel = sample_pixel(self.distribution, parameters, channels, num_levels, inputs, temperature)
+            return pixel if given is None else tf.where(inputs["mask"] > 0.5, inputs["given"], pixel)
+
+        inputs = noise if given is None else {**noise, **given}
+        return self.spec.to_edge(sample_with_caches(self.ema_network, labels, draw_pixel, inputs))
+
     def get_config(self):
         return {
             "name": self.name,
@@ -215,3 +317,9 @@ class PixelCNN(LikelihoodModel):
         if isinstance(config.get("distribution"), dict):
             config["distribution"] = keras.saving.deserialize_keras_object(config["distribution"])
         return cls(**config)
+
+
+def _signature(batches):
+    """Of a function of seeds, a temperature and batches of any size."""
+    specs = [tf.TensorSpec([None, *batch.shape[1:]], batch.dtype) for batch in batches]
+    return [tf.TensorSpec([None, 2], tf.int32), tf.TensorSpec([], tf.float32), *specs]

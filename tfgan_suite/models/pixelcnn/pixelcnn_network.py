@@ -70,7 +70,7 @@ class PixelCNNNetwork(keras.Model):
         # Of each stage, lists of the two streams' blocks; and what leads from one stage to the next.
         self.down_above, self.down_left, self.shrink_above, self.shrink_left = [], [], [], []
         for stage in range(STAGES):
-            above, left = self._blocks("down", stage, blocks, above_has_skip=False)
+            above, left = self._blocks(stage, blocks, up=False)
             self.down_above.append(above)
             self.down_left.append(left)
             if stage < STAGES - 1:
@@ -79,7 +79,7 @@ class PixelCNNNetwork(keras.Model):
         self.up_above, self.up_left, self.grow_above, self.grow_left = [], [], [], []
         for stage in reversed(range(STAGES)):
             count = blocks if stage == STAGES - 1 else blocks + 1
-            above, left = self._blocks("up", stage, count, above_has_skip=True)
+            above, left = self._blocks(stage, count, up=True)
             self.up_above.insert(0, above)
             self.up_left.insert(0, left)
             if stage > 0:
@@ -111,18 +111,20 @@ class PixelCNNNetwork(keras.Model):
             )
         )
 
-    def _blocks(self, direction, stage, count, above_has_skip):
+    def _blocks(self, stage, count, up):
         lists = [], []
         for index in range(count):
             for stream, blocks in zip(("above", "left"), lists):
+                # On the way up of the same stream at its mirrored place, and of the other one for the stream to the left.
+                streams = int(up) + int(stream == "left")
                 block = GatedBlock(
                     self.filters,
                     to_left=stream == "left",
-                    has_skip=above_has_skip or stream == "left",
+                    skip_channels=2 * self.filters * streams if streams else None,
                     num_classes=self.num_classes,
                     dropout_rate=self.dropout_rate,
                     seed=self._next_seed(),
-                    name=f"{direction}_{stream}_{stage}_{index}",
+                    name=f"{'up' if up else 'down'}_{stream}_{stage}_{index}",
                     dtype=self.dtype_policy,
                 )
                 blocks.append(self._add(block))
@@ -131,6 +133,17 @@ class PixelCNNNetwork(keras.Model):
     def _add(self, layer):
         self.ordered_layers.append(layer)
         return layer
+
+    def build(self, images_shape=None, labels_shape=None):
+        # By hand, since tracing several hundred layers takes seconds.
+        first = (self.first_above, self.first_row_above, self.first_left)
+        for layer in self.ordered_layers:
+            channels = self.image_shape[-1] + 1 if layer in first else self.filters
+            layer.build((None, None, None, channels))
+            layer.built = True
+
+    def compute_output_shape(self, images_shape, labels_shape=None):
+        return (*images_shape[:3], self.num_parameters)
 
     def call(self, images, labels=None, training=False, dropout_seed=None, initialize=False):
         classes = None if labels is None else tf.one_hot(labels, self.num_classes, dtype=self.compute_dtype)

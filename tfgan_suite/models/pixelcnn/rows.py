@@ -13,15 +13,34 @@ def product(values, kernel, *bias):
     return outputs
 
 
-def taps(row, columns, strides=1):
-    """What a kernel of 2 or 3 columns sees of a row at each position, `[width / strides, batch, columns * channels]`.
+def convolve_rows(row, kernel, strides, *bias):
+    """A convolution along a row, at every position or every 2nd, plus what is to be added.
 
-    Of 2 the last one is the position itself, of 3 the middle one.
+    Args:
+        row: float32 `[width, batch, channels]`.
+        kernel: float32 `[columns, 1, channels, filters]`. Of 2 columns the last one is the position itself, of 3 the middle one.
+        strides: Integer, 1 or 2.
+        *bias: float32, of shapes that can be added.
+
+    Returns:
+        float32 `[width / strides, batch, filters]`.
     """
-    count = row.shape[0] // strides
-    padded = tf.pad(row, [[1, columns - 2], [0, 0], [0, 0]])
-    last = strides * (count - 1) + 1
-    return tf.concat([padded[first : first + last : strides] for first in range(columns)], axis=-1)
+    # The width as the height of an image, so that the batch stays where it is.
+    padding = [[0, 0], [1, kernel.shape[0] - 2], [0, 0], [0, 0]]
+    outputs = tf.squeeze(tf.nn.conv2d(tf.expand_dims(row, 0), kernel, [1, strides, 1, 1], padding), 0)
+    for one in bias:
+        outputs += one
+    return outputs
+
+
+def row_kernel(kernel):
+    """The kernel for `convolve_rows` of one `[rows, columns, channels, filters]`; the rows are joined along the channels."""
+    return tf.concat(tf.split(tf.transpose(kernel, [1, 0, 2, 3]), kernel.shape[0], axis=1), axis=2)
+
+
+def activate(values):
+    """`concat_elu` without its gradient, which would be in the graph for nothing."""
+    return tf.nn.elu(tf.concat([values, -values], axis=-1))
 
 
 def zero_rows(width, batch_size, channels):
