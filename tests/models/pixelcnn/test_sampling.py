@@ -145,4 +145,5 @@ def test_an_export_samples_the_same(binary_model, tmp_path):
     labels = [0, 1, 1]
     np.testing.assert_array_equal(exported.generate(3, labels, seed=4), binary_model.generate(3, labels, seed=4))
     images = binary_model.generate(3, labels, seed=4)
-    np.testing.assert_allclose(exported.log_prob(images, labels), binary_model.log_prob(images, labels), rtol=1e-5)
+    values = tg.to_float(images, 2)
+    np.testing.assert_allclose(exported.log_prob(values, labels), binary_model.log_prob(images, labels), rtol=1e-5)

@@ -255,8 +255,9 @@ class PixelCNN(LikelihoodModel):
         temperature = resolve_sampling(self, {"temperature": temperature})["temperature"]
         labels = self._labels_of(labels, len(images))
         mask = tf.broadcast_to(tf.constant(mask)[..., None], [len(images), *shape[:2], 1])
-        # What is not given may lie anywhere.
-        given = check_levels(tf.where(mask, images, tf.zeros_like(images)), self.spec.levels)
+        # What is not given may lie anywhere; the lowest level takes its place.
+        lowest = tf.cast(-1 if images.dtype.is_floating else 0, images.dtype)
+        given = check_levels(tf.where(mask, images, lowest), self.spec.levels)
         seeds = self._seeds(len(images), seed)
         if self._complete_function is None:
 
