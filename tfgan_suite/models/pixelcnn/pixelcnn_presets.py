@@ -1,5 +1,8 @@
 """PixelCNN's presets: architecture, training, reference, and expected result."""
 
+from tfgan_suite.engine.adam import Adam
+from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
+from tfgan_suite.engine.schedule import LinearSchedule
 from tfgan_suite.likelihood.distributions import DiscretizedLogisticMixture
 
 _PAPER = "Salimans et al., PixelCNN++ (2017)"
@@ -16,6 +19,11 @@ PRESETS = {
             "distribution": DiscretizedLogisticMixture(5),
         },
         "training": {"batch_size": 32, "total_images": 150_000, "conditional": False},
+        # Short runs: a warm-up of the learning rate, and an average that forgets the first steps.
+        "compile": lambda model: {
+            "optimizer": Adam(LinearSchedule(0.0, 1e-3, examples=3_200), beta_1=0.95, beta_2=0.9995),
+            "ema": ExponentialMovingAverage(half_life_images=20_000, rampup_ratio=0.05),
+        },
     },
     "pixelcnn_color_32": {
         "description": "The paper's model of 32x32 images in color: days on several GPUs.",
