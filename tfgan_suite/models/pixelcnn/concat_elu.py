@@ -9,8 +9,8 @@ def concat_elu(values):
 
     Example:
 
-    >>> concat_elu(tf.constant([[0.0, 2.0]])).numpy().round(3).tolist()
-    [[0.0, 2.0, 0.0, -0.865]]
+    >>> [round(value, 3) for value in concat_elu(tf.constant([2.0, -1.0])).numpy().tolist()]
+    [2.0, -0.632, -0.865, 1.0]
 
     Reference: Salimans et al., "PixelCNN++" (2017), as in the authors' code.
     """
