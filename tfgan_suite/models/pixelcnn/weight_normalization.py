@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from tfgan_suite.foundation.number_kinds import is_count
+from tfgan_suite.models.pixelcnn.causal_convolve import causal_convolve
 
 
 class WeightNormalization(keras.layers.Layer):
@@ -103,12 +104,8 @@ class CausalConvolution(WeightNormalization):
         self.strides = strides
 
     def linear(self, inputs):
-        height, width = self.kernel_size
-        left, right = (width - 1, 0) if self.to_left else ((width - 1) // 2, (width - 1) // 2)
-        # Padding by the convolution itself: a pass over memory less than by `tf.pad`.
-        padding = [[0, 0], [height - 1, 0], [left, right], [0, 0]] if self.kernel_size != (1, 1) else "VALID"
         kernel = tf.cast(self.kernel, self.compute_dtype)
-        return tf.nn.conv2d(tf.cast(inputs, self.compute_dtype), kernel, self.strides, padding)
+        return causal_convolve(tf.cast(inputs, self.compute_dtype), kernel, self.to_left, self.strides)
 
     def get_config(self):
         return {
