@@ -121,7 +121,11 @@ class DiscretizedLogisticMixture(Distribution):
         density = middle - log_scales - 2.0 * softplus(middle) + math.log(2.0 * half_width)
         # The logarithm of the difference, without taking it: it has few digits left where it is small. The maximum keeps
         # gradients finite where a scale is so large that its inverse is 0, and this branch is not taken.
-        share = -softplus(-above) - softplus(below) + log_of_one_minus_exp(tf.maximum(2.0 * half_width * inverse_scales, 1e-20))
+        share = (
+            -softplus(-above)
+            - softplus(below)
+            + log_of_one_minus_exp(tf.maximum(2.0 * half_width * inverse_scales, 1e-20))
+        )
         inside = tf.where(difference > _SMALLEST_SHARE, share, density)
         end = 1.0 - half_width
         log_masses = tf.where(targets > end, -softplus(below), inside)

@@ -40,13 +40,16 @@ class WeightNormalization(keras.layers.Layer):
         return (*self.kernel_size, in_channels, self.filters)
 
     def build(self, input_shape):
+        # Normalized in float32 in reduced precision too.
+        options = {"autocast": False}
         self.direction = self.add_weight(
             name="direction",
             shape=self.kernel_shape(input_shape[-1]),
             initializer=keras.initializers.RandomNormal(stddev=0.05, seed=self.seed),
+            **options,
         )
-        self.gain = self.add_weight(name="gain", shape=[self.filters], initializer="ones")
-        self.bias = self.add_weight(name="bias", shape=[self.filters], initializer="zeros")
+        self.gain = self.add_weight(name="gain", shape=[self.filters], initializer="ones", **options)
+        self.bias = self.add_weight(name="bias", shape=[self.filters], initializer="zeros", **options)
 
     @property
     def kernel(self):
@@ -175,7 +178,9 @@ class CausalTransposedConvolution(WeightNormalization):
     def linear_with_border(self, inputs):
         batch, height, width, _ = inputs.shape
         size = [2 * height + self.kernel_size[0] - 1, 2 * width + self.kernel_size[1] - 1]
-        return tf.nn.conv2d_transpose(inputs, self.kernel, [batch, *size, self.filters], 2, "VALID")
+        return tf.nn.conv2d_transpose(
+            tf.cast(inputs, tf.float32), self.kernel, [batch, *size, self.filters], 2, "VALID"
+        )
 
     def get_config(self):
         return {
