@@ -28,6 +28,7 @@ PUBLIC = [
     "DCGAN",
     "GAN",
     "GenerativeModel",
+    "PixelCNN",
     "ProGAN",
     "ProGANSchedule",
     "StyleGAN2",

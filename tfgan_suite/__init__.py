@@ -23,6 +23,7 @@ _PUBLIC = {
     "GAN": "tfgan_suite.adversarial.gan",
     "BigGAN": "tfgan_suite.models.biggan.biggan",
     "DCGAN": "tfgan_suite.models.dcgan.dcgan",
+    "PixelCNN": "tfgan_suite.models.pixelcnn.pixelcnn",
     "ProGAN": "tfgan_suite.models.progan.progan",
     "ProGANSchedule": "tfgan_suite.models.progan.progan_schedule",
     "StyleGAN2": "tfgan_suite.models.stylegan2.stylegan2",

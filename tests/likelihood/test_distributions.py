@@ -126,3 +126,15 @@ def test_temperature_zero_is_what_is_most_likely():
     parameters = tf.constant([3.0, 0.0, 0.25, -0.5, 0.0, 0.0], shape=[1, 1, 1, 6])  # Logits, means, log-scales.
     sample = mixture.sample(parameters, 1, None, lambda name, shape: tf.fill([1, *shape], 0.9), temperature=0.0)
     np.testing.assert_allclose(sample, 0.25, atol=1e-4)
+
+
+@pytest.mark.parametrize("log_scale", [-100.0, -7.0, 20.0, 60.0, 100.0])
+def test_gradients_of_a_mixture_are_finite_at_any_scale(log_scale):
+    """Scales as they occur in the first steps of a network whose outputs are not bounded."""
+    parameters = tf.constant([[0.0, 0.0, 0.3, -0.3, log_scale, log_scale]])[None, None]
+    images = tf.reshape(tf.linspace(-1.0, 1.0, 16), [1, 1, 16, 1])
+    parameters = tf.tile(parameters, [1, 1, 16, 1])
+    with tf.GradientTape() as tape:
+        tape.watch(parameters)
+        log_mass = DiscretizedLogisticMixture(2).log_mass(images, parameters, 16)
+    assert np.isfinite(log_mass).all() and np.isfinite(tape.gradient(log_mass, parameters)).all()

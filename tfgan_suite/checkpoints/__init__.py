@@ -6,6 +6,7 @@ import importlib
 _PUBLIC = {
     "stylegan2_from_state": "tfgan_suite.checkpoints.stylegan2_state",
     "biggan_from_state": "tfgan_suite.checkpoints.biggan_state",
+    "pixelcnn_from_state": "tfgan_suite.checkpoints.pixelcnn_state",
     "progan_from_state": "tfgan_suite.checkpoints.progan_state",
     "vdvae_from_state": "tfgan_suite.checkpoints.vdvae_state",
 }

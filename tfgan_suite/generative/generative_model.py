@@ -158,7 +158,7 @@ class GenerativeModel(keras.Model):
         labels = self._checked_labels(labels, count)
         scalars = {name: tf.constant(value, tf.float32) for name, value in sampling.items()}
         if not self.can(HasLatents):
-            return self.sample(count, seed, labels, **scalars).numpy()
+            return self._generate_without_latents(count, labels, seed, batch_size, scalars)
         latents = self.sample_latents(count, fold(seed, "generate", "latents"), **sampling)
         if labels is None:
             labels = self.sample_labels(count, fold(seed, "generate", "labels"))
@@ -169,6 +169,9 @@ class GenerativeModel(keras.Model):
             for i in range(0, count, batch_size)
         ]
         return np.concatenate([batch.numpy() for batch in batches])
+
+    def _generate_without_latents(self, count, labels, seed, batch_size, sampling):
+        return self.sample(count, seed, labels, **sampling).numpy()
 
     def _generate_batch(self, latents, labels, sampling):
         batch = [latents] if labels is None else [latents, labels]

@@ -119,8 +119,13 @@ class DiscretizedLogisticMixture(Distribution):
         middle = inverse_scales * (targets - means)
         difference = tf.sigmoid(above) - tf.sigmoid(below)
         density = middle - log_scales - 2.0 * softplus(middle) + math.log(2.0 * half_width)
-        # The logarithm of the difference, without taking it: it has few digits left where it is small.
-        share = -softplus(-above) - softplus(below) + log_of_one_minus_exp(2.0 * half_width * inverse_scales)
+        # The logarithm of the difference, without taking it: it has few digits left where it is small. The maximum keeps
+        # gradients finite where a scale is so large that its inverse is 0, and this branch is not taken.
+        share = (
+            -softplus(-above)
+            - softplus(below)
+            + log_of_one_minus_exp(tf.maximum(2.0 * half_width * inverse_scales, 1e-20))
+        )
         inside = tf.where(difference > _SMALLEST_SHARE, share, density)
         end = 1.0 - half_width
         log_masses = tf.where(targets > end, -softplus(below), inside)
@@ -244,7 +249,22 @@ class Bernoulli(Distribution):
     def sample(self, parameters, channels, num_levels, draw, temperature=1.0):
         u = draw("value", [*parameters.shape[1:3], channels])
         temperature = tf.maximum(tf.cast(temperature, tf.float32), 1e-6)
-        return tf.where(tf.math.log(u) - tf.math.log(1.0 - u) < tf.cast(parameters, tf.float32) / temperature, 1.0, -1.0)
+        return tf.where(
+            tf.math.log(u) - tf.math.log(1.0 - u) < tf.cast(parameters, tf.float32) / temperature, 1.0, -1.0
+        )
 
     def mean(self, parameters, channels):
         return 2.0 * tf.sigmoid(tf.cast(parameters, tf.float32)) - 1.0
+
+
+def check_distribution(distribution, levels):
+    """Raises a `ValueError` unless it is a `Distribution` of so many levels."""
+    if not isinstance(distribution, Distribution):
+        raise ValueError(
+            "`distribution` must be a distributions.Distribution, such as distributions.DiscretizedLogisticMixture(5). "
+            f"Received: distribution={distribution!r}"
+        )
+    if distribution.num_levels not in (None, levels):
+        raise ValueError(
+            f"`levels` must be {distribution.num_levels} for {type(distribution).__name__}. Received: levels={levels}"
+        )

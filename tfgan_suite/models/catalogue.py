@@ -8,6 +8,7 @@ from tfgan_suite.foundation.errors import UserError, unknown_name
 MODELS = {
     "biggan": ("tfgan_suite.models.biggan.biggan", "BigGAN"),
     "dcgan": ("tfgan_suite.models.dcgan.dcgan", "DCGAN"),
+    "pixelcnn": ("tfgan_suite.models.pixelcnn.pixelcnn", "PixelCNN"),
     "progan": ("tfgan_suite.models.progan.progan", "ProGAN"),
     "stylegan2": ("tfgan_suite.models.stylegan2.stylegan2", "StyleGAN2"),
     "texture_progan": ("tfgan_suite.models.progan.texture_progan", "TextureProGAN"),

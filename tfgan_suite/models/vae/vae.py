@@ -9,7 +9,7 @@ from tfgan_suite.engine.update import Objective, Update, WholeBatch
 from tfgan_suite.foundation.randomness import normal
 from tfgan_suite.generative.abilities import Encodes, HasLatents
 from tfgan_suite.generative.sampling_options import TEMPERATURE
-from tfgan_suite.likelihood.distributions import DiscretizedLogisticMixture, Distribution
+from tfgan_suite.likelihood.distributions import DiscretizedLogisticMixture, check_distribution
 from tfgan_suite.likelihood.divergences import KLDivergence, MaximumMeanDiscrepancy, normal_divergence
 from tfgan_suite.likelihood.noise import BatchNoise
 from tfgan_suite.likelihood.variational_model import Bound, VariationalModel
@@ -88,7 +88,7 @@ class VAE(HasLatents, Encodes, VariationalModel):
         self.base_channels = base_channels
         self.dense_units = dense_units
         self._brought = [name for name, network in (("encoder", encoder), ("decoder", decoder)) if network is not None]
-        _check_distribution(self.distribution, levels)
+        check_distribution(self.distribution, levels)
         num_parameters = self.distribution.num_parameters(self.spec.shape[-1])
         architecture = {
             "image_shape": self.spec.shape,
@@ -121,7 +121,12 @@ class VAE(HasLatents, Encodes, VariationalModel):
     divergence, discrepancy = KLDivergence(), None
 
     def default_training(self):
-        return {**super().default_training(), "optimizer": Adam(1e-3), "divergence": KLDivergence(), "discrepancy": None}
+        return {
+            **super().default_training(),
+            "optimizer": Adam(1e-3),
+            "divergence": KLDivergence(),
+            "discrepancy": None,
+        }
 
     def compile(
         self,
@@ -272,20 +277,6 @@ class VAE(HasLatents, Encodes, VariationalModel):
         return cls(**config)
 
 
-def _check_distribution(distribution, levels):
-    if not isinstance(distribution, Distribution):
-        raise ValueError(
-            "`distribution` must be a distributions.Distribution, such as distributions.DiscretizedLogisticMixture(5). "
-            f"Received: distribution={distribution!r}"
-        )
-    if distribution.num_levels not in (None, levels):
-        raise ValueError(
-            f"`levels` must be {distribution.num_levels} for {type(distribution).__name__}. Received: levels={levels}"
-        )
-
-
 def _check_shape(name, output, expected):
     if tuple(output.shape[1:]) != expected:
-        raise ValueError(
-            f"`{name}` must return a tensor of shape {(None, *expected)}. Received: {tuple(output.shape)}"
-        )
+        raise ValueError(f"`{name}` must return a tensor of shape {(None, *expected)}. Received: {tuple(output.shape)}")
