@@ -79,7 +79,9 @@ def seeds_of_levels(levels, seed):
     flat = tf.reshape(levels, [tf.shape(levels)[0], -1])
     size = tf.shape(flat)[1]
     # Two sums of levels times odd pseudorandom numbers, by the position; int32 wraps around.
-    factors = tf.random.stateless_uniform([2, size], [0x5EED, 1], minval=None, maxval=None, dtype=tf.int32, alg="philox")
+    factors = tf.random.stateless_uniform(
+        [2, size], [0x5EED, 1], minval=None, maxval=None, dtype=tf.int32, alg="philox"
+    )
     factors = tf.bitwise.bitwise_or(factors, 1)
     sums = tf.reduce_sum((flat + 1)[:, None, :] * factors[None], axis=2)  # [batch, 2]
     base = fold(seed, "likelihood")

@@ -97,7 +97,12 @@ class VariationalModel(Reconstructs, LikelihoodModel):
                 "The bound of the likelihood is distortion plus rate: what the pixels cost given the latents, and what the "
                 "latents cost. Lower is better.",
             ),
-            Chart("Share of latents in use", {"active": "active_latents"}, "share", "A share near 0 is posterior collapse."),
+            Chart(
+                "Share of latents in use",
+                {"active": "active_latents"},
+                "share",
+                "A share near 0 is posterior collapse.",
+            ),
             Chart("Length of the gradients", {name: f"gradient_norm/{name}" for name in sorted(names)}, "norm"),
         ]
 

@@ -53,7 +53,9 @@ class ImageSpec(ExampleSpec):
         if not is_count(levels) or not 2 <= levels <= 256:
             raise UserError(f"`levels` must be an integer in [2, 256]. Received: levels={levels!r}")
         if levels < 256 and encoding == "jpeg":
-            raise UserError(f"`encoding` of images of {levels} levels must be lossless. Received: encoding={encoding!r}")
+            raise UserError(
+                f"`encoding` of images of {levels} levels must be lossless. Received: encoding={encoding!r}"
+            )
         if isinstance(jpeg_quality, bool) or not isinstance(jpeg_quality, int) or not 1 <= jpeg_quality <= 100:
             raise UserError(f"`jpeg_quality` must be an integer in [1, 100]. Received: jpeg_quality={jpeg_quality!r}")
         self.encoding = encoding

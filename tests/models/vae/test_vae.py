@@ -211,7 +211,10 @@ def test_compile_checks(arguments, message):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"encoder": keras.Sequential([keras.Input([8, 8, 1]), keras.layers.Flatten(), keras.layers.Dense(3)])}, "encoder"),
+        (
+            {"encoder": keras.Sequential([keras.Input([8, 8, 1]), keras.layers.Flatten(), keras.layers.Dense(3)])},
+            "encoder",
+        ),
         ({"distribution": Bernoulli()}, "`levels` must be 2"),
         ({"distribution": "logistic"}, "`distribution` must be"),
         ({"image_shape": (7, 7, 1)}, "even height and width"),

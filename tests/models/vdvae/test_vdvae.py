@@ -96,9 +96,7 @@ def test_samples_equal_the_reference(reference):
         flat = tf.concat([tf.reshape(step.noise, [len(step.noise), -1]) for step in steps], axis=1)
         np.testing.assert_allclose(decoder(flat), decoder.parameters(state), atol=1e-5)
     draws = {"component": golden["in/u_mixture"], "value": golden["in/u_logistic"]}
-    sample = model.distribution.sample(
-        decoder.parameters(state), 3, None, lambda name, shape: tf.constant(draws[name])
-    )
+    sample = model.distribution.sample(decoder.parameters(state), 3, None, lambda name, shape: tf.constant(draws[name]))
     assert_near(sample, golden["out/uncond_sample_t0.7_float"])
 
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 from tfgan_suite.engine.adam import Adam
 from tfgan_suite.engine.chart import Chart
 from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
-from tfgan_suite.engine.trained_model import call_network
+from tfgan_suite.engine.networks import call_network
 from tfgan_suite.engine.update import Objective, Update
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.randomness import fold

@@ -114,7 +114,9 @@ class VDVAEDecoder(keras.Model):
             return
         self.first_states = {
             str(resolution): self.add_weight(
-                name=f"first_state_{resolution}", shape=(1, resolution, resolution, self._width(resolution)), initializer="zeros"
+                name=f"first_state_{resolution}",
+                shape=(1, resolution, resolution, self._width(resolution)),
+                initializer="zeros",
             )
             for resolution in self.resolutions
             if resolution <= self.largest_bias
@@ -171,9 +173,7 @@ class VDVAEDecoder(keras.Model):
             The last state, `[batch, size, size, width]`, and a list of `Step`.
         """
         batch_size = tf.shape(noises[0])[0]
-        states = {
-            resolution: self._first_state(resolution, batch_size, labels) for resolution in self.resolutions
-        }
+        states = {resolution: self._first_state(resolution, batch_size, labels) for resolution in self.resolutions}
         steps = []
         for index, block in enumerate(self.plan):
             state = states[block.resolution]
