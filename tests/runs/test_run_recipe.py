@@ -160,9 +160,9 @@ def test_a_run_of_version_0_1_is_resumed_to_more_images(golden, capsys):
     assert all("images_seen" not in row for row in rows)
     assert int(before.examples_seen) == 32 and int(longer.model.examples_seen) == 64
     whole = train(dataclasses.replace(golden, run_dir="whole", total_images=64), progress=False)
-    assert_same_weights(longer.model, whole.model)
+    assert_same_weights(longer.model, whole.model, tolerance=1e-5)  # The run was begun on another processor.
     again = train(dataclasses.replace(golden, total_images=64), progress=False)  # With the recipe that is there now.
-    assert_same_weights(again.model, whole.model)
+    assert_same_weights(again.model, longer.model)
 
 
 def test_alerts_of_version_0_1_are_read(tmp_path):
