@@ -155,7 +155,7 @@ def test_damaged_keras_file(tmp_path, capsys):
     path = tmp_path / "broken.keras"
     path.write_bytes(b"not a zip")
     code, _, errors = run(capsys, "sample", path)
-    assert code == 2 and len(errors) == 1 and "must hold a model saved by this suite" in errors[0]
+    assert code == 2 and len(errors) == 1 and "is not a whole .keras file" in errors[0]
 
 
 def test_keras_file_of_something_else(tmp_path, capsys):

@@ -275,9 +275,11 @@ def test_refuses_what_does_not_divide_the_batch():
         make_gan(microbatch_size=3).fit(fixed_dataset(make_gan(), 8, batches=1), verbose=0)
     with pytest.raises(ValueError, match="microbatch_size=8, batch_size=4"):
         count_microbatches(4, 8)
+    # Of a size that only the run knows, as of the rest of a data set, the slices are the fewest equal ones.
     unknown = tf.data.Dataset.from_tensor_slices(np.zeros([6, 4, 4, 1], "float32")).batch(6)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="`microbatch_size` must divide"):
-        make_gan(microbatch_size=4).fit(unknown, verbose=0)
+    gan = make_gan(microbatch_size=4)
+    gan.fit(unknown, verbose=0)
+    assert int(gan.examples_seen) == 6
 
 
 @pytest.mark.parametrize("size, message", [(0, "an integer >= 1"), (1.5, "an integer >= 1")])

@@ -103,7 +103,6 @@ def test_off_is_what_it_means_where_it_stands():
         ("gate", {"thresholds": {"frechet_distance_5k": 40}}, "Did you mean 'frechet_distance_16'"),
         ("gate", {"compare": "frechet_distance"}, "Did you mean 'frechet_distance_16'"),
         # Settings that contradict each other.
-        ("data", {"channels": 4}, "4 channels"),
         ("data", {"splits": {"training": 1.0}}, "'train', which is trained on"),
         ("data", {"encoding": "png", "format": {"encoding": "webp"}}, "`encoding` must be passed once"),
     ],

@@ -125,14 +125,14 @@ def test_what_only_the_process_or_a_later_version_changes_is_no_difference(tiny_
 def test_a_damaged_recipe_is_refused(tiny_run, tmp_path, change):
     content = json.loads((tiny_run / "recipe.json").read_text())
     (tmp_path / "recipe.json").write_text(json.dumps(change(content)))
-    with pytest.raises(tg.UserError, match="recipe.json is damaged. Remove it"):
+    with pytest.raises(tg.UserError, match="recipe.json is not the recipe of a run .*emove it"):
         read_recipe(tmp_path)
 
 
 def test_a_torn_recipe_is_refused(config):
     Path(config.run_dir).mkdir()
     (Path(config.run_dir) / "recipe.json").write_text("{")
-    with pytest.raises(tg.UserError, match="recipe.json is damaged"):
+    with pytest.raises(tg.UserError, match="recipe.json is not the recipe of a run"):
         train(config, progress=False)
 
 
@@ -166,8 +166,10 @@ def test_a_run_of_version_0_1_is_resumed_to_more_images(golden, capsys):
 
 
 def test_alerts_of_version_0_1_are_read(tmp_path):
-    (tmp_path / "alerts.jsonl").write_text('{"monitor": "collapse", "rule": "duplicates", "images_seen": 5}\n')
-    assert read_alerts(tmp_path / "alerts.jsonl") == [{"monitor": "collapse", "rule": "duplicates", "examples_seen": 5}]
+    row = {"monitor": "collapse", "rule": "duplicates", "measurement": "x", "value": 0.5, "limit": 0.4}
+    row |= {"symptom": "Many alike.", "advice": "Wait.", "actions": []}
+    (tmp_path / "alerts.jsonl").write_text(json.dumps({**row, "images_seen": 5}) + "\n")
+    assert read_alerts(tmp_path / "alerts.jsonl") == [{**row, "examples_seen": 5}]
 
 
 # === Arguments of compile ===

@@ -214,7 +214,7 @@ class Step:
 
     def _take_share(self, data, share):
         """Every k-th row of tensors, from row `share` on; all of them if it is `None`."""
-        if share is None:
+        if share is None or self.shares == 1:
             return data
         batch_size = tf.nest.flatten(data)[0].shape[0]
         if batch_size is not None and batch_size % self.shares:

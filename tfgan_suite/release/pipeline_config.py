@@ -5,7 +5,7 @@ import inspect
 
 from tfgan_suite.data.images import ImageFormat
 from tfgan_suite.exports.saved_model import NAME_RULE, is_model_name
-from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.errors import MissingExtraError, UserError
 from tfgan_suite.foundation.paths import expand_home, local_path
 from tfgan_suite.metrics.protocol.evaluation import evaluate
 from tfgan_suite.preprocessing.prepare_dataset import FORMAT_OPTIONS, prepare_dataset
@@ -71,7 +71,13 @@ class PipelineConfig:
             UserError: If the file does not exist, is not YAML, names an entry twice, or is refused by `from_dict`.
             MissingExtraError: If PyYAML is not installed.
         """
-        return cls.from_dict(read_yaml(path))
+        content = read_yaml(path)
+        try:
+            return cls.from_dict(content)
+        except MissingExtraError:
+            raise
+        except UserError as error:
+            raise UserError(f"{str(path)!r}: {error}") from error
 
     @classmethod
     def from_dict(cls, content):

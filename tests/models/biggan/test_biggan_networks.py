@@ -153,7 +153,7 @@ def test_mixed_precision(policy, variant):
     images = full(latents, labels)
     mixed_images = mixed(latents, labels, training=True)
     assert mixed_images.dtype == "float32" and mixed.blocks[0].compute_dtype == policy[6:]
-    assert np.abs(mixed_images - full(latents, labels, training=True)).max() < 0.1
+    assert np.abs(mixed_images - full(latents, labels, training=True)).max() < 0.15
     full, mixed = make_discriminator(variant), make_discriminator(variant, dtype=policy)
     logits, mixed_logits = full(images, labels, training=True), mixed(images, labels, training=True)
     assert mixed_logits.dtype == "float32"

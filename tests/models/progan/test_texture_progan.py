@@ -224,5 +224,5 @@ def test_refuses_what_it_cannot_do(generator):
         gan.generate_textures(10, 16, seamless=True)
     with pytest.raises(UserError, match="must be integers >= 1. Received: height=0"):
         gan.generate_textures(0, 16)
-    with pytest.raises(UserError, match="`labels` must be in"):
+    with pytest.raises(UserError, match="`labels` must be labels from 0"):
         gan.generate_textures(8, 8, labels=3)
