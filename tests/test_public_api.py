@@ -87,6 +87,8 @@ MODULES = [
     "augment",
     "callbacks",
     "checkpoints",
+    "distributions",
+    "divergences",
     "latent_tools",
     "latents",
     "layers",
