@@ -11,7 +11,22 @@ from tfgan_suite.foundation.randomness import fold, normal, uniform
 
 
 def normal_divergence(mean, log_deviation, prior_mean=0.0, prior_log_deviation=0.0):
-    """KL(q || p) of two normal distributions, for each latent, in nats. All arguments are means and log-deviations."""
+    """KL(q || p) of two normal distributions, in nats, for each latent.
+
+    Args:
+        mean: Float tensor. The mean of q.
+        log_deviation: Float tensor of the same shape. The logarithm of its standard deviation.
+        prior_mean: Float or tensor. The mean of p.
+        prior_log_deviation: Float or tensor. The logarithm of its standard deviation.
+
+    Returns:
+        Float tensor of the same shape.
+
+    Example:
+
+    >>> float(normal_divergence(tf.constant(2.0), tf.constant(0.0)))
+    2.0
+    """
     deviation_ratio = tf.exp(2.0 * (log_deviation - prior_log_deviation))
     distance = tf.square((mean - prior_mean) * tf.exp(-prior_log_deviation))
     return 0.5 * (deviation_ratio + distance - 1.0) - (log_deviation - prior_log_deviation)
