@@ -2,6 +2,7 @@
 
 import doctest
 import inspect
+import re
 
 import numpy as np
 import pytest
@@ -291,7 +292,12 @@ def test_joined_requests_are_answered_as_alone(directories, name):
     joined = part(servable.run(name, joining.join(requests)), sizes)
     for ours, inputs in zip(joined, requests, strict=True):
         for key, array in servable.run(name, inputs).items():
-            if array.dtype == object:
+            if name == "generate_txt":  # Numbers as text, whose last digits may depend on the size of the batch.
+                texts = [
+                    [re.findall(rb"-?[\d.]+(?:e[-+]?\d+)?", file) for file in files] for files in (ours[key], array)
+                ]
+                np.testing.assert_allclose(*(np.asarray(numbers, float) for numbers in texts), atol=1e-5)
+            elif array.dtype == object:
                 assert ours[key].tolist() == array.tolist()
             else:
                 np.testing.assert_allclose(ours[key], array, atol=1e-5)
