@@ -60,12 +60,15 @@ class GrpcHealth:
         """Yields the status of a service, and then each change of it, until the server stops."""
         told = None
         while True:
-            status = self._status(service)
+            # Before the status: the server may begin to stop while this one is being sent.
+            is_last, status = self._stopping.is_set(), self._status(service)
             if status != told:
                 yield status
                 told = status
-            if self._stopping.is_set():
+            if is_last:
                 return
+            if self._stopping.is_set():
+                continue
             waiting = asyncio.ensure_future(self._stopping.wait())
             await asyncio.wait([waiting], timeout=_POLL_SECONDS)
             waiting.cancel()
