@@ -9,8 +9,9 @@ from tfgan_suite.adversarial.averaged_generator import AveragedGenerator, deseri
 from tfgan_suite.engine.adam import Adam
 from tfgan_suite.engine.added_losses import AddedLosses
 from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
+from tfgan_suite.engine.keras_loop import with_total
 from tfgan_suite.engine.networks import build_network, input_size
-from tfgan_suite.engine.trained_model import TrainedModel, with_total
+from tfgan_suite.engine.trained_model import TrainedModel
 from tfgan_suite.foundation.number_kinds import is_count
 from tfgan_suite.foundation.randomness import fold
 from tfgan_suite.generative import latents as latent_distributions

@@ -3,35 +3,30 @@
 import inspect
 import math
 import types
-from pathlib import Path
 
 import keras
 import tensorflow as tf
 
 from tfgan_suite.engine.adam import Adam
 from tfgan_suite.engine.added_losses import AddedLosses, objectives_of, regularization_name, with_added
-from tfgan_suite.engine.chart import Chart
 from tfgan_suite.engine.compile_arguments import check_average, check_step_options, get_optimizers, refuse_unknown
-from tfgan_suite.engine.data_checks import DataChecks
 from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
 from tfgan_suite.engine.joint_optimizer import JointOptimizer
+from tfgan_suite.engine.keras_loop import KerasLoop, with_total
 from tfgan_suite.engine.loss_scaling import LossScaling, computes_in_float16, scales_loss
 from tfgan_suite.engine.networks import build_network, copy_network
 from tfgan_suite.engine.schedule import bind_schedules
-from tfgan_suite.engine.stability_rules import gradient_explodes, gradient_vanishes, updates_left_out
 from tfgan_suite.engine.step import Step, evaluate_objective
+from tfgan_suite.engine.training_declarations import TrainingDeclarations
 from tfgan_suite.engine.update import StepBatch, WholeBatch
 from tfgan_suite.engine.weight_transfer import freeze_layers, transfer_weights
 from tfgan_suite.foundation.errors import UserError
-from tfgan_suite.foundation.files import write_atomically
-from tfgan_suite.foundation.keras_files import FileInMemory
-from tfgan_suite.foundation.microbatches import copies_of_batch, parts_of_batch, sizes_of_replicas
+from tfgan_suite.foundation.microbatches import parts_of_batch, sizes_of_replicas
 from tfgan_suite.foundation.randomness import examples_from, fold
-from tfgan_suite.generative.generative_model import GenerativeModel
 from tfgan_suite.specs.condition import check_label_type
 
 
-class TrainedModel(GenerativeModel):
+class TrainedModel(TrainingDeclarations, KerasLoop):
     """Base of all models that can be trained. A subclass makes its networks and states its updates.
 
     What it gets for that: `fit` on any number of replicas and microbatches with equal results, reduced precision, averaged
@@ -81,8 +76,6 @@ class TrainedModel(GenerativeModel):
     8
     """
 
-    refuses_out_of_range = False
-
     def __init__(self, spec, *, num_classes=None, label_weights=None, seed=0, **kwargs):
         super().__init__(**kwargs)
         if label_weights is not None and len(label_weights) != num_classes:
@@ -97,8 +90,6 @@ class TrainedModel(GenerativeModel):
         # Counted over all replicas, so one replica's copy is the count.
         self.steps = self._add_counter("steps")
         self.examples_seen = self._add_counter("examples_seen")
-        self._trackers = types.MappingProxyType({})
-        object.__setattr__(self, "_data_checks", DataChecks(self))  # No part of the model that is saved.
 
     def _add_counter(self, name):
         return self.add_weight(
@@ -198,19 +189,6 @@ class TrainedModel(GenerativeModel):
 
     _frozen_layers = ()
 
-    def load_weights(self, filepath, skip_mismatch=False, **kwargs):
-        """As Keras's, for a model of the same architecture.
-
-        Raises:
-            UserError: `skip_mismatch`: a weights file numbers blocks, so those of another resolution would be mixed up.
-        """
-        if skip_mismatch:
-            raise UserError(
-                "`skip_mismatch` must be False: a weights file numbers blocks, and those of another resolution would take each "
-                "other's place. Use `model.initialize_from(tfgan_suite.load_model(path))`, which goes by their names."
-            )
-        return super().load_weights(filepath, **kwargs)
-
     # === What a subclass states ===
 
     def updates(self):
@@ -266,40 +244,6 @@ class TrainedModel(GenerativeModel):
     def end_step(self):
         """Called in each replica when a step is done and counted. Most models have nothing to do."""
 
-    def extra_logs(self):
-        """Names of what a subclass logs by `track_value` beside its updates, a tuple."""
-        return ()
-
-    # === What it declares about its training, for monitors, the progress line and the report ===
-
-    def curves(self):
-        """What the report draws of the logs, a list of `Chart`; by default all that the updates log."""
-        series = {}
-        for name in dict.fromkeys(name for update in self.updates() for name in update.logs):
-            prefix, _, label = name.partition("/")
-            series.setdefault(prefix, {})[label or name] = name
-        norms = {update.name: f"gradient_norm/{update.name}" for update in self.updates() if update.interval == 1}
-        titles = {"loss": "Losses"}
-        charts = [Chart(titles.get(prefix, prefix.capitalize()), one, prefix) for prefix, one in series.items()]
-        return [*charts, Chart("Length of the gradients", norms, "norm")]
-
-    def progress_labels(self):
-        """What the progress line shows of the logs, a dict of short label to name; by default all losses."""
-        losses = [name for update in self.updates() for name in update.logs if name.split("/")[0] == "loss"]
-        if len(losses) == 1:
-            return {"loss": losses[0]}
-        return {name.removeprefix("loss/"): name for name in losses}
-
-    def stability_rules(self):
-        """What the `StabilityMonitor` judges a tick by, a list of `Rule`; by default the gradients of each update."""
-        names = [update.name for update in self.updates() if update.interval == 1]
-        rules = [rule(name) for name in names for rule in (gradient_explodes, gradient_vanishes)]
-        return [*rules, updates_left_out()]
-
-    def stability_measurements(self, logs):
-        """What these rules measure besides the logs of a tick, a dict of name to float; it is logged as well."""
-        return {}
-
     def networks_of(self, update):
         """The networks whose weights an update changes, a list."""
         changed = {id(variable) for variable in update.variables}
@@ -319,10 +263,6 @@ class TrainedModel(GenerativeModel):
             # A generator counts up the second number, in which the last fold differs.
             state.assign(tf.cast(fold(seed, "layers", index, parts_of_batch()[0], "state"), state.dtype))
 
-    def halvings(self):
-        """How many times the size of the examples is halved at present, for a model that grows; 0 for all others."""
-        return 0
-
     @property
     def num_shares(self):
         """Into how many shares a batch is divided: as many as the most updates of one kind in a step."""
@@ -331,7 +271,7 @@ class TrainedModel(GenerativeModel):
     def batch_multiple(self):
         """What a replica's batch must be a multiple of, for its shares and groups of examples to be those of one device."""
         objectives = [objective for update in self.updates() for objective in update.objectives]
-        skips = [round(1 / one.rows_per_example) for one in objectives if isinstance(one, WholeBatch)]
+        skips = [max(1, round(1 / one.rows_per_example)) for one in objectives if isinstance(one, WholeBatch)]
         layers = [layer for network in self.networks.values() for layer in network._flatten_layers()]
         return self.num_shares * math.lcm(*skips, *(getattr(layer, "batch_multiple", 1) for layer in layers))
 
@@ -518,11 +458,6 @@ class TrainedModel(GenerativeModel):
         for counter in self._evaluated.values():
             counter.assign(0)
 
-    def _get_metrics_result_or_logs(self, logs):
-        """Over all replicas: what a step inside a replica returns is of its own examples."""
-        means = {name: self._trackers[name].result() for name in logs if name in self._trackers}
-        return {**logs, **with_total(means)} if means else logs
-
     def _evaluate_objectives(self, examples, labels):
         seed = fold(self.seed, "test_step")
         names = []
@@ -538,21 +473,6 @@ class TrainedModel(GenerativeModel):
                 names += [*result.losses, *result.logs]
         return with_total({name: self._trackers[name].result() for name in names})
 
-    def track(self, objective):
-        """Logs the losses and logs of an `Objective`."""
-        copies = copies_of_batch()
-        for name, values in (objective.losses | objective.logs).items():
-            self.track_value(name, values, None if copies == 1 else tf.fill(tf.shape(values), 1 / copies))
-
-    def track_value(self, name, values, weights=None):
-        """Logs the mean of values over a tick, under a name that an update or `extra_logs` names."""
-        if name not in self._trackers:
-            raise ValueError(
-                f"`logs` of an update must name everything that it logs. It names {sorted(self._trackers)}. Received: "
-                f"{name!r}"
-            )
-        self._trackers[name].update_state(values, weights)
-
     def _tracker_names(self):
         updates = self.updates()
         names = [name for update in updates for name in update.logs]
@@ -567,105 +487,6 @@ class TrainedModel(GenerativeModel):
 
     # === Keras ===
 
-    @property
-    def metrics(self):
-        return list(self._trackers.values())
-
-    def get_metrics_result(self):
-        """The means of a tick so far. `loss`, which Keras's callbacks monitor, is the sum of all that begin with `loss/`."""
-        return with_total({name: tracker.result() for name, tracker in self._trackers.items()})
-
-    def _flatten_metrics_in_order(self, logs):
-        """What `evaluate` and `train_on_batch` return as a list: `loss` first, as from any Keras model."""
-        order = {name: index for index, name in enumerate(["loss", *self._trackers])}
-        values = [logs[name] for name in sorted(logs, key=lambda name: order.get(name, len(order)))]
-        return values[0] if len(values) == 1 else values
-
-    def fit(self, x=None, y=None, *args, **kwargs):
-        """As Keras's. What the data hold is checked as they are read.
-
-        Args:
-            x: Examples in the form that models take, for images float in [-1, 1]; an array, a `tf.data.Dataset` of
-                `examples` or `(examples, labels)`, or any other of Keras's data sets.
-            y: Labels of an array `x`: integers from 0 to `num_classes - 1`, of shape `[count]` or `[count, 1]`.
-            *args: Further arguments of Keras's `fit`.
-            **kwargs: Likewise.
-
-        Raises:
-            UserError: Examples of the first batch lie outside of that range, or a label is none of these.
-        """
-        self._data_checks.check_arrays(x, y)
-        validation = keras.utils.unpack_x_y_sample_weight(kwargs.get("validation_data"))
-        self._data_checks.check_arrays(*validation[:2])
-        with self._data_checks.told():
-            return super().fit(x, y, *args, **kwargs)
-
-    def evaluate(self, x=None, y=None, *args, **kwargs):
-        """As Keras's, with the checks of `fit`."""
-        self._data_checks.check_arrays(x, y)
-        with self._data_checks.told():
-            return super().evaluate(x, y, *args, **kwargs)
-
-    def train_on_batch(self, *args, **kwargs):
-        """As Keras's, on one replica.
-
-        Raises:
-            ValueError: There are several: a batch that was not divided would be trained on by each of them.
-        """
-        if self.distribute_strategy.num_replicas_in_sync > 1:
-            raise ValueError(
-                "`train_on_batch` must be called without a distribution strategy. With one use `fit`, which divides batches."
-            )
-        return super().train_on_batch(*args, **kwargs)
-
-    def make_train_function(self, force=False):
-        """Under a strategy, a loop around `train_step`: Keras's own runs it inside a replica, and only singly."""
-        if self._distribute_strategy is None:
-            return super().make_train_function(force)
-        if self.train_function is not None and not force:
-            return self.train_function
-        if self.jit_compile:
-            raise ValueError("`jit_compile` must be False under a distribution strategy. Received: jit_compile=True")
-
-        # As Keras does: AutoGraph has nothing to convert in the step, and takes most of the time of tracing to see it.
-        train_step = tf.autograph.experimental.do_not_convert(self.train_step)
-
-        @tf.function(reduce_retracing=True)
-        def run_steps(iterator):
-            with self.distribute_strategy.scope():
-                if self.steps_per_execution == 1:
-                    return train_step(next(iterator))
-                for _ in tf.range(self.steps_per_execution):
-                    # Steps that overlap would mix up what the replicas exchange.
-                    tf.autograph.experimental.set_loop_options(parallel_iterations=1)
-                    train_step(next(iterator))
-                return self.get_metrics_result()
-
-        self.train_function = run_steps
-        return run_steps
-
-    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        """Keras's hook on the data before the first step. The networks are built already: the data are checked."""
-        if iterator is None:
-            self._data_checks.check_batch(data_batch)
-        else:
-            self._data_checks.follow(iterator)
-
-    def save(self, filepath, *args, **kwargs):
-        """As Keras's, to a `.keras` file; how the model was trained is part of it. The file appears whole or not at all.
-
-        Raises:
-            ValueError: Another format, which would lose some of that.
-        """
-        if not str(filepath).endswith(".keras"):
-            raise ValueError(
-                f"`filepath` of a {type(self).__name__} must end in .keras. Received: filepath={str(filepath)!r}. For a "
-                "SavedModel that serves, use `tfgan_suite.export_saved_model`."
-            )
-        file = FileInMemory(Path(filepath).name)
-        super().save(file, *args, **kwargs)
-        write_atomically(filepath, file.getbuffer())
-
     def get_compile_config(self):
         if not self.compiled:
             return {}
@@ -679,9 +500,3 @@ class TrainedModel(GenerativeModel):
         self.class_names = config.pop("class_names", None)
         self.freeze(*config.pop("frozen", ()))
         self.compile(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
-
-
-def with_total(results):
-    """The same dict of logged values with their total `loss` first, unless one of them has that name."""
-    losses = [value for name, value in results.items() if name.startswith("loss/")]
-    return results if not losses or "loss" in results else {"loss": sum(losses), **results}

@@ -8,6 +8,7 @@ from tfgan_suite.engine.alerts import Rule
 from tfgan_suite.engine.chart import Chart
 from tfgan_suite.engine.update import Objective
 from tfgan_suite.generative.abilities import Reconstructs
+from tfgan_suite.likelihood.divergences import KLDivergence
 from tfgan_suite.likelihood.likelihood_model import LikelihoodModel, log_mean_exp, sum_per_image
 from tfgan_suite.likelihood.noise import BatchNoise
 
@@ -66,6 +67,55 @@ class VariationalModel(Reconstructs, LikelihoodModel):
         return log_mean_exp(weights)
 
     # === Training ===
+
+    divergence = KLDivergence()
+
+    def default_training(self):
+        return {**super().default_training(), "divergence": KLDivergence()}
+
+    def compile(
+        self,
+        *positional,
+        optimizer="auto",
+        ema="auto",
+        divergence="auto",
+        microbatch_size=None,
+        steps_per_execution=1,
+        jit_compile=False,
+        run_eagerly=False,
+        **unknown,
+    ):
+        """Chooses how to train. `"auto"` is what the model's paper did, or its preset says.
+
+        Args:
+            optimizer: A Keras optimizer or its name.
+            ema: An `ExponentialMovingAverage` of both networks. It is what is sampled, scored and exported.
+            divergence: A `divergences.KLDivergence`: how the latents' divergence from the prior counts.
+            microbatch_size: Integer, or `None`. Images that the networks are trained on at a time.
+            steps_per_execution: Integer >= 1. Steps inside one call of the graph.
+            jit_compile: Boolean. Whether to compile the step with XLA.
+            run_eagerly: Boolean. For debugging.
+
+        Raises:
+            ValueError: An argument of another type, out of range, or not known.
+        """
+        self.check_compile_arguments(positional, unknown)
+        chosen = self.resolve_auto(optimizer=optimizer, ema=ema, divergence=divergence)
+        if not isinstance(chosen["divergence"], KLDivergence):
+            raise ValueError(
+                "`divergence` must be a divergences.KLDivergence, such as KLDivergence(weight=4.0). Received: "
+                f"divergence={chosen['divergence']!r}"
+            )
+        self.divergence = chosen["divergence"]
+        (update,) = {update.optimizer_name for update in self.updates()}
+        self.finish_compile(
+            chosen,
+            {update: chosen.pop("optimizer")},
+            microbatch_size=microbatch_size,
+            steps_per_execution=steps_per_execution,
+            jit_compile=jit_compile,
+            run_eagerly=run_eagerly,
+        )
 
     def objective(self, batch):
         """The bound in nats per dimension, with the divergence as `compile` was told to count it."""

@@ -3,14 +3,14 @@
 import keras
 import tensorflow as tf
 
-from tfgan_suite.engine.adam import Adam
 from tfgan_suite.engine.networks import call_network
+from tfgan_suite.engine.schedule import bind_schedules
 from tfgan_suite.engine.update import Objective, Update, WholeBatch
 from tfgan_suite.foundation.randomness import normal
 from tfgan_suite.generative.abilities import Encodes, HasLatents
 from tfgan_suite.generative.sampling_options import TEMPERATURE
 from tfgan_suite.likelihood.distributions import DiscretizedLogisticMixture, check_distribution
-from tfgan_suite.likelihood.divergences import KLDivergence, MaximumMeanDiscrepancy, normal_divergence
+from tfgan_suite.likelihood.divergences import MaximumMeanDiscrepancy, normal_divergence
 from tfgan_suite.likelihood.noise import BatchNoise
 from tfgan_suite.likelihood.variational_model import Bound, VariationalModel
 from tfgan_suite.models.vae.vae_decoder import VAEDecoder
@@ -118,66 +118,25 @@ class VAE(HasLatents, Encodes, VariationalModel):
         between_images = WholeBatch(self._features_of_latents, self._discrepancy_objective, rows)
         return [Update("vae", variables, [self.objective, between_images], logs=(*self.logged, "loss/discrepancy"))]
 
-    divergence, discrepancy = KLDivergence(), None
+    discrepancy = None
 
     def default_training(self):
-        return {
-            **super().default_training(),
-            "optimizer": Adam(1e-3),
-            "divergence": KLDivergence(),
-            "discrepancy": None,
-        }
+        return {**super().default_training(), "discrepancy": None}
 
-    def compile(
-        self,
-        *positional,
-        optimizer="auto",
-        ema="auto",
-        divergence="auto",
-        discrepancy="auto",
-        microbatch_size=None,
-        steps_per_execution=1,
-        jit_compile=False,
-        run_eagerly=False,
-        **unknown,
-    ):
-        """Chooses how to train. `"auto"` is what the model's paper did, or its preset says.
+    def compile(self, *positional, discrepancy="auto", **choices):
+        """As `VariationalModel.compile`, and: `discrepancy`, a `divergences.MaximumMeanDiscrepancy` or `None`.
 
-        Args:
-            optimizer: A Keras optimizer or its name.
-            ema: An `ExponentialMovingAverage` of both networks. It is what is sampled, scored and exported.
-            divergence: A `divergences.KLDivergence`: how the latents' divergence from the prior counts (beta, free nats, ramp).
-            discrepancy: A `divergences.MaximumMeanDiscrepancy` of the latents of all images together, or `None`.
-            microbatch_size: Integer, or `None`. Images that the networks are trained on at a time.
-            steps_per_execution: Integer >= 1. Steps inside one call of the graph.
-            jit_compile: Boolean. Whether to compile the step with XLA.
-            run_eagerly: Boolean. For debugging.
-
-        Raises:
-            ValueError: An argument of another type, out of range, or not known.
+        The discrepancy is that of the latents of all images together from the prior.
         """
-        self.check_compile_arguments(positional, unknown)
-        chosen = self.resolve_auto(optimizer=optimizer, ema=ema, divergence=divergence, discrepancy=discrepancy)
-        if not isinstance(chosen["divergence"], KLDivergence):
-            raise ValueError(
-                "`divergence` must be a divergences.KLDivergence, such as KLDivergence(weight=4.0). Received: "
-                f"divergence={chosen['divergence']!r}"
-            )
-        if chosen["discrepancy"] is not None and not isinstance(chosen["discrepancy"], MaximumMeanDiscrepancy):
+        self.discrepancy = self.resolve_auto(discrepancy=discrepancy)["discrepancy"]
+        if self.discrepancy is not None and not isinstance(self.discrepancy, MaximumMeanDiscrepancy):
             raise ValueError(
                 "`discrepancy` must be None or a divergences.MaximumMeanDiscrepancy. Received: "
-                f"discrepancy={chosen['discrepancy']!r}"
+                f"discrepancy={self.discrepancy!r}"
             )
-        self.divergence, self.discrepancy = chosen["divergence"], chosen["discrepancy"]
-        optimizers = {"vae": chosen.pop("optimizer")}
-        self.finish_compile(
-            chosen,
-            optimizers,
-            microbatch_size=microbatch_size,
-            steps_per_execution=steps_per_execution,
-            jit_compile=jit_compile,
-            run_eagerly=run_eagerly,
-        )
+        super().compile(*positional, **choices)
+        self._training_choices["discrepancy"] = self.discrepancy
+        bind_schedules([] if self.discrepancy is None else [self.discrepancy], self.examples_seen)
 
     def bound(self, images, labels, noise, training=False):
         mean, log_deviation = self._posterior(images, labels, training)

@@ -129,8 +129,6 @@ class VDVAE(HasLatents, Encodes, VariationalModel):
 
     # === Training ===
 
-    divergence = KLDivergence()
-
     def updates(self):
         variables = self.encoder.trainable_variables + self.decoder.trainable_variables
         return [Update("vdvae", variables, self.objective, logs=self.logged)]
@@ -145,50 +143,6 @@ class VDVAE(HasLatents, Encodes, VariationalModel):
             "ema": ExponentialMovingAverage(decay=0.9999),
             "divergence": KLDivergence(),
         }
-
-    def compile(
-        self,
-        *positional,
-        optimizer="auto",
-        ema="auto",
-        divergence="auto",
-        microbatch_size=None,
-        steps_per_execution=1,
-        jit_compile=False,
-        run_eagerly=False,
-        **unknown,
-    ):
-        """Chooses how to train. `"auto"` is what the model's paper did, or its preset says.
-
-        Args:
-            optimizer: A Keras optimizer or its name.
-            ema: An `ExponentialMovingAverage` of both networks. It is what is sampled, scored and exported.
-            divergence: A `divergences.KLDivergence`: how the latents' divergence from the prior counts.
-            microbatch_size: Integer, or `None`. Images that the networks are trained on at a time.
-            steps_per_execution: Integer >= 1. Steps inside one call of the graph.
-            jit_compile: Boolean. Whether to compile the step with XLA.
-            run_eagerly: Boolean. For debugging.
-
-        Raises:
-            ValueError: An argument of another type, out of range, or not known.
-        """
-        self.check_compile_arguments(positional, unknown)
-        chosen = self.resolve_auto(optimizer=optimizer, ema=ema, divergence=divergence)
-        if not isinstance(chosen["divergence"], KLDivergence):
-            raise ValueError(
-                "`divergence` must be a divergences.KLDivergence, such as KLDivergence(weight=4.0). Received: "
-                f"divergence={chosen['divergence']!r}"
-            )
-        self.divergence = chosen["divergence"]
-        optimizers = {"vdvae": chosen.pop("optimizer")}
-        self.finish_compile(
-            chosen,
-            optimizers,
-            microbatch_size=microbatch_size,
-            steps_per_execution=steps_per_execution,
-            jit_compile=jit_compile,
-            run_eagerly=run_eagerly,
-        )
 
     def bound(self, images, labels, noise, training=False):
         decoder = self.decoder if training else self.ema_decoder
