@@ -1,5 +1,6 @@
 """Runs before any test module is imported: a quiet TensorFlow on two logical CPUs, and a cache of the tests' own."""
 
+import gc
 import os
 import tempfile
 
@@ -18,6 +19,13 @@ from tests.prepared_set import write_prepared_set  # noqa: E402
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_garbage():
+    """What a module's tests have left is taken away: models are circles, of which Python counts objects, not bytes."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session")

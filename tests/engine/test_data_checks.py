@@ -1,11 +1,15 @@
 """What `fit`, `evaluate` and `predict` refuse of the data, whatever the data come in."""
 
+import gc
+import weakref
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import tfgan_suite as tg
+from tests.test_case import random_batch
 from tfgan_suite.engine.data_checks import DataChecks
 from tfgan_suite.foundation.errors import UserError
 
@@ -167,3 +171,25 @@ def test_a_model_of_any_numbers_is_warned():
     model.compile()
     with pytest.warns(UserWarning, match="float images in"):
         model.fit(PIXELS, batch_size=4, verbose=0)
+
+
+def make_trained_models():
+    vae = tg.VAE(image_shape=(8, 8, 1), latent_size=2, base_channels=2, dense_units=4, num_classes=3)
+    gan = tg.DCGAN(image_shape=(8, 8, 1), base_channels=2, latent_size=4, num_classes=3)
+    for model in (vae, gan):
+        model.compile()
+        examples, labels = random_batch(model, 8)
+        data = tf.data.Dataset.from_tensor_slices((examples, labels)).batch(4)
+        model.fit(data, validation_data=data, verbose=0)
+        model.fit(examples, labels, batch_size=4, verbose=0)
+        model.evaluate(examples, labels, verbose=0)
+        model.generate(2)
+        yield model
+    vae.log_prob(vae.generate(2), labels=[0, 1])
+
+
+def test_a_trained_model_that_nobody_needs_is_freed():
+    """Neither TensorFlow's registry of Python functions nor a graph holds it: loops over models need memory for one."""
+    references = [weakref.ref(model) for model in make_trained_models()]
+    gc.collect()
+    assert [reference() for reference in references] == [None, None]

@@ -6,6 +6,7 @@ wrong label may come late. Shapes and dtypes are known without values: `TrainedM
 
 import contextlib
 import warnings
+import weakref
 
 import keras
 import numpy as np
@@ -82,14 +83,19 @@ class DataChecks:
 
     def _checked(self, dataset, whole):
         """A dataset of the same elements, which fails at one that is refused; `whole`: examples of the first are looked at too."""
-        spec = dataset.element_spec
+        spec, own_refuse = dataset.element_spec, weakref.WeakMethod(self._refuse)
+
+        def refuse(*batch):
+            # TensorFlow keeps what `py_function` calls for as long as the process runs; the model must not be held by it.
+            refuse_batch = own_refuse()
+            return True if refuse_batch is None else refuse_batch(*batch)
 
         def look(is_first, *element):
             data = tf.nest.pack_sequence_as(spec, tf.nest.flatten(element))
             examples, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
             looked_at = [one for one in (examples, labels) if isinstance(one, tf.Tensor)]
             refused = tf.logical_not(self._is_right(examples, labels, is_first))
-            told = tf.cond(refused, lambda: tf.py_function(self._refuse, looked_at, tf.bool), lambda: False)
+            told = tf.cond(refused, lambda: tf.py_function(refuse, looked_at, tf.bool), lambda: False)
             with tf.control_dependencies([told]):
                 return tf.nest.map_structure(tf.identity, data)
 

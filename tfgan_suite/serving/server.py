@@ -186,10 +186,13 @@ def serve(directory, **arguments) -> None:
             previous[number] = signal.signal(number, lambda *_: stopping.set())
     try:
         with server:
-            gc.freeze()  # The libraries and models stay, and looking through them for garbage stops all requests for long.
+            # The libraries and models stay, and looking through them for garbage stops all requests for long.
+            gc.collect()
+            gc.freeze()
             say(server.describe(), flush=True)
             stopping.wait()
     finally:
+        gc.unfreeze()
         for number, handler in previous.items():
             signal.signal(number, handler)
     say("Stopped.", flush=True)
