@@ -13,7 +13,9 @@ from tests.test_case import fixed_dataset
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ((("adam",), {}), "by name, such as `generator_optimizer` and `discriminator_optimizer`"),
+        ((("adam",), {}), "takes `generator_optimizer` and `discriminator_optimizer` by place, .* 1 without"),
+        ((("adam", "adam", "hinge"), {}), "everything else by name. Received: 3 without"),
+        ((("adam", "sgd"), {"generator_optimizer": "adam"}), "given `generator_optimizer` twice"),
         (
             ((), {"optimizer": "adam"}),
             "Pass `generator_optimizer` and `discriminator_optimizer` instead of `optimizer`",
@@ -44,6 +46,16 @@ def test_compile_checks_its_arguments_at_once(arguments, message):
     positional, named = arguments
     with pytest.raises(ValueError, match=message):
         make_gan().compile(*positional, **named)
+
+
+def test_optimizers_may_be_given_by_place():
+    gan = make_gan()
+    gan.compile(keras.optimizers.SGD(0.1), "rmsprop", discriminator_steps=2)
+    assert isinstance(gan.optimizers["generator"], keras.optimizers.SGD)
+    assert isinstance(gan.optimizers["discriminator"], keras.optimizers.RMSprop)
+    vae = tg.VAE(image_shape=(8, 8, 1), latent_size=2, base_channels=4, dense_units=4)
+    vae.compile("sgd")
+    assert [type(one) for one in vae.optimizers.values()] == [keras.optimizers.SGD]
 
 
 def test_a_models_own_arguments_are_known_too():

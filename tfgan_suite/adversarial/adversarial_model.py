@@ -100,6 +100,8 @@ class AdversarialModel(AveragedGenerator, Discriminates, TrainedModel):
     ):
         """Chooses how to train. `"auto"` is what the model's paper did, or its preset says.
 
+        The optimizers may also be given by place, generator first; everything else by name.
+
         Args:
             generator_optimizer: A Keras optimizer or its name, not shared with the discriminator. Where networks compute in
                 float16, `LossScaling` is put around it.
@@ -125,10 +127,11 @@ class AdversarialModel(AveragedGenerator, Discriminates, TrainedModel):
         Raises:
             ValueError: An argument of another type, out of range or not known, or one optimizer for both networks.
         """
-        self.check_compile_arguments(positional, unknown)
+        optimizers = self.check_compile_arguments(
+            positional, unknown, generator_optimizer=generator_optimizer, discriminator_optimizer=discriminator_optimizer
+        )
         chosen = self.resolve_auto(
-            generator_optimizer=generator_optimizer,
-            discriminator_optimizer=discriminator_optimizer,
+            **optimizers,
             loss=loss,
             discriminator_penalties=discriminator_penalties,
             generator_penalties=generator_penalties,

@@ -8,24 +8,46 @@ from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAvera
 from tfgan_suite.foundation.number_kinds import is_count
 
 
-def refuse_unknown(model, known, positional, unknown):
+def optimizers_by_name(model, positional, optimizers):
+    """The optimizers by their names, of which `compile` may be given all by place, in their order.
+
+    Args:
+        model: String. The model's name.
+        positional: Tuple. Arguments that were passed by place.
+        optimizers: Dict of what was passed by name, `"auto"` where nothing was.
+
+    Returns:
+        A dict with the keys of `optimizers`.
+
+    Raises:
+        ValueError: Another number of arguments than there are optimizers, or one given twice.
+    """
+    if not positional:
+        return optimizers
+    names = " and ".join(f"`{name}`" for name in optimizers)
+    if len(positional) != len(optimizers):
+        raise ValueError(
+            f"`compile` of {model} takes {names} by place, and everything else by name. "
+            f"Received: {len(positional)} without a name."
+        )
+    twice = [name for name, value in optimizers.items() if not (isinstance(value, str) and value == "auto")]
+    if twice:
+        raise ValueError(f"`compile` of {model} was given `{twice[0]}` twice: by place and by name. Pass it once.")
+    return dict(zip(optimizers, positional))
+
+
+def refuse_unknown(model, known, unknown):
     """Refuses what Keras's own `compile` would take and this model's does not.
 
     Args:
         model: String. The model's name.
         known: List of strings. The arguments that there are.
-        positional: Tuple. Arguments that were passed by place.
         unknown: Dict. Arguments by names that there are not.
 
     Raises:
         ValueError: There is one.
     """
     optimizers = " and ".join(f"`{name}`" for name in known if name.endswith("optimizer"))
-    if positional:
-        raise ValueError(
-            f"`compile` of {model} takes its arguments by name, such as {optimizers}. Received {len(positional)} "
-            "without a name."
-        )
     for name in unknown:
         if name == "optimizer":
             raise ValueError(

@@ -9,7 +9,13 @@ import tensorflow as tf
 
 from tfgan_suite.engine.adam import Adam
 from tfgan_suite.engine.added_losses import AddedLosses, objectives_of, regularization_name, with_added
-from tfgan_suite.engine.compile_arguments import check_average, check_step_options, get_optimizers, refuse_unknown
+from tfgan_suite.engine.compile_arguments import (
+    check_average,
+    check_step_options,
+    get_optimizers,
+    optimizers_by_name,
+    refuse_unknown,
+)
 from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
 from tfgan_suite.engine.joint_optimizer import JointOptimizer
 from tfgan_suite.engine.keras_loop import KerasLoop, with_total
@@ -302,8 +308,8 @@ class TrainedModel(TrainingDeclarations, KerasLoop):
         Raises:
             ValueError: An argument of another type, out of range, or not known.
         """
-        self.check_compile_arguments(positional, unknown)
-        chosen = self.resolve_auto(optimizer=optimizer, ema=ema)
+        optimizers = self.check_compile_arguments(positional, unknown, optimizer=optimizer)
+        chosen = self.resolve_auto(**optimizers, ema=ema)
         (update,) = {update.optimizer_name for update in self.updates()}
         self.finish_compile(
             chosen,
@@ -326,12 +332,16 @@ class TrainedModel(TrainingDeclarations, KerasLoop):
                 names = {**names, **own} if passes_on else own
         return list(names)
 
-    def check_compile_arguments(self, positional, unknown):
+    def check_compile_arguments(self, positional, unknown, **optimizers):
         """Refuses what Keras's own `compile` would take and this model's does not, and says what to do instead.
 
         Args:
-            positional: Tuple. Arguments that were passed by place.
+            positional: Tuple. Arguments that were passed by place: all of the optimizers, or none.
             unknown: Dict. Arguments by names that this `compile` does not have.
+            **optimizers: What was passed for each optimizer by its name, `"auto"` where nothing was.
+
+        Returns:
+            A dict: `optimizers`, with those that were passed by place.
 
         Raises:
             ValueError: There is one, or this is not the strategy that the model was made under.
@@ -341,7 +351,8 @@ class TrainedModel(TrainingDeclarations, KerasLoop):
                 f"`compile` of {type(self).__name__} must be called where the model was made: both inside "
                 "`with strategy.scope()`, or both outside."
             )
-        refuse_unknown(type(self).__name__, self.compile_arguments(), positional, unknown)
+        refuse_unknown(type(self).__name__, self.compile_arguments(), unknown)
+        return optimizers_by_name(type(self).__name__, positional, optimizers)
 
     def resolve_auto(self, **received):
         """The arguments with `"auto"` replaced by what the preset says, or else the default; a dict."""

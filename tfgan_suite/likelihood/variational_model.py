@@ -99,8 +99,8 @@ class VariationalModel(Reconstructs, LikelihoodModel):
         Raises:
             ValueError: An argument of another type, out of range, or not known.
         """
-        self.check_compile_arguments(positional, unknown)
-        chosen = self.resolve_auto(optimizer=optimizer, ema=ema, divergence=divergence)
+        optimizers = self.check_compile_arguments(positional, unknown, optimizer=optimizer)
+        chosen = self.resolve_auto(**optimizers, ema=ema, divergence=divergence)
         if not isinstance(chosen["divergence"], KLDivergence):
             raise ValueError(
                 "`divergence` must be a divergences.KLDivergence, such as KLDivergence(weight=4.0). Received: "
