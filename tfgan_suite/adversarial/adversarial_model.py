@@ -128,7 +128,10 @@ class AdversarialModel(AveragedGenerator, Discriminates, TrainedModel):
             ValueError: An argument of another type, out of range or not known, or one optimizer for both networks.
         """
         optimizers = self.check_compile_arguments(
-            positional, unknown, generator_optimizer=generator_optimizer, discriminator_optimizer=discriminator_optimizer
+            positional,
+            unknown,
+            generator_optimizer=generator_optimizer,
+            discriminator_optimizer=discriminator_optimizer,
         )
         chosen = self.resolve_auto(
             **optimizers,
