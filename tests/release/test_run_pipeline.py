@@ -1,6 +1,7 @@
 """The whole pipeline on tiny images; scores alone are set by the tests, so that the gate's cases come about."""
 
 import copy
+import functools
 import json
 import shutil
 from pathlib import Path
@@ -12,9 +13,11 @@ import yaml
 from tests.tiny_pipeline import CONTENT, Scores, write_blank_images, write_images
 from tfgan_suite.commands import cli
 from tfgan_suite.data.dataset_info import DatasetInfo
+from tfgan_suite.data.loader import read_split
 from tfgan_suite.exports.model_card import CARD_JSON
 from tfgan_suite.exports.saved_model import load_generator
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.metrics import BitsPerDimension
 from tfgan_suite.release import DataAnomalyError, PipelineConfig, run_pipeline
 from tfgan_suite.runs.run_files import load_model
 
@@ -175,3 +178,22 @@ def test_sampling_options_of_the_model_are_arguments_of_evaluate():
 def test_the_old_spelling_of_license_is_understood(tmp_path):
     content = {**CONTENT, "root": str(tmp_path), "push": {"licence": "MIT", "directory": "saved_models"}}
     assert PipelineConfig.from_dict(content).push == {"license": "MIT", "directory": "saved_models"}
+
+
+def test_a_model_with_a_likelihood_is_gated_on_its_bits_per_dimension(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    bits_alone = functools.partial(pipeline_module.evaluate, metrics=[BitsPerDimension()])  # No extractor is needed.
+    monkeypatch.setattr(pipeline_module, "evaluate", bits_alone)
+    write_images(tmp_path / "photos")
+    content = copy.deepcopy(CONTENT)
+    content["train"].update(preset="vae", model={"base_channels": 4, "latent_size": 2, "dense_units": 4})
+    content["gate"] = {"thresholds": {"bits_per_dimension_train_24": 1.0}}
+    refused, lines = run(content)
+    assert refused.pushed is None and "bits_per_dimension_train_24" in lines[-1] and "at most 1" in lines[-1]
+    content["gate"] = {"thresholds": {"bits_per_dimension_train_24": 10.0}}
+    result, _ = run(content)
+    assert result.done == ("push",)
+    scores = {row["name"]: row for row in json.loads((result.pushed / "lineage.json").read_text())["scores"]}
+    ((images, labels, _),) = read_split("data")
+    bits = load_model(result.run_dir).bits_per_dimension(images, labels)
+    assert scores["bits_per_dimension_train_24"]["value"] == pytest.approx(np.mean(bits), rel=1e-6)
