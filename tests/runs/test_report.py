@@ -10,12 +10,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import tfgan_suite as tg
+from tests.prepared_set import write_prepared_set
+from tfgan_suite.data.loader import read_split
 from tfgan_suite.drawing.image_grid import make_grid
 from tfgan_suite.drawing.line_chart import HEIGHT, WIDTH, axis_ticks, line_chart
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.metrics import BitsPerDimension
+from tfgan_suite.metrics.protocol.evaluation import evaluate
 from tfgan_suite.metrics.protocol.results import Evaluation, EvaluationRow
 from tfgan_suite.runs.report import write_report
 from tfgan_suite.runs.run_files import load_model
+from tfgan_suite.runs.train import train
+from tfgan_suite.runs.train_config import TrainConfig
 
 VOID = {"wbr", "meta", "img", "input", "br", "hr", "link"}
 
@@ -195,6 +202,23 @@ def test_unfinished_run_without_data_or_scores(tiny_run, tmp_path):
         "next-steps",
         "how-this-was-made",
     ]
+
+
+def test_a_model_that_reconstructs_shows_what_it_makes_of_images_it_has_not_seen(tmp_path):
+    images = np.random.default_rng(1).integers(0, 256, [24, 8, 8, 1]).astype(np.uint8)
+    data = write_prepared_set(tmp_path / "data", images, splits={"train": 16, "test": 8})
+    model = {"latent_size": 2, "base_channels": 4, "dense_units": 4}
+    config = TrainConfig(str(data), str(tmp_path / "run"), "vae", model, batch_size=8, total_images=16, images_per_tick=8)
+    run = train(config, progress=False)
+    evaluate(tmp_path / "run", data, [BitsPerDimension()], split="test", output_dir=tmp_path / "run")
+    page = Page(write_report(run.run_dir).read_text("utf-8"))
+    shown = decode(next(attributes["src"] for section, attributes in page.images if section == "reconstructions"))
+    (held_out, _, _) = next(read_split(data, "test"))
+    made = run.model.spec.to_edge(run.model.reconstruct(tg.to_float(held_out)))
+    np.testing.assert_array_equal(shown, make_grid(np.concatenate([held_out, made]), 8))
+    assert "the split test, which it was not trained on" in page.text["reconstructions"]
+    assert "bits per dimension (at most, test)" in page.text[None] and "compressor" in page.text["scores"]
+    assert "Bits per dimension" in page.text["curves"]
 
 
 def test_refusals(tiny_run, tmp_path):

@@ -6,14 +6,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tfgan_suite.data.loader import load_dataset
+from tfgan_suite.data.loader import load_dataset, read_split
 from tfgan_suite.drawing.image_grid import class_columns, has_classes, make_grid
 from tfgan_suite.drawing.line_chart import format_number
-from tfgan_suite.generative.abilities import HasLatents
+from tfgan_suite.generative.abilities import HasLatents, Reconstructs
 from tfgan_suite.runs.report.html_pieces import data_url, image_tag, section
 from tfgan_suite.runs.sampling import draw_all, interpolate_images, sample_labels
 
 _FILM_ROWS = 10
+_RECONSTRUCTIONS = 12
 _SLIDER_FRAMES = 24
 _SEED = 1
 
@@ -71,8 +72,8 @@ def interpolations(model, sampling):
 
 
 def real_and_generated(run, model, sampling):
-    if not (Path(run.config.data_dir) / "dataset_info.json").is_file():
-        return ""  # The data is no longer where it was.
+    if not _data_is_there(run):
+        return ""
     columns = class_columns(model)
     count = 4 * columns
     real = _real_examples(run, model, columns, 4, by_class=has_classes(model))
@@ -82,6 +83,28 @@ def real_and_generated(run, model, sampling):
         for images, caption in ((real, "Real, from the training data"), (fake, "Generated"))
     )
     return section("Real and generated", f'<div class="pair">{figures}</div>')
+
+
+def reconstructions(run, model):
+    """Real examples of a split that was not trained on, if there is one, over what the model makes of them."""
+    if not model.can(Reconstructs) or not _data_is_there(run):
+        return ""
+    held_out = [name for name in run.dataset_info.splits if name != "train"]
+    split = "test" if "test" in held_out else [*held_out, "train"][0]
+    examples, labels, _ = next(read_split(run.config.data_dir, split, _RECONSTRUCTIONS))
+    labels = None if model.num_classes is None else labels
+    made = model.spec.to_edge(model.reconstruct(model.spec.to_model(examples), labels, seed=_SEED)).numpy()
+    grid = make_grid(draw_all(model, np.concatenate([examples, made])), len(examples))
+    origin = "the training data" if split == "train" else f"the split {split}, which it was not trained on"
+    return section(
+        "Reconstructions",
+        f'<p class="soft">Above: real {model.spec.unit[1]} of {origin}. Below: what the model makes of them.</p>'
+        + image_tag(grid, "Real examples over their reconstructions", "wide"),
+    )
+
+
+def _data_is_there(run):
+    return (Path(run.config.data_dir) / "dataset_info.json").is_file()
 
 
 def _real_examples(run, model, columns, rows, by_class):

@@ -16,6 +16,8 @@ _SCORE_NOTES = {
     "kernel_distance": "The same comparison without the assumption that features are Gaussian.",
     "inception_score": "Whether each image is clearly of one class, and all classes occur.",
     "confident_share": "Share of images that the classifier is more than 95% sure of.",
+    "bits_per_dimension": "The bits that a perfect compressor based on this model needs for each value of an example: 8 without "
+    "any knowledge of an 8-bit image. The standard error over examples stands beside it.",
     "class_agreement": "Share of images that are classified as the class that was requested.",
 }
 
@@ -37,6 +39,10 @@ def header(run, model, history, demo, left_out):
                     and row.protocol["num_fake"] and row.run["model"]), None)  # fmt: skip
         if row:
             facts.append((f"{row.value:.1f}", f"Frechet distance ({row.protocol['extractor']})"))
+        row = next((row for row in reversed(run.scores) if row.protocol["metric"] == "bits_per_dimension"), None)
+        if row:
+            at_most = "at most, " if row.protocol["likelihood"] == "lower_bound" else ""
+            facts.append((f"{row.value:.3f}", f"bits per dimension ({at_most}{row.protocol['split']})"))
     for name, network in (model.averages or model.networks).items():
         facts.append((f"{network.count_params():,}", f"weights in the {name}"))
     items = "".join(f"<li><b>{html.escape(value)}</b><span>{html.escape(name)}</span></li>" for value, name in facts)
