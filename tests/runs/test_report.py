@@ -208,7 +208,9 @@ def test_a_model_that_reconstructs_shows_what_it_makes_of_images_it_has_not_seen
     images = np.random.default_rng(1).integers(0, 256, [24, 8, 8, 1]).astype(np.uint8)
     data = write_prepared_set(tmp_path / "data", images, splits={"train": 16, "test": 8})
     model = {"latent_size": 2, "base_channels": 4, "dense_units": 4}
-    config = TrainConfig(str(data), str(tmp_path / "run"), "vae", model, batch_size=8, total_images=16, images_per_tick=8)
+    config = TrainConfig(
+        str(data), str(tmp_path / "run"), "vae", model, batch_size=8, total_images=16, images_per_tick=8
+    )
     run = train(config, progress=False)
     evaluate(tmp_path / "run", data, [BitsPerDimension()], split="test", output_dir=tmp_path / "run")
     page = Page(write_report(run.run_dir).read_text("utf-8"))
