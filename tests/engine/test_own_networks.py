@@ -144,6 +144,13 @@ def test_a_functional_pair_with_two_inputs_says_its_sizes(labels):
     fit(gan)
 
 
+class OfThree(keras.Model):
+    """Takes latents of size 3 only."""
+
+    def call(self, latents):
+        return tf.reshape(tf.matmul(latents, tf.ones([3, 16])), [-1, *SHAPE])
+
+
 class WithoutConfig(Subclassed):
     def __init__(self, layers):
         super().__init__()
@@ -174,6 +181,8 @@ class WithoutConfig(Subclassed):
             r"`discriminator` must take float32 \[batch, 4, 4, 1\].*failed",
         ),
         (lambda: (make_generator(), make_discriminator()), {"latent_size": 7}, r"must take float32 \[batch, 7\]"),
+        # What Keras found wrong within a subclassed network, not the name of the network once more.
+        (lambda: (OfThree(), make_discriminator()), {"latent_size": 7}, r"Calling it failed: Dimensions must be equal"),
         (
             lambda: (make_generator(), make_discriminator()),
             {"image_shape": (8, 8, 1)},

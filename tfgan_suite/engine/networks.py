@@ -1,5 +1,6 @@
 """Networks that users bring: how they are called, copied for an average, and checked when a model takes them in."""
 
+import re
 import types
 
 import keras
@@ -53,9 +54,8 @@ def build_network(name, network, inputs, output_shapes=None):
     try:
         outputs = call_network(network, *inputs)
     except Exception as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         raise ValueError(
-            f"`{name}` must take {received}, in this order. Calling it failed: {(lines or [type(error).__name__])[0]}"
+            f"`{name}` must take {received}, in this order. Calling it failed: {_reason(error)}"
         ) from error
     if output_shapes is not None and tuple(getattr(outputs, "shape", [None]))[1:] not in output_shapes:
         expected = " or ".join(str(["batch", *shape]).replace("'", "") for shape in output_shapes)
@@ -63,6 +63,13 @@ def build_network(name, network, inputs, output_shapes=None):
         given = f"a {type(outputs).__name__}" if shape is None else str(list(shape)).replace("None", "batch")
         raise ValueError(f"`{name}` must return {expected} for {received}. Received: {given}")
     return outputs
+
+
+def _reason(error):
+    """The last line of what Keras says in bold, or the error's first."""
+    bold = re.search(r"\x1b\[1m(.*?)\x1b\[0m", str(error), re.DOTALL)
+    lines = [line.strip() for line in (bold[1] if bold else str(error)).splitlines() if line.strip()]
+    return (lines or [type(error).__name__])[-1 if bold else 0]
 
 
 def copy_network(name, network):

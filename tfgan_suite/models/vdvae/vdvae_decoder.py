@@ -66,7 +66,8 @@ class VDVAEDecoder(keras.Model):
         seed=0,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        # Latents are float32 whatever the blocks compute in.
+        super().__init__(autocast=False, **kwargs)
         self.image_shape = tuple(image_shape)
         self.num_parameters = num_parameters
         self.layout = layout
