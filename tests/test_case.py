@@ -133,6 +133,10 @@ def check_abilities(model, examples, labels):
         ),
         abilities.Encodes: (lambda: model.encode(examples, labels), (count, *(latent_shape or ()))),
         abilities.Reconstructs: (lambda: model.reconstruct(examples, labels), (count, *model.spec.shape)),
+        abilities.Completes: (
+            lambda: model.complete(examples, np.zeros([count, *model.spec.shape[:-1]], bool), labels),
+            (count, *model.spec.shape),
+        ),
         abilities.HasLikelihood: (lambda: model.log_prob(examples, labels), (count,)),
         abilities.Discriminates: (lambda: model.discriminate(examples, labels), (count,)),
         abilities.ScoresAnomalies: (lambda: model.anomaly_score(examples), (count,)),

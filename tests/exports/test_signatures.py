@@ -58,6 +58,10 @@ MODELS = {
     ),
     "every ability": (Cloud, [*OF_ALL, "generate_txt", *OF_EXAMPLES]),
     "every ability, no classes": (lambda: Cloud(None), [*OF_ALL, "generate_txt", *OF_EXAMPLES]),
+    "PixelCNN": (
+        lambda: tg.PixelCNN(image_shape=(4, 4, 1), blocks=1, filters=2, num_classes=3),
+        ["generate", "generate_png", "complete", "log_prob"],
+    ),
     "no latents": (Dice, ["generate"]),
     "no latents, no classes": (lambda: Dice(None), ["generate"]),
 }

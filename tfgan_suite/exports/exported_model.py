@@ -6,6 +6,7 @@ import tensorflow as tf
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.foundation.randomness import fold
 from tfgan_suite.generative.abilities import (
+    Completes,
     Discriminates,
     Encodes,
     HasLatents,
@@ -14,6 +15,7 @@ from tfgan_suite.generative.abilities import (
     ScoresAnomalies,
 )
 from tfgan_suite.generative.generative_model import GenerativeModel
+from tfgan_suite.generative.masks import check_mask
 from tfgan_suite.generative.sampling_options import SamplingOption, resolve_sampling
 from tfgan_suite.generative.texture_model import TextureModel
 from tfgan_suite.specs.example_spec import spec_from_config
@@ -23,6 +25,7 @@ class ExportedModel(
     HasLatents,
     Encodes,
     Reconstructs,
+    Completes,
     HasLikelihood,
     Discriminates,
     ScoresAnomalies,
@@ -116,6 +119,20 @@ class ExportedModel(
 
     def reconstruct(self, examples, labels=None, seed=None):
         return self._loaded.model_reconstruct(examples=examples, **self._label_tensors(labels))
+
+    def complete(self, examples, mask, labels=None, seed=0, **sampling):
+        mask = check_mask(mask, len(examples), self.spec.shape)
+        if np.asarray(examples).dtype == self.spec.edge_dtype:
+            examples = self.spec.to_model(examples)
+        sampling = {name: [value] for name, value in resolve_sampling(self, sampling).items()}
+        completed = self._loaded.model_complete(
+            examples=examples,
+            mask=mask,
+            seed=tf.constant([seed], tf.int64),
+            **self._sampling_tensors(sampling),
+            **self._label_tensors(self._checked_labels(labels, len(examples))),
+        )
+        return completed.numpy()
 
     def log_prob(self, examples, labels=None, samples=1, seed=0):
         if samples != 1 and self.likelihood != "exact":

@@ -5,6 +5,7 @@ import tensorflow as tf
 from tfgan_suite.exports.signatures.checks import look_up_labels
 from tfgan_suite.exports.signatures.named_function import label_specs, named_function
 from tfgan_suite.generative.abilities import (
+    Completes,
     Discriminates,
     Encodes,
     HasLatents,
@@ -95,10 +96,24 @@ def _of_examples(name, takes_labels=True, takes_seed=False):
     return make
 
 
+def _of_completion(model):
+    batch = model.spec.to_model(tf.zeros([1, *model.spec.shape], tf.as_dtype(model.spec.edge_dtype)))
+    options = _option_specs(model, [None])
+    specs = {
+        "examples": tf.TensorSpec([None, *batch.shape[1:]], batch.dtype),
+        "mask": tf.TensorSpec([None, *batch.shape[1:-1]], tf.bool),
+        "seed": tf.TensorSpec([None], tf.int64),
+        **label_specs(model, [None]),
+        **options,
+    }
+    return {"model_complete": _positional(model, model.fill_in, specs, by_name=options)}
+
+
 _FUNCTIONS = {
     HasLatents: _of_latents,
     Encodes: _of_examples("encode"),
     Reconstructs: _of_examples("reconstruct"),
+    Completes: _of_completion,
     HasLikelihood: _of_examples("log_prob", takes_seed=True),
     Discriminates: _of_examples("discriminate"),
     ScoresAnomalies: _of_examples("anomaly_score", takes_labels=False),

@@ -61,7 +61,8 @@ def export_saved_model(
     | `discriminate` | examples, labels int32 `[batch]` | logits float32 `[batch]` |
     | `encode` | the same | latents float32 `[batch, *latent_shape]` |
     | `reconstruct` | the same | examples |
-    | `log_prob` | the same | log_prob float32 `[batch]` |
+    | `complete` | examples, mask bool, seed int64 and sampling options `[1]` or `[batch]`, labels int32 `[batch]` | examples |
+    | `log_prob` | examples, labels int32 `[batch]` | log_prob float32 `[batch]` |
     | `anomaly_score` | examples | anomaly_score float32 `[batch]` |
 
     Examples are called as the spec says: `images` for models of images. They are of the spec's `edge_dtype` (uint8 for

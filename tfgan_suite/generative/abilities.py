@@ -66,6 +66,40 @@ class Reconstructs(Ability):
         raise NotImplementedError
 
 
+class Completes(Ability):
+    """Fills in what is not given of examples."""
+
+    verb = "complete examples of which a part is given"
+
+    def complete(self, examples, mask, labels=None, seed=0, **sampling):
+        """Completes examples in Python.
+
+        Args:
+            examples: Array `[batch, *spec.shape]`, of the spec's `edge_dtype` or as they are inside of models.
+            mask: Boolean `[batch, *spec.shape[:-1]]`, or without the batch for all alike. True where they are given.
+            labels: Integers `[batch]` of a model with classes.
+            seed: Integer.
+            **sampling: The model's sampling options.
+
+        Returns:
+            NumPy array of the spec's `edge_dtype`, equal to `examples` where they are given.
+        """
+        raise NotImplementedError
+
+    def fill_in(self, examples, mask, seed, labels=None, **sampling):
+        """The same inside of a graph.
+
+        Args:
+            examples: Float tensor `[batch, *spec.shape]`, as they are inside of models.
+            mask: Boolean `[batch, *spec.shape[:-1]]`.
+            seed: int64 `[1]`, of which and its place each example's draws follow; or `[batch]`, with which each of them is
+                completed as it would be alone.
+            labels: int32 `[batch]`, or `None`.
+            **sampling: The model's sampling options, float32 `[1]` or `[batch]`.
+        """
+        raise NotImplementedError
+
+
 class HasLikelihood(Ability):
     """Says how likely examples are.
 
@@ -153,6 +187,7 @@ ABILITIES = (
         HasLatents,
         Encodes,
         Reconstructs,
+        Completes,
         HasLikelihood,
         Discriminates,
         ScoresAnomalies,

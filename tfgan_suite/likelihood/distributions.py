@@ -53,7 +53,7 @@ class Distribution:
             channels: Integer.
             num_levels: Integer in [2, 256], or `None` to leave values between the levels.
             draw: Function `(name, shape)` to uniform draws in (0, 1), float32 `[batch, *shape]`.
-            temperature: Float scalar > 0. Below 1 the draws keep closer to what is most likely.
+            temperature: Float scalar >= 0, or float32 `[batch]`. Below 1 the draws keep closer to what is most likely.
 
         Returns:
             float32 `[batch, height, width, channels]` in [-1, 1].
@@ -136,12 +136,12 @@ class DiscretizedLogisticMixture(Distribution):
     def sample(self, parameters, channels, num_levels, draw, temperature=1.0):
         logits, *parts = self._split(parameters, channels)
         size = parameters.shape[1:3]
-        temperature = tf.maximum(tf.cast(temperature, tf.float32), 1e-6)
+        temperature = _per_image(temperature)
         noise = -tf.math.log(-tf.math.log(draw("component", [*size, self.components])))
         chosen = tf.one_hot(tf.argmax(logits / temperature + noise, axis=-1), self.components)[..., None, :]
         means, log_scales, coefficients = (tf.reduce_sum(part * chosen, axis=-1, keepdims=True) for part in parts)
         u = draw("value", [*size, channels])[..., None]
-        deviations = temperature * tf.exp(log_scales) * (tf.math.log(u) - tf.math.log(1.0 - u))
+        deviations = temperature[..., None] * tf.exp(log_scales) * (tf.math.log(u) - tf.math.log(1.0 - u))
         values = []  # Of each channel, [batch, height, width, 1].
         for channel in range(channels):
             value = self._mean_given(channel, means, coefficients, values) + deviations[..., channel, :]
@@ -214,7 +214,7 @@ class DiscretizedGaussian(Distribution):
     def sample(self, parameters, channels, num_levels, draw, temperature=1.0):
         means, log_deviations = self._split(parameters)
         noise = tf.math.ndtri(draw("value", [*parameters.shape[1:3], channels]))
-        values = tf.clip_by_value(means + temperature * tf.exp(log_deviations) * noise, -1.0, 1.0)
+        values = tf.clip_by_value(means + _per_image(temperature) * tf.exp(log_deviations) * noise, -1.0, 1.0)
         return values if num_levels is None else to_grid(values, num_levels)
 
     def mean(self, parameters, channels):
@@ -248,13 +248,16 @@ class Bernoulli(Distribution):
 
     def sample(self, parameters, channels, num_levels, draw, temperature=1.0):
         u = draw("value", [*parameters.shape[1:3], channels])
-        temperature = tf.maximum(tf.cast(temperature, tf.float32), 1e-6)
-        return tf.where(
-            tf.math.log(u) - tf.math.log(1.0 - u) < tf.cast(parameters, tf.float32) / temperature, 1.0, -1.0
-        )
+        odds = tf.cast(parameters, tf.float32) / _per_image(temperature)
+        return tf.where(tf.math.log(u) - tf.math.log(1.0 - u) < odds, 1.0, -1.0)
 
     def mean(self, parameters, channels):
         return 2.0 * tf.sigmoid(tf.cast(parameters, tf.float32)) - 1.0
+
+
+def _per_image(temperature):
+    """A temperature, or one for each image, as float32 `[1 or batch, 1, 1, 1]` above 0."""
+    return tf.maximum(tf.reshape(tf.cast(temperature, tf.float32), [-1, 1, 1, 1]), 1e-6)
 
 
 def check_distribution(distribution, levels):

@@ -145,5 +145,10 @@ def test_an_export_samples_the_same(binary_model, tmp_path):
     labels = [0, 1, 1]
     np.testing.assert_array_equal(exported.generate(3, labels, seed=4), binary_model.generate(3, labels, seed=4))
     images = binary_model.generate(3, labels, seed=4)
+    mask = np.arange(16).reshape(4, 4) < 6
+    completed = binary_model.complete(images, mask, labels, seed=5)
+    np.testing.assert_array_equal(exported.complete(images, mask, labels, seed=5), completed)
+    inputs = {"mask": np.stack([mask] * 3), "seed": [5], "temperature": [1.0], "labels": labels}
+    np.testing.assert_array_equal(exported.call_signature("complete", images=images, **inputs)["images"], completed)
     values = tg.to_float(images, 2)
     np.testing.assert_allclose(exported.log_prob(values, labels), binary_model.log_prob(images, labels), rtol=1e-5)

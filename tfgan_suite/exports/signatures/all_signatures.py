@@ -1,6 +1,7 @@
 """All signatures, in the order in which they are documented."""
 
 from tfgan_suite.exports.signatures.anomaly_score import AnomalyScore
+from tfgan_suite.exports.signatures.complete import Complete
 from tfgan_suite.exports.signatures.discriminate import Discriminate
 from tfgan_suite.exports.signatures.encode import Encode
 from tfgan_suite.exports.signatures.generate import Generate
@@ -13,7 +14,7 @@ from tfgan_suite.exports.signatures.serving_default import ServingDefault
 from tfgan_suite.exports.signatures.textures import Textures
 
 SIGNATURES = (
-    *(ServingDefault, Generate, GenerateFiles, Discriminate, Encode, Reconstruct, LogProb, AnomalyScore),
+    *(ServingDefault, Generate, GenerateFiles, Discriminate, Encode, Reconstruct, Complete, LogProb, AnomalyScore),
     *(Textures, GenerateTextures, GenerateTextureFiles),
 )
 

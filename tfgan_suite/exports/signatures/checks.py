@@ -75,7 +75,17 @@ def check_requests(seed, count, sampling, options, max_count):
     total = tf.reduce_sum(tf.cast(count, tf.int64))
     message = f"count must be from 1 to {max_count}, for all rows together; send several requests for more."
     count = require(tf.reduce_all(count >= 1) & (total <= max_count), message, count, count)
-    return seed, count, {option.name: _check_option(option, sampling[option.name]) for option in options}
+    return seed, count, check_options(options, sampling)
+
+
+def check_options(options, sampling):
+    """The values of sampling options, each within its bounds.
+
+    Args:
+        options: Tuple of `SamplingOption`.
+        sampling: Dict of name to float32 tensor.
+    """
+    return {option.name: _check_option(option, sampling[option.name]) for option in options}
 
 
 def _check_option(option, values):

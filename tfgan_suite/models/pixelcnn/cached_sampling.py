@@ -52,7 +52,7 @@ def sample_pixel(distribution, parameters, channels, num_levels, drawn, temperat
         channels: Integer.
         num_levels: Integer, or `None` to leave values between the levels.
         drawn: Dict of name to float32 `[batch, size]`, what `draw_noise` drew for this pixel.
-        temperature: Float scalar > 0.
+        temperature: Float scalar >= 0, or float32 `[batch]`.
     """
 
     def draw(name, shape):

@@ -11,6 +11,8 @@ from tfgan_suite.engine.networks import call_network
 from tfgan_suite.engine.update import Objective, Update
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.randomness import fold
+from tfgan_suite.generative.abilities import Completes
+from tfgan_suite.generative.masks import check_mask
 from tfgan_suite.generative.sampling_options import TEMPERATURE, resolve_sampling
 from tfgan_suite.likelihood.distributions import DiscretizedLogisticMixture, check_distribution
 from tfgan_suite.likelihood.level_grid import check_levels
@@ -21,9 +23,11 @@ from tfgan_suite.models.pixelcnn.pixelcnn_network import PixelCNNNetwork
 from tfgan_suite.models.pixelcnn.pixelcnn_presets import PRESETS
 from tfgan_suite.specs.image_spec import ImageSpec
 
+_SEEDS = tf.TensorSpec([None, 2], tf.int32)
+
 
 @keras.saving.register_keras_serializable("tfgan_suite")
-class PixelCNN(LikelihoodModel):
+class PixelCNN(Completes, LikelihoodModel):
     """PixelCNN++: the probability of an image is that of each pixel given those before it, row after row.
 
     `log_prob` is the exact likelihood. `generate` draws pixel by pixel, with caches that make it one pass of the network in
@@ -201,9 +205,8 @@ class PixelCNN(LikelihoodModel):
     def sample(self, count, seed, labels=None, temperature=1.0):
         if labels is None:
             labels = self.sample_labels(count, fold(seed, "generate", "labels"))
-        seeds = self._seeds(count, seed)
-        draw = self._draw_function if tf.executing_eagerly() else self._draw
-        return draw(seeds, temperature, *([] if labels is None else [labels]))
+        # One graph, also for all the functions of an export.
+        return self._draw_function(self._seeds(count, seed), temperature, *([] if labels is None else [labels]))
 
     def _generate_without_latents(self, count, labels, seed, batch_size, sampling):
         if labels is None:
@@ -246,30 +249,25 @@ class PixelCNN(LikelihoodModel):
         images, shape = tf.convert_to_tensor(images), self.spec.shape
         if tuple(images.shape[1:]) != shape:
             raise UserError(f"Images must be of shape {shape} after the batch. Received: {tuple(images.shape[1:])}")
-        mask = np.asarray(mask)
-        if mask.dtype != bool or mask.shape not in (shape[:2], (len(images), *shape[:2])):
-            raise UserError(
-                f"`mask` must be boolean of shape {shape[:2]}, or {(len(images), *shape[:2])} for a mask of each image. "
-                f"Received: dtype={mask.dtype}, shape={mask.shape}"
-            )
+        mask = check_mask(mask, len(images), shape)
         temperature = resolve_sampling(self, {"temperature": temperature})["temperature"]
         labels = self._labels_of(labels, len(images))
-        mask = tf.broadcast_to(tf.constant(mask)[..., None], [len(images), *shape[:2], 1])
-        # What is not given may lie anywhere; the lowest level takes its place.
-        lowest = tf.cast(-1 if images.dtype.is_floating else 0, images.dtype)
-        given = check_levels(tf.where(mask, images, lowest), self.spec.levels)
-        seeds = self._seeds(len(images), seed)
-        if self._complete_function is None:
+        given = check_levels(_with_lowest(images, mask), self.spec.levels)
+        rows = [given, tf.constant(mask), *([] if labels is None else [labels])]
+        return self._complete_function(self._seeds(len(images), seed), [temperature], *rows).numpy()
 
-            def complete(seeds, temperature, given, mask, labels=None):
-                return self._draw(seeds, temperature, labels, {"given": given, "mask": tf.cast(mask, tf.float32)})
-
-            specs = [given, mask, *([] if labels is None else [labels])]
-            function = tf.function(complete, input_signature=_signature(specs), autograph=False)
-            object.__setattr__(self, "_complete_function", function)
-        return self._complete_function(seeds, temperature, given, mask, *([] if labels is None else [labels])).numpy()
-
-    _complete_function = None
+    def fill_in(self, examples, mask, seed, labels=None, temperature=1.0):
+        count = tf.shape(examples)[0]
+        seeds = tf.cond(
+            tf.equal(tf.size(seed), 1),
+            lambda: self._seeds(count, tf.reshape(seed, [-1])[0]),
+            lambda: tf.map_fn(
+                lambda own: self._seeds(1, own)[0], seed, fn_output_signature=tf.TensorSpec([2], tf.int32)
+            ),
+        )
+        given = check_levels(_with_lowest(examples, mask), self.spec.levels)
+        temperature = tf.reshape(tf.cast(temperature, tf.float32), [-1])
+        return self._complete_function(seeds, temperature, given, mask, *([] if labels is None else [labels]))
 
     def _seeds(self, count, seed):
         """The seed of each image, int32 `[count, 2]`: image i depends on the seed and i alone."""
@@ -279,11 +277,32 @@ class PixelCNN(LikelihoodModel):
     @property
     def _draw_function(self):
         if self._generate_function is None:
-            labels = [] if self.num_classes is None else [tf.zeros([0], tf.int32)]
-            function = tf.function(self._draw, input_signature=_signature(labels), autograph=False)
+            specs = [_SEEDS, tf.TensorSpec([], tf.float32), *self._label_specs]
+            function = tf.function(self._draw, input_signature=specs, autograph=False)
             # Kept out of Keras's attribute tracking: a function is no state.
             object.__setattr__(self, "_generate_function", function)
         return self._generate_function
+
+    @property
+    def _complete_function(self):
+        if self._function_of_completion is None:
+
+            def complete(seeds, temperature, given, mask, labels=None):
+                mask = tf.cast(mask, tf.float32)[..., None]
+                return self._draw(seeds, temperature, labels, {"given": given, "mask": mask})
+
+            images = tf.TensorSpec([None, *self.spec.shape], tf.float32)
+            mask = tf.TensorSpec([None, *self.spec.shape[:2]], tf.bool)
+            specs = [_SEEDS, tf.TensorSpec([None], tf.float32), images, mask, *self._label_specs]
+            function = tf.function(complete, input_signature=specs, autograph=False)
+            object.__setattr__(self, "_function_of_completion", function)
+        return self._function_of_completion
+
+    _function_of_completion = None
+
+    @property
+    def _label_specs(self):
+        return [] if self.num_classes is None else [tf.TensorSpec([None], tf.int32)]
 
     def _draw(self, seeds, temperature, labels=None, given=None):
         """Images of the spec's `edge_dtype`, one for each seed; `given` holds the pixels that are known and their mask."""
@@ -320,7 +339,7 @@ class PixelCNN(LikelihoodModel):
         return cls(**config)
 
 
-def _signature(batches):
-    """Of a function of seeds, a temperature and batches of any size."""
-    specs = [tf.TensorSpec([None, *batch.shape[1:]], batch.dtype) for batch in batches]
-    return [tf.TensorSpec([None, 2], tf.int32), tf.TensorSpec([], tf.float32), *specs]
+def _with_lowest(images, mask):
+    """Images with the lowest level at pixels that are not given, where anything may lie."""
+    lowest = tf.cast(-1 if images.dtype.is_floating else 0, images.dtype)
+    return tf.where(mask[..., None], images, lowest)
