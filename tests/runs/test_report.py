@@ -223,6 +223,23 @@ def test_a_model_that_reconstructs_shows_what_it_makes_of_images_it_has_not_seen
     assert "Bits per dimension" in page.text["curves"]
 
 
+@pytest.mark.slow
+def test_a_model_that_completes_shows_two_completions(tmp_path):
+    images = np.random.default_rng(1).integers(0, 256, [16, 4, 4, 1]).astype(np.uint8)
+    data = write_prepared_set(tmp_path / "data", images)
+    model = {"blocks": 1, "filters": 4}
+    run = train(
+        TrainConfig(str(data), str(tmp_path / "run"), "pixelcnn", model, batch_size=8, total_images=8), progress=False
+    )
+    page = Page(write_report(run.run_dir).read_text("utf-8"))
+    shown = decode(next(attributes["src"] for section, attributes in page.images if section == "completions"))
+    real, first, second = np.split(shown, [6, 12])  # Rows of 4 pixels and a gap of 2.
+    cells = np.s_[:2, np.arange(shown.shape[1]) % 6 < 4]
+    np.testing.assert_array_equal(real[cells], first[cells])
+    np.testing.assert_array_equal(real[cells], second[cells])
+    assert (first[2:4] != second[2:4]).any() and "their first 2 rows" in page.text["completions"]
+
+
 def test_refusals(tiny_run, tmp_path):
     with pytest.raises(UserError, match="holds no run"):
         write_report(tmp_path)

@@ -7,6 +7,7 @@ import tensorflow as tf
 from tests.golden_vectors import assert_near
 from tfgan_suite.layers.seeded_dropout import seeded_dropout
 from tfgan_suite.models.pixelcnn.causal_convolve import causal_convolve
+from tfgan_suite.models.pixelcnn.weight_normalization import CausalConvolution
 
 
 @pytest.mark.parametrize("strides", [1, 2])
@@ -47,3 +48,17 @@ def test_dropout_keeps_the_mean(rate):
     np.testing.assert_array_equal(values[:2], seeded_dropout(tf.ones([2, 50, 51]), rate, tf.constant([3, 4])))
     assert (values[0] != values[1]).any()
     np.testing.assert_array_equal(seeded_dropout(tf.ones([2, 3]), 0.0, tf.constant([0, 0])), tf.ones([2, 3]))
+
+
+def test_initialization_leaves_the_gain_of_constant_channels():
+    layer = CausalConvolution(3, (2, 3), to_left=False, initial_deviation=0.5)
+    inputs = np.random.default_rng(0).normal(size=[4, 6, 6, 2]).astype("float32")
+    layer.build(inputs.shape)
+    direction = layer.direction.numpy()
+    direction[..., 1] = 0.0  # Sees nothing: its output is the bias.
+    layer.direction.assign(direction)
+    layer.bias.assign([1.0, 2.0, 3.0])
+    outputs = layer(inputs, initialize=True).numpy()
+    np.testing.assert_allclose(outputs.mean((0, 1, 2)), 0, atol=1e-5)
+    np.testing.assert_allclose(outputs.std((0, 1, 2)), [0.5, 0.0, 0.5], atol=1e-5)
+    assert np.abs(layer.gain.numpy()).max() < 10 and layer.gain.numpy()[1] == 1.0

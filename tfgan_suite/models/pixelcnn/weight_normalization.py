@@ -13,7 +13,8 @@ class WeightNormalization(keras.layers.Layer):
     `kernel = gain * direction / ||direction||`, a length for each output channel.
 
     With `initialize=True` a call sets gain and bias so that the outputs of that batch have mean 0 and the deviation
-    `initial_deviation` in each channel, and returns these outputs. That is done once, on one batch, eagerly.
+    `initial_deviation` in each channel, and returns these outputs. That is done once, on one batch, eagerly. Channels
+    without deviation only lose their mean.
 
     Args:
         filters: Integer >= 1. Output channels.
@@ -75,7 +76,9 @@ class WeightNormalization(keras.layers.Layer):
     def _initialize(self, inputs):
         outputs = tf.cast(self.linear_with_border(inputs), tf.float32) + self.bias
         mean, variance = tf.nn.moments(outputs, axes=[0, 1, 2])
-        scale = self.initial_deviation * tf.math.rsqrt(variance + 1e-10)
+        # A channel that is the same everywhere, such as the row above the only row there is, has no deviation to set.
+        varies = variance > 1e-10
+        scale = self.initial_deviation * tf.where(varies, tf.math.rsqrt(variance + 1e-10), tf.ones_like(variance))
         self.gain.assign(self.gain * scale)
         self.bias.assign_sub(mean * scale)
 

@@ -9,12 +9,12 @@ from PIL import Image
 from tfgan_suite.data.loader import load_dataset, read_split
 from tfgan_suite.drawing.image_grid import class_columns, has_classes, make_grid
 from tfgan_suite.drawing.line_chart import format_number
-from tfgan_suite.generative.abilities import HasLatents, Reconstructs
+from tfgan_suite.generative.abilities import Completes, HasLatents, Reconstructs
 from tfgan_suite.runs.report.html_pieces import data_url, image_tag, section
 from tfgan_suite.runs.sampling import draw_all, interpolate_images, sample_labels
 
 _FILM_ROWS = 10
-_RECONSTRUCTIONS = 12
+_NUM_HELD_OUT = 12
 _SLIDER_FRAMES = 24
 _SEED = 1
 
@@ -86,21 +86,44 @@ def real_and_generated(run, model, sampling):
 
 
 def reconstructions(run, model):
-    """Real examples of a split that was not trained on, if there is one, over what the model makes of them."""
     if not model.can(Reconstructs) or not _data_is_there(run):
         return ""
-    held_out = [name for name in run.dataset_info.splits if name != "train"]
-    split = "test" if "test" in held_out else [*held_out, "train"][0]
-    examples, labels, _ = next(read_split(run.config.data_dir, split, _RECONSTRUCTIONS))
-    labels = None if model.num_classes is None else labels
+    examples, labels, origin = _held_out(run, model)
     made = model.spec.to_edge(model.reconstruct(model.spec.to_model(examples), labels, seed=_SEED)).numpy()
-    grid = make_grid(draw_all(model, np.concatenate([examples, made])), len(examples))
-    origin = "the training data" if split == "train" else f"the split {split}, which it was not trained on"
     return section(
         "Reconstructions",
         f'<p class="soft">Above: real {model.spec.unit[1]} of {origin}. Below: what the model makes of them.</p>'
-        + image_tag(grid, "Real examples over their reconstructions", "wide"),
+        + image_tag(_rows(model, examples, made), "Real examples over their reconstructions", "wide"),
     )
+
+
+def completions(run, model):
+    """The first half of real examples, completed twice."""
+    if not model.can(Completes) or not _data_is_there(run):
+        return ""
+    examples, labels, origin = _held_out(run, model)
+    size = model.spec.shape[0]
+    mask = np.zeros(model.spec.shape[:-1], bool)
+    mask[: size // 2] = True
+    completed = [model.complete(examples, mask, labels, seed=_SEED + number) for number in range(2)]
+    return section(
+        "Completions",
+        f'<p class="soft">Above: real {model.spec.unit[1]} of {origin}. Below: two completions of their first {size // 2} '
+        "rows.</p>" + image_tag(_rows(model, examples, *completed), "Real examples over completions", "wide"),
+    )
+
+
+def _held_out(run, model):
+    """A few real examples, of a split that was not trained on where there is one, with labels and the split in words."""
+    others = [name for name in run.dataset_info.splits if name != "train"]
+    split = "test" if "test" in others else [*others, "train"][0]
+    examples, labels, _ = next(read_split(run.config.data_dir, split, _NUM_HELD_OUT))
+    origin = "the training data" if split == "train" else f"the split {split}, which it was not trained on"
+    return examples, None if model.num_classes is None else labels, origin
+
+
+def _rows(model, *examples):
+    return make_grid(draw_all(model, np.concatenate(examples)), len(examples[0]))
 
 
 def _data_is_there(run):

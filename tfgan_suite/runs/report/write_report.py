@@ -12,7 +12,14 @@ from tfgan_suite.foundation.small_files import read_json
 from tfgan_suite.generative.abilities import HasLatents
 from tfgan_suite.generative.sampling_options import resolve_sampling
 from tfgan_suite.runs.report.origin_sections import data_card, making, next_steps
-from tfgan_suite.runs.report.picture_sections import film, interpolations, real_and_generated, reconstructions, samples
+from tfgan_suite.runs.report.picture_sections import (
+    completions,
+    film,
+    interpolations,
+    real_and_generated,
+    reconstructions,
+    samples,
+)
 from tfgan_suite.runs.report.result_sections import curves, header, score_table, served, title
 from tfgan_suite.runs.run_files import RunFiles, load_model
 from tfgan_suite.specs.example_spec import ExampleSpec
@@ -55,7 +62,7 @@ def write_report(run_dir, path=None, **sampling):
     pictures = []
     if drawn:
         pictures = [samples(model, sampling), film(run, model), interpolations(model, sampling)]
-        pictures += [reconstructions(run, model), real_and_generated(run, model, sampling)]
+        pictures += [reconstructions(run, model), completions(run, model), real_and_generated(run, model, sampling)]
     sections = [
         header(run, model, history, demo, _left_out(model, drawn)),
         *pictures,
