@@ -132,6 +132,10 @@ def check_abilities(model, examples, labels):
             (count, *(latent_shape or ())),
         ),
         abilities.Encodes: (lambda: model.encode(examples, labels), (count, *(latent_shape or ()))),
+        abilities.Tokenizes: (
+            lambda: model.encode_tokens(examples),
+            (count, *(getattr(model, "token_shape", None) or ())),
+        ),
         abilities.Reconstructs: (lambda: model.reconstruct(examples, labels), (count, *model.spec.shape)),
         abilities.Completes: (
             lambda: model.complete(examples, np.zeros([count, *model.spec.shape[:-1]], bool), labels),

@@ -35,6 +35,7 @@ PUBLIC = [
     "TextureProGAN",
     "VAE",
     "VDVAE",
+    "VQVAE",
     "all_presets",
     "load_model",
     "register_model",
@@ -80,6 +81,8 @@ PUBLIC = [
     "losses",
     "metrics",
     "penalties",
+    "quantizers",
+    "reconstruction_losses",
     "serving",
 ]
 MODULES = [
@@ -95,6 +98,8 @@ MODULES = [
     "losses",
     "metrics",
     "penalties",
+    "quantizers",
+    "reconstruction_losses",
     "serving",
 ]
 # Names of the package itself whose use is plain from a line, or which are there to be subclassed or caught.

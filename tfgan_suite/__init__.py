@@ -29,6 +29,7 @@ _PUBLIC = {
     "StyleGAN2": "tfgan_suite.models.stylegan2.stylegan2",
     "VAE": "tfgan_suite.models.vae.vae",
     "VDVAE": "tfgan_suite.models.vdvae.vdvae",
+    "VQVAE": "tfgan_suite.models.vqvae.vqvae",
     "TextureProGAN": "tfgan_suite.models.progan.texture_progan",
     "GenerativeModel": "tfgan_suite.generative.generative_model",
     "load_model": "tfgan_suite.models.saving",
@@ -79,6 +80,8 @@ _MODULES = {
     "losses": "tfgan_suite.adversarial.losses",
     "metrics": "tfgan_suite.metrics",
     "penalties": "tfgan_suite.adversarial.penalties",
+    "quantizers": "tfgan_suite.layers.quantizers",
+    "reconstruction_losses": "tfgan_suite.likelihood.reconstruction_losses",
     "serving": "tfgan_suite.serving",
 }
 

@@ -8,6 +8,7 @@ _PUBLIC = {
     "biggan_from_state": "tfgan_suite.checkpoints.biggan_state",
     "pixelcnn_from_state": "tfgan_suite.checkpoints.pixelcnn_state",
     "progan_from_state": "tfgan_suite.checkpoints.progan_state",
+    "vq_from_state": "tfgan_suite.checkpoints.vq_state",
     "vdvae_from_state": "tfgan_suite.checkpoints.vdvae_state",
 }
 

@@ -13,6 +13,7 @@ from tfgan_suite.generative.abilities import (
     HasLikelihood,
     Reconstructs,
     ScoresAnomalies,
+    Tokenizes,
 )
 from tfgan_suite.generative.generative_model import GenerativeModel
 from tfgan_suite.generative.masks import check_mask
@@ -26,6 +27,7 @@ class ExportedModel(
     Encodes,
     Reconstructs,
     Completes,
+    Tokenizes,
     HasLikelihood,
     Discriminates,
     ScoresAnomalies,
@@ -133,6 +135,12 @@ class ExportedModel(
             **self._label_tensors(self._checked_labels(labels, len(examples))),
         )
         return completed.numpy()
+
+    def encode_tokens(self, examples):
+        return self._loaded.model_encode_tokens(examples=examples)
+
+    def decode_tokens(self, tokens):
+        return self._loaded.model_decode_tokens(tokens=tf.cast(tokens, tf.int32))
 
     def log_prob(self, examples, labels=None, samples=1, seed=0):
         if samples != 1 and self.likelihood != "exact":

@@ -13,6 +13,7 @@ from tfgan_suite.generative.abilities import (
     MakesTextures,
     Reconstructs,
     ScoresAnomalies,
+    Tokenizes,
 )
 
 _COUNT = tf.TensorSpec([], tf.int32)
@@ -109,11 +110,20 @@ def _of_completion(model):
     return {"model_complete": _positional(model, model.fill_in, specs, by_name=options)}
 
 
+def _of_tokens(model):
+    tokens = {"tokens": tf.TensorSpec([None, *model.token_shape], tf.int32)}
+    return {
+        **_of_examples("encode_tokens", takes_labels=False)(model),
+        "model_decode_tokens": _positional(model, model.decode_tokens, tokens),
+    }
+
+
 _FUNCTIONS = {
     HasLatents: _of_latents,
     Encodes: _of_examples("encode"),
     Reconstructs: _of_examples("reconstruct"),
     Completes: _of_completion,
+    Tokenizes: _of_tokens,
     HasLikelihood: _of_examples("log_prob", takes_seed=True),
     Discriminates: _of_examples("discriminate"),
     ScoresAnomalies: _of_examples("anomaly_score", takes_labels=False),

@@ -97,6 +97,27 @@ class Completes(Ability):
             labels: int32 `[batch]`, or `None`.
             **sampling: The model's sampling options, float32 `[1]` or `[batch]`.
         """
+
+
+class Tokenizes(Ability):
+    """Maps examples to tokens, whole numbers, and tokens to examples.
+
+    Attributes:
+        token_shape: Tuple of integers. The shape of the tokens of one example.
+        num_tokens: Integer. How many different tokens there are.
+    """
+
+    verb = "tokenize examples"
+    attributes = ("token_shape", "num_tokens")
+    token_shape = None
+    num_tokens = None
+
+    def encode_tokens(self, examples):
+        """Tokens int32 `[batch, *token_shape]` of examples as they are inside of models."""
+        raise NotImplementedError
+
+    def decode_tokens(self, tokens):
+        """Examples, as they are inside of models, of tokens from 0 to `num_tokens - 1`."""
         raise NotImplementedError
 
 
@@ -188,6 +209,7 @@ ABILITIES = (
         Encodes,
         Reconstructs,
         Completes,
+        Tokenizes,
         HasLikelihood,
         Discriminates,
         ScoresAnomalies,

@@ -3,6 +3,7 @@
 import functools
 from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -16,6 +17,7 @@ from tfgan_suite.specs.image_range import to_float
 MIN_SIZE = 64
 
 
+@keras.saving.register_keras_serializable("tfgan_suite")
 class LPIPS:
     """Perceptual distance of images, differentiable: 0 for the same image, about 0.1 for slight, 0.7 for strong changes.
 
@@ -49,6 +51,7 @@ class LPIPS:
     name = "lpips-shift-tolerant-alexnet"
 
     def __init__(self, weights_path: str | Path | None = None):
+        self.weights_path = None if weights_path is None else str(weights_path)
         self.network, self.weights_sha256 = load_shift_tolerant_lpips(weights_path)
 
     def __call__(self, images_a, images_b) -> tf.Tensor:
@@ -77,6 +80,13 @@ class LPIPS:
                 for a, b in zip(features_a, features_b)
             ]
         )
+
+    def get_config(self):
+        return {"weights_path": self.weights_path}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
 
     def embed(self, images) -> tf.Tensor:
         """Vectors whose squared Euclidean distance is LPIPS: to compare many images with one, or each with all.

@@ -13,6 +13,7 @@ MODELS = {
     "stylegan2": ("tfgan_suite.models.stylegan2.stylegan2", "StyleGAN2"),
     "texture_progan": ("tfgan_suite.models.progan.texture_progan", "TextureProGAN"),
     "vae": ("tfgan_suite.models.vae.vae", "VAE"),
+    "vqvae": ("tfgan_suite.models.vqvae.vqvae", "VQVAE"),
     "vdvae": ("tfgan_suite.models.vdvae.vdvae", "VDVAE"),
 }
 _REGISTERED = {}

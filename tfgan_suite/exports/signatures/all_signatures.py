@@ -2,8 +2,10 @@
 
 from tfgan_suite.exports.signatures.anomaly_score import AnomalyScore
 from tfgan_suite.exports.signatures.complete import Complete
+from tfgan_suite.exports.signatures.decode_tokens import DecodeTokens
 from tfgan_suite.exports.signatures.discriminate import Discriminate
 from tfgan_suite.exports.signatures.encode import Encode
+from tfgan_suite.exports.signatures.encode_tokens import EncodeTokens
 from tfgan_suite.exports.signatures.generate import Generate
 from tfgan_suite.exports.signatures.generate_files import GenerateFiles
 from tfgan_suite.exports.signatures.generate_texture_files import GenerateTextureFiles
@@ -15,6 +17,7 @@ from tfgan_suite.exports.signatures.textures import Textures
 
 SIGNATURES = (
     *(ServingDefault, Generate, GenerateFiles, Discriminate, Encode, Reconstruct, Complete, LogProb, AnomalyScore),
+    *(EncodeTokens, DecodeTokens),
     *(Textures, GenerateTextures, GenerateTextureFiles),
 )
 
