@@ -14,7 +14,7 @@ class WeightNormalization(keras.layers.Layer):
 
     With `initialize=True` a call sets gain and bias so that the outputs of that batch have mean 0 and the deviation
     `initial_deviation` in each channel, and returns these outputs. That is done once, on one batch, eagerly. Channels
-    without deviation only lose their mean.
+    without deviation lose their mean, and their gain is multiplied by `initial_deviation` alone.
 
     Args:
         filters: Integer >= 1. Output channels.
