@@ -34,6 +34,7 @@ PUBLIC = [
     "StyleGAN2",
     "TextureProGAN",
     "VAE",
+    "VAEGAN",
     "VDVAE",
     "VQVAE",
     "all_presets",

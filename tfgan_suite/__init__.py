@@ -28,6 +28,7 @@ _PUBLIC = {
     "ProGANSchedule": "tfgan_suite.models.progan.progan_schedule",
     "StyleGAN2": "tfgan_suite.models.stylegan2.stylegan2",
     "VAE": "tfgan_suite.models.vae.vae",
+    "VAEGAN": "tfgan_suite.models.vaegan.vaegan",
     "VDVAE": "tfgan_suite.models.vdvae.vdvae",
     "VQVAE": "tfgan_suite.models.vqvae.vqvae",
     "TextureProGAN": "tfgan_suite.models.progan.texture_progan",

@@ -190,7 +190,14 @@ class AdversarialModel(AveragedGenerator, Discriminates, TrainedModel):
         """Losses and logits on images that are not trained on; the averaged generator makes the fakes."""
         real_images, real_labels = self.unpack(data)
         with self.evaluating(real_images):
-            latents, fake_labels = self.draw_latents(tf.shape(real_images)[0], fold(self.seed, "test_step"))
+            values = self.evaluate_batch(real_images, real_labels, fold(self.seed, "test_step"))
+        for name, per_example in values.items():
+            self.track_value(name, per_example)
+        return with_total({name: self._trackers[name].result() for name in values})
+
+    def evaluate_batch(self, real_images, real_labels, seed):
+        """What `test_step` computes, a dict of name to float32 `[batch]`."""
+        latents, fake_labels = self.draw_latents(tf.shape(real_images)[0], seed)
         if self.adversarial_loss.pairs_share_label:
             fake_labels = real_labels
         fake_images = self(latents, fake_labels, training=False)
@@ -202,7 +209,7 @@ class AdversarialModel(AveragedGenerator, Discriminates, TrainedModel):
             discriminator_losses, real_logits, fake_logits = self.compute_discriminator_loss(
                 discriminate, real_images, fake_images, real_labels, fake_labels
             )
-        values = {
+        return {
             "loss/discriminator": discriminator_losses + sum(layers.values),
             "logits/real": real_logits,
             "logits/fake": fake_logits,
@@ -210,9 +217,6 @@ class AdversarialModel(AveragedGenerator, Discriminates, TrainedModel):
                 discriminate, fake_images, fake_labels, real_images, real_labels
             ),
         }
-        for name, per_example in values.items():
-            self.track_value(name, per_example)
-        return with_total({name: self._trackers[name].result() for name in values})
 
     def get_config(self):
         return {

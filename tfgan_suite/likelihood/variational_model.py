@@ -128,7 +128,7 @@ class VariationalModel(Reconstructs, LikelihoodModel):
             "bits_per_dimension": (distortion + rate) * self.bits_per_nat,
             "bits/distortion": distortion * self.bits_per_nat,
             "bits/rate": rate * self.bits_per_nat,
-            "active_latents": _share_active(bound.divergences),
+            "active_latents": share_active(bound.divergences),
         }
         return Objective({"loss": loss}, logs)
 
@@ -187,7 +187,7 @@ def _sum_of_all(parts):
     return tf.add_n([sum_per_image(part) for part in parts])
 
 
-def _share_active(divergences):
+def share_active(divergences):
     """The share of an image's latents that are in use, float32 `[batch]`."""
     flat = tf.concat([tf.reshape(one, [tf.shape(one)[0], -1]) for one in divergences], axis=1)
     return tf.reduce_mean(tf.cast(flat > _ACTIVE_NATS, tf.float32), axis=1)

@@ -14,6 +14,7 @@ MODELS = {
     "texture_progan": ("tfgan_suite.models.progan.texture_progan", "TextureProGAN"),
     "vae": ("tfgan_suite.models.vae.vae", "VAE"),
     "vqvae": ("tfgan_suite.models.vqvae.vqvae", "VQVAE"),
+    "vaegan": ("tfgan_suite.models.vaegan.vaegan", "VAEGAN"),
     "vdvae": ("tfgan_suite.models.vdvae.vdvae", "VDVAE"),
 }
 _REGISTERED = {}
