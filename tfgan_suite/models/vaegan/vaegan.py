@@ -349,5 +349,7 @@ def _check_discriminator(outputs):
     if not isinstance(shapes, list) or len(shapes) != 2 or shapes[0][1:] not in ((), (1,)) or len(shapes[1]) < 2:
         raise ValueError(
             "`discriminator` must return a pair, logits [batch] or [batch, 1] and features [batch, ...], as "
-            f"`keras.Model(images, [logits, features])` does. Received outputs of shape: {shapes}".replace("None", "batch")
+            f"`keras.Model(images, [logits, features])` does. Received outputs of shape: {shapes}".replace(
+                "None", "batch"
+            )
         )
