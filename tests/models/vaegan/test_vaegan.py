@@ -219,6 +219,15 @@ def test_it_learns_to_reconstruct():
     assert np.diag(distances).mean() < 0.5 * guess
 
 
+def test_optimizers_by_place():
+    model = tg.VAEGAN(**TINY)
+    optimizers = [keras.optimizers.SGD(rate) for rate in (0.1, 0.2, 0.3)]
+    model.compile(*optimizers)
+    assert [model.optimizers[name] for name in ("encoder", "generator", "discriminator")] == optimizers
+    with pytest.raises(ValueError, match="`encoder_optimizer` and `generator_optimizer` and `discriminator_optimizer`"):
+        model.compile("adam", "adam")
+
+
 def test_likelihood_is_refused():
     model = make_vaegan()
     assert not hasattr(model, "log_prob")

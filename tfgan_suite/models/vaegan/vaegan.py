@@ -9,6 +9,7 @@ import tensorflow as tf
 from tfgan_suite.adversarial.averaged_generator import deserialize_parts, serialize_parts
 from tfgan_suite.adversarial.gan import GAN
 from tfgan_suite.engine.chart import Chart
+from tfgan_suite.engine.compile_arguments import optimizers_by_name
 from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
 from tfgan_suite.engine.networks import call_network
 from tfgan_suite.engine.schedule import Schedule, value_now
@@ -134,12 +135,23 @@ class VAEGAN(Encodes, Reconstructs, GAN):
         }
 
     def compile(
-        self, *positional, encoder_optimizer="auto", divergence="auto", reconstruction_weight="auto", **choices
+        self,
+        *positional,
+        encoder_optimizer="auto",
+        generator_optimizer="auto",
+        discriminator_optimizer="auto",
+        divergence="auto",
+        reconstruction_weight="auto",
+        **choices,
     ):
-        """As `GAN.compile`, and how to reconstruct. `generator_optimizer` is the decoder's.
+        """As `GAN.compile`, and how to reconstruct.
+
+        The three optimizers may also be given by place, encoder first; everything else by name.
 
         Args:
             encoder_optimizer: A Keras optimizer or its name, not shared with another network.
+            generator_optimizer: The decoder's.
+            discriminator_optimizer: The discriminator's.
             divergence: A `divergences.KLDivergence`: how the latents' divergence from the prior counts.
             reconstruction_weight: Float >= 0, or a `Schedule`. The paper's gamma: how much the distance of reconstructions
                 counts for the decoder beside the GAN's loss. The distance is a sum over all features.
@@ -148,8 +160,16 @@ class VAEGAN(Encodes, Reconstructs, GAN):
         Raises:
             ValueError: An argument of another type, out of range or not known, or one optimizer for two networks.
         """
+        optimizers = {
+            "encoder_optimizer": encoder_optimizer,
+            "generator_optimizer": generator_optimizer,
+            "discriminator_optimizer": discriminator_optimizer,
+        }
+        optimizers = optimizers_by_name(type(self).__name__, positional, optimizers)
         own = self.resolve_auto(
-            encoder_optimizer=encoder_optimizer, divergence=divergence, reconstruction_weight=reconstruction_weight
+            encoder_optimizer=optimizers.pop("encoder_optimizer"),
+            divergence=divergence,
+            reconstruction_weight=reconstruction_weight,
         )
         weight = own["reconstruction_weight"]
         if not isinstance(own["divergence"], KLDivergence):
@@ -164,7 +184,7 @@ class VAEGAN(Encodes, Reconstructs, GAN):
         self.divergence = own["divergence"]
         self.reconstruction_weight = weight.bind(self.examples_seen) if isinstance(weight, Schedule) else weight
         self._own_choices = types.MappingProxyType(own)  # Read-only, so that Keras's saving passes over it.
-        super().compile(*positional, **choices)
+        super().compile(**optimizers, **choices)
 
     def finish_compile(self, chosen, optimizers, **options):
         own = dict(self._own_choices)
