@@ -13,9 +13,9 @@ MODELS = {
     "stylegan2": ("tfgan_suite.models.stylegan2.stylegan2", "StyleGAN2"),
     "texture_progan": ("tfgan_suite.models.progan.texture_progan", "TextureProGAN"),
     "vae": ("tfgan_suite.models.vae.vae", "VAE"),
-    "vqvae": ("tfgan_suite.models.vqvae.vqvae", "VQVAE"),
     "vaegan": ("tfgan_suite.models.vaegan.vaegan", "VAEGAN"),
     "vdvae": ("tfgan_suite.models.vdvae.vdvae", "VDVAE"),
+    "vqvae": ("tfgan_suite.models.vqvae.vqvae", "VQVAE"),
 }
 _REGISTERED = {}
 _IMPORTED = []
