@@ -10,6 +10,7 @@ from tfgan_suite.foundation.errors import MissingExtraError, UserError
 from tfgan_suite.metrics import LPIPS, lpips
 from tfgan_suite.metrics.features import shift_tolerant_lpips
 from tfgan_suite.metrics.features.package_weights import find_package_file, read_checked_weights
+from tfgan_suite.metrics.numerics import pass_size as pass_size_module
 
 PHOTOGRAPHS = Path(__file__).parent / "features"
 needs_weights = pytest.mark.skipif(
@@ -85,6 +86,21 @@ def test_squared_distance_of_embeddings():
     cat, coffee = photograph("chelsea")[:, :90, :70], photograph("coffee")[:, :90, :70]
     difference = network.embed(cat) - network.embed(coffee)
     np.testing.assert_allclose(tf.reduce_sum(difference**2, axis=1), network(cat, coffee), rtol=1e-5)
+
+
+@needs_weights
+def test_many_pairs_are_looked_at_in_passes_of_bounded_size(monkeypatch):
+    network, seen = LPIPS(), []
+    whole = network.network
+    monkeypatch.setattr(network, "network", lambda images: seen.append(images.shape[0]) or whole(images))
+    few = np.random.default_rng(2).integers(0, 256, [5, 64, 64, 3], np.uint8)
+    expected, vectors = network(few, few[:1]).numpy(), network.embed(few).numpy()
+    monkeypatch.setattr(pass_size_module, "_NUMBERS_A_PASS", 2 * 64**3)  # Two images.
+    seen.clear()
+    np.testing.assert_allclose(network(few, few[:1]), expected, rtol=1e-5, atol=1e-8)
+    np.testing.assert_allclose(network(few[:1], few), expected, rtol=1e-5, atol=1e-8)
+    np.testing.assert_allclose(network.embed(few), vectors, rtol=1e-5, atol=1e-6)
+    assert max(seen) == 2
 
 
 @needs_weights

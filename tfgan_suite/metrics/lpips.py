@@ -11,10 +11,12 @@ from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.metrics.features.shift_tolerant_lpips import load_shift_tolerant_lpips
 from tfgan_suite.metrics.numerics.feature_checks import check_images
 from tfgan_suite.metrics.numerics.over_white import over_white
+from tfgan_suite.metrics.numerics.pass_size import pass_size
 from tfgan_suite.specs.image_range import to_float
 
 # The patches that people judged, and that the network was trained on, have 64 x 64 pixels.
 MIN_SIZE = 64
+_FIRST_CHANNELS = 64  # Of the first convolution, whose maps are the largest: it has a stride of one.
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
@@ -73,6 +75,14 @@ class LPIPS:
                 f"`images_a` and `images_b` must be as many images of one size. Received: {tuple(images_a.shape)} and "
                 f"{tuple(images_b.shape)}."
             )
+        count = 1 if None in (images_a.shape[0], images_b.shape[0]) else max(images_a.shape[0], images_b.shape[0], 1)
+        size = _pass_size(count, images_a)
+        if size == count:
+            return self._distances(images_a, images_b)
+        rows = [slice(start, start + size) for start in range(0, count, size)]
+        return tf.concat([self._distances(_rows(images_a, row), _rows(images_b, row)) for row in rows], axis=0)
+
+    def _distances(self, images_a, images_b):
         features_a, features_b = self.network(prepare(images_a)), self.network(prepare(images_b))
         return tf.add_n(
             [
@@ -97,13 +107,20 @@ class LPIPS:
         Returns:
             float32 `[batch, dimensions]`; the dimensions grow with the image's size.
         """
-        maps = self.network(prepare(_as_float_images(images)))
+        images = _as_float_images(images)
+        count = images.shape[0] or 1
+        size = _pass_size(count, images)
+        if size == count:
+            return self._vectors(images)
+        return tf.concat([self._vectors(images[start : start + size]) for start in range(0, count, size)], axis=0)
+
+    def _vectors(self, images):
         return tf.concat(
             [
                 tf.reshape(
                     one / tf.sqrt(tf.cast(tf.shape(one)[1] * tf.shape(one)[2], tf.float32)), [tf.shape(one)[0], -1]
                 )
-                for one in maps
+                for one in self.network(prepare(images))
             ],
             axis=1,
         )
@@ -165,9 +182,22 @@ def prepare(images: tf.Tensor) -> tf.Tensor:
     """
     if images.shape[3] == 1:
         images = tf.repeat(images, 3, axis=3)
+    size = _looked_at(images)
+    return images if size == images.shape[1:3] else tf.image.resize(images, size, method="bilinear")
+
+
+def _looked_at(images) -> list[int]:
+    """Height and width that the network sees."""
     height, width = images.shape[1:3]
     smaller = min(height, width)
-    if smaller >= MIN_SIZE:
-        return images
-    size = [round(height * MIN_SIZE / smaller), round(width * MIN_SIZE / smaller)]
-    return tf.image.resize(images, size, method="bilinear")
+    return [height, width] if smaller >= MIN_SIZE else [round(side * MIN_SIZE / smaller) for side in (height, width)]
+
+
+def _pass_size(count, images) -> int:
+    """The images of one pass; an unknown number counts as one, and is looked at whole."""
+    return pass_size(count, (*_looked_at(images), _FIRST_CHANNELS))
+
+
+def _rows(images, rows):
+    """These rows, or the one image that all are compared with."""
+    return images if images.shape[0] == 1 else images[rows]

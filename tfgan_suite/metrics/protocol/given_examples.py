@@ -1,6 +1,5 @@
 """Examples for scores that are there already, whatever made them, in the place of a model's."""
 
-import os
 from collections.abc import Iterator
 
 import numpy as np
@@ -8,6 +7,7 @@ import tensorflow as tf
 
 from tfgan_suite.data.dataset_info import DatasetInfo
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.metrics.protocol.real_examples import RealExamples, is_prepared
 
 
@@ -95,7 +95,7 @@ def open_given(images: object, data: object, split: str, batch_size: int) -> tup
     if is_prepared(data) or isinstance(data, tf.data.Dataset):
         real = RealExamples(data, split, batch_size)
     if is_prepared(images):
-        splits = DatasetInfo.load(os.path.expanduser(images)).splits
+        splits = DatasetInfo.load(local_path(images)).splits
         own_split = next(iter(splits)) if len(splits) == 1 else split
     spec = None if real is None else real.spec
     examples = RealExamples(images, own_split, batch_size, spec, scaled=False, argument="model")

@@ -3,7 +3,6 @@
 import hashlib
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -11,6 +10,7 @@ import tensorflow as tf
 from tfgan_suite.data.dataset_info import FILE_NAME, DatasetInfo
 from tfgan_suite.data.loader import load_dataset
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.paths import expand_home, local_path
 from tfgan_suite.metrics.numerics.pass_size import pass_size
 from tfgan_suite.metrics.protocol.unprepared_examples import UnpreparedExamples
 from tfgan_suite.specs.condition import Condition
@@ -62,7 +62,7 @@ class RealExamples:
         scaled: bool = True,
         argument: str = "data",
     ):
-        data = os.path.expanduser(data) if isinstance(data, str) else data
+        data = expand_home(data) if isinstance(data, str) else data
         self._data = data
         self._batch_size = batch_size
         self._argument = argument
@@ -199,5 +199,5 @@ def is_prepared(data: object) -> bool:
     """
     if not isinstance(data, str | os.PathLike):
         return False
-    path = Path(os.path.expanduser(data))
+    path = local_path(data)
     return (path / FILE_NAME).is_file() or (path / ".prepare").is_dir()

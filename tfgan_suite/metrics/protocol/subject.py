@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.generative.generative_model import GenerativeModel
 from tfgan_suite.generative.sampling_options import resolve_sampling
 from tfgan_suite.metrics.protocol.generated_examples import GeneratedExamples
@@ -85,7 +86,7 @@ def open_subject(
             in some way.
     """
     if isinstance(model, str | os.PathLike) and holds_model(model):
-        model = _load(Path(os.path.expanduser(model)))
+        model = _load(local_path(model))
     if isinstance(model, GenerativeModel):
         sampling = resolve_sampling(model, sampling)
         real = RealExamples(data, split, batch_size, model.spec)
@@ -115,7 +116,7 @@ def holds_model(path: str | os.PathLike) -> bool:
     >>> holds_model("runs/digits/model.keras"), holds_model("pictures.zip")
     (True, False)
     """
-    path = Path(os.path.expanduser(path))
+    path = local_path(path)
     is_run = (path / "config.json").is_file() and (path / "dataset_info.json").is_file()
     return path.suffix == ".keras" or is_run or (path / "model.keras").is_file() or _is_exported(path)
 
