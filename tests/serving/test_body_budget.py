@@ -129,3 +129,33 @@ def test_grpc_shares_it(event_loop, caplog):
     assert budget.num_bytes == 0 and not caplog.records
     server.stop()
     assert event_loop.run(asyncio.sleep(0, "still running")) == "still running"
+
+
+def test_calls_count_before_their_messages_arrive(event_loop):
+    """So that messages on their way are bounded in sum too: by the number of calls, times the largest message."""
+    server = GrpcServer(None, "127.0.0.1", 0, max_message_bytes=1000, max_concurrent_requests=2, event_loop=event_loop)
+    server.start()
+    may_send = threading.Event()
+
+    def late():
+        assert may_send.wait(30)
+        yield b"\x0a\x01x"
+
+    with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        check = channel.unary_unary("/grpc.health.v1.Health/Check")
+
+        def code(message):
+            with pytest.raises(grpc.RpcError) as caught:
+                check(message, timeout=20)
+            return caught.value.code()
+
+        waiting = [channel.stream_unary("/grpc.health.v1.Health/Check").future(late(), timeout=30) for _ in range(2)]
+        wait_until(lambda: code(b"\x0a\x01x") == grpc.StatusCode.RESOURCE_EXHAUSTED)
+        assert not any(call.done() for call in waiting)
+        may_send.set()
+        assert [call.code() for call in waiting] == [grpc.StatusCode.NOT_FOUND] * 2
+        wait_until(lambda: code(b"\x0a\x01x") == grpc.StatusCode.NOT_FOUND)
+        assert (
+            code(b"\x0a\xe8\x07" + b"x" * 1000) == grpc.StatusCode.RESOURCE_EXHAUSTED
+        )  # Larger than a message may be.
+    server.stop()

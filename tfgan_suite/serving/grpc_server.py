@@ -41,7 +41,8 @@ class GrpcServer:
         max_message_bytes: Integer. Maximum size of a request. Larger requests are refused with `RESOURCE_EXHAUSTED`;
             tensors that would be larger in memory are refused with `INVALID_ARGUMENT`.
         max_concurrent_requests: Integer. Maximum number of requests that are running or waiting at the same time. Any
-            more are refused with `RESOURCE_EXHAUSTED`.
+            more are refused with `RESOURCE_EXHAUSTED`, before their message is read: messages that arrive take at most this
+            many times `max_message_bytes`.
         budget: A `BodyBudget` that all servers on the event loop share, or `None` for one of its own. Requests that
             exceed it are refused with `RESOURCE_EXHAUSTED`.
         event_loop: An `EventLoopThread`, or `None` for one of its own.
