@@ -3,7 +3,11 @@
 import copy
 import functools
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +87,49 @@ def test_only_a_better_model_is_pushed(content, scores):
     content["evaluate"]["seed"] = 1
     scores.values += [30.0]
     assert run(content)[0].pushed == Path("saved_models/tiny/2")
+
+
+KILLED_PIPELINE = """
+import json, os, signal, sys
+
+from tests.tiny_pipeline import Scores
+from tfgan_suite.release import PipelineConfig, run_pipeline
+from tfgan_suite.release.ledger import Ledger
+
+module = __import__("tfgan_suite.release.run_pipeline", fromlist=["evaluate"])
+module.evaluate = Scores(30.0)
+add = Ledger.add
+Ledger.add = lambda self, step, *args, **kw: (
+    os.kill(os.getpid(), signal.SIGKILL) if step == "push" else add(self, step, *args, **kw)
+)
+run_pipeline(PipelineConfig.from_dict(json.loads(sys.argv[1])), print)
+"""
+
+
+@pytest.mark.slow
+def test_a_pipeline_killed_between_push_and_ledger_finds_its_push(content, scores):
+    kills = found = 0
+    for seed in (1, 2):
+        content["train"]["seed"] = seed
+        shutil.rmtree("saved_models/tiny/2", ignore_errors=True)
+        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(Path(__file__).parents[2])}
+        command = [sys.executable, "-c", KILLED_PIPELINE, json.dumps(content)]
+        killed = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        kills += 1
+        assert sorted(os.listdir("saved_models/tiny")) == ["1", "2"]  # Whole, and nothing beside it.
+        ledger = Path("root/ledger.jsonl")
+        before = [json.loads(line)["step"] for line in ledger.read_text().splitlines()]
+        again, lines = run(content)
+        assert again.pushed == Path("saved_models/tiny/2") and again.done == () and scores.scored == []
+        assert "nothing to do, saved_models/tiny/2 already contains this model" in lines[-1]
+        after = [json.loads(line)["step"] for line in ledger.read_text().splitlines()]
+        assert after == [*before, "push"] and sorted(os.listdir("saved_models/tiny")) == ["1", "2"]
+        np.testing.assert_array_equal(
+            load_generator(again.pushed).generate(2, seed=3), load_model(again.run_dir).generate(2, seed=3)
+        )
+        found += 1
+    print(f"{found} of {kills} pushes were found again after a kill before their line in the ledger")
 
 
 def test_on_new_images_the_last_model_is_scored_too(content, scores):
