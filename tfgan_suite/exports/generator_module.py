@@ -23,11 +23,14 @@ class GeneratorModule(tf.Module):
         functions |= model_functions(model)
         for name, function in functions.items():
             setattr(self, name, function)
-        # Found in the graphs rather than asked of the model, so that it holds for any kind of model.
+        # Found in the graphs rather than asked of the model, so that it holds for any kind of model; in the order of use, which
+        # neither where they lie in memory nor how many models the process made before decides.
         graphs = [function.get_concrete_function().graph for function in functions.values()]
+        places = {}
+        for captured in (tensor for graph in graphs for tensor in graph.external_captures):
+            places.setdefault(id(captured), len(places))
         used = {id(variable): variable for graph in graphs for variable in graph.variables}
-        # A graph lists them by where they lie in memory; by name, equal models give equal files.
-        self.used_variables = sorted(used.values(), key=lambda variable: (variable.name, variable.shape.as_list()))
+        self.used_variables = sorted(used.values(), key=lambda variable: places[id(variable.handle)])
 
     @property
     def signature_functions(self) -> dict:

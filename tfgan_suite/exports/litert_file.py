@@ -5,6 +5,7 @@ import tempfile
 import numpy as np
 import tensorflow as tf
 
+from tfgan_suite.exports.canonical_names import make_reproducible
 from tfgan_suite.exports.frozen_generator import freeze_generator
 from tfgan_suite.exports.quiet import only_errors
 from tfgan_suite.foundation.errors import import_extra
@@ -37,6 +38,7 @@ def to_litert(model, precision="float32", batch_size=None, calibration_examples=
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
         with only_errors():
             tf.saved_model.save(module, directory, signatures={SIGNATURE: module.examples_of}, options=options)
+            make_reproducible(directory)
             converter = tf.lite.TFLiteConverter.from_saved_model(directory)
             if precision != "float32":
                 converter.optimizations = [tf.lite.Optimize.DEFAULT]

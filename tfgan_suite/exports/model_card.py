@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 import json
 import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def build_model_card(model, *, name, version, dataset_info, scores, description,
         "format_version": FORMAT_VERSION,
         "name": name,
         "version": version,
-        "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "created": _source_date(),
         "description": description,
         "license": license or NOT_STATED,
         "model": {
@@ -75,6 +76,19 @@ def build_model_card(model, *, name, version, dataset_info, scores, description,
         **({} if serving is None else {"serving": serving}),
         "versions": library_versions(),
     }
+
+
+def _source_date() -> str | None:
+    """The time in the environment's `SOURCE_DATE_EPOCH`; none of the clock, so that exports of equal weights are equal."""
+    seconds = os.environ.get("SOURCE_DATE_EPOCH")
+    if not seconds:
+        return None
+    try:
+        return datetime.datetime.fromtimestamp(int(seconds), datetime.timezone.utc).isoformat()
+    except (ValueError, OverflowError, OSError) as error:
+        raise UserError(
+            f"The environment variable SOURCE_DATE_EPOCH must be seconds since 1970. Received: {seconds!r}"
+        ) from error
 
 
 def _describe_examples(spec):
@@ -250,7 +264,7 @@ def card_markdown(card) -> str:
         f"- Trained on {_number(training['examples_seen'])} {units} in {_number(training['steps'])} steps, "
         f"seed {training['seed']}",
         f"- License of the weights: {card['license']}",
-        f"- Exported {card['created']} with {_pairs(card['versions'])}",
+        f"- Exported{' ' + card['created'] if card['created'] else ''} with {_pairs(card['versions'])}",
         "",
         *_option_lines(model["sampling_options"]),
         "## Data",

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tfgan_suite.exports.canonical_names import rename_onnx
 from tfgan_suite.exports.frozen_generator import freeze_generator
 from tfgan_suite.exports.quiet import only_errors
 from tfgan_suite.foundation.errors import UserError, import_extra
@@ -40,7 +41,8 @@ def to_onnx(model) -> bytes:
             "generate. Use other operations in its generator, or another format."
         )
     _call_batch_by_its_name(converted)
-    return converted.SerializeToString()
+    rename_onnx(converted)
+    return converted.SerializeToString(deterministic=True)
 
 
 def _convert_erfc(graph, node, name, arguments):

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.protobuf import saved_model_pb2
 
+from tfgan_suite.exports.canonical_names import make_reproducible
 from tfgan_suite.exports.exported_model import ExportedModel
 from tfgan_suite.exports.generator_module import GeneratorModule
 from tfgan_suite.exports.model_card import (
@@ -263,23 +263,7 @@ def _save(module: GeneratorModule, directory: Path) -> None:
         tf.saved_model.save(module, str(directory), signatures=module.signature_functions, options=options)
     finally:
         absl_logger.setLevel(level)
-    _drop_custom_gradients(directory)
-
-
-def _drop_custom_gradients(directory: Path) -> None:
-    """Removes from the graphs the names of gradients that exist in this process alone.
-
-    They serve training. Left in, each loading elsewhere would warn of them, and a gradient through the exported model
-    would fail; without them it is the plain one, of the operations themselves.
-    """
-    path = directory / "saved_model.pb"
-    saved_model = saved_model_pb2.SavedModel.FromString(path.read_bytes())
-    for meta_graph in saved_model.meta_graphs:
-        for nodes in (meta_graph.graph_def.node, *(f.node_def for f in meta_graph.graph_def.library.function)):
-            for node in nodes:
-                node.attr.pop("_gradient_op_type", None)
-    path.write_bytes(saved_model.SerializeToString(deterministic=True))
-    (directory / "fingerprint.pb").unlink(missing_ok=True)  # Of the file as it was.
+    make_reproducible(directory)
 
 
 def _check_same_examples(model, signatures, max_count, directory: Path) -> None:

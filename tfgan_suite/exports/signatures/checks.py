@@ -2,6 +2,9 @@
 
 import tensorflow as tf
 
+# Begins the name of the operation that fails, which engines show: the largest label follows.
+OUT_OF_RANGE = "labels_must_be_from_0_to_"
+
 
 def require(condition, message, received, value):
     """Lets `value` pass if `condition` holds; otherwise fails the request with `message` and `received`."""
@@ -48,7 +51,7 @@ def look_up_labels(labels, num_classes):
     """
     in_range = (labels >= 0) & (labels < num_classes)
     rows = tf.where(in_range, labels, num_classes)
-    return tf.gather(tf.range(num_classes), rows, name=f"labels_must_be_from_0_to_{num_classes - 1}")  # Errors show it.
+    return tf.gather(tf.range(num_classes), rows, name=f"{OUT_OF_RANGE}{num_classes - 1}")
 
 
 def check_requests(seed, count, sampling, options, max_count):
