@@ -17,6 +17,7 @@ from tfgan_suite.callbacks.monitor import read_alerts
 from tfgan_suite.callbacks.stability_monitor import StabilityMonitor
 from tfgan_suite.checkpoints.conversion import find_manifest
 from tfgan_suite.data.dataset_info import DatasetInfo
+from tfgan_suite.data.sources.label_files import parse_label_file
 from tfgan_suite.engine.alerts import Alert
 from tfgan_suite.exports.model_card import CARD_JSON, read_model_card
 from tfgan_suite.foundation.errors import UserError
@@ -198,6 +199,16 @@ def pipeline(folder):
     return folder / "pipeline.yaml"
 
 
+def labels(name, content):
+    """A label file in a source of images, as a user has written it."""
+
+    def write(folder):
+        (folder / name).write_text(content)
+        return folder / name
+
+    return write, lambda path: parse_label_file(str(path), path.read_bytes())
+
+
 READERS = {
     "dataset_info.json": (dataset_info, use_dataset_info),
     "config.json": (config, use_config),
@@ -223,6 +234,14 @@ READERS = {
     "weights.pth": (pytorch_zip, read_pytorch_weights),
     "network.pkl": (pytorch_zip, read_network_pickle),
     "pipeline.yaml": (pipeline, lambda path: PipelineConfig.load(path).push_directory),
+    "labels.csv": labels("labels.csv", "file,label\n" + "".join(f'"{n}.png","cat {n % 2}"\n' for n in range(8))),
+    "one-hot.csv": labels(
+        "labels.csv", "image,cat,dog\n" + "".join(f"{n}.png,{n % 2},{1 - n % 2}\n" for n in range(8))
+    ),
+    "metadata.jsonl": labels(
+        "metadata.jsonl", "".join(json.dumps({"file_name": f"{n}.png", "label": n % 3}) + "\n" for n in range(8))
+    ),
+    "dataset.json": labels("dataset.json", json.dumps({"labels": [[f"{n}.png", n % 3] for n in range(8)]})),
     "variables.npz": (directions, read_tensorflow_variables),
 }
 OTHER_VALUES = (
@@ -245,13 +264,13 @@ OTHER_VALUES = (
 )
 
 
-def mutate(content: bytes, generator: random.Random) -> bytes:
+def mutate(content: bytes, generator: random.Random, deep: int = 100_000) -> bytes:
     """The content with bytes changed, cut short, or, if it is JSON, with another value, a name twice, or nested deeply."""
     way = generator.randrange(6)
     if way == 0:
         return content[: generator.randrange(len(content))]
     if way == 1 and not content.startswith(b"PK"):
-        return b"[" * generator.choice([3, 100_000]) + content
+        return b"[" * generator.choice([3, deep]) + content
     lines = content.splitlines(keepends=True)
     try:
         values = [json.loads(content)]
@@ -303,8 +322,9 @@ def fuzz(name, folder, trials):
     if name != "network.pkl":  # Which is a checkpoint of PyTorch here.
         read(path)
     counts = {"value": 0, "sentence": 0}
+    deep = 1_000 if name == "pipeline.yaml" else 100_000  # YAML's reader, in Python, takes its time, and ends at 200.
     for trial in range(trials):
-        path.write_bytes(mutate(good, generator))
+        path.write_bytes(mutate(good, generator, deep))
         try:
             read(path)
             counts["value"] += 1
