@@ -19,8 +19,9 @@ from tfgan_suite.foundation.terminal import printable
 _LOGGER = logging.getLogger(__name__)
 # What comes of contents that nobody expected: no JSON, no text, no zip, other types, names missing, nested without end.
 DAMAGES = (
-    *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError, AssertionError),
-    *(EOFError, OSError, NotImplementedError, SyntaxError, zipfile.BadZipFile, zlib.error),
+    *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError, MemoryError, AssertionError),
+    *(EOFError, OSError, SyntaxError, zipfile.BadZipFile, zlib.error),
+    RuntimeError,  # Of zip files that say that they are encrypted; and `RecursionError`, `NotImplementedError`.
 )
 
 
