@@ -19,9 +19,9 @@ import tensorflow as tf
 
 import tfgan_suite as tg
 from tfgan_suite.exports.export_network import FORMATS, export_network, read_card
-from tfgan_suite.exports.litert_file import LiteRTGenerator
-from tfgan_suite.exports.onnx_file import OnnxGenerator
-from tfgan_suite.exports.parity import draw_inputs
+from tfgan_suite.exports.file_functions import GenerateFunction
+from tfgan_suite.exports.litert_file import LiteRTFile
+from tfgan_suite.exports.onnx_file import OnnxFile
 from tfgan_suite.runs import run_files
 
 UNTRAINED = {
@@ -47,9 +47,12 @@ def measure(call, repeats):
 
 def row(name, size_bytes, parity, generator, model, repeats):
     """Prints a row of the table."""
-    one, sixteen = draw_inputs(model, 1), draw_inputs(model, 16)
-    wall, processor = measure(lambda: generator(*one), repeats)
-    _, of_batch = measure(lambda: generator(*sixteen), max(3, repeats // 4))
+    one, sixteen = (
+        {name: values.numpy() for name, values in GenerateFunction(model).draw(count, 8, "benchmark").items()}
+        for count in (1, 16)
+    )
+    wall, processor = measure(lambda: generator(**one), repeats)
+    _, of_batch = measure(lambda: generator(**sixteen), max(3, repeats // 4))
     likeness = "" if parity is None else f"{parity['psnr_decibels']:.1f} dB | {parity['max_difference']:.2g}"
     size = f"{size_bytes / 2**20:.2f} MiB"
     print(
@@ -72,16 +75,14 @@ def main():
         saved = tg.export_saved_model(model, Path(directory, "saved"))
         serve = tf.saved_model.load(str(saved)).signatures["serving_default"]
 
-        def saved_model(latents, labels):
-            latents = tf.constant(latents)
-            inputs = {"latents": latents} if labels is None else {"latents": latents, "labels": tf.constant(labels)}
-            return serve(**inputs)["images"].numpy()
+        def saved_model(**inputs):
+            return serve(**{name: tf.constant(values) for name, values in inputs.items()})["images"].numpy()
 
         variables = sum(path.stat().st_size for path in Path(saved, "variables").iterdir())
         row("SavedModel, variables only", variables, None, saved_model, model, args.repeats)
         for format in FORMATS:
             path = export_network(model, Path(directory, "net"), format, minimum_psnr=0)
-            generator = (OnnxGenerator if format == "onnx" else LiteRTGenerator)(path.read_bytes())
+            generator = (OnnxFile if format == "onnx" else LiteRTFile)(path.read_bytes())
             row(format, path.stat().st_size, read_card(path)["file"]["parity"], generator, model, args.repeats)
 
 

@@ -11,9 +11,10 @@ from tests.serving.conftest import lively_gan
 from tfgan_suite.commands import cli
 from tfgan_suite.exports import onnx_file
 from tfgan_suite.exports.export_network import FORMATS, export_network, read_card
-from tfgan_suite.exports.frozen_generator import freeze_generator
-from tfgan_suite.exports.litert_file import LiteRTGenerator
-from tfgan_suite.exports.onnx_file import OnnxGenerator
+from tfgan_suite.exports.file_functions import GenerateFunction
+from tfgan_suite.exports.frozen_function import freeze
+from tfgan_suite.exports.litert_file import LiteRTFile
+from tfgan_suite.exports.onnx_file import OnnxFile
 from tfgan_suite.exports.parity import measure_parity
 from tfgan_suite.exports.saved_model import load_generator
 from tfgan_suite.foundation.errors import MissingExtraError, UserError
@@ -49,8 +50,13 @@ def require(format):
 
 
 def run(path, *inputs):
-    kind = OnnxGenerator if path.suffix == ".onnx" else LiteRTGenerator
-    return kind(path.read_bytes())(*inputs)
+    kind = OnnxFile if path.suffix == ".onnx" else LiteRTFile
+    return kind(path.read_bytes())(**named(*inputs))
+
+
+def named(latents, *labels):
+    """Inputs of a file that generates."""
+    return {"latents": latents, **({"labels": labels[0]} if labels else {})}
 
 
 def is_quick(family, format):
@@ -93,15 +99,15 @@ def test_a_growing_progan_shows_what_it_has_learnt(models):
     require("onnx")
     model = models("ProGAN")
     latents = tf.random.stateless_normal([3, 8], [1, 2])
-    whole = freeze_generator(model)(latents)["images"]
+    whole = freeze(GenerateFunction(model))(latents)["images"]
     model.level_of_detail.assign(1.25)
     try:
-        function = freeze_generator(model)
+        function = freeze(GenerateFunction(model))
         np.testing.assert_allclose(function(latents)["images"], model(latents), atol=1e-5)
         assert np.abs(model(latents) - whole).max() > 0.1
         operations = {operation.type for operation in function.get_concrete_function().graph.get_operations()}
         assert not operations & {"Case", "StatelessCase", "If", "VarHandleOp"}
-        parity = measure_parity(model, OnnxGenerator(onnx_file.to_onnx(model)))
+        parity = measure_parity(GenerateFunction(model), OnnxFile(onnx_file.to_onnx(GenerateFunction(model))))
         assert parity.psnr_decibels > 80
     finally:
         model.level_of_detail.assign(0.0)
@@ -124,7 +130,7 @@ def test_any_batch(models, family, format, tmp_path):
     model = models(family)
     path = export_network(model, tmp_path / "net", format)
     assert read_card(path)["file"]["inputs"]["latents"]["shape"] == [None, model.latent_size]
-    generator = (OnnxGenerator if format == "onnx" else LiteRTGenerator)(path.read_bytes())
+    generator = (OnnxFile if format == "onnx" else LiteRTFile)(path.read_bytes())
     random = np.random.default_rng(4)
     for count in (5, 1, 3):  # Of one engine, which has to take another size each time.
         latents = random.normal(size=[count, model.latent_size]).clip(-1, 1).astype(np.float32)
@@ -132,7 +138,7 @@ def test_any_batch(models, family, format, tmp_path):
         expected = np.asarray(model(latents, *labels, training=False))
         # Untrained, ProGAN's and StyleGAN2's values are far beyond [-1, 1].
         np.testing.assert_allclose(
-            generator(latents, *labels), expected, atol=1e-6 * max(1.0, np.abs(expected).max() * 10)
+            generator(**named(latents, *labels)), expected, atol=1e-6 * max(1.0, np.abs(expected).max() * 10)
         )
 
 
@@ -141,10 +147,10 @@ def test_the_batch_of_litert_can_be_fixed(models, tmp_path):
     latents, labels = np.zeros([6, 8], np.float32), np.arange(6, dtype=np.int32) % 3
     path = export_network(models("DCGAN"), tmp_path / "net", "litert", batch_size=3)
     assert read_card(path)["file"]["inputs"]["labels"]["shape"] == [3]
-    lite = LiteRTGenerator(path.read_bytes())
-    assert lite.batch_size == 3 and lite(latents, labels).shape == (6, 16, 16, 1)
+    lite = LiteRTFile(path.read_bytes())
+    assert lite.batch_size == 3 and lite(latents=latents, labels=labels).shape == (6, 16, 16, 1)
     with pytest.raises(ValueError, match="multiple of 3"):
-        lite(latents[:4], labels[:4])
+        lite(latents=latents[:4], labels=labels[:4])
 
 
 def test_litert_without_a_signature_is_resized(models, tmp_path):
@@ -239,7 +245,7 @@ def test_an_exported_model_gives_its_card_along(models, tmp_path):
     assert card["file"]["inputs"]["latents"] == {"dtype": "float32", "shape": [None, 8]}
     assert card["file"]["size_bytes"] == path.stat().st_size
     text = (tmp_path / "digits.onnx.card.md").read_text()
-    assert "CC0-1.0" in text and "digits.onnx: onnx" in text and " dB (at least 80.0 " in text
+    assert "CC0-1.0" in text and "digits.onnx: onnx of `generate`" in text and " dB (at least 80.0 " in text
     with pytest.raises(UserError, match="exists already"):
         export_network(model, tmp_path / "digits")
     export_network(model, tmp_path / "digits", overwrite=True)
@@ -264,7 +270,9 @@ def test_the_exact_gelu_in_onnx(tmp_path):
 
 def test_an_operation_that_onnx_has_not_is_named(tmp_path):
     require("onnx")
-    with pytest.raises(UserError, match="ONNX has no operation for Digamma of TensorFlow, which Bent needs"):
+    with pytest.raises(
+        UserError, match="ONNX has no operation for Digamma of TensorFlow, which Bent needs for `generate`"
+    ):
         export_network(Bent(tf.math.digamma), tmp_path / "bent")
     assert list(tmp_path.iterdir()) == []
 

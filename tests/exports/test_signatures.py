@@ -13,7 +13,8 @@ from tests.exports.made_up_models import Cloud, Dice
 from tests.serving.conftest import lively_gan
 from tfgan_suite.exports.export_network import export_network, read_card
 from tfgan_suite.exports.exported_model import ExportedModel
-from tfgan_suite.exports.frozen_generator import freeze_generator
+from tfgan_suite.exports.file_functions import GenerateFunction
+from tfgan_suite.exports.frozen_function import freeze
 from tfgan_suite.exports.model_card import read_model_card
 from tfgan_suite.exports.parity import measure_parity
 from tfgan_suite.exports.saved_model import export_saved_model, load_generator
@@ -131,10 +132,18 @@ def test_the_graph_refuses(models, name, signature, changes, reason):
         chosen.function(MAX_COUNT)(**wrong)
 
 
-@pytest.mark.parametrize("documented", [named_function, signatures_of, freeze_generator, measure_parity])
+@pytest.mark.parametrize("documented", [named_function, signatures_of, freeze, measure_parity])
 def test_examples_of_the_documentation(documented):
     (test,) = doctest.DocTestFinder().find(
-        documented, globs={"tf": tf, "np": np, "tg": tg, "DCGAN": tg.DCGAN, **vars(inspect.getmodule(documented))}
+        documented,
+        globs={
+            "tf": tf,
+            "np": np,
+            "tg": tg,
+            "DCGAN": tg.DCGAN,
+            "GenerateFunction": GenerateFunction,
+            **vars(inspect.getmodule(documented)),
+        },
     )
     assert test.examples and not doctest.DocTestRunner().run(test).failed
 

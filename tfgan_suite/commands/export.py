@@ -11,13 +11,14 @@ def add_parser(subparsers):
         "export",
         help="write a SavedModel for TensorFlow Serving, or an ONNX or LiteRT file",
         description="Write saved_models/NAME/VERSION with signatures, warm-up requests and a model card; or, with "
-        "--format, only the generator, as a file with a model card, after comparing its output with the model's.",
+        "--format, one function of it, as a file with a model card, after comparing its output with the model's.",
         epilog=arguments.examples(
             "tfgan-suite export runs/digits saved_models/digits",
             "tfgan-suite export runs/digits saved_models/digits/3 --overwrite --description 'Handwritten digits.'",
             "tfgan-suite serve saved_models/digits",
             "tfgan-suite export runs/digits exports/digits --format onnx",
             "tfgan-suite export saved_models/digits exports/digits --format litert-int8 --calibration-images 200",
+            "tfgan-suite export runs/vae exports/log_prob --format onnx --function log_prob",
         ),
     )
     parser.add_argument("model", help="a run, a .keras file or an exported model")
@@ -40,6 +41,10 @@ def add_parser(subparsers):
     )
     parser.add_argument("--overwrite", action="store_true", help="replace that version or file")
     of_files = parser.add_argument_group("with --format")
+    of_files.add_argument(
+        "--function", choices=("generate", "encode", "reconstruct", "log_prob"), default="generate",
+        help="what the file computes (default generate: from latents to examples)",
+    )  # fmt: skip
     of_files.add_argument(
         "--batch-size", type=arguments.positive_int, help="fixes the batch size of a LiteRT file (default: any)"
     )
@@ -69,6 +74,7 @@ def run(args):
         args.path,
         export_network,
         format=args.format,
+        function=args.function,
         batch_size=args.batch_size,
         calibration_images=args.calibration_images,
         minimum_psnr=args.minimum_psnr,

@@ -15,7 +15,7 @@ from tensorflow.core.protobuf import saved_model_pb2, trackable_object_graph_pb2
 from tfgan_suite.exports.signatures.checks import OUT_OF_RANGE
 
 _NUMBERS = re.compile(r"(_+\d+)+(?=[_:]|$)")
-_MESSAGE = re.compile(rf"{OUT_OF_RANGE}\d+")
+_MESSAGE = re.compile(rf"[a-z]+{OUT_OF_RANGE}\d+")
 _OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 
 

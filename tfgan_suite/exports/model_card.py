@@ -317,13 +317,13 @@ def _file_lines(file, units):
     return [
         "## File",
         "",
-        f"- {file['name']}: {file['format']}, {file['size_bytes']:,} bytes, SHA-256 `{file['sha256']}`",
+        f"- {file['name']}: {file['format']} of `{file['function']}`, {file['size_bytes']:,} bytes, SHA-256 `{file['sha256']}`",
         f"- Inputs: {_tensors(file['inputs'])}",
         f"- Outputs: {_tensors(file['outputs'])}",
         f"- Compared with the Keras model on {parity['examples']} {units}: {parity['psnr_decibels']} dB (at least "
         f"{parity['minimum_psnr_decibels']} was asked for), largest difference {parity['max_difference']} of a range of "
         f"{parity['peak']:g}",
-        *([f"- Calibrated with {file['calibration_examples']} latents"] if file["calibration_examples"] else []),
+        *([f"- Calibrated with {file['calibration_examples']} examples"] if file["calibration_examples"] else []),
         "",
     ]
 

@@ -1,9 +1,9 @@
-"""ONNX: a generator as an `.onnx` file, and the file run by ONNX Runtime."""
+"""ONNX: a function of a model as an `.onnx` file, and the file run by ONNX Runtime."""
 
 import numpy as np
 
 from tfgan_suite.exports.canonical_names import rename_onnx
-from tfgan_suite.exports.frozen_generator import freeze_generator
+from tfgan_suite.exports.frozen_function import freeze
 from tfgan_suite.exports.quiet import only_errors
 from tfgan_suite.foundation.errors import UserError, import_extra
 
@@ -11,24 +11,23 @@ _OPSET = 17
 _PURPOSE = "Export to ONNX"
 
 
-def to_onnx(model) -> bytes:
-    """Converts a generator, for any batch size.
+def to_onnx(file_function) -> bytes:
+    """Converts a function of a model, for any batch size.
 
     Args:
-        model: A built `GenerativeModel` that `HasLatents`.
+        file_function: A `FileFunction`.
 
     Returns:
-        Bytes. The content of an `.onnx` file with the inputs `latents` and, with classes, `labels`, and the output `images`,
-        or what the spec calls its examples.
+        Bytes. The content of an `.onnx` file with the function's inputs and output under their names.
 
     Raises:
         MissingExtraError: tf2onnx, onnx or onnxruntime is not installed.
-        UserError: The generator has an operation that ONNX has not.
+        UserError: The function has an operation that ONNX has not.
     """
     import_extra("onnxruntime", "onnx", _PURPOSE)
     onnx = import_extra("onnx", "onnx", _PURPOSE)
     tf2onnx = import_extra("tf2onnx", "onnx", _PURPOSE)
-    function = freeze_generator(model)
+    function = freeze(file_function)
     with only_errors():
         converted, _ = tf2onnx.convert.from_function(
             function, function.input_signature, opset=_OPSET, custom_op_handlers={"Erfc": (_convert_erfc, [])}
@@ -37,8 +36,9 @@ def to_onnx(model) -> bytes:
     unknown = {node.op_type for node in converted.graph.node if not onnx.defs.has(node.op_type, node.domain)}
     if unknown:
         raise UserError(
-            f"ONNX has no operation for {', '.join(sorted(unknown))} of TensorFlow, which {type(model).__name__} needs to "
-            "generate. Use other operations in its generator, or another format."
+            f"ONNX has no operation for {', '.join(sorted(unknown))} of TensorFlow, which "
+            f"{type(file_function.model).__name__} needs for `{file_function.name}`. Use other operations in it, or another "
+            "format."
         )
     _call_batch_by_its_name(converted)
     rename_onnx(converted)
@@ -61,7 +61,7 @@ def _call_batch_by_its_name(converted) -> None:
             first.dim_param = "batch"
 
 
-class OnnxGenerator:
+class OnnxFile:
     """An `.onnx` file in ONNX Runtime, on the CPU.
 
     Args:
@@ -77,8 +77,7 @@ class OnnxGenerator:
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
-    def __call__(self, latents: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
-        """Makes examples `[count, *spec.shape]` of latents float32 `[count, *latent_shape]` and labels int32 `[count]`."""
-        feeds = {"latents": latents} if labels is None else {"latents": latents, "labels": labels}
-        (examples,) = self._session.run(None, feeds)
-        return examples
+    def __call__(self, **inputs: np.ndarray) -> np.ndarray:
+        """The output, of arrays by the names of the inputs, such as `latents` float32 `[count, *latent_shape]`."""
+        (output,) = self._session.run(None, inputs)
+        return output

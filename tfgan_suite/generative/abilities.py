@@ -126,15 +126,28 @@ class HasLikelihood(Ability):
 
     Attributes:
         likelihood: `"exact"` or `"lower_bound"`.
+        noise_shape: Tuple of integers. The shape of an example's draws, as `log_prob_given` takes them; `None` where it takes
+            none.
     """
 
     verb = "compute likelihoods"
     attributes = ("likelihood",)
     likelihood = "exact"
+    noise_shape = None
 
     def log_prob(self, examples, labels=None, samples=1, seed=0):
         """Natural logarithm of the probability of each example, float `[batch]`, or a lower bound of it."""
         raise NotImplementedError
+
+    def log_prob_given(self, examples, labels=None, noise=None):
+        """The same with draws that are given, for engines that draw in other ways or not at all.
+
+        Args:
+            examples: Tensor. A batch as it is inside of models.
+            labels: int32 `[batch]`, or `None`.
+            noise: Standard normal draws, float32 `[batch, *noise_shape]`; `None` where it takes none.
+        """
+        return self.log_prob(examples, labels)
 
 
 class Discriminates(Ability):

@@ -9,7 +9,7 @@ from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.number_kinds import is_count
 from tfgan_suite.generative.abilities import HasLikelihood
 from tfgan_suite.likelihood.level_grid import check_levels, lies_on_levels, to_levels
-from tfgan_suite.likelihood.noise import ExampleNoise, seeds_of_levels
+from tfgan_suite.likelihood.noise import ExampleNoise, GivenNoise, seeds_of_levels
 
 _IMAGES_AT_A_TIME = 64
 
@@ -19,7 +19,7 @@ class LikelihoodModel(HasLikelihood, TrainedModel):
 
     What is scored is an image of whole levels, `spec.levels` of them, and the score is the natural logarithm of its
     *probability*, not of a density: it is at most 0, and a uniform guess has `log2(levels)` bits per dimension. It is that of
-    the averaged weights. A subclass implements `log_mass`, and says in `likelihood` whether that is `"exact"` or a
+    the averaged weights. A subclass implements `log_terms`, and says in `likelihood` whether their sum is `"exact"` or a
     `"lower_bound"`.
 
     Args:
@@ -36,6 +36,19 @@ class LikelihoodModel(HasLikelihood, TrainedModel):
         super().check_values(examples)
         check_levels(examples, self.spec.levels)
 
+    def log_terms(self, images, labels, noise):
+        """What adds up to the natural logarithm of the probability of each image, or to a lower bound with one sample.
+
+        Args:
+            images: float32 `[batch, height, width, channels]` in [-1, 1], exactly on the grid of the levels.
+            labels: int32 `[batch]`, or `None`.
+            noise: `ExampleNoise` to draw the sample with; other draws for each name. Or given draws.
+
+        Returns:
+            List of float32 `[batch, ...]`.
+        """
+        raise NotImplementedError
+
     def log_mass(self, images, labels, samples, noise):
         """The natural logarithm of the probability of each image, or a lower bound of it.
 
@@ -48,7 +61,14 @@ class LikelihoodModel(HasLikelihood, TrainedModel):
         Returns:
             float64 `[batch]`.
         """
-        raise NotImplementedError
+        return tf.add_n([sum_per_image(term) for term in self.log_terms(images, labels, noise)])
+
+    def log_prob_given(self, examples, labels=None, noise=None):
+        terms = self.log_terms(examples, labels, None if noise is None else GivenNoise(noise))
+        # In float32, since not all engines have more; axis by axis, so that sums are short and lose little.
+        for axis in (3, 2, 1):
+            terms = [tf.reduce_sum(term, axis=axis) if term.shape.rank > axis else term for term in terms]
+        return tf.add_n(terms)
 
     def log_prob(self, examples, labels=None, samples=1, seed=0):
         """The natural logarithm of the probability of images of whole levels, or a lower bound of it.

@@ -1,5 +1,7 @@
 """Noise of a batch: in training by the step, in likelihoods by the image itself."""
 
+import math
+
 import tensorflow as tf
 
 from tfgan_suite.foundation.randomness import draw_per_example, fold, normal, uniform
@@ -64,6 +66,22 @@ class ExampleNoise:
             self._seeds,
             fn_output_signature=tf.TensorSpec(shape, tf.float32),
         )
+
+
+class GivenNoise:
+    """Standard normal draws that are given: each name gets the next ones.
+
+    Args:
+        draws: float32 `[batch, size]`.
+    """
+
+    def __init__(self, draws):
+        self._draws, self._end = draws, 0
+
+    def normal(self, name, shape):
+        """The next standard normal draws, float32 `[batch, *shape]`."""
+        start, self._end = self._end, self._end + math.prod(shape)
+        return tf.reshape(self._draws[:, start : self._end], [-1, *shape])
 
 
 def seeds_of_levels(levels, seed):

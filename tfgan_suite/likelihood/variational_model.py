@@ -53,10 +53,17 @@ class VariationalModel(Reconstructs, LikelihoodModel):
         """
         raise NotImplementedError
 
+    @property
+    def noise_shape(self):
+        return self.latent_shape
+
+    def log_terms(self, images, labels, noise):
+        bound = self.bound(images, labels, noise)
+        return [-bound.distortion, *(-divergence for divergence in bound.divergences)]
+
     def log_mass(self, images, labels, samples, noise):
         if samples == 1:
-            bound = self.bound(images, labels, noise)
-            return -sum_per_image(bound.distortion) - _sum_of_all(bound.divergences)
+            return super().log_mass(images, labels, samples, noise)
 
         def log_weight(index):
             bound = self.bound(images, labels, noise.sample(index))

@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
-# Begins the name of the operation that fails, which engines show: the largest label follows.
-OUT_OF_RANGE = "labels_must_be_from_0_to_"
+# In the name of the operation that fails, which engines show: after what it is about, before the largest number.
+OUT_OF_RANGE = "_must_be_from_0_to_"
 
 
 def require(condition, message, received, value):
@@ -49,9 +49,13 @@ def look_up_labels(labels, num_classes):
     >>> look_up_labels(tf.constant([0, 2]), 3).numpy().tolist()
     [0, 2]
     """
-    in_range = (labels >= 0) & (labels < num_classes)
-    rows = tf.where(in_range, labels, num_classes)
-    return tf.gather(tf.range(num_classes), rows, name=f"{OUT_OF_RANGE}{num_classes - 1}")
+    return look_up(labels, num_classes, f"labels{OUT_OF_RANGE}{num_classes - 1}")
+
+
+def look_up(numbers, count, name):
+    """As `look_up_labels`, of int32 numbers of any shape from 0 to `count - 1`. Errors of engines show the name."""
+    in_range = (numbers >= 0) & (numbers < count)
+    return tf.gather(tf.range(count), tf.where(in_range, numbers, count), name=name)
 
 
 def check_requests(seed, count, sampling, options, max_count):

@@ -16,7 +16,7 @@ from tfgan_suite.generative.masks import check_mask
 from tfgan_suite.generative.sampling_options import TEMPERATURE, resolve_sampling
 from tfgan_suite.likelihood.distributions import DiscretizedLogisticMixture, check_distribution
 from tfgan_suite.likelihood.level_grid import check_levels
-from tfgan_suite.likelihood.likelihood_model import LikelihoodModel, sum_per_image
+from tfgan_suite.likelihood.likelihood_model import LikelihoodModel
 from tfgan_suite.likelihood.noise import ExampleNoise
 from tfgan_suite.models.pixelcnn.cached_sampling import draw_noise, sample_pixel, sample_with_caches
 from tfgan_suite.models.pixelcnn.pixelcnn_network import PixelCNNNetwork
@@ -198,9 +198,9 @@ class PixelCNN(Completes, LikelihoodModel):
 
     # === Likelihood and sampling ===
 
-    def log_mass(self, images, labels, samples, noise):
+    def log_terms(self, images, labels, noise):
         parameters = call_network(self.ema_network, images, labels)
-        return sum_per_image(self.distribution.log_mass(images, parameters, self.spec.levels))
+        return [self.distribution.log_mass(images, parameters, self.spec.levels)]
 
     def sample(self, count, seed, labels=None, temperature=1.0):
         if labels is None:

@@ -1,4 +1,4 @@
-"""A generator as one graph of constants, which the converters to other formats take without accidents.
+"""A function of a model as one graph of constants, which the converters to other formats take without accidents.
 
 Given a Keras 3 model, TensorFlow's converter to LiteRT leaves its variables as variables and writes files that give NaN.
 Here the variables become constants first, and a branch that they decide (ProGAN's level of detail) becomes the one chosen.
@@ -7,43 +7,34 @@ Here the variables become constants first, and a branch that they decide (ProGAN
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from tfgan_suite.exports.signatures.checks import look_up_labels
-from tfgan_suite.exports.signatures.named_function import label_specs, named_function
+from tfgan_suite.exports.signatures.named_function import named_function
 
 
-def freeze_generator(model, batch_size=None):
-    """The model from latents to examples, for inference, without variables and without branches.
+def freeze(function, batch_size=None):
+    """A function of a model, for inference, without variables and without branches.
 
     Args:
-        model: A built `GenerativeModel` that `HasLatents`.
-        batch_size: Integer >= 1, the examples at a time, or `None` for any number.
+        function: A `FileFunction`.
+        batch_size: Integer >= 1, the rows at a time, or `None` for any number.
 
     Returns:
-        A `tf.function` of `latents` float32 `[batch_size, *latent_shape]` and, with classes, `labels` int32
-        `[batch_size]`, to a dict with the examples as they are inside of models, under the spec's name for them. A label that
-        does not exist is an error in every engine.
+        A `tf.function` of the function's inputs, with a batch in front, to a dict of its one output.
 
     Example:
 
     >>> model = tg.DCGAN(image_shape=(8, 8, 1), latent_size=4, base_channels=2)
-    >>> freeze_generator(model)(tf.zeros([2, 4]))["images"].shape
+    >>> freeze(GenerateFunction(model))(tf.zeros([2, 4]))["images"].shape
     TensorShape([2, 8, 8, 1])
     """
-    latents_spec = tf.TensorSpec([batch_size, *model.latent_shape], tf.float32)
-    specs = {"latents": latents_spec, **label_specs(model, [batch_size])}
-
-    def examples_of(latents, labels=None):
-        labels = None if labels is None else look_up_labels(labels, model.num_classes)
-        return model(latents, labels, training=False)
-
-    live = named_function(examples_of, specs).get_concrete_function()
+    specs = {name: tf.TensorSpec([batch_size, *shape], dtype) for name, (dtype, shape) in function.inputs.items()}
+    live = named_function(function.call, specs).get_concrete_function()
     frozen = _choose_branches(convert_variables_to_constants_v2(live))
 
-    def frozen_examples_of(**inputs):
-        (examples,) = frozen(*inputs.values())
-        return {model.spec.unit[1]: tf.ensure_shape(examples, [batch_size, *model.spec.shape])}
+    def frozen_output_of(**inputs):
+        (output,) = frozen(*inputs.values())
+        return {function.output: tf.ensure_shape(output, [batch_size, *function.output_shape])}
 
-    return named_function(frozen_examples_of, specs)
+    return named_function(frozen_output_of, specs)
 
 
 def _choose_branches(frozen):
