@@ -22,6 +22,7 @@ def freeze(function, batch_size=None):
 
     Example:
 
+    >>> from tfgan_suite.exports.file_functions import GenerateFunction
     >>> model = tg.DCGAN(image_shape=(8, 8, 1), latent_size=4, base_channels=2)
     >>> freeze(GenerateFunction(model))(tf.zeros([2, 4]))["images"].shape
     TensorShape([2, 8, 8, 1])
@@ -32,7 +33,10 @@ def freeze(function, batch_size=None):
 
     def frozen_output_of(**inputs):
         (output,) = frozen(*inputs.values())
-        return {function.output: tf.ensure_shape(output, [batch_size, *function.output_shape])}
+        shape = [batch_size, *function.output_shape]
+        if None in output.shape[1:]:
+            output = tf.reshape(output, [batch_size or -1, *function.output_shape])  # LiteRT has no `ensure_shape`.
+        return {function.output: tf.ensure_shape(output, shape)}
 
     return named_function(frozen_output_of, specs)
 

@@ -36,6 +36,7 @@ def measure_parity(function, exported, count=16) -> Parity:
 
     Example:
 
+    >>> from tfgan_suite.exports.file_functions import GenerateFunction
     >>> model = tg.DCGAN(image_shape=(8, 8, 1), latent_size=4, base_channels=2)
     >>> measure_parity(GenerateFunction(model), lambda latents: np.asarray(model(latents))).psnr_decibels
     200.0
