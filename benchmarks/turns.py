@@ -16,7 +16,7 @@ def add_arguments(parser):
     parser.add_argument("--cpu-time", action="store_true", help="measure processor seconds, for a busy machine")
 
 
-def compare(make_steps, arguments, steps, warm_up, title):
+def compare(make_steps, arguments, steps, warm_up, title, multiples=None):
     """Prints the median times, and their ratio.
 
     Args:
@@ -24,9 +24,10 @@ def compare(make_steps, arguments, steps, warm_up, title):
             the name of the library to import, and a function that takes `arguments` and returns a step, a function
             without arguments. The functions must be importable, because they run in other processes.
         arguments: The parsed flags. `batch_size` is the number of images per step.
-        steps: Integer. Number of steps per turn.
+        steps: Integer, or a dict of name to integer. Number of steps per turn.
         warm_up: Integer. Number of steps before the first turn.
         title: String. Description of the measurement.
+        multiples: Dict of name to the number of steps that stand for one of the other's, if that is not 1.
     """
     context = multiprocessing.get_context("spawn")
     workers = {}
@@ -40,9 +41,10 @@ def compare(make_steps, arguments, steps, warm_up, title):
     seconds, megabytes = {name: [] for name in workers}, {}
     for _ in range(arguments.rounds):
         for name, (_, connection) in workers.items():
-            connection.send(steps)
+            own_steps = steps[name] if isinstance(steps, dict) else steps
+            connection.send(own_steps)
             duration, megabytes[name] = connection.recv()
-            seconds[name].append(duration / steps)
+            seconds[name].append(duration / own_steps * (multiples or {}).get(name, 1))
     for process, connection in workers.values():
         connection.send(None)
         process.join()
@@ -91,7 +93,7 @@ def fit_step(model, batch_size, image_shape, num_classes=None):
     import tensorflow as tf
 
     draws = np.random.default_rng(0)
-    data = draws.uniform(-1, 1, [batch_size, *image_shape]).astype("float32")
+    data = (draws.integers(0, 256, [batch_size, *image_shape]) / 127.5 - 1.0).astype("float32")
     if num_classes:
         data = (data, draws.integers(num_classes, size=batch_size))
     options = tf.data.Options()
@@ -101,6 +103,6 @@ def fit_step(model, batch_size, image_shape, num_classes=None):
 
     def step():
         logs = model.train_function(iterator)
-        float(logs["loss/generator"])
+        float(logs["loss/generator"] if "loss/generator" in logs else logs["loss"])
 
     return step

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tfgan_suite.layers import convolve as module
-from tfgan_suite.layers.convolve import convolve, convolve_transpose
+from tfgan_suite.layers.convolve import convolve, convolve_transpose, mix_channels
 
 # (larger size, kernel size, strides, padding); all with at most 4x4 positions in the smaller image.
 GEOMETRIES = [
@@ -84,6 +84,17 @@ def test_values_and_two_derivatives_equal_tensorflow(geometry, make_pair, jit_co
     expected = derivatives(theirs, arguments)
     for one, other in zip(actual, expected):
         assert_close(one, other)
+
+
+def test_kernels_of_one_pixel_equal_tensorflows():
+    arguments = (random([3, 6, 5, 4], 0), random([1, 1, 4, 7], 1))
+    expected = derivatives(lambda x, k: tf.nn.conv2d(x, k, 1, "SAME"), arguments)
+    for one, other in zip(derivatives(mix_channels, arguments), expected):
+        assert_close(one, other)
+    unknown = tf.function(
+        mix_channels, input_signature=[tf.TensorSpec([None, None, None, 4]), tf.TensorSpec([1, 1, 4, 7])]
+    )
+    assert_close(unknown(*arguments), expected[0])
 
 
 def test_any_batch_size_in_one_graph():

@@ -2,7 +2,7 @@
 
 import keras
 
-from tfgan_suite.layers.convolve import convolve
+from tfgan_suite.layers.convolve import convolve, mix_channels
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
@@ -24,4 +24,6 @@ class Convolution(keras.layers.Conv2D):
                 f"groups={self.groups}, dilation_rate={self.dilation_rate}, strides={self.strides}. "
                 "Use `keras.layers.Conv2D` for the other cases."
             )
+        if self.kernel_size == (1, 1) and self.strides[0] == 1:
+            return mix_channels(inputs, kernel)
         return convolve(inputs, kernel, self.strides[0], self.padding.upper())

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from tfgan_suite.foundation.randomness import draw_per_example
 
-_STEPS = 2**16  # A rate is rounded to a multiple of 1 / 65536.
+_STEPS = 2**16  # A rate is rounded to a multiple of 1 / 65536. One of whole 256ths takes draws of a byte.
 
 
 def seeded_dropout(values, rate, seed):
@@ -26,14 +26,20 @@ def seeded_dropout(values, rate, seed):
     kept_steps = round((1.0 - rate) * _STEPS)
     if kept_steps == _STEPS:
         return values
+    # Several draws out of an integer: drawing is a good part of what dropout costs.
+    kind, limit, draws_per_integer = (
+        (tf.uint16, kept_steps, 2) if kept_steps % 256 else (tf.uint8, kept_steps // 256, 4)
+    )
     size = values.shape[1:].num_elements()
-    half = -(-size // 2)
+    integers = -(-size // draws_per_integer)
 
     def draw(count, seed):
-        # Two draws out of an integer: drawing is a good part of what dropout costs.
-        bits = tf.random.stateless_uniform([count, half], seed, minval=None, maxval=None, dtype=tf.int32, alg="philox")
-        return tf.reshape(tf.bitcast(bits, tf.uint16), [count, 2 * half])[:, :size]
+        bits = tf.random.stateless_uniform(
+            [count, integers], seed, minval=None, maxval=None, dtype=tf.int32, alg="philox"
+        )
+        draws = tf.reshape(tf.bitcast(bits, kind), [count, integers * draws_per_integer])
+        return draws if draws.shape[1] == size else draws[:, :size]
 
     draws = draw_per_example(draw, tf.shape(values)[0], seed)
-    scaled_mask = tf.cast(draws < tf.constant(kept_steps, tf.uint16), values.dtype) * (_STEPS / kept_steps)
+    scaled_mask = tf.cast(draws < tf.constant(limit, kind), values.dtype) * (_STEPS / kept_steps)
     return values * tf.reshape(scaled_mask, tf.shape(values))

@@ -111,7 +111,8 @@ class DiscretizedLogisticMixture(Distribution):
         logits, means, log_scales, coefficients = self._split(parameters, images.shape[-1])
         targets = tf.cast(images, tf.float32)[..., None]  # [batch, height, width, channels, 1]
         given = tf.unstack(targets, axis=-2)
-        means = tf.stack([self._mean_given(c, means, coefficients, given) for c in range(len(given))], axis=-2)
+        if len(given) > 1:
+            means = tf.stack([self._mean_given(c, means, coefficients, given) for c in range(len(given))], axis=-2)
         inverse_scales = tf.exp(-log_scales)
         half_width = 1.0 / (num_levels - 1)
         above = inverse_scales * (targets - means + half_width)
@@ -160,10 +161,12 @@ class DiscretizedLogisticMixture(Distribution):
         """Logits `[..., components]`; means, log-scales and coefficients `[..., channels, components]`, all float32."""
         parameters, k = tf.cast(parameters, tf.float32), self.components
         shape = [-1 if size is None else size for size in parameters.shape[1:-1]]
-        parts = tf.reshape(parameters[..., k:], [tf.shape(parameters)[0], *shape, channels, -1])
-        means, log_scales = parts[..., :k], tf.maximum(parts[..., k : 2 * k], _SMALLEST_LOG_SCALE)
-        coefficients = tf.tanh(parts[..., 2 * k :]) if channels > 1 else tf.zeros_like(means)
-        return parameters[..., :k], means, log_scales, coefficients
+        # Split, not sliced: the gradient of slices is padding and a sum.
+        logits, rest = tf.split(parameters, [k, parameters.shape[-1] - k], axis=-1)
+        rest = tf.reshape(rest, [tf.shape(parameters)[0], *shape, channels, rest.shape[-1] // channels])
+        means, log_scales, *others = tf.split(rest, 3 if channels > 1 else 2, axis=-1)
+        coefficients = tf.tanh(others[0]) if channels > 1 else tf.zeros_like(means)
+        return logits, means, tf.maximum(log_scales, _SMALLEST_LOG_SCALE), coefficients
 
     def _mean_given(self, channel, means, coefficients, values):
         """The mean of a channel, `values` being those of the channels before it."""

@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from tfgan_suite.layers.convolve import mix_channels
+
 
 def causal_convolve(inputs, kernel, to_left, strides=1):
     """Cross-correlates images with a kernel whose last row is that of the pixel itself.
@@ -24,8 +26,8 @@ def causal_convolve(inputs, kernel, to_left, strides=1):
     [[1.0, 2.0], [2.0, 4.0]]
     """
     height, width = kernel.shape[:2]
-    if height == width == 1:
-        return tf.nn.conv2d(inputs, kernel, strides, "VALID")
+    if height == width == strides == 1:
+        return mix_channels(inputs, kernel)
     left, right = (width - 1, 0) if to_left else ((width - 1) // 2, (width - 1) // 2)
     # Padding by the convolution itself: a pass over memory less than by `tf.pad`.
     padding = [[0, 0], [height - 1, 0], [left, right], [0, 0]]

@@ -1,11 +1,11 @@
 """VDVAE's block: four convolutions with a bottleneck."""
 
-import math
-
 import keras
 import tensorflow as tf
 
 from tfgan_suite.layers.convolution import Convolution
+from tfgan_suite.layers.convolve import mix_channels
+from tfgan_suite.models.vdvae.gelu import gelu
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
@@ -20,8 +20,12 @@ class VDVAEBlock(keras.layers.Layer):
         last_scale: Float. Scale of the last convolution's initial weights; 0 for zeros.
         seed: Integer. Base seed of the initial weights.
 
+    Features come with their GELU, since several blocks take the same ones.
+
     Call arguments:
-        features: Float `[batch, resolution, resolution, any]`.
+        activated: List of float `[batch, resolution, resolution, any]`: the GELU of the features. Several are as one, joined
+            along their channels.
+        features: Float `[batch, resolution, resolution, channels]`, what a residual block is added to. `None` without.
 
     Output shape:
         `[batch, resolution, resolution, channels]`.
@@ -46,20 +50,31 @@ class VDVAEBlock(keras.layers.Layer):
             for index, (count, size) in enumerate(zip(filters, [1, kernel, kernel, 1]))
         ]
 
-    def build(self, input_shape):
-        shape = tuple(input_shape)
+    def build(self, activated_shape, features_shape=None):
+        shape = (*activated_shape[0][:-1], sum(part[-1] for part in activated_shape))
         for convolution in self.convolutions:
             convolution.build(shape)
             shape = (*shape[:-1], convolution.filters)
 
-    def call(self, features):
-        hidden = features
-        for convolution in self.convolutions:
+    def call(self, activated, features=None):
+        first, *others = self.convolutions
+        hidden = self._convolve_first(first, activated)
+        for convolution in others:
             hidden = convolution(gelu(hidden))
         return features + hidden if self.residual else hidden
 
-    def compute_output_shape(self, input_shape):
-        return (*input_shape[:-1], self.channels)
+    def _convolve_first(self, first, activated):
+        """The first convolution of the parts, with its own part of the kernel for each: a copy less of the largest features."""
+        if len(activated) == 1:
+            return first(activated[0])
+        kernel = tf.cast(tf.convert_to_tensor(first.kernel), self.compute_dtype)
+        kernels = tf.split(kernel, [part.shape[-1] for part in activated], axis=2)
+        return tf.add_n([mix_channels(*pair) for pair in zip(activated, kernels)]) + tf.cast(
+            first.bias, self.compute_dtype
+        )
+
+    def compute_output_shape(self, activated_shape, features_shape=None):
+        return (*activated_shape[0][:-1], self.channels)
 
     def get_config(self):
         return {
@@ -71,11 +86,6 @@ class VDVAEBlock(keras.layers.Layer):
             "last_scale": self.last_scale,
             "seed": self.seed,
         }
-
-
-def gelu(values):
-    """The exact GELU, by the error function, which every exporter knows."""
-    return 0.5 * values * (1.0 + tf.math.erf(values * math.sqrt(0.5)))
 
 
 def make_convolution(filters, size, seed, scale=1.0, dtype=None, name=None):

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
+from tfgan_suite.models.vdvae.gelu import gelu
 from tfgan_suite.models.vdvae.vdvae_block import VDVAEBlock, make_convolution
 from tfgan_suite.models.vdvae.vdvae_encoder import with_channels
 from tfgan_suite.models.vdvae.vdvae_layout import decoder_layout
@@ -135,10 +136,10 @@ class VDVAEDecoder(keras.Model):
         for index, block in enumerate(self.plan):
             channels = self._width(block.resolution)
             shape = (None, block.resolution, block.resolution)
-            self.posteriors[index].build((*shape, 2 * channels))
-            self.priors[index].build((*shape, channels))
+            self.posteriors[index].build([(*shape, channels)] * 2)
+            self.priors[index].build([(*shape, channels)])
             self.projections[index].build((*shape, self.latent_channels))
-            self.residuals[index].build((*shape, channels))
+            self.residuals[index].build([(*shape, channels)], (*shape, channels))
         self.last.build((None, *self.image_shape[:2], last_width))
         self.built = True
 
@@ -175,26 +176,28 @@ class VDVAEDecoder(keras.Model):
         """
         batch_size = tf.shape(noises[0])[0]
         states = {resolution: self._first_state(resolution, batch_size, labels) for resolution in self.resolutions}
+        seen = {resolution: gelu(values) for resolution, values in (activations or {}).items()}
         steps = []
         for index, block in enumerate(self.plan):
             state = states[block.resolution]
             if block.mixed_in is not None:
-                lower = states[block.mixed_in][..., : state.shape[-1]]
+                lower = with_channels(states[block.mixed_in], min(states[block.mixed_in].shape[-1], state.shape[-1]))
                 factor = block.resolution // block.mixed_in
                 state += with_channels(_enlarge(lower, factor), state.shape[-1])
-            features = self.priors[index](state)
-            prior = self._moments(features[..., : 2 * self.latent_channels])
-            posterior = None
+            active = gelu(state)
+            # Split, not sliced: the gradient of slices is padding and a sum.
+            moments, shift = tf.split(
+                self.priors[index]([active]), [2 * self.latent_channels, state.shape[-1]], axis=-1
+            )
+            prior, posterior = self._moments(moments), None
             if activations is not None:
-                seen = tf.cast(activations[str(block.resolution)], state.dtype)
-                posterior = self._moments(self.posteriors[index](tf.concat([state, seen], axis=-1)))
+                posterior = self._moments(self.posteriors[index]([active, seen[str(block.resolution)]]))
             mean, log_deviation = posterior or prior
             latent = mean + tf.exp(log_deviation) * noises[index]
             noise = noises[index] if posterior is None else (latent - prior[0]) * tf.exp(-prior[1])
             steps.append(Step(noise, latent, prior, posterior))
-            state += features[..., 2 * self.latent_channels :]
-            state += self.projections[index](tf.cast(latent, state.dtype))
-            states[block.resolution] = self.residuals[index](state)
+            state += shift + self.projections[index](tf.cast(latent, state.dtype))
+            states[block.resolution] = self.residuals[index]([gelu(state)], state)
         return states[self.image_shape[0]], steps
 
     def parameters(self, state):

@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from tfgan_suite.models.vdvae.gelu import gelu
 from tfgan_suite.models.vdvae.vdvae_block import VDVAEBlock, make_convolution
 from tfgan_suite.models.vdvae.vdvae_layout import encoder_layout
 
@@ -57,7 +58,7 @@ class VDVAEEncoder(keras.Model):
         features = self.first(images)
         activations = {str(self.image_shape[0]): features}
         for plan, block in zip(self.plan, self.blocks):
-            features = block(features)
+            features = block([gelu(features)], features)
             resolution = plan.resolution // plan.pool
             if plan.pool > 1:
                 features = tf.nn.avg_pool2d(features, plan.pool, plan.pool, "VALID")
