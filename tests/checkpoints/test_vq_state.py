@@ -39,5 +39,5 @@ def test_what_does_not_fit_is_refused():
         vq_from_state({"codebok": codebook})
     with pytest.raises(UserError, match="both or neither"):
         vq_from_state({"codebook": codebook, "ema_dw_average": codebook})
-    with pytest.raises(UserError, match="`size` is told by the codebook: 6"):
-        vq_from_state({"codebook": codebook}, size=6)
+    with pytest.raises(UserError, match="`size` is told by the weights: 6"):
+        vq_from_state({"codebook": codebook}, size=7)

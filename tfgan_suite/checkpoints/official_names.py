@@ -57,3 +57,32 @@ def assign_by_name(network, entries, state, ignored=()):
         )
     for name, entry in entries.items():
         entry.variable.assign(entry.from_official(np.asarray(state[name], np.float32)))
+
+
+def drop_told(overrides, told):
+    """The overrides without those that weights tell, which may be given again if they say the same.
+
+    Args:
+        overrides: Dict of arguments by name.
+        told: Dict of what names and shapes of weights tell.
+
+    Raises:
+        UserError: One says something else.
+    """
+    for name in overrides.keys() & told.keys():
+        if _comparable(overrides[name]) != _comparable(told[name]):
+            raise UserError(
+                f"`{name}` is told by the weights: {told[name]!r}. Leave it out. Received: {name}={overrides[name]!r}"
+            )
+    return {name: value for name, value in overrides.items() if name not in told}
+
+
+def _comparable(value):
+    """Numbers within rounding, lists as tuples, keys as strings, objects as their configs."""
+    if hasattr(value, "get_config"):
+        return type(value).__name__, _comparable(value.get_config())
+    if isinstance(value, dict):
+        return {str(name): _comparable(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return tuple(map(_comparable, value))
+    return round(float(value), 6) if isinstance(value, (int, float, np.number)) else value

@@ -2,14 +2,13 @@
 
 import numpy as np
 
-from tfgan_suite.checkpoints.official_names import arrays_by_name, assign_by_name
+from tfgan_suite.checkpoints.official_names import arrays_by_name, assign_by_name, drop_told
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.likelihood.distributions import DiscretizedLogisticMixture
 from tfgan_suite.models.pixelcnn.gated_block import GatedBlock
 from tfgan_suite.models.pixelcnn.pixelcnn import PixelCNN
 from tfgan_suite.models.pixelcnn.weight_normalization import CausalTransposedConvolution
 
-_TOLD = ("filters", "blocks", "num_classes", "distribution")
 _PREFIX = "w/"
 # Blocks of a network with n a stage: each stream has 3n on the way down and 3n + 2 on the way up.
 _OTHER_CONVOLUTIONS, _CONVOLUTIONS_OF_BLOCKS = 7 + 8, 24
@@ -25,7 +24,8 @@ def pixelcnn_from_state(state, **overrides):
         state: Dict of arrays by name: kernels `[height, width, in, out]`, those of transposed convolutions
             `[height, width, out, in]`, dense weights `[in, out]`. Names may begin with `w/`.
         **overrides: Arguments of `PixelCNN` that weights do not determine: `image_shape` (by default 32x32 with as many
-            channels as the weights have), `levels`, `dropout_rate`, `label_weights`, `seed`, `dtype`, `name`.
+            channels as the weights have), `levels`, `dropout_rate`, `label_weights`, `seed`, `dtype`, `name`. Others may be
+            given if they agree with the weights.
 
     Returns:
         A `PixelCNN`, its averaged weights set like the others. Training it does not initialize it from data.
@@ -44,10 +44,8 @@ def pixelcnn_from_state(state, **overrides):
     """
     state = {name.removeprefix(_PREFIX): np.asarray(array) for name, array in state.items()}
     told = _read_architecture(state)
-    for name in overrides:
-        if name in _TOLD:
-            raise UserError(f"`{name}` is told by the weights: {told[name]!r}. Leave it out.")
     channels = told.pop("channels")
+    overrides = drop_told(overrides, told)
     image_shape = tuple(overrides.pop("image_shape", (32, 32, channels)))
     if image_shape[-1] != channels:
         raise UserError(f"`image_shape` must have {channels} channels, as the weights. Received: {image_shape}")

@@ -9,9 +9,6 @@ from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.models.vdvae.vdvae import VDVAE
 from tfgan_suite.models.vdvae.vdvae_layout import decoder_layout, encoder_layout
 
-# Arguments that names and shapes do not determine.
-_OVERRIDES = ("encoder", "decoder", "mean_level", "level_deviation", "levels", "seed", "dtype", "image_shape")
-
 
 def vdvae_from_state(state, **overrides):
     """Builds a VDVAE from weights with their official names, such as `decoder.dec_blocks.0.prior.c1.weight`.
@@ -22,7 +19,7 @@ def vdvae_from_state(state, **overrides):
     Args:
         state: Mapping of name to array: kernels `[out, in, height, width]`. Names may begin with `module.`.
         **overrides: `encoder` and `decoder`, the layouts, both needed unless they are the paper's for CIFAR-10; `mean_level`,
-            `level_deviation`, `levels`, `seed`, `dtype`.
+            `level_deviation`, `levels`, `image_shape`, `seed`, `dtype`. Others may be given if they fit the weights.
 
     Returns:
         A `VDVAE`, whose averaged networks have these weights as well.
@@ -40,9 +37,10 @@ def vdvae_from_state(state, **overrides):
 
     Reference: Child, "Very Deep VAEs Generalize Autoregressive Models" (2021).
     """
+    known = [name for name in inspect.signature(VDVAE).parameters if name not in ("num_classes", "kwargs")] + ["dtype"]
     for name in overrides:
-        if name not in _OVERRIDES:
-            raise unknown_name("override", name, _OVERRIDES)
+        if name not in known:
+            raise unknown_name("override", name, known)
     state = {re.sub(r"^(module\.|w/)+", "", name): np.asarray(array) for name, array in state.items()}
     model = VDVAE(**_read(state, overrides))
     expected = official_variables(model, "")
@@ -81,10 +79,9 @@ def _read(state, overrides):
     channels = first.shape[1]
     config = {
         "image_shape": (0, 0, channels),
-        "width": gain,
+        "width": overrides.get("width", gain),
         "latent_channels": latent_channels,
         "components": last.shape[0] // (10 if channels == 3 else 3),
-        **overrides,
     }
     layouts = {name: overrides.get(name, _default(name)) for name in ("encoder", "decoder")}
     size = int(re.match(r"\s*(\d+)", layouts["encoder"])[1])
@@ -100,10 +97,10 @@ def _read(state, overrides):
         if kernel is not None:
             widths[block.resolution] = kernel.shape[0]
     maps = [array.shape[2] for name, array in state.items() if name.startswith("decoder.bias_xs.")]
-    config["widths"] = {resolution: width for resolution, width in widths.items() if width != gain}
+    config["widths"] = {resolution: width for resolution, width in widths.items() if width != config["width"]}
     config["bottleneck"] = bottleneck or 0.25
     config["largest_bias"] = max(maps, default=0)
-    return config
+    return {**config, **overrides}  # What does not agree will not fit the shapes.
 
 
 def _default(name):

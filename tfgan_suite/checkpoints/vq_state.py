@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tfgan_suite.checkpoints.official_names import drop_told
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.layers.quantizers import EMAVectorQuantizer, VectorQuantizer
 
@@ -18,6 +19,7 @@ def vq_from_state(state, *, ema=None, **overrides):
             may begin with `w/` or `in/`.
         ema: Boolean. Whether to build an `EMAVectorQuantizer`; by default if the averages are there.
         **overrides: Arguments that the codebook does not determine: `commitment`, `decay`, `epsilon`, `restart`, `seed`, `name`.
+            Others may be given if they agree with the codebook.
 
     Returns:
         A built `VectorQuantizer` or `EMAVectorQuantizer`.
@@ -48,11 +50,7 @@ def vq_from_state(state, *, ema=None, **overrides):
         received = wrong or {name: array.shape for name, array in averages.items()}
         raise UserError(f"The averages of the codebook must be {expected}, both or neither. Received: {received}")
     ema = bool(averages) if ema is None else ema
-    for name in ("size", "num_codes"):
-        if name in overrides:
-            raise UserError(
-                f"`{name}` is told by the codebook: {dict(size=size, num_codes=num_codes)[name]}. Leave it out."
-            )
+    overrides = drop_told(overrides, {"size": size, "num_codes": num_codes})
     quantizer = (EMAVectorQuantizer if ema else VectorQuantizer)(size, num_codes, **overrides)
     quantizer.build([None, size])
     quantizer.codebook.assign(state["codebook"].T)

@@ -31,7 +31,7 @@ class Recipe:
         preset: String. Name of the preset, or `None` for a bare model name.
         batch_size: Integer. Examples of one step.
         steps_per_tick: Integer. Steps of one tick.
-        total_ticks: Integer. Ticks of the run.
+        total_steps: Integer. Steps of the run; its last tick may be shorter than the others.
     """
 
     model_class: type
@@ -39,11 +39,11 @@ class Recipe:
     preset: str | None
     batch_size: int
     steps_per_tick: int
-    total_ticks: int
+    total_steps: int
 
     @property
     def total_images(self):
-        return self.total_ticks * self.steps_per_tick * self.batch_size
+        return self.total_steps * self.batch_size
 
     @property
     def arguments(self):
@@ -197,7 +197,7 @@ def resolve(config, info):
     total_steps = math.ceil(total_images / batch_size)
     images_per_tick = config.images_per_tick or max(batch_size, total_images // 50)
     steps_per_tick = min(total_steps, max(1, round(images_per_tick / batch_size)))
-    return Recipe(cls, model_config, preset, batch_size, steps_per_tick, math.ceil(total_steps / steps_per_tick))
+    return Recipe(cls, model_config, preset, batch_size, steps_per_tick, total_steps)
 
 
 def plan_run(model, config, recipe):

@@ -52,9 +52,9 @@ class TrainConfig:
         compile: Dict. Arguments of the model's `compile` that replace the preset's: plain values, the names of classes of the
             suite such as `"Hinge"` or `["R1"]`, or `{"class_name": "R1", "config": {"weight": 2.0}}`.
         batch_size: Integer >= 1. Examples of one step over all replicas, or `None` for the preset's.
-        total_images: Integer >= 1. Examples to train on, or `None` for the preset's.
-        images_per_tick: Integer >= 1. Examples between checkpoints, rounded to whole steps; `None` for a fiftieth of
-            `total_images`.
+        total_images: Integer >= 1. Examples to train on, rounded up to whole steps, or `None` for the preset's.
+        images_per_tick: Integer >= 1. Examples between checkpoints, rounded to whole steps, fewer before the last one;
+            `None` for a fiftieth of `total_images`.
         seed: Integer >= 0. Seed of the initial weights, of all draws in training and of the order of the data.
         conditional: Boolean. Whether to use the data's classes; `None` to use them if there are any, unless the preset does
             not.

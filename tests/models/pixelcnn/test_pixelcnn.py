@@ -77,8 +77,10 @@ def test_a_model_of_other_shapes_from_its_state():
     assert (again.blocks, again.filters, again.num_classes, again.distribution.components) == (2, 3, 3, 2)
     images = np.random.default_rng(0).integers(0, 3, [2, 12, 8, 1])
     np.testing.assert_array_equal(again.log_prob(images, [0, 2]), model.log_prob(images, [0, 2]))
-    with pytest.raises(UserError, match="told by the weights"):
-        tg.checkpoints.pixelcnn_from_state(state, filters=3)
+    told = {"filters": 3, "num_classes": 3, "distribution": tg.distributions.DiscretizedLogisticMixture(2)}
+    assert tg.checkpoints.pixelcnn_from_state(state, image_shape=(12, 8, 1), **told).blocks == 2
+    with pytest.raises(UserError, match="`filters` is told by the weights: 3. Leave it out. Received: filters=4"):
+        tg.checkpoints.pixelcnn_from_state(state, filters=4)
     with pytest.raises(UserError, match="1 channels"):
         tg.checkpoints.pixelcnn_from_state(state, image_shape=(12, 8, 3))
     with pytest.raises(UserError, match="no PixelCNN"):

@@ -110,6 +110,9 @@ def test_states_that_do_not_fit():
     model = tg.VDVAE(**TINY)
     state, layouts = vdvae_state(model), {name: TINY[name] for name in ("encoder", "decoder")}
     assert vdvae_from_state({f"module.{name}": array for name, array in state.items()}, **layouts).latent_size
+    assert vdvae_from_state(state, **TINY).spec.shape == (8, 8, 1)  # What the weights tell may be said again.
+    with pytest.raises(UserError, match="does not fit these layouts"):
+        vdvae_from_state(state, **{**TINY, "latent_channels": 3})
     with pytest.raises(UserError, match="Missing: decoder.dec_blocks.3"):
         vdvae_from_state(state, **{**layouts, "decoder": "1x1,4m1,8m4,8x1"})
     with pytest.raises(UserError, match="no 'decoder.gain'"):
