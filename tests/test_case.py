@@ -48,8 +48,10 @@ def run_layer_test(layer_class, config, inputs, expected_shape):
 def random_batch(model, batch_size, seed=0):
     """Examples and labels that fit the model, for `fit`."""
     generator = np.random.default_rng(seed)
-    examples = generator.uniform(-1, 1, [batch_size, *model.spec.shape]).astype("float32")
-    if model.can(abilities.HasLikelihood):  # Of whole levels.
+    examples = generator.uniform(*(model.spec.model_range or (-1, 1)), [batch_size, *model.spec.shape]).astype(
+        "float32"
+    )
+    if model.can(abilities.HasLikelihood) or model.spec.kind == "token":  # Of whole levels.
         examples = model.spec.to_model(model.spec.to_edge(examples)).numpy()
     if model.num_classes is None:
         return examples, None

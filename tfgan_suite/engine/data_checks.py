@@ -33,7 +33,7 @@ class DataChecks:
 
     def check_arrays(self, examples, labels=None):
         """Raises a `UserError` for arrays that cannot be trained on. Passes over what is no array."""
-        if isinstance(examples, _ARRAYS) and tf.as_dtype(examples.dtype).is_floating:
+        if isinstance(examples, _ARRAYS) and self._has_values(tf.as_dtype(examples.dtype)):
             self._check_examples(np.asarray(examples[:_FIRST_EXAMPLES]))
         if isinstance(labels, _ARRAYS) and self._model.num_classes is not None:
             self._model.condition.check_batch(labels)
@@ -107,13 +107,17 @@ class DataChecks:
         """Whether the values of a batch are right, a boolean scalar."""
         right = tf.constant(True)
         # Other dtypes than these are refused before any value is read.
-        if isinstance(examples, tf.Tensor) and examples.dtype.is_floating and is_first is not None:
+        if isinstance(examples, tf.Tensor) and self._has_values(examples.dtype) and is_first is not None:
             right = tf.cond(is_first, lambda: self._model.takes_values(examples), lambda: True)
         if isinstance(labels, tf.Tensor) and self._model.num_classes is not None and labels.dtype != tf.string:
             numbers = tf.cast(labels, tf.float64)
             known = (numbers >= 0) & (numbers < self._model.num_classes) & (numbers == tf.floor(numbers))
             right &= tf.reduce_all(known)
         return right
+
+    def _has_values(self, dtype):
+        """Whether examples of a dtype are such as can be trained on; any other is refused before values are read."""
+        return dtype.is_floating or dtype.is_integer and self._model.spec.takes_integers
 
     def _refuse(self, *batch):
         try:

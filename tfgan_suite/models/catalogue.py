@@ -8,10 +8,15 @@ from tfgan_suite.foundation.errors import UserError, unknown_name
 MODELS = {
     "biggan": ("tfgan_suite.models.biggan.biggan", "BigGAN"),
     "dcgan": ("tfgan_suite.models.dcgan.dcgan", "DCGAN"),
+    "masked_token_transformer": (
+        "tfgan_suite.models.token_transformer.masked_token_transformer",
+        "MaskedTokenTransformer",
+    ),
     "pixelcnn": ("tfgan_suite.models.pixelcnn.pixelcnn", "PixelCNN"),
     "progan": ("tfgan_suite.models.progan.progan", "ProGAN"),
     "stylegan2": ("tfgan_suite.models.stylegan2.stylegan2", "StyleGAN2"),
     "texture_progan": ("tfgan_suite.models.progan.texture_progan", "TextureProGAN"),
+    "token_transformer": ("tfgan_suite.models.token_transformer.token_transformer", "TokenTransformer"),
     "vae": ("tfgan_suite.models.vae.vae", "VAE"),
     "vaegan": ("tfgan_suite.models.vaegan.vaegan", "VAEGAN"),
     "vdvae": ("tfgan_suite.models.vdvae.vdvae", "VDVAE"),

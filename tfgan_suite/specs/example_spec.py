@@ -7,7 +7,7 @@ import operator
 from tfgan_suite.foundation.errors import UserError, unknown_name
 
 # Kinds that the suite brings, and the module that registers each one. It is imported when the kind is first met.
-_BUILT_IN = {"image": "tfgan_suite.specs.image_spec"}
+_BUILT_IN = {"image": "tfgan_suite.specs.image_spec", "token": "tfgan_suite.specs.token_spec"}
 _REGISTERED = {}
 # Values may lie this share of the range outside of it: rounding.
 _ROUNDING = 1 / 255
@@ -31,6 +31,7 @@ class ExampleSpec:
         file_suffix: String. The suffix of a file that holds one example, such as `".png"`.
         model_range: Tuple of two floats between which values inside of models lie, or `None` for any finite ones.
         is_compressed: Boolean. Whether what `encode` returns is compressed already, so that GZIP gains little on it.
+        takes_integers: Boolean. Whether `fit` takes examples as integers, of the same values, as well.
         shape: Tuple of integers. The shape of one example, without the batch.
 
     Example: a kind for points in the plane.
@@ -52,6 +53,7 @@ class ExampleSpec:
     file_suffix = ".npy"
     model_range = None
     is_compressed = False
+    takes_integers = False
 
     def __init__(self, shape):
         try:

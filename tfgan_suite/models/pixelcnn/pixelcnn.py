@@ -1,7 +1,6 @@
 """PixelCNN: PixelCNN++, an autoregressive model with an exact likelihood of whole levels."""
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from tfgan_suite.engine.adam import Adam
@@ -10,10 +9,10 @@ from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAvera
 from tfgan_suite.engine.networks import call_network
 from tfgan_suite.engine.update import Objective, Update
 from tfgan_suite.foundation.errors import UserError
-from tfgan_suite.foundation.randomness import fold
 from tfgan_suite.generative.abilities import Completes
 from tfgan_suite.generative.masks import check_mask
 from tfgan_suite.generative.sampling_options import TEMPERATURE, resolve_sampling
+from tfgan_suite.generative.seeded_sampling import SEEDS, SeededSampling
 from tfgan_suite.likelihood.distributions import DiscretizedLogisticMixture, check_distribution
 from tfgan_suite.likelihood.level_grid import check_levels
 from tfgan_suite.likelihood.likelihood_model import LikelihoodModel
@@ -23,11 +22,9 @@ from tfgan_suite.models.pixelcnn.pixelcnn_network import PixelCNNNetwork
 from tfgan_suite.models.pixelcnn.pixelcnn_presets import PRESETS
 from tfgan_suite.specs.image_spec import ImageSpec
 
-_SEEDS = tf.TensorSpec([None, 2], tf.int32)
-
 
 @keras.saving.register_keras_serializable("tfgan_suite")
-class PixelCNN(Completes, LikelihoodModel):
+class PixelCNN(Completes, SeededSampling, LikelihoodModel):
     """PixelCNN++: the probability of an image is that of each pixel given those before it, row after row.
 
     `log_prob` is the exact likelihood. `generate` draws pixel by pixel, with caches that make it one pass of the network in
@@ -64,6 +61,7 @@ class PixelCNN(Completes, LikelihoodModel):
     """
 
     likelihood = "exact"
+    drawn = "pixels"
     presets = PRESETS
     sampling_options = (TEMPERATURE,)
 
@@ -202,22 +200,6 @@ class PixelCNN(Completes, LikelihoodModel):
         parameters = call_network(self.ema_network, images, labels)
         return [self.distribution.log_mass(images, parameters, self.spec.levels)]
 
-    def sample(self, count, seed, labels=None, temperature=1.0):
-        if labels is None:
-            labels = self.sample_labels(count, fold(seed, "generate", "labels"))
-        # One graph, also for all the functions of an export.
-        return self._draw_function(self._seeds(count, seed), temperature, *([] if labels is None else [labels]))
-
-    def _generate_without_latents(self, count, labels, seed, batch_size, sampling):
-        if labels is None:
-            labels = self.sample_labels(count, fold(seed, "generate", "labels"))
-        rows = [self._seeds(count, seed), *([] if labels is None else [labels])]
-        batches = [
-            self._draw_function(part[0], sampling["temperature"], *part[1:])
-            for part in ([one[i : i + batch_size] for one in rows] for i in range(0, count, batch_size))
-        ]
-        return np.concatenate([batch.numpy() for batch in batches])
-
     def complete(self, images, mask, labels=None, seed=0, temperature=1.0):
         """Fills in what is not given of images.
 
@@ -254,34 +236,20 @@ class PixelCNN(Completes, LikelihoodModel):
         labels = self._labels_of(labels, len(images))
         given = check_levels(_with_lowest(images, mask), self.spec.levels)
         rows = [given, tf.constant(mask), *([] if labels is None else [labels])]
-        return self._complete_function(self._seeds(len(images), seed), [temperature], *rows).numpy()
+        return self._complete_function(self.example_seeds(len(images), seed), [temperature], *rows).numpy()
 
     def fill_in(self, examples, mask, seed, labels=None, temperature=1.0):
         count = tf.shape(examples)[0]
         seeds = tf.cond(
             tf.equal(tf.size(seed), 1),
-            lambda: self._seeds(count, tf.reshape(seed, [-1])[0]),
+            lambda: self.example_seeds(count, tf.reshape(seed, [-1])[0]),
             lambda: tf.map_fn(
-                lambda own: self._seeds(1, own)[0], seed, fn_output_signature=tf.TensorSpec([2], tf.int32)
+                lambda own: self.example_seeds(1, own)[0], seed, fn_output_signature=tf.TensorSpec([2], tf.int32)
             ),
         )
         given = check_levels(_with_lowest(examples, mask), self.spec.levels)
         temperature = tf.reshape(tf.cast(temperature, tf.float32), [-1])
         return self._complete_function(seeds, temperature, given, mask, *([] if labels is None else [labels]))
-
-    def _seeds(self, count, seed):
-        """The seed of each image, int32 `[count, 2]`: image i depends on the seed and i alone."""
-        base = fold(seed, "generate", "pixels")
-        return tf.random.stateless_uniform([count, 2], base, minval=None, maxval=None, dtype=tf.int32, alg="philox")
-
-    @property
-    def _draw_function(self):
-        if self._generate_function is None:
-            specs = [_SEEDS, tf.TensorSpec([], tf.float32), *self._label_specs]
-            function = tf.function(self._draw, input_signature=specs, autograph=False)
-            # Kept out of Keras's attribute tracking: a function is no state.
-            object.__setattr__(self, "_generate_function", function)
-        return self._generate_function
 
     @property
     def _complete_function(self):
@@ -289,22 +257,18 @@ class PixelCNN(Completes, LikelihoodModel):
 
             def complete(seeds, temperature, given, mask, labels=None):
                 mask = tf.cast(mask, tf.float32)[..., None]
-                return self._draw(seeds, temperature, labels, {"given": given, "mask": mask})
+                return self.draw(seeds, labels, temperature, {"given": given, "mask": mask})
 
             images = tf.TensorSpec([None, *self.spec.shape], tf.float32)
             mask = tf.TensorSpec([None, *self.spec.shape[:2]], tf.bool)
-            specs = [_SEEDS, tf.TensorSpec([None], tf.float32), images, mask, *self._label_specs]
+            specs = [SEEDS, tf.TensorSpec([None], tf.float32), images, mask, *self._label_specs]
             function = tf.function(complete, input_signature=specs, autograph=False)
             object.__setattr__(self, "_function_of_completion", function)
         return self._function_of_completion
 
     _function_of_completion = None
 
-    @property
-    def _label_specs(self):
-        return [] if self.num_classes is None else [tf.TensorSpec([None], tf.int32)]
-
-    def _draw(self, seeds, temperature, labels=None, given=None):
+    def draw(self, seeds, labels=None, temperature=1.0, given=None):
         """Images of the spec's `edge_dtype`, one for each seed; `given` holds the pixels that are known and their mask."""
         channels, num_levels = self.spec.shape[-1], self.spec.levels
         noise = draw_noise(self.distribution, self.spec.shape, ExampleNoise(seeds))

@@ -1,0 +1,170 @@
+"""TokenModel: what the two transformers over tokens share."""
+
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgan_suite.engine.adam import Adam
+from tfgan_suite.engine.trained_model import TrainedModel
+from tfgan_suite.engine.update import Update
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.generative.sampling_options import resolve_sampling
+from tfgan_suite.generative.seeded_sampling import SeededSampling
+from tfgan_suite.models.token_transformer.token_transformer_network import TokenTransformerNetwork
+from tfgan_suite.specs.example_spec import spec_from_config, spec_to_config
+from tfgan_suite.specs.token_spec import TokenSpec
+
+
+class TokenModel(SeededSampling, TrainedModel):
+    """Base of models of tokens with a `TokenTransformerNetwork`. A subclass implements `objective` and `draw`.
+
+    Args:
+        spec: A `TokenSpec`, or a dict of its arguments.
+        width: Integer >= 1. Length of the vector of a position, a multiple of twice `num_heads`.
+        num_blocks: Integer >= 1. Blocks of attention and dense layers.
+        num_heads: Integer >= 1. Heads of the attention.
+        num_classes: Integer, or `None` for an unconditional model.
+        label_weights: List of floats, the relative frequency of each class among generated labels; `None` for all alike.
+        seed: Integer. Seed for the initial weights, and base seed for all randomness in training.
+
+    Raises:
+        ValueError: A spec of another kind, or a width that does not fit the heads.
+    """
+
+    refuses_out_of_range = True
+    drawn = "tokens"
+    causal = True
+
+    def __init__(
+        self,
+        spec=None,
+        *,
+        width=128,
+        num_blocks=4,
+        num_heads=4,
+        num_classes=None,
+        label_weights=None,
+        seed=0,
+        **kwargs,
+    ):
+        if isinstance(spec, dict):
+            spec = spec_from_config({"kind": "token", **spec})
+        spec = TokenSpec((256,)) if spec is None else spec
+        if not isinstance(spec, TokenSpec):
+            raise ValueError(f"`spec` must be a TokenSpec, or a dict of its arguments. Received: spec={spec!r}")
+        super().__init__(spec, num_classes=num_classes, label_weights=label_weights, seed=seed, **kwargs)
+        self.width = width
+        self.num_blocks = num_blocks
+        self.num_heads = num_heads
+        network = TokenTransformerNetwork(
+            self.num_tokens_of_example,
+            spec.vocabulary_size,
+            width,
+            num_blocks,
+            num_heads,
+            num_classes,
+            self.causal,
+            seed,
+            dtype=kwargs.get("dtype"),
+        )
+        labels = None if num_classes is None else keras.Input([], dtype="int32")
+        tokens = keras.Input([self.num_tokens_of_example], dtype="int32")
+        self.add_network("network", network, (tokens, labels), averaged=True)
+        self.built = True
+
+    @property
+    def num_tokens_of_example(self):
+        """Integer. How many tokens one example has."""
+        return math.prod(self.spec.shape)
+
+    # === Training ===
+
+    def takes_values(self, examples):
+        examples = tf.cast(examples, tf.float32)
+        return super().takes_values(examples) & tf.reduce_all(tf.equal(examples, tf.floor(examples)))
+
+    def default_training(self):
+        return {**super().default_training(), "optimizer": Adam(1e-3, beta_1=0.9, beta_2=0.95)}
+
+    def updates(self):
+        return [Update("network", self.network.trainable_variables, self.objective, logs=self.logged)]
+
+    def flat_tokens(self, examples):
+        """Examples as int32 `[batch, num_tokens_of_example]`."""
+        # Not `to_edge`, which brings what a model makes into the range.
+        tokens = tf.cast(tf.round(tf.cast(examples, tf.float32)), tf.int32)
+        return tf.reshape(tokens, [-1, self.num_tokens_of_example])
+
+    def logits_of(self, tokens, labels, training=False):
+        """float32 `[batch, num_tokens_of_example, vocabulary_size]`, by the averaged network unless training."""
+        network = self.network if training else self.ema_network
+        inputs = [one for one in (tokens, labels) if one is not None]
+        return tf.cast(network(*inputs, training=training), tf.float32)
+
+    # === Completion ===
+
+    def complete(self, tokens, mask, labels=None, seed=0, **sampling):
+        """Fills in what is not given of sequences.
+
+        Args:
+            tokens: Integers `[batch, *spec.shape]`. Those that are not given are of no effect.
+            mask: Boolean `[batch, *spec.shape]`, or `spec.shape` for all alike. True where tokens are given.
+            labels: Integers `[batch]` of a conditional model.
+            seed: Integer. Example i depends on the seed and i.
+            **sampling: The model's sampling options.
+
+        Returns:
+            NumPy array int32 `[batch, *spec.shape]`, equal to `tokens` where they are given.
+
+        Raises:
+            UserError: Tokens, mask, labels or options that do not fit.
+        """
+        tokens, mask = np.asarray(tokens), np.asarray(mask)
+        shape = (len(tokens), *self.spec.shape)
+        if tokens.shape != shape or not np.issubdtype(tokens.dtype, np.integer):
+            raise UserError(f"`tokens` must be integers of shape {shape}. Received: {tokens.dtype}, {tokens.shape}")
+        if mask.dtype != bool or mask.shape not in (shape, self.spec.shape):
+            raise UserError(
+                f"`mask` must be boolean of shape {self.spec.shape} or {shape}. Received: {mask.dtype}, {mask.shape}"
+            )
+        mask = np.broadcast_to(mask, shape)
+        given = np.where(mask, tokens, 0)
+        if given.min(initial=0) < 0 or given.max(initial=0) >= self.spec.vocabulary_size:
+            raise UserError(
+                f"`tokens` must be from 0 to {self.spec.vocabulary_size - 1} where they are given. Received: from "
+                f"{given.min()} to {given.max()}"
+            )
+        labels = self._checked_labels(labels, len(tokens))
+        if labels is None:
+            labels = self.sample_labels(len(tokens), self.example_seeds(1, seed)[0])
+        options = self._option_tensors(resolve_sampling(self, sampling))
+        seeds = self.example_seeds(len(tokens), seed)
+        known = {"given": tf.constant(given, tf.int32), "mask": tf.constant(mask)}
+        return self._complete_function(seeds, labels, options, known).numpy()
+
+    @property
+    def _complete_function(self):
+        if "_function_of_completion" not in self.__dict__:
+            function = tf.function(
+                lambda seeds, labels, options, known: self.draw(seeds, labels, **options, **known),
+                autograph=False,
+                reduce_retracing=True,
+            )
+            # Beside Keras's attribute tracking: a function is no state.
+            object.__setattr__(self, "_function_of_completion", function)
+        return self.__dict__["_function_of_completion"]
+
+    def get_config(self):
+        return {
+            "name": self.name,
+            "spec": spec_to_config(self.spec),
+            "width": self.width,
+            "num_blocks": self.num_blocks,
+            "num_heads": self.num_heads,
+            "num_classes": self.num_classes,
+            "label_weights": self.label_weights,
+            "seed": self.seed,
+            "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
+        }

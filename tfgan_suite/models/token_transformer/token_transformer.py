@@ -1,0 +1,194 @@
+"""TokenTransformer: the probability of a sequence is that of each token given those before it."""
+
+import math
+
+import keras
+import tensorflow as tf
+
+from tfgan_suite.engine.chart import Chart
+from tfgan_suite.engine.update import Objective
+from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.randomness import fold, uniform
+from tfgan_suite.generative.abilities import HasLikelihood
+from tfgan_suite.likelihood.token_choice import TEMPERATURE, TOP_K, TOP_P, choose_tokens
+from tfgan_suite.models.token_transformer.token_model import TokenModel
+from tfgan_suite.models.token_transformer.token_transformer_presets import PRESETS
+
+_EXAMPLES_AT_A_TIME = 64
+
+
+@keras.saving.register_keras_serializable("tfgan_suite")
+class TokenTransformer(HasLikelihood, TokenModel):
+    """An autoregressive transformer over tokens of any kind: bytes, codes of a `VQVAE`, notes.
+
+    `log_prob` is the exact likelihood. `generate` draws token by token; keys and values of earlier tokens are kept, so that all
+    tokens together are about one pass of the network. `complete` continues what is given.
+
+    Args:
+        spec: A `TokenSpec`, or a dict of its arguments. By default 256 bytes.
+        width: Integer >= 1. Length of the vector of a position, a multiple of twice `num_heads`.
+        num_blocks: Integer >= 1. Blocks of attention and dense layers.
+        num_heads: Integer >= 1. Heads of the attention.
+        num_classes: Integer, or `None` for an unconditional model.
+        label_weights: List of floats, the relative frequency of each class among generated labels; `None` for all alike.
+        seed: Integer. Seed for the initial weights, and base seed for all randomness in training.
+
+    Raises:
+        ValueError: A spec of another kind, or a width that does not fit the heads.
+
+    Example:
+
+    >>> model = TokenTransformer({"shape": [8], "vocabulary_size": 4}, width=8, num_blocks=1, num_heads=2)
+    >>> model.compile()
+    >>> tokens = np.random.default_rng(0).integers(0, 4, [16, 8])
+    >>> history = model.fit(tokens, batch_size=8, verbose=0)
+    >>> model.bits_per_token(tokens).shape, model.generate(2, temperature=0.9, top_k=3).shape
+    ((16,), (2, 8))
+
+    Reference: Vaswani et al., "Attention Is All You Need" (2017); Su et al., "RoFormer" (2021).
+    """
+
+    likelihood = "exact"
+    presets = PRESETS
+    sampling_options = (TEMPERATURE, TOP_K, TOP_P)
+    logged = ("loss", "bits_per_token")
+
+    # === Likelihood ===
+
+    def objective(self, batch):
+        """The negative log-likelihood in nats per token."""
+        tokens = self.flat_tokens(batch.examples)
+        losses = -_log_probabilities(self.logits_of(tokens, batch.labels, batch.training), tokens)
+        loss = tf.reduce_mean(losses, axis=1)
+        return Objective({"loss": loss}, {"bits_per_token": loss / math.log(2.0)})
+
+    def log_prob(self, examples, labels=None, samples=1, seed=0):
+        """The natural logarithm of the probability of sequences, exactly.
+
+        Args:
+            examples: Integers `[batch, *spec.shape]`, or floats of whole numbers.
+            labels: Integers `[batch]` of a conditional model.
+            samples: Of no effect.
+            seed: Of no effect.
+
+        Returns:
+            float64 `[batch]`, at most 0.
+
+        Raises:
+            UserError: Sequences of another shape, tokens out of range, or labels that do not fit.
+        """
+        examples = tf.convert_to_tensor(examples)
+        try:
+            self.spec.check_batch(examples)
+        except ValueError as error:
+            raise UserError(str(error)) from None
+        if not tf.executing_eagerly():
+            return self._log_prob(examples, labels)
+        self.spec.check_values(examples.numpy())
+        if labels is None and self.num_classes is not None:
+            raise UserError(
+                f"`labels` must be {len(examples)} integers, since the model is conditional. Received: labels=None"
+            )
+        labels = self._checked_labels(labels, len(examples))
+        if "_log_prob_function" not in self.__dict__:
+            function = tf.function(self._log_prob, autograph=False, reduce_retracing=True)
+            object.__setattr__(self, "_log_prob_function", function)  # A function is no state.
+        size = _EXAMPLES_AT_A_TIME
+        parts = [
+            self.__dict__["_log_prob_function"](
+                examples[i : i + size], None if labels is None else labels[i : i + size]
+            )
+            for i in range(0, len(examples), size)
+        ]
+        return tf.concat(parts, axis=0) if parts else tf.zeros([0], tf.float64)
+
+    def _log_prob(self, examples, labels):
+        tokens = self.flat_tokens(examples)
+        each = _log_probabilities(self.logits_of(tokens, labels), tokens)
+        return tf.reduce_sum(tf.cast(each, tf.float64), axis=1)
+
+    def bits_per_token(self, examples, labels=None):
+        """`-log_prob / (tokens * ln 2)` of each sequence, a float64 array."""
+        return -self.log_prob(examples, labels).numpy() / (self.num_tokens_of_example * math.log(2.0))
+
+    def bits_per_byte(self, examples, num_bytes=None, labels=None):
+        """`-log_prob / (bytes * ln 2)` of each sequence, a float64 array: what compares models with other tokens.
+
+        Args:
+            examples: Integers `[batch, *spec.shape]`.
+            num_bytes: Integers `[batch]`, or one for all: the bytes that the tokens stand for. By default as many as tokens,
+                where tokens are bytes.
+            labels: Integers `[batch]` of a conditional model.
+
+        Raises:
+            UserError: The tokens are no bytes, and `num_bytes` is not given.
+        """
+        if num_bytes is None:
+            if self.spec.vocabulary_size != 256:
+                raise UserError(
+                    f"`num_bytes` must say how many bytes the tokens of a sequence stand for: of {self.spec.vocabulary_size} "
+                    "different ones they are no bytes. Received: num_bytes=None"
+                )
+            num_bytes = self.num_tokens_of_example
+        return -self.log_prob(examples, labels).numpy() / (num_bytes * math.log(2.0))
+
+    def curves(self):
+        return [
+            Chart("Bits per token", {"exact": "bits_per_token"}, "bits", "What a token costs. Lower is better."),
+            Chart("Length of the gradients", {"network": "gradient_norm/network"}, "norm"),
+        ]
+
+    def progress_labels(self):
+        return {"bits/token": "bits_per_token"}
+
+    # === Sampling ===
+
+    def draws_of(self, seeds):
+        """What chooses each token, float32 `[count, num_tokens_of_example]`, uniform in [0, 1)."""
+        length = self.num_tokens_of_example
+        return tf.map_fn(
+            lambda seed: uniform([length], fold(seed, "tokens")),
+            seeds,
+            fn_output_signature=tf.TensorSpec([length], tf.float32),
+        )
+
+    def draw(self, seeds, labels=None, temperature=1.0, top_k=0.0, top_p=1.0, given=None, mask=None):
+        """Sequences token by token, each layer worked out once at each position."""
+        network, length, count = self.ema_network, self.num_tokens_of_example, tf.shape(seeds)[0]
+        by_position = {"draws": tf.transpose(self.draws_of(seeds))}
+        if given is not None:
+            by_position["given"] = tf.transpose(tf.reshape(given, [-1, length]))
+            by_position["mask"] = tf.transpose(tf.reshape(mask, [-1, length]))
+
+        def draw_token(position, values, caches, tokens):
+            logits, caches = network.step(values, position, caches)
+            own = {name: tf.gather(rows, position) for name, rows in by_position.items()}
+            token = choose_tokens(logits, own["draws"], temperature, top_k, top_p)
+            if given is not None:
+                token = tf.where(own["mask"], own["given"], token)
+            return position + 1, network.embed_token(token), caches, tokens.write(position, token)
+
+        caches = network.initial_caches(count)
+        *_, tokens = tf.while_loop(
+            lambda position, *_: position < length,
+            draw_token,
+            (
+                tf.constant(0),
+                network.start(count, labels),
+                caches,
+                tf.TensorArray(tf.int32, length, element_shape=[None]),
+            ),
+            shape_invariants=(
+                tf.TensorShape([]),
+                tf.TensorShape([None, self.width]),
+                tf.nest.map_structure(lambda one: tf.TensorShape([None, *one.shape[1:]]), caches),
+                tf.TensorShape(None),
+            ),
+            parallel_iterations=1,
+        )
+        return tf.reshape(tf.transpose(tokens.stack()), [-1, *self.spec.shape])
+
+
+def _log_probabilities(logits, tokens):
+    """Log-probability of each token, float32 `[batch, length]`."""
+    return -tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tokens, logits=logits)
