@@ -1,8 +1,24 @@
 """RotaryAttention: self-attention that knows positions by rotation, whole or one position at a time."""
 
+from typing import NamedTuple
+
 import keras
 import numpy as np
 import tensorflow as tf
+
+CACHE_BLOCK = 16  # Positions that are written one by one before they are taken to the others.
+
+
+class Cache(NamedTuple):
+    """Keys and values of the positions so far.
+
+    Attributes:
+        past: Two float32 tensors `[batch, heads, positions, head_size]`, of the blocks that are done.
+        block: Two float32 tensors `[batch, heads, CACHE_BLOCK, head_size]`, of the block that is being worked on.
+    """
+
+    past: tuple
+    block: tuple
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
@@ -51,6 +67,8 @@ class RotaryAttention(keras.layers.Layer):
         # Angles in float64: in bfloat16 whole numbers end at 256.
         rates = 10_000.0 ** (-np.arange(0, self.head_size, 2) / self.head_size)
         angles = np.arange(self.length)[:, None] * rates  # [length, head_size / 2]
+        blocks = max(1, -(-self.length // CACHE_BLOCK) - 1)  # The last one is never past.
+        self._block_of_past = np.repeat(np.arange(blocks, dtype=np.int32), CACHE_BLOCK)
         self._cosines, self._sines = np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
 
     def call(self, inputs):
@@ -59,33 +77,56 @@ class RotaryAttention(keras.layers.Layer):
         if self.causal:
             visible = np.tril(np.ones([self.length, self.length], bool))
             scores = tf.where(visible, scores, -np.inf)
-        return self._attend(scores, values, tf.shape(inputs))
+        return self._join(tf.matmul(tf.nn.softmax(scores), values), tf.shape(inputs))
 
-    def step(self, inputs, position, cache):
+    def step(self, inputs, block, slot, cache):
         """One position of a causal layer.
 
         Args:
             inputs: Float `[batch, width]`, those at this position.
-            position: int32 scalar.
-            cache: Keys and values so far, two float32 tensors `[batch, heads, length, head_size]`.
+            block: int32 scalar. Which block of `CACHE_BLOCK` positions it is in.
+            slot: int32 scalar. Its place in the block.
+            cache: A `Cache`, into which `end_block` has taken all blocks before.
 
         Returns:
             Outputs `[batch, width]`, and the cache with this position.
         """
+        position = block * CACHE_BLOCK + slot
         cosines, sines = tf.gather(self._cosines, position), tf.gather(self._sines, position)
         queries, *new = self._heads(inputs[:, None], cosines, sines)
-        positions = tf.range(self.length)
+        slots = np.arange(CACHE_BLOCK, dtype=np.int32)
         # Written by a choice of every element, since no slice is updated in all exports.
-        here = tf.equal(positions, position)[:, None]
-        keys, values = (tf.where(here, one, old) for one, old in zip(new, cache))
-        scores = tf.matmul(queries, keys, transpose_b=True)  # [batch, heads, 1, length]
-        scores = tf.where(positions <= position, scores, -np.inf)
-        return self._attend(scores, values, [tf.shape(inputs)[0], 1, inputs.shape[-1]])[:, 0], (keys, values)
+        here = tf.equal(slots, slot)[:, None]
+        keys, values = (tf.where(here, one, old) for one, old in zip(new, cache.block))
+        past_keys, past_values = cache.past
+        visible = self._block_of_past < block
+        scores = tf.concat(
+            [
+                tf.where(visible, tf.matmul(queries, past_keys, transpose_b=True), -np.inf),
+                tf.where(slots <= slot, tf.matmul(queries, keys, transpose_b=True), -np.inf),
+            ],
+            axis=-1,
+        )  # [batch, heads, 1, past + block]
+        weights = tf.nn.softmax(scores)
+        past = len(self._block_of_past)
+        mixed = tf.matmul(weights[..., :past], past_values) + tf.matmul(weights[..., past:], values)
+        shape = [tf.shape(inputs)[0], inputs.shape[-1]]
+        return self._join(mixed, shape), Cache(cache.past, (keys, values))
+
+    def end_block(self, block, cache):
+        """Takes the positions of a block that is done to those before: what is written often is small."""
+        here = tf.equal(self._block_of_past, block)[:, None]
+        repeats = [1, 1, len(self._block_of_past) // CACHE_BLOCK, 1]
+        past = tuple(tf.where(here, tf.tile(new, repeats), old) for new, old in zip(cache.block, cache.past))
+        return Cache(past, cache.block)
 
     def initial_cache(self, batch_size):
-        """A cache of no positions."""
-        empty = tf.zeros([batch_size, self.num_heads, self.length, self.head_size])
-        return empty, empty
+        """A `Cache` of no positions."""
+
+        def empty(length):
+            return (tf.zeros([batch_size, self.num_heads, length, self.head_size]),) * 2
+
+        return Cache(empty(len(self._block_of_past)), empty(CACHE_BLOCK))
 
     def _heads(self, inputs, cosines, sines):
         """Queries, keys and values, float32 `[batch, heads, positions, head_size]`."""
@@ -95,8 +136,8 @@ class RotaryAttention(keras.layers.Layer):
         scale = self.head_size**-0.5
         return _rotate(queries * scale, cosines, sines), _rotate(keys, cosines, sines), values
 
-    def _attend(self, scores, values, shape):
-        mixed = tf.matmul(tf.nn.softmax(scores), values)  # [batch, heads, positions, head_size]
+    def _join(self, mixed, shape):
+        """Outputs of what was mixed for each head, `[batch, heads, positions, head_size]`."""
         mixed = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), shape)
         return self.from_heads(tf.cast(mixed, self.compute_dtype))
 

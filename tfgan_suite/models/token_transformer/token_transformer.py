@@ -10,6 +10,7 @@ from tfgan_suite.engine.update import Objective
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.randomness import fold, uniform
 from tfgan_suite.generative.abilities import HasLikelihood
+from tfgan_suite.layers.rotary_attention import CACHE_BLOCK
 from tfgan_suite.likelihood.token_choice import TEMPERATURE, TOP_K, TOP_P, choose_tokens
 from tfgan_suite.models.token_transformer.token_model import TokenModel
 from tfgan_suite.models.token_transformer.token_transformer_presets import PRESETS
@@ -160,33 +161,37 @@ class TokenTransformer(HasLikelihood, TokenModel):
             by_position["given"] = tf.transpose(tf.reshape(given, [-1, length]))
             by_position["mask"] = tf.transpose(tf.reshape(mask, [-1, length]))
 
-        def draw_token(position, values, caches, tokens):
-            logits, caches = network.step(values, position, caches)
+        def draw_token(block, slot, values, caches, tokens):
+            position = block * CACHE_BLOCK + slot
+            logits, caches = network.step(values, block, slot, caches)
             own = {name: tf.gather(rows, position) for name, rows in by_position.items()}
             token = choose_tokens(logits, own["draws"], temperature, top_k, top_p)
             if given is not None:
                 token = tf.where(own["mask"], own["given"], token)
-            return position + 1, network.embed_token(token), caches, tokens.write(position, token)
+            return slot + 1, network.embed_token(token), caches, tokens.write(position, token)
 
-        caches = network.initial_caches(count)
-        *_, tokens = tf.while_loop(
-            lambda position, *_: position < length,
-            draw_token,
-            (
-                tf.constant(0),
-                network.start(count, labels),
-                caches,
-                tf.TensorArray(tf.int32, length, element_shape=[None]),
-            ),
-            shape_invariants=(
-                tf.TensorShape([]),
-                tf.TensorShape([None, self.width]),
-                tf.nest.map_structure(lambda one: tf.TensorShape([None, *one.shape[1:]]), caches),
-                tf.TensorShape(None),
-            ),
-            parallel_iterations=1,
-        )
+        def draw_block(block, *state):
+            end = tf.minimum(CACHE_BLOCK, length - block * CACHE_BLOCK)
+            _, values, caches, tokens = _loop(end, lambda slot, *state: draw_token(block, slot, *state), state)
+            return block + 1, values, network.end_block(block, caches), tokens
+
+        tokens = tf.TensorArray(tf.int32, length, element_shape=[None])
+        state = network.start(count, labels), network.initial_caches(count), tokens
+        *_, tokens = _loop(-(-length // CACHE_BLOCK), draw_block, state)
         return tf.reshape(tf.transpose(tokens.stack()), [-1, *self.spec.shape])
+
+
+def _loop(count, body, state):
+    """A loop of `count` turns over a state of values, caches and tokens, with an open batch; `body` gets the turn first."""
+    values, caches, _ = state
+    shapes = tf.nest.map_structure(lambda one: tf.TensorShape([None, *one.shape[1:]]), (values, caches))
+    return tf.while_loop(
+        lambda turn, *_: turn < count,
+        body,
+        (tf.constant(0), *state),
+        shape_invariants=(tf.TensorShape([]), *shapes, tf.TensorShape(None)),
+        parallel_iterations=1,
+    )
 
 
 def _log_probabilities(logits, tokens):

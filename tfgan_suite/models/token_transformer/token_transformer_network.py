@@ -88,26 +88,31 @@ class TokenTransformerNetwork(keras.Model):
         """The vector of each example's class, `[batch, width]`; the same for all without classes."""
         return self.embed_class(tf.zeros([batch_size], tf.int32) if labels is None else labels)
 
-    def step(self, values, position, caches):
+    def step(self, values, block, slot, caches):
         """One position of a causal network.
 
         Args:
             values: Float `[batch, width]`. What the network sees there: the start, or the embedding of the token before.
-            position: int32 scalar.
-            caches: List of the caches of all blocks.
+            block: int32 scalar. Which block of `CACHE_BLOCK` positions it is.
+            slot: int32 scalar. The place in it.
+            caches: List of the caches of all layers.
 
         Returns:
             Logits float32 `[batch, vocabulary_size]`, and the caches.
         """
         kept = []
-        for block, cache in zip(self.blocks, caches):
-            values, cache = block.step(values, position, cache)
+        for layer, cache in zip(self.blocks, caches):
+            values, cache = layer.step(values, block, slot, cache)
             kept.append(cache)
         return self._logits(values), kept
 
+    def end_block(self, block, caches):
+        """The caches after a block of positions."""
+        return [layer.attention.end_block(block, cache) for layer, cache in zip(self.blocks, caches)]
+
     def initial_caches(self, batch_size):
-        """Caches of no positions, a list of a pair for each block."""
-        return [block.attention.initial_cache(batch_size) for block in self.blocks]
+        """Caches of no positions, a list of one for each layer."""
+        return [layer.attention.initial_cache(batch_size) for layer in self.blocks]
 
     def _logits(self, values):
         return self.to_logits(tf.cast(self.normalize(values), tf.float32))
