@@ -28,6 +28,7 @@ PUBLIC = [
     "DCGAN",
     "GAN",
     "GenerativeModel",
+    "Glow",
     "MaskedTokenTransformer",
     "PixelCNN",
     "ProGAN",

@@ -7,7 +7,9 @@ _PUBLIC = {
     "stylegan2_from_state": "tfgan_suite.checkpoints.stylegan2_state",
     "biggan_from_state": "tfgan_suite.checkpoints.biggan_state",
     "pixelcnn_from_state": "tfgan_suite.checkpoints.pixelcnn_state",
+    "glow_from_state": "tfgan_suite.checkpoints.glow_state",
     "progan_from_state": "tfgan_suite.checkpoints.progan_state",
+    "realnvp_from_state": "tfgan_suite.checkpoints.realnvp_state",
     "vq_from_state": "tfgan_suite.checkpoints.vq_state",
     "vdvae_from_state": "tfgan_suite.checkpoints.vdvae_state",
 }

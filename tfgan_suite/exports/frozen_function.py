@@ -29,7 +29,7 @@ def freeze(function, batch_size=None):
     """
     specs = {name: tf.TensorSpec([batch_size, *shape], dtype) for name, (dtype, shape) in function.inputs.items()}
     live = named_function(function.call, specs).get_concrete_function()
-    frozen = _choose_branches(convert_variables_to_constants_v2(live))
+    frozen = _choose_branches(_precompute(convert_variables_to_constants_v2(live)))
 
     def frozen_output_of(**inputs):
         (output,) = frozen(*inputs.values())
@@ -39,6 +39,34 @@ def freeze(function, batch_size=None):
         return {function.output: tf.ensure_shape(output, shape)}
 
     return named_function(frozen_output_of, specs)
+
+
+# What other engines refuse, or have in another form, and what a flow's inverse is made of.
+_LINEAR_ALGEBRA = {
+    *("MatrixTriangularSolve", "MatrixInverse", "MatrixSolve", "Cholesky", "Qr", "Svd", "SelfAdjointEigV2", "Lu"),
+    *("MatrixDeterminant", "LogMatrixDeterminant", "MatrixDiagPartV3", "MatrixDiagV3", "MatrixBandPart", "ScatterNd"),
+}
+
+
+def _precompute(frozen):
+    """Puts constants in the places of linear algebra that depends on no input."""
+    depends, found = set(), []  # Operations that depend on an input or on a loop; those of linear algebra that do not.
+    for operation in _in_order(frozen.graph):
+        sources = [*(tensor.op for tensor in operation.inputs), *operation.control_inputs]
+        if operation.type in ("Placeholder", "Enter") or any(source.name in depends for source in sources):
+            depends.add(operation.name)
+        elif operation.type in _LINEAR_ALGEBRA:
+            found.append(operation)
+    if not found:
+        return frozen
+    tensors = [tensor for operation in found for tensor in operation.outputs]
+    values = frozen.prune([], tensors)()
+    return _rebuild(
+        frozen,
+        {operation.name for operation in found},
+        {},
+        {tensor.name: value for tensor, value in zip(tensors, values)},
+    )
 
 
 def _choose_branches(frozen):
@@ -86,8 +114,9 @@ def _in_order(graph):
     return ordered
 
 
-def _rebuild(frozen, left_out, instead):
-    """The function without some operations, other tensors in the places of theirs."""
+def _rebuild(frozen, left_out, instead, constants=()):
+    """The function without some operations, other tensors or constants in the places of theirs."""
+    instead = {**instead, **{name: f"{_constant_name(name)}:0" for name in constants}}
 
     def resolve(name):
         while name in instead:
@@ -95,6 +124,10 @@ def _rebuild(frozen, left_out, instead):
         return name
 
     graph_def = tf.compat.v1.GraphDef()
+    for name in constants:
+        node = graph_def.node.add(name=_constant_name(name), op="Const")
+        node.attr["dtype"].type = constants[name].dtype.as_datatype_enum
+        node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(constants[name]))
     for operation in frozen.graph.get_operations():
         if operation.name not in left_out:
             node = graph_def.node.add()
@@ -109,6 +142,10 @@ def _rebuild(frozen, left_out, instead):
         for tensors in (frozen.inputs, frozen.outputs)
     )
     return rebuilt.prune(inputs, outputs)
+
+
+def _constant_name(tensor_name):
+    return f"{tensor_name.replace(':', '_')}/constant"
 
 
 def _constant_value(frozen, tensor):

@@ -91,15 +91,9 @@ class LikelihoodModel(HasLikelihood, TrainedModel):
         """
         if not is_count(samples):
             raise UserError(f"`samples` must be an integer >= 1. Received: samples={samples!r}")
-        examples = tf.convert_to_tensor(examples)
-        if tuple(examples.shape[1:]) != self.spec.shape:
-            raise UserError(
-                f"Images must be of shape {self.spec.shape} after the batch. Received: {tuple(examples.shape[1:])}"
-            )
-        values = check_levels(examples, self.spec.levels)
+        values, labels = self.checked_examples(examples, labels)
         if not tf.executing_eagerly():
             return self._log_prob(values, labels, samples, seed)
-        labels = self._labels_of(labels, len(values))
         if samples not in self._log_prob_functions:
             self._log_prob_functions[samples] = tf.function(
                 lambda values, labels, seed: self._log_prob(values, labels, samples, seed),
@@ -131,6 +125,24 @@ class LikelihoodModel(HasLikelihood, TrainedModel):
     def _log_prob(self, values, labels, samples, seed):
         noise = ExampleNoise(seeds_of_levels(to_levels(values, self.spec.levels), seed))
         return tf.cast(self.log_mass(values, labels, samples, noise), tf.float64)
+
+    def checked_examples(self, examples, labels=None):
+        """Images as what models compute with, exactly on the grid, and their labels; any others are refused.
+
+        Args:
+            examples: uint8 `[batch, height, width, channels]`, or floats in [-1, 1] that lie on the levels.
+            labels: Integers `[batch]` of a conditional model. Inside of a graph they are taken as they are.
+
+        Raises:
+            UserError: Images between the levels or of another shape, or labels that do not fit.
+        """
+        examples = tf.convert_to_tensor(examples)
+        if tuple(examples.shape[1:]) != self.spec.shape:
+            raise UserError(
+                f"Images must be of shape {self.spec.shape} after the batch. Received: {tuple(examples.shape[1:])}"
+            )
+        values = check_levels(examples, self.spec.levels)
+        return values, self._labels_of(labels, len(values)) if tf.executing_eagerly() else labels
 
     def _labels_of(self, labels, count):
         if labels is None and self.num_classes is not None:

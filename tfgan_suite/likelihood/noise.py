@@ -5,6 +5,7 @@ import math
 import tensorflow as tf
 
 from tfgan_suite.foundation.randomness import draw_per_example, fold, normal, uniform
+from tfgan_suite.likelihood.stable_functions import normal_probability
 
 # Uniform draws keep this distance from 0 and 1, whose logarithms they are for.
 UNIFORM_MARGIN = 1e-5
@@ -82,6 +83,10 @@ class GivenNoise:
         """The next standard normal draws, float32 `[batch, *shape]`."""
         start, self._end = self._end, self._end + math.prod(shape)
         return tf.reshape(self._draws[:, start : self._end], [-1, *shape])
+
+    def uniform(self, name, shape):
+        """Uniform draws in [1e-5, 1 - 1e-5] of the next normal ones, float32 `[batch, *shape]`."""
+        return tf.clip_by_value(normal_probability(self.normal(name, shape)), UNIFORM_MARGIN, 1.0 - UNIFORM_MARGIN)
 
 
 def seeds_of_levels(levels, seed):

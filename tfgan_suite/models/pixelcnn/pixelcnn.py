@@ -13,6 +13,7 @@ from tfgan_suite.generative.abilities import Completes
 from tfgan_suite.generative.masks import check_mask
 from tfgan_suite.generative.sampling_options import TEMPERATURE, resolve_sampling
 from tfgan_suite.generative.seeded_sampling import SEEDS, SeededSampling
+from tfgan_suite.likelihood.data_initialization import InitializedFromData
 from tfgan_suite.likelihood.distributions import DiscretizedLogisticMixture, check_distribution
 from tfgan_suite.likelihood.level_grid import check_levels
 from tfgan_suite.likelihood.likelihood_model import LikelihoodModel
@@ -24,7 +25,7 @@ from tfgan_suite.specs.image_spec import ImageSpec
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
-class PixelCNN(Completes, SeededSampling, LikelihoodModel):
+class PixelCNN(InitializedFromData, Completes, SeededSampling, LikelihoodModel):
     """PixelCNN++: the probability of an image is that of each pixel given those before it, row after row.
 
     `log_prob` is the exact likelihood. `generate` draws pixel by pixel, with caches that make it one pass of the network in
@@ -103,7 +104,7 @@ class PixelCNN(Completes, SeededSampling, LikelihoodModel):
         )
         labels = None if num_classes is None else keras.Input([], dtype="int32")
         self.add_network("network", network, (keras.Input(self.spec.shape), labels), averaged=True)
-        self.is_initialized = self._add_counter("is_initialized")
+        self.count_initialization()
         self.built = True
 
     # === Training ===
@@ -130,55 +131,8 @@ class PixelCNN(Completes, SeededSampling, LikelihoodModel):
         nats = -tf.reduce_sum(log_masses, axis=[1, 2])
         return Objective({"loss": nats / float(self.num_dimensions)}, {"bits_per_dimension": nats * self.bits_per_nat})
 
-    def fit(self, x=None, y=None, batch_size=None, **kwargs):
-        """As Keras's. The first one of a new model begins with `initialize_from_data` of the first batch.
-
-        Raises:
-            ValueError: The model is new, and `x` is neither arrays nor a `tf.data.Dataset`, whose first batch could be looked
-                at beforehand.
-        """
-        if not int(self.is_initialized.numpy()):
-            self._initialize_from(x, y, batch_size or 32)
-        return super().fit(x, y, batch_size, **kwargs)
-
-    def _initialize_from(self, x, y, batch_size):
-        if isinstance(x, tf.data.Dataset | tf.distribute.DistributedDataset):
-            data = next(iter(x))
-        elif hasattr(x, "shape"):
-            data = x[:batch_size] if y is None else (x[:batch_size], y[:batch_size])
-        else:
-            raise ValueError(
-                f"`x` of the first `fit` must be an array or a tf.data.Dataset. Received: a {type(x).__name__}. "
-                "Call `initialize_from_data(images)` with some training images before, then `fit` takes it."
-            )
-        strategy = self.distribute_strategy
-        data = tf.nest.map_structure(lambda one: tf.concat(strategy.experimental_local_results(one), axis=0), data)
-        self.initialize_from_data(*self.unpack(data))
-
-    def initialize_from_data(self, images, labels=None):
-        """Sets gains and biases so that on these images every layer's outputs have mean 0 and deviation 1.
-
-        It is done layer after layer, without dropout, and once: over all of these images, whatever the number of replicas.
-        The averaged weights become a copy. A model that was trained, loaded or initialized is refused.
-
-        Args:
-            images: Float `[batch, height, width, channels]` in [-1, 1] on the grid of the levels, or uint8. Training images,
-                as many as fit in memory at once; the paper took a batch.
-            labels: Integers `[batch]` of a conditional model.
-
-        Raises:
-            UserError: The model is not new, or the images or labels do not fit.
-        """
-        if int(self.is_initialized.numpy()) or int(self.steps.numpy()):
-            raise UserError(
-                "`initialize_from_data` must be called once, before training. Received a model with "
-                f"{int(self.steps.numpy())} steps that is initialized."
-            )
-        images = check_levels(images, self.spec.levels)
-        labels = self._labels_of(labels, len(images))
+    def initialize_weights(self, images, labels):
         self.network(*[one for one in (images, labels) if one is not None], initialize=True)
-        self.ema_network.set_weights(self.network.get_weights())
-        self.is_initialized.assign(1)
 
     def curves(self):
         return [
