@@ -36,6 +36,7 @@ PUBLIC = [
     "StyleGAN2",
     "TextureProGAN",
     "TokenTransformer",
+    "TwoStageModel",
     "VAE",
     "VAEGAN",
     "VDVAE",

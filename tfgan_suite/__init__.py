@@ -30,6 +30,7 @@ _PUBLIC = {
     "ProGANSchedule": "tfgan_suite.models.progan.progan_schedule",
     "StyleGAN2": "tfgan_suite.models.stylegan2.stylegan2",
     "TokenTransformer": "tfgan_suite.models.token_transformer.token_transformer",
+    "TwoStageModel": "tfgan_suite.models.two_stage.two_stage_model",
     "VAE": "tfgan_suite.models.vae.vae",
     "VAEGAN": "tfgan_suite.models.vaegan.vaegan",
     "VDVAE": "tfgan_suite.models.vdvae.vdvae",

@@ -18,6 +18,7 @@ MODELS = {
     "stylegan2": ("tfgan_suite.models.stylegan2.stylegan2", "StyleGAN2"),
     "texture_progan": ("tfgan_suite.models.progan.texture_progan", "TextureProGAN"),
     "token_transformer": ("tfgan_suite.models.token_transformer.token_transformer", "TokenTransformer"),
+    "two_stage": ("tfgan_suite.models.two_stage.two_stage_model", "TwoStageModel"),
     "vae": ("tfgan_suite.models.vae.vae", "VAE"),
     "vaegan": ("tfgan_suite.models.vaegan.vaegan", "VAEGAN"),
     "vdvae": ("tfgan_suite.models.vdvae.vdvae", "VDVAE"),

@@ -183,5 +183,11 @@ class TrainConfig:
         return [
             field.name
             for field in dataclasses.fields(self)
-            if not field.metadata["free"] and getattr(self, field.name) != getattr(other, field.name)
+            if not field.metadata["free"]
+            and _as_json(getattr(self, field.name)) != _as_json(getattr(other, field.name))
         ]
+
+
+def _as_json(value):
+    """A value as a file holds it, in which a tuple is a list."""
+    return json.loads(json.dumps(value))

@@ -183,7 +183,7 @@ class VQVAE(HasLatents, Encodes, Reconstructs, Tokenizes, TrainedModel):
             positional, unknown, optimizer=optimizer, discriminator_optimizer=discriminator_optimizer
         )
         chosen = self.resolve_auto(**optimizers, reconstruction=reconstruction, adversarial=adversarial)
-        self._take_losses(chosen["reconstruction"], chosen["adversarial"])
+        self.take_losses(chosen["reconstruction"], chosen["adversarial"])
         own, others = chosen.pop("optimizer"), {"discriminator": chosen.pop("discriminator_optimizer")}
         self.finish_compile(
             {**chosen, "ema": ExponentialMovingAverage(decay=0.0)},  # Nothing is averaged.
@@ -195,7 +195,8 @@ class VQVAE(HasLatents, Encodes, Reconstructs, Tokenizes, TrainedModel):
         )
         bind_schedules(self.reconstruction, self.examples_seen)
 
-    def _take_losses(self, reconstruction, adversarial):
+    def take_losses(self, reconstruction, adversarial=None):
+        """Checks and keeps what is minimized."""
         is_list = isinstance(reconstruction, list | tuple)
         if not is_list or not reconstruction or not all(isinstance(one, ReconstructionLoss) for one in reconstruction):
             raise ValueError(
