@@ -10,6 +10,7 @@ from PIL import Image
 from tfgan_suite.data.example_refused import ExampleRefused
 from tfgan_suite.data.images import SIGNATURE_BYTES, ImageFormat, decode_image, looks_like_image, transform_image
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.specs.image_spec import ImageSpec
 
 RNG = np.random.default_rng(0)
 PHOTO = np.clip(np.cumsum(RNG.normal(0, 9, [40, 60, 3]), axis=1) + 128, 0, 255).astype(np.uint8)
@@ -425,3 +426,21 @@ def test_jpeg_quality_counts():
 def test_wrong_settings_are_user_errors(settings, message):
     with pytest.raises(UserError, match=message):
         ImageFormat(**{"height": 8, "width": 8, **settings})
+
+
+def test_few_levels():
+    """Each value at the nearest level; said in the settings only where there are fewer than 256."""
+    values = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
+    for levels in (2, 5, 256):
+        made = ImageFormat(16, 16, channels=1, levels=levels).prepare(values)
+        np.testing.assert_array_equal(made, np.round(values * ((levels - 1) / 255)))
+        assert len(np.unique(made)) == levels and made.max() == levels - 1
+    binary = ImageFormat(16, 16, channels=1, levels=2)
+    assert binary.spec == ImageSpec((16, 16, 1), levels=2) and binary.settings()["levels"] == 2
+    assert binary.processing()["levels"] == "0 to 255 at the nearest of 2 levels"
+    assert "levels" not in {**ImageFormat(16, 16).settings(), **ImageFormat(16, 16).processing()}
+    for levels in (1, 257, 2.0, True):
+        with pytest.raises(UserError, match=r"`levels` must be an integer in \[2, 256\]"):
+            ImageFormat(16, 16, levels=levels)
+    with pytest.raises(UserError, match="`encoding` of images of 2 levels must be lossless. Received: encoding='jpeg'"):
+        ImageFormat(16, 16, levels=2, encoding="jpeg")

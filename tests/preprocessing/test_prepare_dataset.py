@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+import tfgan_suite as tg
 from tfgan_suite.data.dataset_info import DatasetInfo
 from tfgan_suite.data.images import ImageFormat
 from tfgan_suite.data.records import parse_records
@@ -600,3 +601,23 @@ def test_a_class_name_that_is_no_text_is_refused_before_the_work(tmp_path, half)
         prepare(tmp_path / "source", tmp_path / "out", image_size=8)
     (tmp_path / "source" / "dataset.json").write_text(labels.replace(half, "other"))
     assert prepare(tmp_path / "source", tmp_path / "out", image_size=8).class_names == ("other", "whole \U0001f600")
+
+
+def test_few_levels(tmp_path):
+    info = prepare((NOISE[:20], LABELS[:20]), tmp_path / "out", levels=2)
+    assert info.spec == ImageSpec((8, 8, 3), levels=2) == DatasetInfo.load(tmp_path / "out").spec
+    assert info.settings["levels"] == 2 and info.spec.describe().endswith("2 levels")
+    records = read_records(tmp_path / "out")
+    for row in range(20):
+        np.testing.assert_array_equal(records[f"row {row}"][0], NOISE[row] > 127)
+    _, dataset = tg.load_dataset(tmp_path / "out", batch_size=20, shuffle=False, repeat=False)
+    assert set(np.unique(next(iter(dataset))[0])) == {-1.0, 1.0}
+    with pytest.raises(UserError, match="averages of smaller images would lie between the levels"):
+        tg.load_dataset(tmp_path / "out", image_size=4, batch_size=4)
+    with pytest.raises(UserError, match="`pyramid` must be left out for images of 2 levels"):
+        prepare(NOISE[:20], tmp_path / "other", levels=2, pyramid=True)
+    with pytest.raises(UserError, match="holds whole levels already, from 0 to 1: leave `levels` out"):
+        prepare(NOISE[:20] % 2, tmp_path / "other", levels=2)
+    source = ArraySource(NOISE[:20] % 2, spec=ImageSpec((8, 8, 3), levels=2))
+    assert prepare(source, tmp_path / "other").spec.levels == 2
+    np.testing.assert_array_equal(read_records(tmp_path / "other")["row 3"][0], NOISE[3] % 2)

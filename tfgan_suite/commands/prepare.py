@@ -14,6 +14,7 @@ def add_parser(subparsers):
             "tfgan-suite prepare digits data/digits",
             "tfgan-suite prepare avatars data/avatars --limit 2000 --pyramid",
             "tfgan-suite prepare stacked-digits data/stacked",
+            "tfgan-suite prepare digits data/binary --levels 2",
             "tfgan-suite prepare textures:brick,grass,gravel data/textures --image-size 64 --pyramid",
             "tfgan-suite prepare photos data/photos --image-size 64 --split train=0.9 --split test=0.1",
             "tfgan-suite prepare faces.zip data/faces --image-size 64 --encoding webp --max-refused-fraction 0.2",
@@ -37,6 +38,10 @@ def add_parser(subparsers):
         "--encoding", choices=("png", "jpeg", "webp", "raw"), help="how shards store images (default png)"
     )
     parser.add_argument("--jpeg-quality", type=arguments.positive_int, metavar="1-100", help="default 95")
+    parser.add_argument(
+        "--levels", type=arguments.positive_int, metavar="2-256",
+        help="whole levels of a value, for models with a likelihood: 2 makes binary images (default 256)",
+    )  # fmt: skip
     parser.add_argument(
         "--split",
         dest="splits",

@@ -61,7 +61,9 @@ def model_of_preset(preset, model_config, image_size, changes):
     if image_size is not None:
         sides = (image_size, image_size) if isinstance(image_size, int) else image_size
         image_shape = (*sides, image_shape[-1])
-    return _make(config, _data_set_of(ImageSpec(image_shape), of_preset.get("num_classes")))
+    return _make(
+        config, _data_set_of(ImageSpec(image_shape, levels=of_preset.get("levels", 256)), of_preset.get("num_classes"))
+    )
 
 
 def _data_set_of(spec, num_classes):

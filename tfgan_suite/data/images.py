@@ -84,6 +84,9 @@ class ImageFormat(ExampleFormat):
         decoding: String. `"exact"` decodes whole images. `"scaled"` lets the decoder return JPEG files at a half, a quarter
             or an eighth of their size where that leaves two pixels or more for each target pixel and side: less work, and
             pixels that differ by a few steps of 255.
+        levels: Integer in [2, 256]. Whole levels of a value, 0 to `levels - 1`: each of 0 to 255 becomes the nearest one of
+            them, evenly spaced. 2 makes binary images. Fewer than 256 are for models with a likelihood, and need a lossless
+            encoding.
 
     Example:
 
@@ -101,6 +104,7 @@ class ImageFormat(ExampleFormat):
     jpeg_quality: int = 95
     max_source_pixels: int = MAX_SOURCE_PIXELS
     decoding: str = "exact"
+    levels: int = 256
 
     def __post_init__(self):
         for name in ("height", "width"):
@@ -130,6 +134,7 @@ class ImageFormat(ExampleFormat):
             raise UserError(
                 f"`max_source_pixels` must be an integer >= 1. Received: max_source_pixels={self.max_source_pixels!r}"
             )
+        ImageSpec((1, 1, self.channels), self.encoding, levels=self.levels)  # Which refuses levels that there are not.
         try:
             ImageColor.getrgb(self.background)
         except (ValueError, AttributeError, TypeError) as error:
@@ -139,7 +144,7 @@ class ImageFormat(ExampleFormat):
 
     @property
     def spec(self) -> ImageSpec:
-        return ImageSpec(self.shape, self.encoding, self.jpeg_quality)
+        return ImageSpec(self.shape, self.encoding, self.jpeg_quality, self.levels)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -161,7 +166,10 @@ class ImageFormat(ExampleFormat):
         return transform_image(raw, self)
 
     def settings(self) -> dict:
-        return dataclasses.asdict(self)
+        settings = dataclasses.asdict(self)
+        if self.levels == 256:  # Sets of 256 levels are described as they always were.
+            del settings["levels"]
+        return settings
 
     def processing(self) -> dict[str, str]:
         name = "none" if self.crop == "border" else self.resize_filter
@@ -172,6 +180,8 @@ class ImageFormat(ExampleFormat):
         }
         if self.scaled_side is not None:
             processing["decoder"] = f"JPEG scaled to {self.scaled_side} pixels or more"
+        if self.levels < 256:
+            processing["levels"] = f"0 to 255 at the nearest of {self.levels} levels"
         return processing
 
 
@@ -307,7 +317,7 @@ def transform_image(image: Image.Image, target: ImageFormat) -> np.ndarray:
         target: `ImageFormat`.
 
     Returns:
-        uint8 array `[height, width, channels]`.
+        uint8 array `[height, width, channels]` of the target's levels.
 
     Raises:
         ExampleRefused: With reason `aspect_ratio` (crop "none") or `larger_than_target` (crop "border").
@@ -323,7 +333,13 @@ def transform_image(image: Image.Image, target: ImageFormat) -> np.ndarray:
     image = _fit(image, target, background)
     if target.channels == 4:
         image = image.convert("RGBA")
-    return np.asarray(image, np.uint8).reshape(target.shape)  # [height, width, channels]
+    pixels = np.asarray(image, np.uint8).reshape(target.shape)  # [height, width, channels]
+    return pixels if target.levels == 256 else _nearest_levels(target.levels)[pixels]
+
+
+def _nearest_levels(levels: int) -> np.ndarray:
+    """The nearest of so many levels for each of 0 to 255, uint8 `[256]`; none lies in the middle of two."""
+    return np.rint(np.arange(256) * ((levels - 1) / 255)).astype(np.uint8)
 
 
 def _flatten(image: Image.Image, background: str) -> Image.Image:

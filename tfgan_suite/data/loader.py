@@ -234,6 +234,11 @@ class _ShardReader:
         self._factor = factor
         self.spec = self._stored
         if factor != 1:
+            if self._stored.levels < 256:
+                raise UserError(
+                    f"`image_size` must be {self._stored.shape[0]} for images of {self._stored.levels} levels: averages of smaller "
+                    "images would lie between the levels. Prepare them at another size."
+                )
             height, width, channels = self._stored.shape
             config = {**self._stored.get_config(), "shape": (height // factor, width // factor, channels)}
             self.spec = self._stored.from_config(config)

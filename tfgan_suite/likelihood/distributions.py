@@ -267,7 +267,8 @@ def check_distribution(distribution, levels):
     """Raises a `ValueError` unless it is a `Distribution` of so many levels."""
     if not isinstance(distribution, Distribution):
         raise ValueError(
-            "`distribution` must be a distributions.Distribution, such as distributions.DiscretizedLogisticMixture(5). "
+            "`distribution` must be a distributions.Distribution, such as distributions.DiscretizedLogisticMixture(5); in "
+            "configurations and on the command line the name of its class, such as Bernoulli. "
             f"Received: distribution={distribution!r}"
         )
     if distribution.num_levels not in (None, levels):

@@ -16,6 +16,7 @@ import numpy as np
 from tfgan_suite.data.dataset_info import FILE_NAME, DatasetInfo, SplitInfo, halved_shapes
 from tfgan_suite.data.example_format import ExampleFormat
 from tfgan_suite.data.images import ImageFormat
+from tfgan_suite.data.sources.array_source import ArraySource
 from tfgan_suite.data.sources.open_source import open_source
 from tfgan_suite.data.sources.source import Source
 from tfgan_suite.foundation.errors import UserError, unknown_name
@@ -71,7 +72,7 @@ def prepare_dataset(
         image_size: Integer, pixels of the (square) images, or tuple `(height, width)`. Demo sets and arrays have a default.
         format: Dict of arguments of `ImageFormat`, how images look and how they come to: `channels` (by default 3, for
             arrays their own), `crop`, `resize_filter`, `background`, `encoding`, `jpeg_quality`, `max_source_pixels`,
-            `decoding`. Or an `ExampleFormat`, such as an `ImageFormat`, which says all of it.
+            `decoding`, `levels`. Or an `ExampleFormat`, such as an `ImageFormat`, which says all of it.
         splits: Dict of split name to float in (0, 1]. Fractions that sum to 1, by default `{"train": 1.0}`. The split of an
             example is a function of its content and the seed, so that copies can never lie on both sides.
         labels: Boolean. Whether to keep the labels of the source.
@@ -122,6 +123,10 @@ def prepare_dataset(
     spec = example_format.spec
     if pyramid and spec.kind != "image":
         raise UserError(f"`pyramid` is for images, and {source.name!r} holds {spec.unit[1]}: leave it out.")
+    if pyramid and spec.levels < 256:
+        raise UserError(
+            f"`pyramid` must be left out for images of {spec.levels} levels, whose averages lie between the levels."
+        )
     if pyramid and not halved_shapes(*spec.shape[:2]):
         raise UserError(
             f"`pyramid` needs images of 8 pixels or more whose sides are even. Received: {spec.shape[0]} x "
@@ -221,8 +226,19 @@ def _image_format(source: Source, image_size=None, **settings) -> ImageFormat:
             f"`image_size` is needed for a {source.kind}: the side of the prepared images in pixels, such as image_size=64."
         )
     chosen = {key: value for key, value in settings.items() if value is not None}
+    _check_not_levels_already(source, chosen.get("levels", 256))
     defaults.pop("image_size", None)
     return ImageFormat(*size, **{**defaults, **chosen})
+
+
+def _check_not_levels_already(source: Source, levels) -> None:
+    """Arrays of zeros and ones would become black images: as values from 0 to 255 they are."""
+    largest = int(np.max(source.examples, initial=0)) if isinstance(source, ArraySource) else 255
+    if levels != 256 and largest < levels:
+        raise UserError(
+            f"`levels` is for values from 0 to 255. {source.name!r} holds whole levels already, from 0 to {largest}: leave "
+            f"`levels` out, and pass ArraySource(images, labels, spec=ImageSpec(shape, levels={levels}))."
+        )
 
 
 def _check_apart(source: Source, output_dir: Path) -> None:

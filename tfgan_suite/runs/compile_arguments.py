@@ -1,4 +1,4 @@
-"""Arguments of a model's `compile` that are written down as JSON: what `--compile NAME=VALUE` may say."""
+"""Arguments of a model's `compile` and constructor that are written as JSON: what `--compile` and `--set` may say."""
 
 import keras
 
@@ -7,7 +7,7 @@ from tfgan_suite.models.saving import register_classes
 
 
 def compile_argument(name, value):
-    """The value of an argument of `compile` that was written as JSON.
+    """The value of an argument of `compile`, or of a model's constructor, that was written as JSON.
 
     Args:
         name: String. The argument, for error messages.
@@ -27,6 +27,8 @@ def compile_argument(name, value):
     >>> type(compile_argument("generator_optimizer", adam)._learning_rate).__name__
     'LinearSchedule'
     >>> compile_argument("discriminator_steps", 2)
+    2
+    >>> compile_argument("distribution", "Bernoulli").num_levels
     2
     """
     register_classes()

@@ -99,6 +99,7 @@ def estimate_training(config):
         "model": type(model).__name__,
         "preset": recipe.preset or "none: the paper's settings",
         **recipe.model_config,
+        **config.model,
         "batch_size": ticks[-1].phase.batch_size,
         unit: f"{ticks[-1].end_image:,} in {len(ticks)} ticks of {ticks[0].steps} steps",
         **({"image sizes": f"{', '.join(map(str, sizes))} (time and memory are the last one's)"} if sizes else {}),

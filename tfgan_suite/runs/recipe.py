@@ -110,7 +110,7 @@ def check_names(config):
     cls, _ = find_model(config.preset)
     _check_constructor_names(cls, config.model)
     _check_compile_names(cls, config.compile)
-    for name, value in config.compile.items():
+    for name, value in (*config.compile.items(), *config.model.items()):
         compile_argument(name, value)
     return cls
 
@@ -183,9 +183,13 @@ def resolve(config, info):
         "image_shape": info.spec.shape,
         "spec": info.spec,
         "num_classes": info.num_classes if conditional else None,
+        "levels": _levels_of(cls, config, info, known),
         "seed": config.seed,
     }
-    model_config = {**{name: value for name, value in from_data.items() if name in known}, **config.model}
+    if from_data["levels"] is None:
+        del from_data["levels"]  # What it means to a model of other examples is unknown.
+    asked = {name: compile_argument(name, value) for name, value in config.model.items()}
+    model_config = {**{name: value for name, value in from_data.items() if name in known}, **asked}
     if config.precision != "float32":
         model_config["dtype"] = config.precision
     if conditional and "label_weights" in known:
@@ -198,6 +202,24 @@ def resolve(config, info):
     images_per_tick = config.images_per_tick or max(batch_size, total_images // 50)
     steps_per_tick = min(total_steps, max(1, round(images_per_tick / batch_size)))
     return Recipe(cls, model_config, preset, batch_size, steps_per_tick, total_steps)
+
+
+def _levels_of(cls, config, info, known):
+    """Levels that a model of images takes from its data; refuses those that it cannot have."""
+    if info.spec.kind != "image" or "image_shape" not in known:
+        return None
+    levels = info.spec.levels
+    if "levels" not in known and "spec" not in known and levels < 256:
+        raise UserError(
+            f"{cls.__name__} makes images of 256 levels. The data set {info.name!r} holds images of {levels}, which models with a "
+            "likelihood take, such as vae, vdvae and pixelcnn: choose one of these, or prepare the set without `levels`."
+        )
+    if "levels" in known and config.model.get("levels", levels) != levels:
+        raise UserError(
+            f"`levels` must be {levels} for the data set {info.name!r}, whose images have so many. Received: "
+            f"levels={config.model['levels']!r}. Leave it out, or prepare the set with other `levels`."
+        )
+    return levels
 
 
 def plan_run(model, config, recipe):

@@ -45,7 +45,8 @@ class TrainConfig:
         data_dir: String. A directory written by `prepare_dataset`.
         run_dir: String. Where the run writes. The same config and directory again resume the run where it stopped.
         preset: String. A preset's name, such as `"dcgan_digits_32"`, or a model's, such as `"dcgan"`.
-        model: Dict. Constructor arguments that replace the preset's. Shape and classes come from the data.
+        model: Dict. Constructor arguments that replace the preset's, written like those of `compile`, such as
+            `{"distribution": "Bernoulli"}`. Shape, levels and classes come from the data.
         init: String. A run, a `.keras` file or a converted checkpoint whose weights a new run begins with, layer by layer as
             far as they fit; see `TrainedModel.initialize_from`.
         freeze: String. Layers that are not trained, separated by commas; see `TrainedModel.freeze`.
@@ -88,7 +89,11 @@ class TrainConfig:
     data_dir: str = _setting(flag="--data", metavar="DIR", help="what `prepare` wrote", free=True)
     run_dir: str = _setting(flag="--run", metavar="DIR", help="where everything is written", free=True)
     preset: str = _setting("dcgan", help="a preset, or a model for its paper's settings")
-    model: dict = _setting({}, flag="--set", help="an argument of the model's constructor, in place of the preset's")
+    model: dict = _setting(
+        {},
+        flag="--set",
+        help="an argument of the model's constructor, as JSON or the name of a class: distribution=Bernoulli",
+    )
     batch_size: int | None = _setting(None, minimum=1)
     total_images: int | None = _setting(None, flag="--images", minimum=1, help="images to train on", free=True)
     images_per_tick: int | None = _setting(None, minimum=1, help="between checkpoints and pictures", free=True)

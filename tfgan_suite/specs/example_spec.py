@@ -84,6 +84,10 @@ class ExampleSpec:
 
         return tf.cast(values, self.edge_dtype)
 
+    def to_metrics(self, examples):
+        """Converts examples of `edge_dtype`, a NumPy batch, to what metrics compare and their extractors look at."""
+        return examples
+
     def check_batch(self, examples, shape=None):
         """Raises a `ValueError` for a batch that a model of such examples cannot be trained on.
 

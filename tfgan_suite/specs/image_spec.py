@@ -74,6 +74,9 @@ class ImageSpec(ExampleSpec):
 
         return to_uint8(values, self.levels)
 
+    def to_metrics(self, examples):
+        return self.draw(examples)  # uint8 over the whole range, whatever the number of levels.
+
     def check_batch(self, examples, shape=None):
         if not examples.dtype.is_floating:
             raise ValueError(

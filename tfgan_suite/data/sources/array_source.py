@@ -26,7 +26,8 @@ class ArraySource(Source):
         class_names: Sequence of strings, one name per label; by default the names among the labels, or the numbers `"0"`,
             `"1"`, ...
         license: String. The license of the examples.
-        spec: `ExampleSpec`, for examples that are not images.
+        spec: `ExampleSpec`, for examples that are not images, or images of few levels as they are:
+            `ImageSpec((28, 28, 1), levels=2)` for zeros and ones.
 
     Raises:
         UserError: Another dtype or shape, or labels that can be understood in more than one way.

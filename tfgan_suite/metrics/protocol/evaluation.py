@@ -140,7 +140,9 @@ def _compare_examples(
     gather_real(jobs, real, progress)
     seconds_real, start = time.perf_counter() - start, time.perf_counter()
     repeated = [
-        score_fakes(jobs, generated.batches(seed), progress_of(generated.which, real, progress, generated.count))
+        score_fakes(
+            jobs, real.spec, generated.batches(seed), progress_of(generated.which, real, progress, generated.count)
+        )
         for seed in seeds
     ]
     run = {

@@ -56,6 +56,8 @@ class GeneratedExamples:
             raise UserError(f"The model makes {units}; the data holds {real.spec.unit[1]}.")
         if model.spec.shape != real.spec.shape:
             raise UserError(f"The model makes {units} {model.spec.shape}; the real ones are {real.spec.shape}.")
+        if not model.spec.matches(real.spec):
+            raise UserError(f"The model makes {units}: {model.spec.describe()}. The real ones: {real.spec.describe()}.")
         if None not in (model.num_classes, real.class_counts) and len(real.class_counts) > model.num_classes:
             raise UserError(f"The model has {model.num_classes} classes; the data has {len(real.class_counts)}.")
         self._model = model

@@ -48,6 +48,10 @@ class GivenExamples:
                 f"`model` must hold {units} of the shape of the real ones, {real.spec.shape}. Received: "
                 f"{examples.spec.shape} in {examples.name!r}"
             )
+        if not examples.spec.matches(real.spec):
+            raise UserError(
+                f"`model` holds {units}: {examples.spec.describe()}. The real ones: {real.spec.describe()}."
+            )
         self._examples = examples
         self.count = examples.num_examples
         self._labels = self.class_counts = None

@@ -44,6 +44,9 @@ class ModelOutputs:
         for name, ability in _ABILITIES.items():
             if name in metric.inputs:
                 require(self._model, ability, metric.name)
+        if not self._model.spec.matches(real.spec):
+            described, units = (spec.describe() for spec in (self._model.spec, real.spec)), real.spec.unit[1]
+            raise UserError("The model is one of {2}: {0}. The data holds {2}: {1}.".format(*described, units))
         if self._model.num_classes is not None and real.class_counts is None:
             raise UserError(
                 f"{metric.name} of a class-conditional model needs data with classes. Received: data without."
@@ -69,7 +72,8 @@ class ModelOutputs:
             for metric in metrics:
                 parts = {name: part for (name, samples), part in gathered.items() if samples is None}
                 parts["likelihoods"] = gathered.get(("likelihoods", metric.likelihood_samples))
-                activations.append(Activations(examples=examples, labels=labels, **parts).only(metric.inputs))
+                shown = self._model.spec.to_metrics(examples)
+                activations.append(Activations(examples=shown, labels=labels, **parts).only(metric.inputs))
             yield activations
 
     def _ask(self, name: str, samples: int | None, examples: np.ndarray, labels, seed: int) -> np.ndarray:
@@ -85,7 +89,7 @@ class ModelOutputs:
                 f"{type(self._model).__name__} must give finite {name.replace('_', ' ')} of shape {expected} for "
                 f"{len(examples)} {self._model.spec.unit[1]}. Received: shape {values.shape}, or NaN or infinity"
             )
-        return values
+        return self._model.spec.to_metrics(values) if name == "reconstructions" else values
 
     def _compile(self, name: str, samples: int | None):
         model, spec = self._model, self._model.spec

@@ -103,11 +103,12 @@ class RealExamples:
 
     def _describe_by_reading(self) -> None:
         """A dataset that comes from anywhere is identified by its examples and labels."""
-        count, shapes, class_counts = 0, set(), np.zeros(0, int)
+        count, shapes, class_counts, largest = 0, set(), np.zeros(0, int), 0
         digests = [hashlib.sha256(), hashlib.sha256()]  # Apart: the batch size must not matter.
         for examples, labels in self.batches():
             digests[0].update(np.ascontiguousarray(examples).tobytes())
             count += len(examples)
+            largest = max(largest, np.max(examples, initial=0))
             shapes.add(examples.shape[1:])
             if labels is not None:
                 digests[1].update(labels.tobytes())
@@ -121,7 +122,14 @@ class RealExamples:
             )
         shape = shapes.pop()
         if self.spec is None or self.spec.kind == ImageSpec.kind:
-            self.spec = ImageSpec(shape)
+            # Nothing in images tells how many levels they could have: those of the model that is scored.
+            levels = 256 if self.spec is None else self.spec.levels
+            if largest >= levels:
+                raise UserError(
+                    f"`{self._argument}` must hold images of {levels} levels, 0 to {levels - 1}, as the model does. Received: "
+                    f"values up to {largest}. Prepare them with `levels={levels}`."
+                )
+            self.spec = ImageSpec(shape, levels=levels)
         elif shape != self.spec.shape:
             raise UserError(
                 f"`{self._argument}` must hold {self.spec.unit[1]} of shape {self.spec.shape}. Received: shape {shape}"

@@ -16,6 +16,7 @@ from tfgan_suite.metrics.protocol.cache import ArrayCache
 from tfgan_suite.metrics.protocol.metric import FEATURE_INPUTS, Metric
 from tfgan_suite.metrics.protocol.model_outputs import ModelOutputs
 from tfgan_suite.metrics.protocol.real_examples import RealExamples
+from tfgan_suite.specs.example_spec import ExampleSpec
 
 # Written into the cache's keys: raise it with any change to what the kept statistics mean.
 _STATISTICS_VERSION = 4
@@ -66,12 +67,15 @@ class ScoringJob:
 
 
 def score_fakes(
-    jobs: Sequence[ScoringJob], batches: Iterable[tuple[np.ndarray, np.ndarray | None]], progress: ProgressLine
+    jobs: Sequence[ScoringJob],
+    spec: ExampleSpec,
+    batches: Iterable[tuple[np.ndarray, np.ndarray | None]],
+    progress: ProgressLine,
 ) -> list[dict[str, Score]]:
     """The scores of every job by the metric's names for them, after `gather_real`, in one pass over generated examples."""
     scored = [job.for_fakes() for job in jobs]
     for examples, labels in batches:
-        for job, activations in _look(scored, examples, labels):
+        for job, activations in _look(scored, spec.to_metrics(examples), labels):
             job.metric.update_fake(activations)
         progress.advance(len(examples))
     progress.close()
@@ -154,7 +158,7 @@ def _read_real(jobs: Sequence[ScoringJob], real: RealExamples, progress: Progres
             )
         if real.class_counts is not None:
             np.add.at(counts_in_halves, (second.astype(int), labels), 1)
-        for job, activations in _look(jobs, examples, labels):
+        for job, activations in _look(jobs, real.spec.to_metrics(examples), labels):
             reference = references[id(job)]
             if not job.metric.needs_real:
                 reference.update_fake(activations)
