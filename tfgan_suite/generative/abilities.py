@@ -13,10 +13,12 @@ class Ability:
     Attributes:
         verb: String. What a model with it can do, for error messages.
         attributes: Tuple of strings. The attributes that describe it, all of JSON values; an export keeps them.
+        methods: Tuple of strings. What only models with it have, and what a model without it refuses in a sentence.
     """
 
     verb = ""
     attributes = ()
+    methods = ()
 
 
 class HasLatents(Ability):
@@ -50,6 +52,7 @@ class Encodes(Ability):
     """Maps examples to latents."""
 
     verb = "encode examples"
+    methods = ("encode", "decode", "interpolate")
 
     def encode(self, examples, labels=None, seed=None):
         """Latents float32 `[batch, *latent_shape]` of examples as they are inside of models."""
@@ -60,6 +63,7 @@ class Reconstructs(Ability):
     """Makes examples again from what it knows of them."""
 
     verb = "reconstruct examples"
+    methods = ("reconstruct",)
 
     def reconstruct(self, examples, labels=None, seed=None):
         """Examples of the same shape, as they are inside of models."""
@@ -70,6 +74,7 @@ class Completes(Ability):
     """Fills in what is not given of examples."""
 
     verb = "complete examples of which a part is given"
+    methods = ("complete",)
 
     def complete(self, examples, mask, labels=None, seed=0, **sampling):
         """Completes examples in Python.
@@ -131,6 +136,7 @@ class HasLikelihood(Ability):
     """
 
     verb = "compute likelihoods"
+    methods = ("log_prob", "bits_per_dimension")
     attributes = ("likelihood",)
     likelihood = "exact"
     noise_shape = None
@@ -159,6 +165,7 @@ class Discriminates(Ability):
     """
 
     verb = "discriminate"
+    methods = ("discriminate",)
     logit_zero = 0.0
 
     def discriminate(self, examples, labels=None, training=False):
@@ -170,6 +177,7 @@ class ScoresAnomalies(Ability):
     """Says how far examples are from what is normal."""
 
     verb = "score anomalies"
+    methods = ("anomaly_score",)
 
     def anomaly_score(self, examples):
         """Float32 `[batch]`; higher is less normal."""
@@ -247,5 +255,27 @@ def require(model, ability, purpose):
     """
     if model.can(ability):
         return
-    able = ", ".join(one.verb for one in ABILITIES if model.can(one)) or "nothing of the kind"
-    raise UserError(f"{purpose} needs a model that can {ability.verb}. {type(model).__name__} can: {able}.")
+    raise UserError(f"{purpose} needs a model that can {ability.verb}. {type(model).__name__} can: {_verbs_of(model)}.")
+
+
+def _verbs_of(model):
+    return ", ".join(one.verb for one in ABILITIES if model.can(one)) or "nothing of the kind"
+
+
+class MissingAbilityError(UserError, AttributeError):
+    """A method was asked for that a model does not have; `hasattr` says so as well."""
+
+
+def refuse_missing(model, name):
+    """Raises a `MissingAbilityError` that says what the model can do, if models with some ability have such a method.
+
+    Args:
+        model: A `GenerativeModel` that has no attribute of that name.
+        name: String. The attribute.
+    """
+    for ability in ABILITIES:
+        if name in ability.methods:
+            raise MissingAbilityError(
+                f"{type(model).__name__} has no `{name}`, which belongs to models that can {ability.verb}. "
+                f"{type(model).__name__} can: {_verbs_of(model)}."
+            )

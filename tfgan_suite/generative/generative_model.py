@@ -12,7 +12,7 @@ import tensorflow as tf
 from tfgan_suite.foundation.errors import UserError, unknown_name
 from tfgan_suite.foundation.number_kinds import is_count
 from tfgan_suite.foundation.randomness import categorical, fold
-from tfgan_suite.generative.abilities import HasLatents
+from tfgan_suite.generative.abilities import HasLatents, refuse_missing
 from tfgan_suite.generative.sampling_options import resolve_sampling
 from tfgan_suite.specs.condition import Condition
 
@@ -91,6 +91,11 @@ class GenerativeModel(keras.Model):
         object.__setattr__(self, "_class_names", names)
 
     _class_names = None
+
+    def __getattr__(self, name):
+        """Called for what there is not: methods of abilities that the model lacks are refused in a sentence."""
+        refuse_missing(self, name)
+        return object.__getattribute__(self, name)  # Which raises Python's error, or that of a property.
 
     def can(self, ability):
         """Whether the model has an ability, one of the classes in `generative/abilities.py`."""

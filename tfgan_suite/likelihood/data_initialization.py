@@ -4,12 +4,17 @@ import tensorflow as tf
 
 from tfgan_suite.foundation.errors import UserError
 
+_NOT_INITIALIZED = (
+    "This model has not been initialized from data, as its paper does and `fit` and `train_on_batch` do with their first "
+    "batch: call `initialize_from_data(images)` with a batch of training images before the first step of a loop of your own."
+)
+
 
 class InitializedFromData:
     """A model that sets some weights from data before it trains. Stands before `LikelihoodModel` among the bases of a class.
 
-    The first `fit` of a new model does it from its first batch, over all replicas; whether it was done is saved with the model.
-    Nothing else does: a model that generates or scores before it was trained has the weights that it was made with.
+    The first `fit` or `train_on_batch` of a new model does it from its first batch, over all replicas; whether it was done is
+    saved with the model. Nothing else does: a model that generates or scores before it was trained has the weights that it was made with.
 
     A subclass calls `count_initialization` in `__init__`, and implements `initialize_weights`.
 
@@ -40,6 +45,23 @@ class InitializedFromData:
         if not int(self.is_initialized.numpy()):
             self._initialize_from(x, y, batch_size or 32)
         return super().fit(x, y, batch_size, **kwargs)
+
+    def train_on_batch(self, x, y=None, *args, **kwargs):
+        """As Keras's. The first one of a new model begins with `initialize_from_data` of its batch."""
+        if not int(self.is_initialized.numpy()):
+            self._initialize_from(x, y, len(x))
+        return super().train_on_batch(x, y, *args, **kwargs)
+
+    def train_step(self, data):
+        """One step. A loop of your own has to call `initialize_from_data` before its first one.
+
+        Raises:
+            tf.errors.InvalidArgumentError: It has not been called.
+        """
+        is_ready = (tf.convert_to_tensor(self.is_initialized) > 0) | (tf.convert_to_tensor(self.steps) > 0)
+        with tf.control_dependencies([tf.debugging.Assert(is_ready, [_NOT_INITIALIZED])]):
+            data = tf.nest.map_structure(_identity, data)
+        return super().train_step(data)
 
     def _initialize_from(self, x, y, batch_size):
         if isinstance(x, tf.data.Dataset | tf.distribute.DistributedDataset):
@@ -78,3 +100,7 @@ class InitializedFromData:
         for name, average in self.averages.items():
             average.set_weights(self.networks[name].get_weights())
         self.is_initialized.assign(1)
+
+
+def _identity(value):
+    return tf.identity(value) if isinstance(value, tf.Tensor) else value  # A replica's values are left as they are.

@@ -73,6 +73,24 @@ class VariationalModel(Reconstructs, LikelihoodModel):
         weights = tf.map_fn(log_weight, tf.range(samples), fn_output_signature=tf.float64, parallel_iterations=1)
         return log_mean_exp(weights)
 
+    def interpolate(self, first, second, steps=8, labels=None):
+        """Images between two images, along a line between their latents.
+
+        Args:
+            first: Float `[batch, height, width, channels]` in [-1, 1].
+            second: The same.
+            steps: Integer >= 2. Images of a row; the first and the last one are reconstructions.
+            labels: int32 `[batch]`, or `None`.
+
+        Returns:
+            float32 `[batch, steps, height, width, channels]`.
+        """
+        shares = tf.linspace(0.0, 1.0, steps)[None, :, None]
+        ends = [self.encode(images, labels)[:, None] for images in (first, second)]
+        latents = tf.reshape((1.0 - shares) * ends[0] + shares * ends[1], [-1, self.latent_size])
+        labels = None if labels is None else tf.repeat(labels, steps)
+        return tf.reshape(self(latents, labels), [-1, steps, *self.spec.shape])
+
     # === Training ===
 
     divergence = KLDivergence()

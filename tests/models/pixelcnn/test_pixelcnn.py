@@ -9,6 +9,7 @@ import tfgan_suite as tg
 from tests.golden_vectors import assert_near, load_golden, part_of
 from tests.test_case import assert_same_weights, random_batch, run_model_test, run_replica_test
 from tfgan_suite.checkpoints.pixelcnn_state import load_pixelcnn_state, pixelcnn_state
+from tfgan_suite.commands import cli
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.likelihood.distributions import Bernoulli, DiscretizedLogisticMixture
 from tfgan_suite.models.pixelcnn.pixelcnn_network import PixelCNNNetwork
@@ -160,6 +161,39 @@ def test_initialization_is_done_once():
     assert_same_weights(arrays.network, by_hand.network)
     with pytest.raises(ValueError, match="initialize_from_data"):
         make_pixelcnn(conditional=False).fit(iter([images]), verbose=0)
+
+
+def test_single_batches_and_own_loops_are_initialized_too():
+    single, own = (make_pixelcnn(keras.optimizers.SGD(0.01), conditional=False) for _ in range(2))
+    images, _ = random_batch(single, 4)
+    single.train_on_batch(images)
+    step = tf.function(own.train_step, autograph=False)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="has not been initialized from data"):
+        step(images)
+    assert int(own.steps.numpy()) == 0
+    own.initialize_from_data(images)
+    step(images)
+    assert_same_weights(single.network, own.network)
+
+
+def test_what_it_cannot_do_is_refused_in_a_sentence(tmp_path, capsys):
+    model = tg.PixelCNN(image_shape=(4, 4, 1), blocks=1, filters=2)
+    can = "PixelCNN can: complete examples of which a part is given, compute likelihoods."
+    for name in ("encode", "decode", "interpolate", "reconstruct", "discriminate", "anomaly_score"):
+        with pytest.raises(UserError, match=f"PixelCNN has no `{name}`, which belongs to models that can .*{can}"):
+            getattr(model, name)
+        assert not hasattr(model, name)
+    with pytest.raises(AttributeError, match="no attribute 'encoder_network'"):
+        model.encoder_network  # noqa: B018
+    model.save(tmp_path / "model.keras")
+    path, output = str(tmp_path / "model.keras"), str(tmp_path / "out.png")
+    for command in (
+        ["sample", path, "--output", output, "--interpolate", "3"],
+        ["animate", path, "--output", str(tmp_path / "out.gif")],
+        ["directions", path, "--output", output],
+    ):
+        assert cli.main(command) == 2
+        assert can in capsys.readouterr().err, command
 
 
 def test_dropout_is_of_the_step_and_the_example():

@@ -91,6 +91,8 @@ class RealExamples:
                 )
             self.name, self.split, self.cacheable = self._unprepared.name, None, True
             self.spec = self._unprepared.spec
+            if self.spec.kind == ImageSpec.kind and spec is not None and spec.kind == ImageSpec.kind:
+                self.spec = ImageSpec(self.spec.shape, levels=spec.levels)
             self._describe_by_reading()
             self._unprepared.tell()
             self.num_set_aside = len(self._unprepared.set_aside)

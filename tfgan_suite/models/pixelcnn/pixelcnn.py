@@ -31,8 +31,8 @@ class PixelCNN(InitializedFromData, Completes, SeededSampling, LikelihoodModel):
     `log_prob` is the exact likelihood. `generate` draws pixel by pixel, with caches that make it one pass of the network in
     all; `complete` fills in what is not given of images.
 
-    The first `fit` initializes gains and biases from its first batch, as the paper does; `initialize_from_data` does it from
-    other images.
+    The first `fit` or `train_on_batch` initializes gains and biases from its first batch, as the paper does;
+    `initialize_from_data` does it from other images, and before a loop of your own.
 
     Args:
         image_shape: Tuple `(height, width, channels)`. Height and width are multiples of 4.
