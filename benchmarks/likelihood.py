@@ -1,12 +1,13 @@
 """Training steps and sampling of models with a likelihood, compared to PyTorch; and what they reach on held-out digits.
 
-PyTorch runs formulations of the same networks, with as many parameters, in `likelihood_pytorch.py`. Both train on random
-images in batches of 32, each in a separate process, taking turns.
+PyTorch runs formulations of the same networks, with as many parameters, in `likelihood_pytorch.py` and `glow_pytorch.py`. Both
+train on random images in batches of 32, each in a separate process, taking turns.
 
     pip install torch
     python benchmarks/likelihood.py --model pixelcnn --threads 1 --cpu-time
     python benchmarks/likelihood.py --model vdvae --threads 1 --cpu-time
     python benchmarks/likelihood.py --model vae --threads 1 --cpu-time
+    python benchmarks/likelihood.py --model glow --threads 1 --cpu-time
     python benchmarks/likelihood.py --model pixelcnn --sampling --threads 1 --cpu-time
 
 `--sampling` draws 16 digits with PixelCNN: ours with caches, PyTorch's by a pass of the network for each pixel, 4 of which are
@@ -32,6 +33,7 @@ MODELS = {
     "pixelcnn": ("PixelCNN", "pixelcnn_digits_28", {}, 5_856),
     "vdvae": ("VDVAE", "vdvae_digits_32", {}, 14_720),
     "vae": ("VAE", "vae_digits_32", {"image_shape": (28, 28, 1)}, 31_488),
+    "glow": ("Glow", "glow_digits_32", {}, 13_472),
     "vdvae_avatars": (
         "VDVAE",
         "vdvae_digits_32",
@@ -59,7 +61,7 @@ def make_tfgan_suite_step(arguments):
     import numpy as np
 
     model = make_model(arguments)
-    if arguments.model == "pixelcnn":
+    if hasattr(model, "initialize_from_data"):
         model.initialize_from_data(np.random.default_rng(0).integers(0, 256, [32, *model.spec.shape], dtype=np.uint8))
     if arguments.sampling:
         return lambda: model.generate(SAMPLES)
@@ -142,7 +144,7 @@ def load_images(name):
         from tfgan_suite.data.sources.array_source import open_digits
 
         images = np.asarray(open_digits().examples).reshape(-1, 28, 28, 1)
-        if name == "vdvae":
+        if name in ("vdvae", "glow"):
             images = np.pad(images, [[0, 0], [2, 2], [2, 2], [0, 0]])
     is_test = np.arange(len(images)) // 10 % 10 == 9
     return images[~is_test], images[is_test]

@@ -7,6 +7,7 @@ width]` of whole levels in [-1, 1], in nats per dimension. Gray images only.
 import math
 
 import torch
+from glow_pytorch import Glow
 from torch import nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import weight_norm
@@ -35,8 +36,8 @@ def mixture_loss(parameters, images):
 
 
 def make(name):
-    """The network of `"pixelcnn"`, `"vdvae"` or `"vae"`, for digits."""
-    return {"pixelcnn": PixelCNN, "vdvae": VDVAE, "vae": VAE}[name]()
+    """The network of `"pixelcnn"`, `"vdvae"`, `"vae"` or `"glow"`, for digits."""
+    return {"pixelcnn": PixelCNN, "vdvae": VDVAE, "vae": VAE, "glow": Glow}[name]()
 
 
 def count_parameters(module):
