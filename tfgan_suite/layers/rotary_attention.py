@@ -72,7 +72,7 @@ class RotaryAttention(keras.layers.Layer):
         self._cosines, self._sines = np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
 
     def call(self, inputs):
-        queries, keys, values = self._heads(inputs, self._cosines, self._sines)
+        queries, keys, values = self._heads(inputs, [self.length], self._cosines, self._sines)
         scores = tf.matmul(queries, keys, transpose_b=True)  # [batch, heads, length, length]
         if self.causal:
             visible = np.tril(np.ones([self.length, self.length], bool))
@@ -93,7 +93,7 @@ class RotaryAttention(keras.layers.Layer):
         """
         position = block * CACHE_BLOCK + slot
         cosines, sines = tf.gather(self._cosines, position), tf.gather(self._sines, position)
-        queries, *new = self._heads(inputs[:, None], cosines, sines)
+        queries, *new = self._heads(inputs, [1], cosines, sines)
         slots = np.arange(CACHE_BLOCK, dtype=np.int32)
         # Written by a choice of every element, since no slice is updated in all exports.
         here = tf.equal(slots, slot)[:, None]
@@ -128,13 +128,13 @@ class RotaryAttention(keras.layers.Layer):
 
         return Cache(empty(len(self._block_of_past)), empty(CACHE_BLOCK))
 
-    def _heads(self, inputs, cosines, sines):
+    def _heads(self, inputs, positions, cosines, sines):
         """Queries, keys and values, float32 `[batch, heads, positions, head_size]`."""
         heads = tf.cast(self.to_heads(inputs), tf.float32)
-        heads = tf.reshape(heads, [tf.shape(inputs)[0], tf.shape(inputs)[1], 3, self.num_heads, self.head_size])
-        queries, keys, values = tf.unstack(tf.transpose(heads, [2, 0, 3, 1, 4]))
-        scale = self.head_size**-0.5
-        return _rotate(queries * scale, cosines, sines), _rotate(keys, cosines, sines), values
+        heads = tf.reshape(heads, [-1, *positions, 3, self.num_heads, self.head_size])
+        heads = tf.transpose(heads, [2, 0, 3, 1, 4])
+        queries, keys = tf.unstack(_rotate(heads[:2], cosines, sines))  # Together: a step is many small operations.
+        return queries * self.head_size**-0.5, keys, heads[2]
 
     def _join(self, mixed, shape):
         """Outputs of what was mixed for each head, `[batch, heads, positions, head_size]`."""

@@ -10,8 +10,12 @@ import tensorflow as tf
 import tfgan_suite as tg
 from tests.models.token_transformer.naive_sampling import sample_naively
 from tests.test_case import run_model_test, run_replica_test
+from tfgan_suite.data.dataset_info import DatasetInfo, SplitInfo
 from tfgan_suite.exports.saved_model import export_saved_model, load_generator
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.runs.recipe import make_model
+from tfgan_suite.runs.train_config import TrainConfig
+from tfgan_suite.specs.condition import Condition
 
 TINY = {"spec": {"shape": [6], "vocabulary_size": 5}, "width": 8, "num_blocks": 2, "num_heads": 2, "seed": 1}
 
@@ -158,6 +162,15 @@ def test_it_can_be_served(tmp_path):
     tokens = model.generate(4, labels=[0, 1, 2, 0])
     served = exported.call_signature("log_prob", sequences=tokens, labels=[0, 1, 2, 0])["log_prob"]
     np.testing.assert_allclose(served, model.log_prob(tokens, [0, 1, 2, 0]), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["token_transformer", "masked_token_transformer"])
+def test_a_run_makes_the_model_for_its_data(name):
+    """The constructor takes the spec and the classes of the data, and what `--set` says."""
+    info = DatasetInfo("any", tg.TokenSpec((12,), 7), {"train": SplitInfo(100, (50, 50), ())}, Condition.of_classes(2))
+    config = TrainConfig("data/any", "runs/any", preset=name, model={"width": 8, "num_blocks": 1, "num_heads": 2})
+    model, _, _ = make_model(config, info)
+    assert model.spec == info.spec and model.num_classes == 2 and model.width == 8
 
 
 def test_bits_per_byte():

@@ -61,8 +61,29 @@ class MaskedTokenTransformer(TokenModel):
     sampling_options = (TEMPERATURE, TOP_K, TOP_P, STEPS, CONFIDENCE_NOISE)
     logged = ("loss", "masked_share", "masked_accuracy")
 
-    def __init__(self, spec=None, *, label_smoothing=0.1, **kwargs):
-        super().__init__(spec, **kwargs)
+    def __init__(
+        self,
+        spec=None,
+        *,
+        width=128,
+        num_blocks=4,
+        num_heads=4,
+        label_smoothing=0.1,
+        num_classes=None,
+        label_weights=None,
+        seed=0,
+        **kwargs,
+    ):
+        super().__init__(
+            spec,
+            width=width,
+            num_blocks=num_blocks,
+            num_heads=num_heads,
+            num_classes=num_classes,
+            label_weights=label_weights,
+            seed=seed,
+            **kwargs,
+        )
         if not is_number(label_smoothing) or not 0.0 <= label_smoothing < 1.0:
             raise ValueError(f"`label_smoothing` must be in [0, 1). Received: label_smoothing={label_smoothing!r}")
         self.label_smoothing = float(label_smoothing)

@@ -144,7 +144,7 @@ class VQVAE(HasLatents, Encodes, Reconstructs, Tokenizes, TrainedModel):
     def default_training(self):
         return {
             **super().default_training(),
-            "optimizer": Adam(3e-4),
+            "optimizer": Adam(2e-4),
             "discriminator_optimizer": Adam(3e-4, beta_1=0.5, beta_2=0.9),
             "reconstruction": [SquaredError()],
             "adversarial": None,
