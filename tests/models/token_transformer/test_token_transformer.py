@@ -49,6 +49,16 @@ def test_two_replicas_equal_one(two_replicas, cls):
     run_replica_test(lambda: make(cls, keras.optimizers.SGD(0.05)), two_replicas)
 
 
+def test_a_token_that_occurs_often_moves_by_the_rate():
+    """Adam's first step is the rate for every number with a gradient, if that is summed before it is squared."""
+    model = make(optimizer=tg.Adam(0.01, epsilon=1e-12), num_classes=None)
+    before = np.asarray(model.network.embed_token.embeddings)
+    model.fit(np.tile([1, 2, 1, 1, 1, 1], [8, 1]), batch_size=8, verbose=0)
+    moved = np.abs(np.asarray(model.network.embed_token.embeddings) - before)
+    np.testing.assert_allclose(moved[1], 0.01, rtol=1e-3)
+    np.testing.assert_array_equal(moved[[0, 3, 4]], 0.0)
+
+
 def test_no_position_sees_a_later_one():
     network = shaken(make()).network
     values = tf.random.stateless_normal([1, 6, 8], [1, 2])

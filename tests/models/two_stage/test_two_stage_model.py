@@ -91,6 +91,19 @@ def test_a_run_trains_one_stage_after_the_other_and_resumes(tiny_data, tmp_path,
     assert_same_weights(result.model, tg.train(config, progress=False).model)
 
 
+def test_in_reduced_precision():
+    """Codes are told apart, and tokens chosen, in float32."""
+    model = tg.TwoStageModel(TOKENIZER, PRIOR, seed=1, dtype="mixed_bfloat16")
+    model.compile()
+    images = random_batch(model, 8)[0]
+    history = model.fit(images, batch_size=4, verbose=0).history
+    assert np.isfinite(list(history.values())).all()
+    assert model.tokenizer.encoder.compute_dtype == model.prior.network.compute_dtype == "bfloat16"
+    tokens = model.encode_tokens(images)
+    assert model.prior.logits_of(np.reshape(tokens, [8, 4]), None).dtype == "float32"
+    assert model.generate(3).shape == (3, 8, 8, 1)
+
+
 def test_a_trained_tokenizer_stays_as_it_is():
     tokenizer = tg.VQVAE(**{name: value for name, value in TOKENIZER.items() if name != "model"})
     tokenizer.compile()

@@ -123,6 +123,20 @@ def test_exports_tokenize(tmp_path):
         exported.call_signature("decode_tokens", tokens=np.full([1, 2, 2], 6))
 
 
+def test_lpips_is_a_loss_that_is_saved(tmp_path):
+    try:
+        perceptual = Perceptual(tg.metrics.LPIPS(), 0.5)
+    except tg.MissingExtraError as error:
+        pytest.skip(str(error))
+    model = make_vqvae(reconstruction=[AbsoluteError(), perceptual])
+    images = patterns(4)
+    model.fit(images, batch_size=4, verbose=0)
+    model.save(tmp_path / "vqvae.keras")
+    loaded = keras.models.load_model(tmp_path / "vqvae.keras")
+    losses = [one.fit(images, batch_size=4, verbose=0).history["loss/perceptual"][0] for one in (model, loaded)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5) and losses[0] > 0
+
+
 def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="`downsampling` must be a power of 2"):
         tg.VQVAE(image_shape=(10, 8, 1), downsampling=4)
