@@ -113,6 +113,7 @@ class Tokenizes(Ability):
     """
 
     verb = "tokenize examples"
+    methods = ("encode_tokens", "decode_tokens")
     attributes = ("token_shape", "num_tokens")
     token_shape = None
     num_tokens = None

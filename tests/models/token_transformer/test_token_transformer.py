@@ -172,6 +172,7 @@ def test_it_can_be_served(tmp_path):
     tokens = model.generate(4, labels=[0, 1, 2, 0])
     served = exported.call_signature("log_prob", sequences=tokens, labels=[0, 1, 2, 0])["log_prob"]
     np.testing.assert_allclose(served, model.log_prob(tokens, [0, 1, 2, 0]), rtol=1e-5)
+    np.testing.assert_allclose(model.log_prob_given(tokens, tf.constant([0, 1, 2, 0])), served, rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["token_transformer", "masked_token_transformer"])

@@ -92,6 +92,9 @@ def test_it_learns_and_tokens_tell_everything(kind):
     tokens = model.encode_tokens(images)
     np.testing.assert_allclose(model.decode_tokens(tokens), made, atol=1e-5)
     assert int(tf.reduce_max(tokens)) < model.num_tokens
+    rows = model.interpolate(images[:3], images[3:6], steps=5)
+    np.testing.assert_allclose(rows[:, 0], made[:3], atol=1e-5)
+    np.testing.assert_allclose(rows[:, -1], made[3:6], atol=1e-5)
     assert 0 < model.codebook_use(images) <= 1 and history["codes/perplexity"][-1] >= 1
 
 

@@ -108,9 +108,18 @@ class TokenTransformer(HasLikelihood, TokenModel):
         each = _log_probabilities(self.logits_of(tokens, labels), tokens)
         return tf.reduce_sum(tf.cast(each, tf.float64), axis=1)
 
+    def log_prob_given(self, examples, labels=None, noise=None):
+        # In float32, since not all engines have more.
+        tokens = self.flat_tokens(examples)
+        return tf.reduce_sum(_log_probabilities(self.logits_of(tokens, labels), tokens), axis=1)
+
     def bits_per_token(self, examples, labels=None):
         """`-log_prob / (tokens * ln 2)` of each sequence, a float64 array."""
         return -self.log_prob(examples, labels).numpy() / (self.num_tokens_of_example * math.log(2.0))
+
+    def bits_per_dimension(self, examples, labels=None, samples=1, seed=0):
+        """As `bits_per_token`, under the name that all models with a likelihood have."""
+        return self.bits_per_token(examples, labels)
 
     def bits_per_byte(self, examples, num_bytes=None, labels=None):
         """`-log_prob / (bytes * ln 2)` of each sequence, a float64 array: what compares models with other tokens.
@@ -196,4 +205,4 @@ def _loop(count, body, state):
 
 def _log_probabilities(logits, tokens):
     """Log-probability of each token, float32 `[batch, length]`."""
-    return -tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tokens, logits=logits)
+    return tf.gather(tf.nn.log_softmax(logits), tokens, batch_dims=2)

@@ -382,6 +382,23 @@ class VQVAE(HasLatents, Encodes, Reconstructs, Tokenizes, TrainedModel):
     def reconstruct(self, examples, labels=None, seed=None):
         return self.decode(self.encode(examples))
 
+    def interpolate(self, first, second, steps=8, labels=None):
+        """Images of the codes along a line between those of two images.
+
+        Args:
+            first: Float `[batch, height, width, channels]` in [-1, 1].
+            second: The same.
+            steps: Integer >= 2. Images of a row; the first and the last one are reconstructions.
+            labels: Of no effect.
+
+        Returns:
+            float32 `[batch, steps, height, width, channels]`.
+        """
+        shares = tf.reshape(tf.linspace(0.0, 1.0, steps), [1, steps, *([1] * len(self.latent_shape))])
+        ends = [self.encode(images)[:, None] for images in (first, second)]
+        codes = (1.0 - shares) * ends[0] + shares * ends[1]
+        return tf.reshape(self(tf.reshape(codes, [-1, *self.latent_shape])), [-1, steps, *self.spec.shape])
+
     def get_config(self):
         brought = [*self._brought, "quantizer", *(["discriminator"] if self._discriminator_is_brought else [])]
         has_patches = "discriminator" in self.networks and not self._discriminator_is_brought
