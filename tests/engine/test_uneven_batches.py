@@ -91,7 +91,7 @@ def test_a_rest_is_a_fixed_batch(name):
     assert_equal_to_fixed_batches(MODELS[name], None, [8, 8, rest])
 
 
-@pytest.mark.parametrize("rest", [1, 3])
+@pytest.mark.parametrize("rest", [1, pytest.param(3, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ALL)
 def test_two_replicas_train_what_one_device_does(name, rest, two_replicas):
     if MODELS[name]().num_shares == 2:

@@ -63,6 +63,10 @@ MODELS = {
         lambda: tg.PixelCNN(image_shape=(4, 4, 1), blocks=1, filters=2, num_classes=3),
         ["generate", "generate_png", "complete", "log_prob"],
     ),
+    "VQVAE": (
+        lambda: tg.VQVAE(image_shape=(8, 8, 1), code_levels=(4, 3), channels=4, residual_blocks=1),
+        [*OF_ALL, "generate_png", "encode", "reconstruct", "encode_tokens", "decode_tokens"],
+    ),
     "no latents": (Dice, ["generate"]),
     "no latents, no classes": (lambda: Dice(None), ["generate"]),
 }
@@ -84,7 +88,11 @@ def test_every_signature_is_among_those_tried(models):
     assert tried == set(SIGNATURES)
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if name != "no PNG"])
+@pytest.mark.parametrize(
+    "name",
+    [name for name in MODELS if name not in ("no PNG", "PixelCNN")]
+    + [pytest.param("PixelCNN", marks=pytest.mark.slow)],
+)
 def test_warm_ups_are_answered_with_as_many_rows(models, name):
     for signature in signatures_of(models[name]):
         function = signature.function(MAX_COUNT)

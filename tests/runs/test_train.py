@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 import json
 import os
 import random
@@ -165,6 +166,35 @@ def test_killed_and_resumed(data_dir, tmp_path):
         json.loads(line)["examples_seen"] for line in (tmp_path / "killed" / "history.jsonl").read_text().splitlines()
     ]
     assert rows == list(range(80, 2401, 80))
+
+
+@pytest.mark.slow
+def test_of_two_processes_that_train_one_run_the_second_is_refused(data_dir, tmp_path):
+    config = make_config(data_dir, tmp_path / "run", total_images=800)
+    (tmp_path / "program.py").write_text(PROGRAM)
+    config.save(tmp_path / "config.json")
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": os.getcwd()}
+    start = functools.partial(
+        subprocess.Popen,
+        [sys.executable, tmp_path / "program.py", tmp_path / "config.json"],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    first = start()
+    assert any("images/s" in line for line in first.stdout)
+    first.send_signal(signal.SIGSTOP)  # In the midst of its work, however slow the others are.
+    try:
+        before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*")}
+        second = start()
+        _, errors = second.communicate(timeout=300)
+        assert second.returncode == 1 and f"Another process trains the run in {tmp_path / 'run'}" in errors, errors
+        assert {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*")} == before
+    finally:
+        first.send_signal(signal.SIGCONT)
+    _, errors = first.communicate(timeout=300)
+    assert first.returncode == 0, errors
+    lines = (tmp_path / "run" / "history.jsonl").read_text().splitlines()
+    assert [json.loads(line)["examples_seen"] for line in lines] == list(range(80, 801, 80))
+    print(f"1 of 2 trainings of one run refused, {len(lines)} of 10 rows of history each there once")
 
 
 @pytest.mark.slow

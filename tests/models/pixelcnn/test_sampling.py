@@ -139,6 +139,7 @@ def test_arguments_of_completion(binary_model, arguments, message):
         binary_model.complete(**{**fitting, **arguments})
 
 
+@pytest.mark.slow
 def test_an_export_samples_the_same(binary_model, tmp_path):
     path = tg.export_saved_model(binary_model, tmp_path / "binary")
     exported = tg.load_generator(path)

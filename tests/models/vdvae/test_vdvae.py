@@ -132,7 +132,7 @@ def make_vdvae(optimizer="auto", num_classes=None, **choices):
     return model
 
 
-@pytest.mark.parametrize("num_classes", [None, 3])
+@pytest.mark.parametrize("num_classes", [3, pytest.param(None, marks=pytest.mark.slow)])
 def test_contract(tmp_path, num_classes):
     run_model_test(lambda: make_vdvae(tg.Adam(1e-3), num_classes), tmp_path)
 
@@ -161,7 +161,12 @@ def test_default_training_is_the_papers():
 
 
 @pytest.mark.parametrize(
-    ("preset", "millions"), [("vdvae_cifar10", 39.1), ("vdvae_imagenet_32", 119.3), ("vdvae_imagenet_64", 125.0)]
+    ("preset", "millions"),
+    [
+        ("vdvae_cifar10", 39.1),
+        ("vdvae_imagenet_32", 119.3),
+        pytest.param("vdvae_imagenet_64", 125.0, marks=pytest.mark.slow),
+    ],
 )
 def test_parameters_of_the_paper(preset, millions):
     arguments = {name: one.default for name, one in inspect.signature(tg.VDVAE).parameters.items()}
