@@ -16,10 +16,11 @@ def gelu(values):
 
     Reference: Hendrycks and Gimpel, "Gaussian Error Linear Units" (2016), section 2.
     """
-    share = 0.5 + 0.5 * tf.math.erf(values * math.sqrt(0.5))
+    # In this form LiteRT's converter knows it as GELU. It has no error function by itself.
+    twice_the_share = 1.0 + tf.math.erf(values * math.sqrt(0.5))
 
     def gradient(upstream):
         density = tf.exp(-0.5 * tf.square(values)) * (1.0 / math.sqrt(2.0 * math.pi))
-        return upstream * (share + values * density)
+        return upstream * (0.5 * twice_the_share + values * density)
 
-    return values * share, gradient
+    return 0.5 * values * twice_the_share, gradient
