@@ -240,11 +240,18 @@ def rename_onnx(model) -> None:
     graph = model.graph
     graph.doc_string = ""  # The name of a function.
     _order_by_use(graph)
-    # Of equal constants the converter keeps any one, so their own names say nothing.
+    known = {tensor.name: tensor.name for tensor in (*graph.input, *graph.output)}
+    # Of equal constants, and of nodes that compute the same, the converter keeps any one, so their own names say nothing.
     constants = {tensor.name for one in _graphs(graph) for tensor in one.initializer}
     used = dict.fromkeys(name for node in graph.node for name in _needed(node) if name in constants)
-    known = {name: f"constant_{place}" for place, name in enumerate(used)}
-    _rename_onnx_graph(graph, CanonicalNames(known | {t.name: t.name for t in (*graph.input, *graph.output)}))
+    known |= {name: f"constant_{place}" for place, name in enumerate(used)}
+    counts = Counter()
+    for node in (node for one in _graphs(graph) for node in one.node):
+        node.name = f"{node.op_type}_{counts[node.op_type]}"
+        counts[node.op_type] += 1
+        for place, name in enumerate(node.output):
+            known.setdefault(name, f"{node.name}:{place}")
+    _rename_onnx_graph(graph, CanonicalNames(known))
 
 
 def _graphs(graph):
@@ -278,7 +285,6 @@ def _order_by_use(graph) -> None:
 
 def _rename_onnx_graph(graph, names) -> None:
     for node in graph.node:
-        node.name = names(node.name) if node.name else ""
         node.input[:] = [names(name) if name else "" for name in node.input]
         node.output[:] = [names(name) if name else "" for name in node.output]
         for body in _bodies(node):
