@@ -247,8 +247,11 @@ def rename_onnx(model) -> None:
     known |= {name: f"constant_{place}" for place, name in enumerate(used)}
     counts = Counter()
     for node in (node for one in _graphs(graph) for node in one.node):
-        node.name = f"{node.op_type}_{counts[node.op_type]}"
-        counts[node.op_type] += 1
+        # What is no value of the user's is told by the name of a node.
+        message = _MESSAGE.match(node.name.rpartition("/")[2])
+        kind = message[0] if message else node.op_type
+        node.name = kind if message and not counts[kind] else f"{kind}_{counts[kind]}"
+        counts[kind] += 1
         for place, name in enumerate(node.output):
             known.setdefault(name, f"{node.name}:{place}")
     _rename_onnx_graph(graph, CanonicalNames(known))
