@@ -8,7 +8,8 @@ import tensorflow as tf
 from PIL import Image
 
 from tfgan_suite.data.example_refused import ExampleRefused
-from tfgan_suite.data.images import SIGNATURE_BYTES, ImageFormat, decode_image, looks_like_image, transform_image
+from tfgan_suite.data.image_files import SIGNATURE_BYTES, decode_image, looks_like_image
+from tfgan_suite.data.images import ImageFormat, transform_image
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.specs.image_spec import ImageSpec
 

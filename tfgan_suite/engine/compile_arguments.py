@@ -1,11 +1,27 @@
 """What `TrainedModel.compile` takes: checked at once, before anything is traced, each mistake with what to do instead."""
 
 import difflib
+import inspect
 
 import keras
 
 from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
 from tfgan_suite.foundation.number_kinds import is_count
+
+
+def names_of_compile(cls, root):
+    """The names that the `compile` of a class takes, those of its bases up to `root` included, a list.
+
+    Arguments behind which `compile` takes `**choices` are passed on to the base's; `**unknown` ends that.
+    """
+    names = {}
+    for base in reversed(cls.__mro__):
+        if issubclass(base, root) and "compile" in vars(base):
+            parameters = inspect.signature(vars(base)["compile"]).parameters.values()
+            own = {one.name: one for one in parameters if one.kind is one.KEYWORD_ONLY}
+            passes_on = any(one.kind is one.VAR_KEYWORD and one.name != "unknown" for one in parameters)
+            names = {**names, **own} if passes_on else own
+    return list(names)
 
 
 def optimizers_by_name(model, positional, optimizers):

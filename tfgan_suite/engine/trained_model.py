@@ -1,6 +1,5 @@
 """TrainedModel: a model that trains, of any family: networks, optimizers and averages by name, counters, saving."""
 
-import inspect
 import math
 import types
 
@@ -13,6 +12,7 @@ from tfgan_suite.engine.compile_arguments import (
     check_average,
     check_step_options,
     get_optimizers,
+    names_of_compile,
     optimizers_by_name,
     refuse_unknown,
 )
@@ -25,14 +25,13 @@ from tfgan_suite.engine.schedule import bind_schedules
 from tfgan_suite.engine.step import Step, evaluate_objective
 from tfgan_suite.engine.training_declarations import TrainingDeclarations
 from tfgan_suite.engine.update import StepBatch, WholeBatch
-from tfgan_suite.engine.weight_transfer import freeze_layers, transfer_weights
-from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.engine.weight_transfer import TransfersWeights
 from tfgan_suite.foundation.microbatches import parts_of_batch, sizes_of_replicas
 from tfgan_suite.foundation.randomness import examples_from, fold
 from tfgan_suite.specs.condition import check_label_type
 
 
-class TrainedModel(TrainingDeclarations, KerasLoop):
+class TrainedModel(TrainingDeclarations, TransfersWeights, KerasLoop):
     """Base of all models that can be trained. A subclass makes its networks and states its updates.
 
     What it gets for that: `fit` on any number of replicas and microbatches with equal results, reduced precision, averaged
@@ -149,51 +148,6 @@ class TrainedModel(TrainingDeclarations, KerasLoop):
     @property
     def optimizers(self):
         return types.MappingProxyType({name: getattr(self, f"{name}_optimizer") for name in self._optimizer_names})
-
-    # === Weights of another model ===
-
-    def initialize_from(self, source):
-        """Takes over the weights of another model, for fine-tuning: of each layer that both have with the same shapes.
-
-        The other model may have other classes or another resolution. Blocks go where their resolution is. Optimizers and
-        counters stay as they are.
-
-        Args:
-            source: A `GenerativeModel`, such as `load_model("runs/faces")`.
-
-        Returns:
-            A `WeightTransfer`, which lists the layers that were taken and those that were not.
-
-        Raises:
-            UserError: No layer fits.
-        """
-        return transfer_weights(source, self)
-
-    def freeze(self, *patterns):
-        """Excludes layers from training. Call it before `compile`.
-
-        Args:
-            *patterns: Strings. Paths of layers as `initialize_from` lists them, in which `*` stands for anything, such as
-                `"discriminator/down_from_64x64"` or `"generator/mapping"`.
-
-        Returns:
-            Tuple of the paths of the frozen layers.
-
-        Raises:
-            UserError: There is no such layer, nothing is left to train, or the model is compiled already.
-        """
-        if self.compiled:
-            raise UserError("`freeze` must be called before `compile`, which chooses what to train.")
-        frozen = freeze_layers(self.networks, patterns)
-        object.__setattr__(self, "_frozen_layers", tuple(sorted({*self.frozen_layers, *frozen})))
-        return frozen
-
-    @property
-    def frozen_layers(self):
-        """Tuple of the paths of layers that are not trained."""
-        return self._frozen_layers
-
-    _frozen_layers = ()
 
     # === What a subclass states ===
 
@@ -323,14 +277,7 @@ class TrainedModel(TrainingDeclarations, KerasLoop):
     @classmethod
     def compile_arguments(cls):
         """The names that `compile` takes, those of the bases included, a list."""
-        names = {}
-        for base in reversed(cls.__mro__):
-            if issubclass(base, TrainedModel) and "compile" in vars(base):
-                parameters = inspect.signature(vars(base)["compile"]).parameters.values()
-                own = {one.name: one for one in parameters if one.kind is one.KEYWORD_ONLY}
-                passes_on = any(one.kind is one.VAR_KEYWORD and one.name != "unknown" for one in parameters)
-                names = {**names, **own} if passes_on else own
-        return list(names)
+        return names_of_compile(cls, TrainedModel)
 
     def check_compile_arguments(self, positional, unknown, **optimizers):
         """Refuses what Keras's own `compile` would take and this model's does not, and says what to do instead.

@@ -144,3 +144,50 @@ def _difference(variables, known):
         if tuple(variable.shape) != tuple(other.shape):
             return f"{name} is {tuple(other.shape)} there, {tuple(variable.shape)} here"
     return None
+
+
+class TransfersWeights:
+    """Of a `TrainedModel`: begins with the weights of another one, and trains some layers only."""
+
+    def initialize_from(self, source):
+        """Takes over the weights of another model, for fine-tuning: of each layer that both have with the same shapes.
+
+        The other model may have other classes or another resolution. Blocks go where their resolution is. Optimizers and
+        counters stay as they are.
+
+        Args:
+            source: A `GenerativeModel`, such as `load_model("runs/faces")`.
+
+        Returns:
+            A `WeightTransfer`, which lists the layers that were taken and those that were not.
+
+        Raises:
+            UserError: No layer fits.
+        """
+        return transfer_weights(source, self)
+
+    def freeze(self, *patterns):
+        """Excludes layers from training. Call it before `compile`.
+
+        Args:
+            *patterns: Strings. Paths of layers as `initialize_from` lists them, in which `*` stands for anything, such as
+                `"discriminator/down_from_64x64"` or `"generator/mapping"`.
+
+        Returns:
+            Tuple of the paths of the frozen layers.
+
+        Raises:
+            UserError: There is no such layer, nothing is left to train, or the model is compiled already.
+        """
+        if self.compiled:
+            raise UserError("`freeze` must be called before `compile`, which chooses what to train.")
+        frozen = freeze_layers(self.networks, patterns)
+        object.__setattr__(self, "_frozen_layers", tuple(sorted({*self.frozen_layers, *frozen})))
+        return frozen
+
+    @property
+    def frozen_layers(self):
+        """Tuple of the paths of layers that are not trained."""
+        return self._frozen_layers
+
+    _frozen_layers = ()

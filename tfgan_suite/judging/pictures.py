@@ -8,7 +8,8 @@ import numpy as np
 from PIL import Image
 
 from tfgan_suite.data.example_refused import ExampleRefused
-from tfgan_suite.data.images import ImageFormat, decode_image, transform_image
+from tfgan_suite.data.image_files import decode_image
+from tfgan_suite.data.images import ImageFormat, transform_image
 from tfgan_suite.data.sources.open_source import open_source
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.paths import local_path

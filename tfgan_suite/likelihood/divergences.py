@@ -153,3 +153,13 @@ class MaximumMeanDiscrepancy:
     @classmethod
     def from_config(cls, config):
         return cls(**{**config, "weight": number_from_config(config["weight"])})
+
+
+def check_divergence(divergence):
+    """Returns a `KLDivergence`, and raises a `ValueError` for anything else."""
+    if not isinstance(divergence, KLDivergence):
+        raise ValueError(
+            "`divergence` must be a divergences.KLDivergence, such as KLDivergence(weight=4.0). Received: "
+            f"divergence={divergence!r}"
+        )
+    return divergence

@@ -2,23 +2,20 @@
 
 import math
 
-import numpy as np
 import tensorflow as tf
 
 from tfgan_suite.engine.chart import Chart
 from tfgan_suite.engine.update import Objective, Update
-from tfgan_suite.foundation.errors import UserError
-from tfgan_suite.foundation.number_kinds import is_count
 from tfgan_suite.foundation.randomness import normal
 from tfgan_suite.generative.abilities import Encodes, HasLatents, Reconstructs
-from tfgan_suite.generative.latents import interpolate
+from tfgan_suite.generative.encoded_interpolation import InterpolatesExamples
 from tfgan_suite.generative.sampling_options import TEMPERATURE
 from tfgan_suite.likelihood.level_grid import to_levels
 from tfgan_suite.likelihood.likelihood_model import LikelihoodModel, log_mean_exp, sum_per_image
 from tfgan_suite.likelihood.noise import BatchNoise
 
 
-class FlowModel(HasLatents, Encodes, Reconstructs, LikelihoodModel):
+class FlowModel(InterpolatesExamples, HasLatents, Encodes, Reconstructs, LikelihoodModel):
     """A model whose network is invertible. Latents are standard normal, one number for each value of an image.
 
     A flow is a density of real numbers. A whole level v of L becomes one by adding noise u in [0, 1): `2 (v + u) / L - 1` lies in
@@ -161,26 +158,3 @@ class FlowModel(HasLatents, Encodes, Reconstructs, LikelihoodModel):
     def reconstruct(self, examples, labels=None, seed=None):
         """The images themselves, as far as the inverse is exact."""
         return self.decode(self.encode(examples, labels, seed), labels)
-
-    def interpolate(self, start, end, steps=8, label=None):
-        """Images on the way between two images, along a great circle between their latents.
-
-        Args:
-            start: uint8 `[height, width, channels]`, or floats in [-1, 1] on the grid of the levels.
-            end: Likewise.
-            steps: Integer >= 2. Images, the two included.
-            label: Integer, the class of both, of a conditional model.
-
-        Returns:
-            NumPy array uint8 `[steps, height, width, channels]`.
-
-        Raises:
-            UserError: Images or a label that do not fit, or `steps` out of range.
-        """
-        if not is_count(steps) or steps < 2:
-            raise UserError(f"`steps` must be an integer >= 2. Received: steps={steps!r}")
-        pair = np.stack([np.asarray(start), np.asarray(end)])
-        values, labels = self.checked_examples(pair, None if label is None else [label] * 2)
-        latents = interpolate(*self.encode(values, labels).numpy(), steps, spherical=True)
-        labels = None if labels is None else tf.repeat(labels[:1], steps)
-        return self.spec.to_edge(self.decode(latents, labels)).numpy()

@@ -8,7 +8,7 @@ from tfgan_suite.engine.alerts import Rule
 from tfgan_suite.engine.chart import Chart
 from tfgan_suite.engine.update import Objective
 from tfgan_suite.generative.abilities import Reconstructs
-from tfgan_suite.likelihood.divergences import KLDivergence
+from tfgan_suite.likelihood.divergences import KLDivergence, check_divergence
 from tfgan_suite.likelihood.likelihood_model import LikelihoodModel, log_mean_exp, sum_per_image
 from tfgan_suite.likelihood.noise import BatchNoise
 
@@ -73,24 +73,6 @@ class VariationalModel(Reconstructs, LikelihoodModel):
         weights = tf.map_fn(log_weight, tf.range(samples), fn_output_signature=tf.float64, parallel_iterations=1)
         return log_mean_exp(weights)
 
-    def interpolate(self, first, second, steps=8, labels=None):
-        """Images between two images, along a line between their latents.
-
-        Args:
-            first: Float `[batch, height, width, channels]` in [-1, 1].
-            second: The same.
-            steps: Integer >= 2. Images of a row; the first and the last one are reconstructions.
-            labels: int32 `[batch]`, or `None`.
-
-        Returns:
-            float32 `[batch, steps, height, width, channels]`.
-        """
-        shares = tf.linspace(0.0, 1.0, steps)[None, :, None]
-        ends = [self.encode(images, labels)[:, None] for images in (first, second)]
-        latents = tf.reshape((1.0 - shares) * ends[0] + shares * ends[1], [-1, self.latent_size])
-        labels = None if labels is None else tf.repeat(labels, steps)
-        return tf.reshape(self(latents, labels), [-1, steps, *self.spec.shape])
-
     # === Training ===
 
     divergence = KLDivergence()
@@ -126,12 +108,7 @@ class VariationalModel(Reconstructs, LikelihoodModel):
         """
         optimizers = self.check_compile_arguments(positional, unknown, optimizer=optimizer)
         chosen = self.resolve_auto(**optimizers, ema=ema, divergence=divergence)
-        if not isinstance(chosen["divergence"], KLDivergence):
-            raise ValueError(
-                "`divergence` must be a divergences.KLDivergence, such as KLDivergence(weight=4.0). Received: "
-                f"divergence={chosen['divergence']!r}"
-            )
-        self.divergence = chosen["divergence"]
+        self.divergence = check_divergence(chosen["divergence"])
         (update,) = {update.optimizer_name for update in self.updates()}
         self.finish_compile(
             chosen,

@@ -36,7 +36,7 @@ def as_key(pixels: np.ndarray) -> bytes:
 
 
 def test_images_labels_and_names_come_through(data_dir, tmp_path):
-    from tfgan_suite.data.images import decode_image
+    from tfgan_suite.data.image_files import decode_image
 
     source = TfdsSource("tiny_pets", data_dir=data_dir)
     assert source.default_settings(None) == {"image_size": (6, 5), "channels": 3, "crop": "center"}
@@ -114,7 +114,7 @@ def store(directory, name, features, examples, **options):
 
 
 def test_array_records_are_read(tmp_path):
-    from tfgan_suite.data.images import decode_image
+    from tfgan_suite.data.image_files import decode_image
 
     pytest.importorskip("array_record", reason="Needs the package array_record.")
     features = {"image": tfds.features.Image(shape=(6, 5, 3)), "label": tfds.features.ClassLabel(names=["cat", "dog"])}

@@ -72,12 +72,13 @@ def test_encoding_and_decoding():
     np.testing.assert_allclose(model.decode(latents, labels), values, atol=1e-5)
     np.testing.assert_array_equal(model.spec.to_edge(model.reconstruct(values, labels, tf.constant([0, 1]))), images)
     assert np.abs(latents - model.encode(values, (labels + 1) % 3)).max() > 1e-3  # The prior is the class's.
-    path = model.interpolate(images[0], images[1], steps=5, label=1)
-    np.testing.assert_array_equal(path[[0, -1]], images[:2])
-    with pytest.raises(UserError, match="`steps`"):
-        model.interpolate(images[0], images[1], steps=1, label=1)
-    with pytest.raises(UserError, match="its class"):
-        model.interpolate(images[0], images[1])
+    path = model.spec.to_edge(model.interpolate(images[:2], images[2:], steps=5, labels=[1, 2]))
+    np.testing.assert_array_equal(path[:, 0], images[:2])
+    np.testing.assert_array_equal(path[:, -1], images[2:])
+    with pytest.raises(ValueError, match="`steps`"):
+        model.interpolate(images[:2], images[2:], steps=1, labels=[1, 2])
+    with pytest.raises(UserError, match="`labels` must be 2 integers, since the model is conditional"):
+        model.interpolate(images[:2], images[2:])
 
 
 def test_the_bound_is_tighter_with_more_samples():

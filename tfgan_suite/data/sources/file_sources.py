@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from tfgan_suite.data.dataset_info import RefusedExample
 from tfgan_suite.data.example_refused import ExampleRefused
-from tfgan_suite.data.images import (
+from tfgan_suite.data.image_files import (
     MAX_SOURCE_BYTES,
     OTHER_IMAGE_SUFFIXES,
     SIGNATURE_BYTES,

@@ -13,7 +13,8 @@ from PIL import Image
 
 from tfgan_suite.data.example_format import ExampleFormat
 from tfgan_suite.data.example_refused import ExampleRefused
-from tfgan_suite.data.images import ImageFormat, decode_image, transform_image
+from tfgan_suite.data.image_files import decode_image
+from tfgan_suite.data.images import ImageFormat, transform_image
 from tfgan_suite.data.sources.array_source import ArraySource
 from tfgan_suite.data.sources.open_source import open_source
 from tfgan_suite.data.sources.source import Source, SourceItem, SourceListing

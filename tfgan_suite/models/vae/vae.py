@@ -8,6 +8,7 @@ from tfgan_suite.engine.schedule import bind_schedules
 from tfgan_suite.engine.update import Objective, Update, WholeBatch
 from tfgan_suite.foundation.randomness import normal
 from tfgan_suite.generative.abilities import Encodes, HasLatents
+from tfgan_suite.generative.encoded_interpolation import InterpolatesExamples
 from tfgan_suite.generative.sampling_options import TEMPERATURE
 from tfgan_suite.likelihood.distributions import DiscretizedLogisticMixture, check_distribution
 from tfgan_suite.likelihood.divergences import MaximumMeanDiscrepancy, normal_divergence
@@ -20,7 +21,7 @@ from tfgan_suite.specs.image_spec import ImageSpec
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
-class VAE(HasLatents, Encodes, VariationalModel):
+class VAE(InterpolatesExamples, HasLatents, Encodes, VariationalModel):
     """An encoder and a decoder with normal latents between them, trained on the evidence lower bound.
 
     `log_prob` bounds the probability of images of whole levels; `encode` gives the means of the posterior; `decode`, `generate`

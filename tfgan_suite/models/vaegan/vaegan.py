@@ -18,7 +18,8 @@ from tfgan_suite.engine.update import Objective, Update
 from tfgan_suite.foundation.number_kinds import is_number
 from tfgan_suite.foundation.randomness import fold
 from tfgan_suite.generative.abilities import Encodes, Reconstructs
-from tfgan_suite.likelihood.divergences import KLDivergence, normal_divergence
+from tfgan_suite.generative.encoded_interpolation import InterpolatesExamples
+from tfgan_suite.likelihood.divergences import KLDivergence, check_divergence, normal_divergence
 from tfgan_suite.likelihood.noise import BatchNoise
 from tfgan_suite.likelihood.variational_model import posterior_collapse, share_active
 from tfgan_suite.models.vaegan.vaegan_decoder import VAEGANDecoder
@@ -28,7 +29,7 @@ from tfgan_suite.models.vaegan.vaegan_presets import PRESETS
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
-class VAEGAN(Encodes, Reconstructs, GAN):
+class VAEGAN(InterpolatesExamples, Encodes, Reconstructs, GAN):
     """A VAE and a GAN that share the decoder, with similarity as the discriminator has learned it.
 
     One step is three updates, each of which changes one network (algorithm 1):
@@ -172,16 +173,11 @@ class VAEGAN(Encodes, Reconstructs, GAN):
             reconstruction_weight=reconstruction_weight,
         )
         weight = own["reconstruction_weight"]
-        if not isinstance(own["divergence"], KLDivergence):
-            raise ValueError(
-                "`divergence` must be a divergences.KLDivergence, such as KLDivergence(weight=4.0). Received: "
-                f"divergence={own['divergence']!r}"
-            )
         if not isinstance(weight, Schedule) and (not is_number(weight) or weight < 0):
             raise ValueError(
                 f"`reconstruction_weight` must be >= 0 or a `Schedule`. Received: reconstruction_weight={weight!r}"
             )
-        self.divergence = own["divergence"]
+        self.divergence = check_divergence(own["divergence"])
         self.reconstruction_weight = weight.bind(self.examples_seen) if isinstance(weight, Schedule) else weight
         self._own_choices = types.MappingProxyType(own)  # Read-only, so that Keras's saving passes over it.
         super().compile(**optimizers, **choices)

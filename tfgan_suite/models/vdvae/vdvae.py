@@ -12,6 +12,7 @@ from tfgan_suite.engine.update import Update
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.randomness import normal
 from tfgan_suite.generative.abilities import Encodes, HasLatents
+from tfgan_suite.generative.encoded_interpolation import InterpolatesExamples
 from tfgan_suite.generative.sampling_options import TEMPERATURE
 from tfgan_suite.likelihood.distributions import DiscretizedLogisticMixture
 from tfgan_suite.likelihood.divergences import KLDivergence, normal_divergence
@@ -24,7 +25,7 @@ from tfgan_suite.specs.image_spec import ImageSpec
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
-class VDVAE(HasLatents, Encodes, VariationalModel):
+class VDVAE(InterpolatesExamples, HasLatents, Encodes, VariationalModel):
     """A variational autoencoder with dozens of latents, each drawn given all before it.
 
     Latents of the model are those of all blocks, each standardized by its prior, in one vector: `decode(encode(images))` is

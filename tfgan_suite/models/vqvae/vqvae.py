@@ -4,8 +4,6 @@ import keras
 import tensorflow as tf
 
 from tfgan_suite.engine.adam import Adam
-from tfgan_suite.engine.alerts import Rule
-from tfgan_suite.engine.chart import Chart
 from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
 from tfgan_suite.engine.networks import call_network
 from tfgan_suite.engine.schedule import bind_schedules
@@ -14,19 +12,19 @@ from tfgan_suite.engine.update import Objective, Update
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.randomness import uniform
 from tfgan_suite.generative.abilities import Encodes, HasLatents, Reconstructs, Tokenizes
+from tfgan_suite.generative.encoded_interpolation import InterpolatesExamples
 from tfgan_suite.layers.quantizers import FiniteScalarQuantizer, Quantizer
 from tfgan_suite.likelihood.reconstruction_losses import Adversarial, ReconstructionLoss, SquaredError
+from tfgan_suite.models.vqvae.codebook_reports import CodebookReports
 from tfgan_suite.models.vqvae.vqvae_decoder import VQVAEDecoder
 from tfgan_suite.models.vqvae.vqvae_discriminator import VQVAEDiscriminator
 from tfgan_suite.models.vqvae.vqvae_encoder import VQVAEEncoder
 from tfgan_suite.models.vqvae.vqvae_presets import PRESETS
 from tfgan_suite.specs.image_spec import ImageSpec
 
-_IMAGES_AT_A_TIME = 64
-
 
 @keras.saving.register_keras_serializable("tfgan_suite")
-class VQVAE(HasLatents, Encodes, Reconstructs, Tokenizes, TrainedModel):
+class VQVAE(CodebookReports, InterpolatesExamples, HasLatents, Encodes, Reconstructs, Tokenizes, TrainedModel):
     """An encoder, a quantizer and a decoder: an image becomes a grid of tokens, and tokens become an image.
 
     `encode_tokens` and `decode_tokens` are what it is for. Latents are codes, the vectors that tokens stand for: `decode` takes
@@ -253,42 +251,6 @@ class VQVAE(HasLatents, Encodes, Reconstructs, Tokenizes, TrainedModel):
         logits = self._discriminate(reconstructions, batch.training)
         return Objective({"loss/discriminator": self.adversarial.discriminator_loss(real_logits, logits)})
 
-    def end_step(self):
-        self.quantizer.update()
-        self.track_value("codes/perplexity", self.quantizer.perplexity())
-        self.track_value("codes/in_use", self.quantizer.share_in_use())
-
-    def extra_logs(self):
-        return (*super().extra_logs(), "codes/perplexity", "codes/in_use")
-
-    def curves(self):
-        codes = [
-            Chart(
-                "Codes in use",
-                {"in use": "codes/in_use"},
-                "share",
-                "The share of codes that at least a tenth of the tokens of an equal share go to.",
-            ),
-            Chart("Variety of codes", {"perplexity": "codes/perplexity"}, "codes"),
-        ]
-        return [*super().curves(), *codes]
-
-    def progress_labels(self):
-        return {**super().progress_labels(), "in use": "codes/in_use"}
-
-    def stability_rules(self):
-        collapse = Rule(
-            name="codebook_collapse",
-            measurement="codes/in_use",
-            below=0.05,
-            patience=2,
-            symptom="Hardly any of the codes is in use: tokens say little about the images.",
-            advice="quantizers.FiniteScalarQuantizer, the default; fewer codes; vectors of 4 to 8 numbers; a quantizer with "
-            "`restart=True`.",
-            reason="Codes that begin anew keep above nine in ten in use in all runs seen.",
-        )
-        return [*super().stability_rules(), collapse]
-
     def _quantize(self, images, training):
         vectors = call_network(self.encoder, images, training=training)
         return self.quantizer(tf.cast(vectors, tf.float32), training=training)
@@ -339,19 +301,6 @@ class VQVAE(HasLatents, Encodes, Reconstructs, Tokenizes, TrainedModel):
                 raise UserError(f"`tokens` must be from 0 to {self.num_tokens - 1}. Received: from {low} to {high}")
         return tf.cast(tokens, tf.int32)
 
-    def codebook_use(self, images, batch_size=_IMAGES_AT_A_TIME):
-        """The share of all codes that the tokens of some images use at least once, a float.
-
-        Args:
-            images: Float `[count, height, width, channels]` in [-1, 1]. As many as make each code likely: ten times `num_tokens`
-                tokens or more.
-            batch_size: Integer >= 1. Images at a time.
-        """
-        used = set()
-        for index in range(0, len(images), batch_size):
-            used.update(self.encode_tokens(images[index : index + batch_size]).numpy().ravel().tolist())
-        return len(used) / self.num_tokens
-
     # === What it can do ===
 
     @property
@@ -381,23 +330,6 @@ class VQVAE(HasLatents, Encodes, Reconstructs, Tokenizes, TrainedModel):
 
     def reconstruct(self, examples, labels=None, seed=None):
         return self.decode(self.encode(examples))
-
-    def interpolate(self, first, second, steps=8, labels=None):
-        """Images of the codes along a line between those of two images.
-
-        Args:
-            first: Float `[batch, height, width, channels]` in [-1, 1].
-            second: The same.
-            steps: Integer >= 2. Images of a row; the first and the last one are reconstructions.
-            labels: Of no effect.
-
-        Returns:
-            float32 `[batch, steps, height, width, channels]`.
-        """
-        shares = tf.reshape(tf.linspace(0.0, 1.0, steps), [1, steps, *([1] * len(self.latent_shape))])
-        ends = [self.encode(images)[:, None] for images in (first, second)]
-        codes = (1.0 - shares) * ends[0] + shares * ends[1]
-        return tf.reshape(self(tf.reshape(codes, [-1, *self.latent_shape])), [-1, steps, *self.spec.shape])
 
     def get_config(self):
         brought = [*self._brought, "quantizer", *(["discriminator"] if self._discriminator_is_brought else [])]
