@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from tfgan_suite.checkpoints.official_names import arrays_by_name, assign_by_name, drop_told
+from tfgan_suite.checkpoints.official_names import arrays_by_name, assign_by_name, drop_told, model_of_weights
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.models.glow.actnorm import ActNorm
 from tfgan_suite.models.glow.channel_permutation import ChannelPermutation
@@ -43,19 +43,11 @@ def glow_from_state(state, **overrides):
     """
     state = {re.sub(_PREFIX, "", name): np.asarray(array) for name, array in state.items()}
     told = _read_architecture(state)
-    channels = told.pop("channels")
     if "bits" in overrides:
         levels = 2 ** overrides.pop("bits")
         overrides = {"levels": levels, **drop_told(overrides, {"levels": levels})}
-    overrides = drop_told(overrides, told)
-    image_shape = tuple(overrides.pop("image_shape", (32, 32, channels)))
-    if image_shape[-1] != channels:
-        raise UserError(f"`image_shape` must have {channels} channels, as the weights. Received: {image_shape}")
-    model = Glow(image_shape=image_shape, **told, **{"max_log_scale": None, **overrides})
-    for network in (model.network, model.ema_network):
-        load_glow_state(network, state)
-    model.is_initialized.assign(1)
-    return model
+    overrides = {"max_log_scale": None, **overrides}
+    return model_of_weights(Glow, told, overrides, lambda network: load_glow_state(network, state))
 
 
 def glow_state(network, values=None):

@@ -59,6 +59,30 @@ def assign_by_name(network, entries, state, ignored=()):
         entry.variable.assign(entry.from_official(np.asarray(state[name], np.float32)))
 
 
+def model_of_weights(model_class, told, overrides, load):
+    """Builds a model of images with one averaged network, and gives both copies of the network their weights.
+
+    Args:
+        model_class: The model's class.
+        told: Dict of what names and shapes of weights tell: constructor arguments, and `channels` of images.
+        overrides: Dict of constructor arguments. `image_shape` is 32x32 by default.
+        load: A function that takes a network and sets its weights.
+
+    Raises:
+        UserError: An override does not fit the weights.
+    """
+    arguments = {name: value for name, value in told.items() if name != "channels"}
+    overrides = drop_told(overrides, arguments)
+    image_shape = tuple(overrides.pop("image_shape", (32, 32, told["channels"])))
+    if image_shape[-1] != told["channels"]:
+        raise UserError(f"`image_shape` must have {told['channels']} channels, as the weights. Received: {image_shape}")
+    model = model_class(image_shape=image_shape, **arguments, **overrides)
+    for network in (model.network, model.ema_network):
+        load(network)
+    model.is_initialized.assign(1)  # It is not to be initialized from data.
+    return model
+
+
 def drop_told(overrides, told):
     """The overrides without those that weights tell, which may be given again if they say the same.
 

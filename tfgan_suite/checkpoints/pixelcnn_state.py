@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tfgan_suite.checkpoints.official_names import arrays_by_name, assign_by_name, drop_told
+from tfgan_suite.checkpoints.official_names import arrays_by_name, assign_by_name, model_of_weights
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.likelihood.distributions import DiscretizedLogisticMixture
 from tfgan_suite.models.pixelcnn.gated_block import GatedBlock
@@ -44,16 +44,7 @@ def pixelcnn_from_state(state, **overrides):
     """
     state = {name.removeprefix(_PREFIX): np.asarray(array) for name, array in state.items()}
     told = _read_architecture(state)
-    channels = told.pop("channels")
-    overrides = drop_told(overrides, told)
-    image_shape = tuple(overrides.pop("image_shape", (32, 32, channels)))
-    if image_shape[-1] != channels:
-        raise UserError(f"`image_shape` must have {channels} channels, as the weights. Received: {image_shape}")
-    model = PixelCNN(image_shape=image_shape, **told, **overrides)
-    for network in (model.network, model.ema_network):
-        load_pixelcnn_state(network, state)
-    model.is_initialized.assign(1)
-    return model
+    return model_of_weights(PixelCNN, told, overrides, lambda network: load_pixelcnn_state(network, state))
 
 
 def pixelcnn_state(network, values=None):

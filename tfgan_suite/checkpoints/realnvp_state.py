@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from tfgan_suite.checkpoints.official_names import arrays_by_name, assign_by_name, drop_told
+from tfgan_suite.checkpoints.official_names import arrays_by_name, assign_by_name, model_of_weights
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.models.glow.glow import Glow
 
@@ -42,17 +42,9 @@ def realnvp_from_state(state, **overrides):
     """
     state = {re.sub(_PREFIX, "", name): np.asarray(array) for name, array in state.items()}
     told = _read_architecture(state)
-    channels = told.pop("channels")
-    overrides = drop_told(overrides, told)
-    image_shape = tuple(overrides.pop("image_shape", (32, 32, channels)))
-    if image_shape[-1] != channels:
-        raise UserError(f"`image_shape` must have {channels} channels, as the weights. Received: {image_shape}")
     share = round(float(np.reshape(state.get("data_constraint", 0.9), [])), 6)
-    model = Glow(image_shape=image_shape, **told, **{"max_log_scale": None, "logit_range": share, **overrides})
-    for network in (model.network, model.ema_network):
-        load_realnvp_state(network, state)
-    model.is_initialized.assign(1)
-    return model
+    overrides = {"max_log_scale": None, "logit_range": share, **overrides}
+    return model_of_weights(Glow, told, overrides, lambda network: load_realnvp_state(network, state))
 
 
 def realnvp_state(network, values=None):
