@@ -34,6 +34,7 @@ PUBLIC = [
     "ProGAN",
     "ProGANSchedule",
     "StyleGAN2",
+    "TarFlow",
     "TextureProGAN",
     "TokenTransformer",
     "TwoStageModel",

@@ -10,6 +10,7 @@ _PUBLIC = {
     "glow_from_state": "tfgan_suite.checkpoints.glow_state",
     "progan_from_state": "tfgan_suite.checkpoints.progan_state",
     "realnvp_from_state": "tfgan_suite.checkpoints.realnvp_state",
+    "tarflow_from_state": "tfgan_suite.checkpoints.tarflow_state",
     "vq_from_state": "tfgan_suite.checkpoints.vq_state",
     "vdvae_from_state": "tfgan_suite.checkpoints.vdvae_state",
 }

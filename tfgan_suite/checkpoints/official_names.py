@@ -79,7 +79,8 @@ def model_of_weights(model_class, told, overrides, load):
     model = model_class(image_shape=image_shape, **arguments, **overrides)
     for network in (model.network, model.ema_network):
         load(network)
-    model.is_initialized.assign(1)  # It is not to be initialized from data.
+    if hasattr(model, "is_initialized"):
+        model.is_initialized.assign(1)  # It is not to be initialized from data.
     return model
 
 

@@ -48,7 +48,7 @@ class InterpolatesExamples:
         ]
         latents = tf.reshape(tf.constant(np.array(rows)), [-1, *self.latent_shape])
         labels = None if labels is None else tf.repeat(labels, steps)
-        return tf.reshape(self(latents, labels), [-1, steps, *self.spec.shape])
+        return tf.reshape(self.decode(latents, labels), [-1, steps, *self.spec.shape])
 
     def _to_model(self, examples):
         examples = tf.convert_to_tensor(examples)

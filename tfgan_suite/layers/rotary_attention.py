@@ -1,28 +1,14 @@
 """RotaryAttention: self-attention that knows positions by rotation, whole or one position at a time."""
 
-from typing import NamedTuple
-
 import keras
 import numpy as np
 import tensorflow as tf
 
-CACHE_BLOCK = 16  # Positions that are written one by one before they are taken to the others.
-
-
-class Cache(NamedTuple):
-    """Keys and values of the positions so far.
-
-    Attributes:
-        past: Two float32 tensors `[batch, heads, positions, head_size]`, of the blocks that are done.
-        block: Two float32 tensors `[batch, heads, CACHE_BLOCK, head_size]`, of the block that is being worked on.
-    """
-
-    past: tuple
-    block: tuple
+from tfgan_suite.layers.cached_attention import CACHE_BLOCK, CachedAttention
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
-class RotaryAttention(keras.layers.Layer):
+class RotaryAttention(CachedAttention):
     """Multi-head self-attention in which queries and keys are rotated by their position.
 
     Args:
@@ -47,10 +33,7 @@ class RotaryAttention(keras.layers.Layer):
     """
 
     def __init__(self, num_heads, length, causal=True, seed=0, **kwargs):
-        super().__init__(**kwargs)
-        self.num_heads = num_heads
-        self.length = length
-        self.causal = causal
+        super().__init__(num_heads, length, causal, **kwargs)
         self.seed = seed
 
     def build(self, input_shape):
@@ -67,91 +50,31 @@ class RotaryAttention(keras.layers.Layer):
         # Angles in float64: in bfloat16 whole numbers end at 256.
         rates = 10_000.0 ** (-np.arange(0, self.head_size, 2) / self.head_size)
         angles = np.arange(self.length)[:, None] * rates  # [length, head_size / 2]
-        blocks = max(1, -(-self.length // CACHE_BLOCK) - 1)  # The last one is never past.
-        self._block_of_past = np.repeat(np.arange(blocks, dtype=np.int32), CACHE_BLOCK)
         self._cosines, self._sines = np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
 
     def call(self, inputs):
-        queries, keys, values = self._heads(inputs, [self.length], self._cosines, self._sines)
-        scores = tf.matmul(queries, keys, transpose_b=True)  # [batch, heads, length, length]
-        if self.causal:
-            visible = np.tril(np.ones([self.length, self.length], bool))
-            scores = tf.where(visible, scores, -np.inf)
-        return self._join(tf.matmul(tf.nn.softmax(scores), values), tf.shape(inputs))
+        heads = self._heads(inputs, [self.length], self._cosines, self._sines)
+        return self._join(self.mix(*heads), tf.shape(inputs))
 
     def step(self, inputs, block, slot, cache):
-        """One position of a causal layer.
-
-        Args:
-            inputs: Float `[batch, width]`, those at this position.
-            block: int32 scalar. Which block of `CACHE_BLOCK` positions it is in.
-            slot: int32 scalar. Its place in the block.
-            cache: A `Cache`, into which `end_block` has taken all blocks before.
-
-        Returns:
-            Outputs `[batch, width]`, and the cache with this position.
-        """
+        """One position of a causal layer, `[batch, width]`; the rest is as in `mix_step`."""
         position = block * CACHE_BLOCK + slot
         cosines, sines = tf.gather(self._cosines, position), tf.gather(self._sines, position)
-        queries, *new = self._heads(inputs, [1], cosines, sines)
-        slots = np.arange(CACHE_BLOCK, dtype=np.int32)
-        # Written by a choice of every element, since no slice is updated in all exports.
-        here = tf.equal(slots, slot)[:, None]
-        keys, values = (tf.where(here, one, old) for one, old in zip(new, cache.block))
-        past_keys, past_values = cache.past
-        visible = self._block_of_past < block
-        scores = tf.concat(
-            [
-                tf.where(visible, tf.matmul(queries, past_keys, transpose_b=True), -np.inf),
-                tf.where(slots <= slot, tf.matmul(queries, keys, transpose_b=True), -np.inf),
-            ],
-            axis=-1,
-        )  # [batch, heads, 1, past + block]
-        weights = tf.nn.softmax(scores)
-        past = len(self._block_of_past)
-        mixed = tf.matmul(weights[..., :past], past_values) + tf.matmul(weights[..., past:], values)
-        shape = [tf.shape(inputs)[0], inputs.shape[-1]]
-        return self._join(mixed, shape), Cache(cache.past, (keys, values))
-
-    def end_block(self, block, cache):
-        """Takes the positions of a block that is done to those before: what is written often is small."""
-        here = tf.equal(self._block_of_past, block)[:, None]
-        repeats = [1, 1, len(self._block_of_past) // CACHE_BLOCK, 1]
-        past = tuple(tf.where(here, tf.tile(new, repeats), old) for new, old in zip(cache.block, cache.past))
-        return Cache(past, cache.block)
-
-    def initial_cache(self, batch_size):
-        """A `Cache` of no positions."""
-
-        def empty(length):
-            return (tf.zeros([batch_size, self.num_heads, length, self.head_size]),) * 2
-
-        return Cache(empty(len(self._block_of_past)), empty(CACHE_BLOCK))
+        heads = self._heads(inputs, [1], cosines, sines)
+        mixed, cache = self.mix_step(*heads, block, slot, cache)
+        return self._join(mixed, [tf.shape(inputs)[0], inputs.shape[-1]]), cache
 
     def _heads(self, inputs, positions, cosines, sines):
         """Queries, keys and values, float32 `[batch, heads, positions, head_size]`."""
-        heads = tf.cast(self.to_heads(inputs), tf.float32)
-        heads = tf.reshape(heads, [-1, *positions, 3, self.num_heads, self.head_size])
-        heads = tf.transpose(heads, [2, 0, 3, 1, 4])
+        heads = self.heads_first(tf.cast(self.to_heads(inputs), tf.float32), positions)
         queries, keys = tf.unstack(_rotate(heads[:2], cosines, sines))  # Together: a step is many small operations.
         return queries * self.head_size**-0.5, keys, heads[2]
 
     def _join(self, mixed, shape):
-        """Outputs of what was mixed for each head, `[batch, heads, positions, head_size]`."""
-        mixed = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), shape)
-        return self.from_heads(tf.cast(mixed, self.compute_dtype))
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
+        return self.from_heads(tf.cast(self.heads_last(mixed, shape), self.compute_dtype))
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "num_heads": self.num_heads,
-            "length": self.length,
-            "causal": self.causal,
-            "seed": self.seed,
-        }
+        return {**super().get_config(), "seed": self.seed}
 
 
 def _rotate(vectors, cosines, sines):

@@ -67,6 +67,10 @@ class FlowModel(InterpolatesExamples, HasLatents, Encodes, Reconstructs, Likelih
         """
         return (self.network if training else self.ema_network).forward(values, labels, training)
 
+    def normal_values(self, values, labels=None, training=False):
+        """What is standard normal according to the likelihood, and the log-determinant of that: as `forward`, of most flows."""
+        return self.forward(values, labels, training)
+
     def inverse(self, latents, labels=None):
         """Dequantized images of latents, float32 `[batch, height, width, channels]`, by the averaged network."""
         return self.ema_network.inverse(latents, labels)
@@ -79,11 +83,16 @@ class FlowModel(InterpolatesExamples, HasLatents, Encodes, Reconstructs, Likelih
 
     def objective(self, batch):
         """The bound of the negative log-likelihood in nats per dimension, with fresh noise in each step."""
-        noise = BatchNoise(batch.seed, tf.shape(batch.examples)[0]).uniform("dequantization", self.spec.shape)
-        latents, log_det = self.forward(self.dequantize(batch.examples, noise), batch.labels, batch.training)
+        noise = BatchNoise(batch.seed, tf.shape(batch.examples)[0])
+        values = self.noisy_values(batch.examples, noise)
+        latents, log_det = self.normal_values(values, batch.labels, batch.training)
         energy = 0.5 * tf.reduce_sum(tf.square(latents), axis=1)
         nats = energy - log_det + self.num_dimensions * self._nats_of_noise
         return Objective({"loss": nats / float(self.num_dimensions)}, {"bits_per_dimension": nats * self.bits_per_nat})
+
+    def noisy_values(self, images, noise):
+        """What the network is trained on: images of whole levels as real numbers. `noise` is a `BatchNoise`."""
+        return self.dequantize(images, noise.uniform("dequantization", self.spec.shape))
 
     @property
     def _nats_of_noise(self):
@@ -112,7 +121,7 @@ class FlowModel(InterpolatesExamples, HasLatents, Encodes, Reconstructs, Likelih
 
     def log_terms(self, images, labels, noise):
         values = self.dequantize(images, noise.uniform("dequantization", self.spec.shape))
-        latents, log_det = self.forward(values, labels)
+        latents, log_det = self.normal_values(values, labels)
         return [-0.5 * tf.square(latents), log_det - self.num_dimensions * self._nats_of_noise]
 
     def log_mass(self, images, labels, samples, noise):
@@ -142,7 +151,7 @@ class FlowModel(InterpolatesExamples, HasLatents, Encodes, Reconstructs, Likelih
 
     def decode(self, latents, labels=None):
         """Images of latents, float32 `[batch, height, width, channels]` in [-1, 1]. `decode(encode(images))` is `images`."""
-        return self(latents, labels)
+        return self.to_examples(self.inverse(latents, labels))
 
     def encode(self, examples, labels=None, seed=None):
         """Latents float32 `[batch, latent_size]`.

@@ -35,3 +35,8 @@ def normal_probability(values):
         series = share * (factor + series)
     tail = math.sqrt(0.5 / math.pi) * tf.exp(-0.5 * tf.square(values)) * series
     return tf.where(values < 0.0, tail, 1.0 - tail)
+
+
+def softly_bounded(values, bound):
+    """Values near 0 as they are, and all of them within the bound."""
+    return bound * tf.tanh(values / bound)

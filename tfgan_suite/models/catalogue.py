@@ -16,6 +16,7 @@ MODELS = {
     "pixelcnn": ("tfgan_suite.models.pixelcnn.pixelcnn", "PixelCNN"),
     "progan": ("tfgan_suite.models.progan.progan", "ProGAN"),
     "stylegan2": ("tfgan_suite.models.stylegan2.stylegan2", "StyleGAN2"),
+    "tarflow": ("tfgan_suite.models.tarflow.tarflow", "TarFlow"),
     "texture_progan": ("tfgan_suite.models.progan.texture_progan", "TextureProGAN"),
     "token_transformer": ("tfgan_suite.models.token_transformer.token_transformer", "TokenTransformer"),
     "two_stage": ("tfgan_suite.models.two_stage.two_stage_model", "TwoStageModel"),

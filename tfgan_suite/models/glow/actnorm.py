@@ -3,12 +3,12 @@
 import keras
 import tensorflow as tf
 
+from tfgan_suite.likelihood.stable_functions import softly_bounded
 from tfgan_suite.models.glow.flow_layer import (
     LARGEST_LOG_SCALE,
     FlowLayer,
     before_bound,
     num_pixels,
-    softly_bounded,
 )
 
 # The logarithm of a scale is three times the weight, which so learns three times as fast.

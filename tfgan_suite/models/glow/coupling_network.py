@@ -3,8 +3,8 @@
 import keras
 import tensorflow as tf
 
-from tfgan_suite.likelihood.stable_functions import softplus
-from tfgan_suite.models.glow.flow_layer import LARGEST_INPUT, softly_bounded
+from tfgan_suite.likelihood.stable_functions import softly_bounded, softplus
+from tfgan_suite.models.glow.flow_layer import LARGEST_INPUT
 from tfgan_suite.models.glow.scaled_convolution import ScaledConvolution
 
 

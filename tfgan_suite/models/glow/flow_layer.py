@@ -53,11 +53,6 @@ class FlowLayer(keras.layers.Layer):
         return {**super().get_config(), "bounded": self.bounded}
 
 
-def softly_bounded(values, bound):
-    """Values near 0 as they are, and all of them within the bound."""
-    return bound * tf.tanh(values / bound)
-
-
 def before_bound(values, bound):
     """What `softly_bounded` makes these values of; those beyond the bound come near to it."""
     return bound * tf.atanh(tf.clip_by_value(values / bound, -0.98, 0.98))

@@ -3,8 +3,9 @@
 import keras
 import tensorflow as tf
 
+from tfgan_suite.likelihood.stable_functions import softly_bounded
 from tfgan_suite.models.glow.actnorm import LOG_SCALE_FACTOR
-from tfgan_suite.models.glow.flow_layer import LARGEST_LOG_SCALE, softly_bounded
+from tfgan_suite.models.glow.flow_layer import LARGEST_LOG_SCALE
 from tfgan_suite.models.glow.scaled_convolution import ScaledConvolution
 
 

@@ -5,12 +5,12 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.likelihood.stable_functions import softly_bounded
 from tfgan_suite.models.glow.flow_layer import (
     LARGEST_LOG_SCALE,
     FlowLayer,
     before_bound,
     num_pixels,
-    softly_bounded,
 )
 
 

@@ -3,7 +3,8 @@
 import keras
 import tensorflow as tf
 
-from tfgan_suite.models.glow.flow_layer import LARGEST_INPUT, softly_bounded
+from tfgan_suite.likelihood.stable_functions import softly_bounded
+from tfgan_suite.models.glow.flow_layer import LARGEST_INPUT
 from tfgan_suite.models.glow.stored_normalization import StoredNormalization
 from tfgan_suite.models.glow.weight_normalized_convolution import WeightNormalizedConvolution
 

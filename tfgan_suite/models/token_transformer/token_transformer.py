@@ -10,7 +10,7 @@ from tfgan_suite.engine.update import Objective
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.randomness import fold, uniform
 from tfgan_suite.generative.abilities import HasLikelihood
-from tfgan_suite.layers.rotary_attention import CACHE_BLOCK
+from tfgan_suite.layers.cached_attention import CACHE_BLOCK
 from tfgan_suite.likelihood.token_choice import TEMPERATURE, TOP_K, TOP_P, choose_tokens
 from tfgan_suite.models.token_transformer.token_model import TokenModel
 from tfgan_suite.models.token_transformer.token_transformer_presets import PRESETS

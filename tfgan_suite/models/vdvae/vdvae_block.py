@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from tfgan_suite.layers.convolution import Convolution
 from tfgan_suite.layers.convolve import mix_channels
-from tfgan_suite.models.vdvae.gelu import gelu
+from tfgan_suite.layers.gelu import gelu
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")

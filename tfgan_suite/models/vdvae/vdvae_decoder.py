@@ -5,7 +5,7 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from tfgan_suite.models.vdvae.gelu import gelu
+from tfgan_suite.layers.gelu import gelu
 from tfgan_suite.models.vdvae.vdvae_block import VDVAEBlock, make_convolution
 from tfgan_suite.models.vdvae.vdvae_encoder import with_channels
 from tfgan_suite.models.vdvae.vdvae_layout import decoder_layout

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from tfgan_suite.models.vdvae.gelu import gelu
+from tfgan_suite.layers.gelu import gelu
 from tfgan_suite.models.vdvae.vdvae_block import VDVAEBlock, make_convolution
 from tfgan_suite.models.vdvae.vdvae_layout import encoder_layout
 

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from tests.golden_vectors import assert_near
-from tfgan_suite.models.vdvae.gelu import gelu
+from tfgan_suite.layers.gelu import gelu
 
 
 def test_values_and_derivatives():
