@@ -112,6 +112,34 @@ class LikelihoodModel(HasLikelihood, TrainedModel):
         """`-log_prob / (height * width * channels * ln 2)` of each image, a float64 array; see `log_prob`."""
         return -self.log_prob(examples, labels, samples, seed).numpy() * self.bits_per_nat
 
+    def classify(self, examples, samples=1, seed=0):
+        """The natural logarithm of the probability of each class given an image, by Bayes' rule.
+
+        The likelihood of each class, with the same draws for all of them, times how frequent `label_weights` say that it is. Where
+        `likelihood` is a lower bound, so is each class's part.
+
+        Args:
+            examples: As for `log_prob`.
+            samples: As for `log_prob`.
+            seed: As for `log_prob`.
+
+        Returns:
+            float64 `[batch, num_classes]`. The class is `argmax` along the last axis.
+
+        Raises:
+            UserError: The model has no classes, or the images do not fit.
+        """
+        if self.num_classes is None:
+            raise UserError(
+                f"`classify` needs a model with classes. Received: a {type(self).__name__} with num_classes=None"
+            )
+        frequencies = tf.constant(self.label_weights or [1.0] * self.num_classes, tf.float64)
+        terms = [
+            self.log_prob(examples, [label] * len(examples), samples, seed) + tf.math.log(frequencies[label])
+            for label in range(self.num_classes)
+        ]
+        return tf.nn.log_softmax(tf.stack(terms, axis=1))
+
     @property
     def num_dimensions(self):
         """Integer. The values of an image: height times width times channels."""

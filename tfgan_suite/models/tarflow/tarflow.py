@@ -37,6 +37,14 @@ DENOISING = SamplingOption(
     "denoising", 1.0, 0.0, 1.0, "How much of the noise of a model that was trained with Gaussian noise is taken away."
 )
 
+JACOBI_TOLERANCE = SamplingOption(
+    "jacobi_tolerance",
+    0.0,
+    0.0,
+    0.1,
+    "Above 0 many tokens are made at a time, over and over until none would change by more than this.",
+)
+
 
 @keras.saving.register_keras_serializable("tfgan_suite")
 class TarFlow(FlowModel):
@@ -82,7 +90,9 @@ class TarFlow(FlowModel):
     """
 
     presets = PRESETS
-    sampling_options = (TEMPERATURE, GUIDANCE, GUIDANCE_ANNEALING, ATTENTION_TEMPERATURE, DENOISING)
+    sampling_options = (
+        *(TEMPERATURE, GUIDANCE, GUIDANCE_ANNEALING, ATTENTION_TEMPERATURE, DENOISING, JACOBI_TOLERANCE),
+    )
 
     def __init__(
         self,
@@ -201,15 +211,38 @@ class TarFlow(FlowModel):
     def sample_latents(self, batch_size, seed, temperature=1.0, **sampling):
         return super().sample_latents(batch_size, seed, temperature)
 
-    def inverse(self, latents, labels=None, guidance=0.0, guidance_annealing=0.0, attention_temperature=1.0):
+    def inverse(
+        self,
+        latents,
+        labels=None,
+        guidance=0.0,
+        guidance_annealing=0.0,
+        attention_temperature=1.0,
+        jacobi_tolerance=0.0,
+    ):
         """Dequantized images of latents, float32 `[batch, height, width, channels]`, by the averaged network.
 
         Args:
             latents: float32 `[batch, latent_size]`.
             labels: int32 `[batch]` of a conditional model.
-            guidance, guidance_annealing, attention_temperature: Floats, or one for each image; the sampling options.
+            guidance, guidance_annealing, attention_temperature, jacobi_tolerance: Floats, or one for each image; the sampling
+                options.
         """
-        return self.ema_network.inverse(latents, labels, guidance, guidance_annealing, attention_temperature)
+        return self.ema_network.inverse(
+            latents,
+            labels,
+            jacobi_tolerance,
+            weight=guidance,
+            annealing=guidance_annealing,
+            temperature=attention_temperature,
+        )
+
+    def jacobi_passes(self, latents, labels=None, jacobi_tolerance=1e-3):
+        """How many passes through a segment of tokens Jacobi iterations take in each block, an int32 array `[num_blocks]`.
+
+        As many as there are tokens are of no use: `jacobi_tolerance=0` is then faster.
+        """
+        return self.ema_network.inverse_and_passes(latents, labels, jacobi_tolerance)[1].numpy()
 
     def call(self, latents, labels=None, training=False, temperature=1.0, denoising=1.0, **sampling):
         """Images of latents, float32 in [-1, 1], by the averaged network, and without the noise that it was trained with."""

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfgan_suite.foundation.number_kinds import is_count, is_number
-from tfgan_suite.models.tarflow.block_inverses import invert_by_steps
+from tfgan_suite.models.tarflow.block_inverses import invert_by_jacobi, invert_by_steps
 from tfgan_suite.models.tarflow.guidance import Guidance
 from tfgan_suite.models.tarflow.patches import from_patches, to_patches
 from tfgan_suite.models.tarflow.prior_variance import PriorVariance
@@ -141,15 +141,30 @@ class TarFlowNetwork(keras.Model):
             log_det = log_det + change
         return tokens, log_det
 
-    def inverse(self, latents, labels=None, guidance=0.0, guidance_annealing=0.0, attention_temperature=1.0):
-        """Images of latents, float32 `[batch, height, width, channels]`; see `forward` and `Guidance`."""
+    def inverse(self, latents, labels=None, jacobi_tolerance=0.0, **guidance):
+        """Images of latents, float32 `[batch, height, width, channels]`; see `forward`.
+
+        Args:
+            latents: float32 `[batch, latent_size]`.
+            labels: int32 `[batch]`, -1 for no class; or `None`.
+            jacobi_tolerance: Float, or float32 `[]` or `[batch]`. Where it is above 0, `invert_by_jacobi` with that tolerance.
+            **guidance: `weight`, `annealing` and `temperature` of a `Guidance`.
+        """
+        return self.inverse_and_passes(latents, labels, jacobi_tolerance, **guidance)[0]
+
+    def inverse_and_passes(self, latents, labels=None, jacobi_tolerance=0.0, **guidance):
+        """As `inverse`, and passes of Jacobi iterations through a segment of each block, int32 `[num_blocks]`."""
         tokens = self.prior.undo(tf.reshape(latents, [-1, *self.token_shape]))
-        guidance = Guidance(labels, tf.shape(tokens)[0], guidance, guidance_annealing, attention_temperature)
+        guidance = Guidance(labels, tf.shape(tokens)[0], **guidance)
+        all_passes = []
         for block in reversed(self.blocks):
             if self.architecture["max_log_scale"] is not None:
                 tokens = tf.clip_by_value(tokens, -LARGEST_STATE, LARGEST_STATE)
-            tokens = block.in_order(invert_by_steps(block, block.in_order(tokens), guidance))
-        return from_patches(tokens, self.architecture["patch_size"], self.image_shape)
+            tokens, passes = _invert(block, block.in_order(tokens), guidance, jacobi_tolerance)
+            tokens = block.in_order(tokens)
+            all_passes.insert(0, passes)
+        images = from_patches(tokens, self.architecture["patch_size"], self.image_shape)
+        return images, tf.stack(all_passes)
 
     def get_config(self):
         return {
@@ -160,3 +175,17 @@ class TarFlowNetwork(keras.Model):
             "seed": self.seed,
             "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
         }
+
+
+def _invert(block, latents, guidance, tolerance):
+    """Tokens and passes, by the inverse that the tolerance asks for."""
+
+    def by_steps():
+        return invert_by_steps(block, latents, guidance), tf.constant(0)
+
+    def by_jacobi():
+        return invert_by_jacobi(block, latents, guidance, tolerance)
+
+    if isinstance(tolerance, (int, float)):  # Known beforehand: the graph holds one of them.
+        return by_jacobi() if tolerance > 0.0 else by_steps()
+    return tf.cond(tf.reduce_any(tolerance > 0.0), by_jacobi, by_steps)
