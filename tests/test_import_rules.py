@@ -15,7 +15,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 PARTS = {"foundation", "specs", "layers", "generative", "engine"}
 ALLOWED = {
     "foundation": set(),
-    "specs": {"foundation"},
+    "audio": {"foundation"},
+    "specs": {"foundation", "audio"},
     "layers": {"foundation"},
     "drawing": {"foundation"},
     "untrusted": {"foundation"},
@@ -25,7 +26,7 @@ ALLOWED = {
     "likelihood": PARTS,
     "models": PARTS | {"adversarial", "likelihood"},
     "checkpoints": PARTS | {"adversarial", "likelihood", "models", "untrusted"},
-    "data": {"foundation", "specs"},
+    "data": {"foundation", "audio", "specs"},
     "metrics": {"foundation", "specs", "generative", "data", "untrusted"},
     "callbacks": {"foundation", "specs", "drawing", "generative", "engine", "metrics"},
     "latent_tools": {"foundation", "specs", "drawing", "generative", "data", "metrics"},
@@ -62,6 +63,8 @@ HEAVY = {
     "kserve": {"serving"},
     **dict.fromkeys(["tf2onnx", "onnx", "onnxruntime", "ai_edge_litert"], {"exports"}),
     "tensorflow_datasets": {"data"},
+    **dict.fromkeys(["soundfile", "scipy"], {"audio"}),
+    "espeakng_loader": {"data"},
     "jaxlib": {"compile_check"},
     "libtpu": {"compile_check"},
     "torch": set(),
@@ -145,7 +148,7 @@ def test_heavy_packages_stay_in_their_rooms(package):
 
 
 def test_numeric_rooms_need_only_the_core():
-    optional = {"apache_beam", "tensorflow_datasets", "dicebear", "dicebear_styles", "resvg_py"}
+    optional = {"apache_beam", "tensorflow_datasets", "dicebear", "dicebear_styles", "resvg_py", "espeakng_loader"}
     wrong = []
     for path in FILES:
         if room_of(path) in NUMERIC_ROOMS:

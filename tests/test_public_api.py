@@ -59,10 +59,13 @@ PUBLIC = [
     # Models of your own
     "ExampleSpec",
     "ImageSpec",
+    "LogMel",
+    "LogMelSpec",
     "Objective",
     "TokenSpec",
     "TrainedModel",
     "Update",
+    "WaveformSpec",
     "register_example_spec",
     # Scores, export
     "Evaluation",

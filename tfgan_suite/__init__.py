@@ -53,7 +53,10 @@ _PUBLIC = {
     "Objective": "tfgan_suite.engine.update",
     "ExampleSpec": "tfgan_suite.specs.example_spec",
     "ImageSpec": "tfgan_suite.specs.image_spec",
+    "LogMel": "tfgan_suite.audio.log_mel",
+    "LogMelSpec": "tfgan_suite.specs.log_mel_spec",
     "TokenSpec": "tfgan_suite.specs.token_spec",
+    "WaveformSpec": "tfgan_suite.specs.waveform_spec",
     "register_example_spec": "tfgan_suite.specs.example_spec",
     # === Running ===
     "TrainConfig": "tfgan_suite.runs.train_config",

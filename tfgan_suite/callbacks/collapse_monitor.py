@@ -114,7 +114,7 @@ class CollapseMonitor(SampleMonitor):
         self._statistics = {}
 
     def on_train_begin(self, logs=None):
-        if self.model.spec.kind != "image":
+        if not self.model.spec.is_picture:
             raise UserError(
                 f"CollapseMonitor needs a model of images. {type(self.model).__name__} makes {self.model.spec.unit[1]}: "
                 "leave the monitor out."

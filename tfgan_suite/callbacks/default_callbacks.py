@@ -7,6 +7,7 @@ from tfgan_suite.callbacks.discriminator_monitor import DiscriminatorMonitor
 from tfgan_suite.callbacks.image_grid import ImageGrid
 from tfgan_suite.callbacks.progress import Progress
 from tfgan_suite.callbacks.scores import Scores
+from tfgan_suite.callbacks.sound_clips import SoundClips
 from tfgan_suite.callbacks.stability_monitor import StabilityMonitor
 from tfgan_suite.callbacks.stop_on_non_finite import StopOnNonFinite
 from tfgan_suite.callbacks.training_log import TrainingLog
@@ -37,7 +38,7 @@ def default_callbacks(
     """Checkpoints, pictures, logs, monitors and a stop at NaN, in the order in which they must run.
 
     Args:
-        run_dir: String. Gets `checkpoints/`, `images/`, `tensorboard/`, `history.jsonl` and, if there are alerts,
+        run_dir: String. Gets `checkpoints/`, `images/`, of sounds `sounds/`, `tensorboard/`, `history.jsonl` and, if there are alerts,
             `alerts.jsonl`.
         model: The model to be trained. If given, callbacks that need something it cannot do are left out, and one line says
             so.
@@ -93,6 +94,8 @@ def default_callbacks(
         callbacks.append(ImageGrid(run_dir / "images", log_dir=log_dir, seed=seed))
     else:
         left_out.append(f"ImageGrid ({model.spec.unit[1]} have no `draw`)")
+    if model is not None and model.spec.sample_rate_hz is not None:
+        callbacks.append(SoundClips(run_dir / "sounds", log_dir=log_dir, seed=seed))
     callbacks += [TrainingLog(run_dir / "history.jsonl", log_dir, hyperparameters), checkpointing]
     if total_images is not None:
         callbacks.append(Progress(total_images))  # Last: what is printed as done is saved.
@@ -104,7 +107,7 @@ def default_callbacks(
 def _sample_monitors(model, probe, shared, left_out):
     """The monitors of samples that a model can have; the others are added to `left_out`."""
     monitors = []
-    if model is None or model.spec.kind == "image":
+    if model is None or model.spec.is_picture:
         monitors.append(CollapseMonitor(**probe, **shared))
     else:
         left_out.append("CollapseMonitor (it compares images)")

@@ -18,13 +18,16 @@ def add_parser(subparsers):
             "tfgan-suite prepare textures:brick,grass,gravel data/textures --image-size 64 --pyramid",
             "tfgan-suite prepare photos data/photos --image-size 64 --split train=0.9 --split test=0.1",
             "tfgan-suite prepare faces.zip data/faces --image-size 64 --encoding webp --max-refused-fraction 0.2",
+            "tfgan-suite prepare spoken_digits data/spoken_digits",
+            "tfgan-suite prepare audio:recordings data/recordings --format cut=windows --format sample_rate_hz=16000",
             "tfgan-suite prepare photos data/photos --image-size 64 --runner FlinkRunner --beam-option=--parallelism=8",
         ),
     )
     parser.add_argument(
         "source",
         help="a directory, .zip or .npz of images, tfds:NAME or tfds:NAME:SPLIT (NAME may have a version, or be a path), digits, "
-        "stacked-digits, avatars, textures, or the name of a source that you registered",
+        "stacked-digits, avatars, textures, audio:PATH for a directory or .zip of sounds, spoken_digits, or the name of a source "
+        "that you registered",
     )
     parser.add_argument("output_dir", help="directory to write")
     parser.add_argument("--image-size", type=arguments.size, metavar="PIXELS", help="64, or 64x48 for height x width")
@@ -41,6 +44,10 @@ def add_parser(subparsers):
     parser.add_argument(
         "--levels", type=arguments.positive_int, metavar="2-256",
         help="whole levels of a value, for models with a likelihood: 2 makes binary images (default 256)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--format", type=arguments.assignment, action="append", default=[], metavar="NAME=VALUE",
+        help="an argument of the format of examples that are no images, such as those of AudioFormat; may be given several times",
     )  # fmt: skip
     parser.add_argument(
         "--split",
@@ -83,7 +90,7 @@ def run(args):
         args.source,
         args.output_dir,
         image_size=args.image_size,
-        format={name: value for name, value in chosen.items() if value is not None},
+        format={**{name: value for name, value in chosen.items() if value is not None}, **dict(args.format)},
         splits=dict(args.splits) if args.splits else None,
         labels=args.labels,
         limit=args.limit,

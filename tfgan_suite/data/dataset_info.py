@@ -111,12 +111,12 @@ class DatasetInfo:
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """`(height, width, channels)` of a set of images.
+        """`(height, width, channels)` of a set of images, or of other pictures.
 
         Raises:
             AttributeError: The set holds something else; `spec.shape` is its shape.
         """
-        if self.spec.kind != "image":
+        if not self.spec.is_picture:
             raise AttributeError(
                 f"The data set {self.name!r} holds {self.spec.unit[1]}: it has `spec.shape`, no `image_shape`."
             )

@@ -46,6 +46,14 @@ class ExampleFormat:
             raise ExampleRefused("not_finite", "It has values that are not finite.")
         return np.ascontiguousarray(example)
 
+    def prepare_for_record(self, raw) -> tuple[np.ndarray, dict]:
+        """As `prepare`, with what the record of the example keeps besides, such as the sound of a spectrogram.
+
+        Returns:
+            The example, and a dict of feature name to bytes or an integer >= 0.
+        """
+        return self.prepare(raw), {}
+
     def settings(self) -> dict:
         """What shapes the examples, as JSON values. A set that was prepared with other settings is another set."""
         return {"example": spec_to_config(self.spec)}

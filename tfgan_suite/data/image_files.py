@@ -21,7 +21,7 @@ SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", "
 OTHER_IMAGE_SUFFIXES = (".heic", ".heif", ".jxl", ".psd", ".svg", ".tga", ".exr", ".hdr", ".pfm", ".dng", ".cr2", ".cr3",
                         ".nef", ".arw", ".raf", ".orf", ".rw2", ".dcm")  # fmt: skip
 # How files of these formats begin.
-_SIGNATURES = re.compile(
+SIGNATURES = re.compile(
     rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|RIFF....WEBP|GIF8[79]a|BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0"
     rb"|II[*+]\0|MM\0[*+]|P[1-6][\s#]|\0\0\0\x0cjP  |\xff\x4f\xff\x51|....ftypavi[fs]",
     re.DOTALL,
@@ -47,7 +47,7 @@ MAX_SOURCE_BYTES = 256 * 2**20
 
 def looks_like_image(start: bytes) -> bool:
     """Whether a file that starts with these bytes (`SIGNATURE_BYTES` of them) is of a format that is read."""
-    return _SIGNATURES.match(start) is not None
+    return SIGNATURES.match(start) is not None
 
 
 def decode_image(

@@ -16,13 +16,21 @@ For images (`specs/image_spec.py`):
 | `image/width`    | int64 | pixels                                                                         |
 | `image/channels` | int64 | 1 gray, 3 RGB, 4 RGBA                                                          |
 
+For clips of sound that models see as spectrograms (`specs/log_mel_spec.py`) the same under `log_mel/`, and for all clips, under
+`log_mel/` or `waveform/`:
+
+| feature              | type  | content                                    |
+|----------------------|-------|--------------------------------------------|
+| `.../flac`           | bytes | the clip: a FLAC file, 16 bits, one channel |
+| `.../sample_rate_hz` | int64 | its samples per second                     |
+
 Writing needs neither TensorFlow nor protobuf, so that Beam workers start quickly: the few wire-format rules of an
 Example are spelled out below (and checked against `tf.train.Example` in the tests). Reading is `parse_records`.
 """
 
 import functools
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import BinaryIO
 
 import numpy as np
@@ -34,7 +42,9 @@ SOURCE = "source"
 _REPEATED_BYTES = 32
 
 
-def encode_record(spec, example: np.ndarray, source: str, label: int | None = None) -> bytes:
+def encode_record(
+    spec, example: np.ndarray, source: str, label: int | None = None, others: Mapping[str, bytes | int] | None = None
+) -> bytes:
     """Serializes one example as the bytes of a `tf.train.Example`. Equal arguments give equal bytes.
 
     Args:
@@ -42,6 +52,7 @@ def encode_record(spec, example: np.ndarray, source: str, label: int | None = No
         example: NumPy array of the spec's `edge_dtype` and `shape`.
         source: String. The name of the example within its source.
         label: Integer >= 0, or `None` when the set has no labels.
+        others: Dict of feature name to bytes or an integer >= 0. What the record keeps besides what the spec makes of it.
 
     Returns:
         Bytes. The features are in the order of their names, as protobuf's deterministic form has them.
@@ -56,7 +67,7 @@ def encode_record(spec, example: np.ndarray, source: str, label: int | None = No
     >>> tf.train.Example.FromString(record).features.feature["label"].int64_list.value
     [7]
     """
-    encoded = spec.encode(example)
+    encoded = {**spec.encode(example), **(others or {})}
     if SOURCE in encoded:
         raise ValueError(f"`{type(spec).__name__}.encode` must not make a feature named {SOURCE!r}: rename it.")
     features = {f"{spec.kind}/{name}": value for name, value in encoded.items()}

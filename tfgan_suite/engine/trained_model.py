@@ -29,6 +29,7 @@ from tfgan_suite.engine.weight_transfer import TransfersWeights
 from tfgan_suite.foundation.microbatches import parts_of_batch, sizes_of_replicas
 from tfgan_suite.foundation.randomness import examples_from, fold
 from tfgan_suite.specs.condition import check_label_type
+from tfgan_suite.specs.example_spec import spec_from_config, spec_to_config
 
 
 class TrainedModel(TrainingDeclarations, TransfersWeights, KerasLoop):
@@ -451,10 +452,13 @@ class TrainedModel(TrainingDeclarations, TransfersWeights, KerasLoop):
         choices = {name: keras.saving.serialize_keras_object(value) for name, value in self._training_choices.items()}
         # Here, since constructors of your own need not take them.
         others = {"class_names": self.class_names, "frozen": self.frozen_layers}
-        return {**choices, **{name: list(value) for name, value in others.items() if value}}
+        depicted = {"depicts": spec_to_config(self.spec)} if self.spec.is_picture and self.spec.kind != "image" else {}
+        return {**choices, **{name: list(value) for name, value in others.items() if value}, **depicted}
 
     def compile_from_config(self, config):
         config = dict(config)
         self.class_names = config.pop("class_names", None)
         self.freeze(*config.pop("frozen", ()))
+        if "depicts" in config:
+            self.depict(spec_from_config(config.pop("depicts")))
         self.compile(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})

@@ -70,10 +70,35 @@ class GenerativeModel(keras.Model):
         Raises:
             AttributeError: The model makes something else; `spec.shape` is its shape.
         """
-        if self.spec is None or self.spec.kind != "image":
+        if self.spec is None or not self.spec.is_picture:
             kind = "nothing yet" if self.spec is None else self.spec.unit[1]
             raise AttributeError(f"{type(self).__name__} makes {kind}: it has `spec.shape`, no `image_shape`.")
         return self.spec.shape
+
+    def depict(self, spec):
+        """Says what the pictures that a model of images makes stand for, such as the spectrograms of sound.
+
+        Files, drawings, exports and scores are then of that kind. It is saved with the model, if that is compiled.
+
+        Args:
+            spec: An `ExampleSpec` whose examples are pictures of the shape of the model's.
+
+        Raises:
+            UserError: They are not, or the model makes no pictures.
+
+        Example:
+
+        >>> gan = DCGAN(image_shape=(64, 64, 1), base_channels=2)
+        >>> gan.depict(LogMelSpec((64, 64, 1)))
+        >>> gan.spec.unit
+        ('clip', 'clips')
+        """
+        if not (self.spec.is_picture and spec.is_picture and self.spec.shape == spec.shape):
+            raise UserError(
+                f"`spec` must be of pictures of the shape of the model's, {self.spec.shape}. Received: spec={spec!r}"
+            )
+        self.spec = spec
+        object.__setattr__(self, "_generate_function", None)
 
     @property
     def weights_kind(self):

@@ -66,13 +66,15 @@ def prepare_dataset(
         source: String, path, array or `Source`. A directory of images (class sub-folders, `labels.csv`, `metadata.csv`,
             `metadata.jsonl` or `dataset.json`), a `.zip` of the same, a `.npz` file, a uint8 array, a tuple
             `(images, labels)`, `"tfds:NAME"` or a builder of TensorFlow Datasets, `"digits"`, `"stacked-digits"`,
-            `"avatars"`, `"textures"`, or a `Source`. Examples that are not images come from
-            a `Source` with a `spec`, such as `ArraySource(examples, labels, spec=...)`.
+            `"avatars"`, `"textures"`, or a `Source`. Sound comes from `"audio:PATH"`, a directory or a `.zip` file of sound files, and
+            from `"spoken_digits"`. Examples of other kinds come from a `Source` with a `spec`, such as
+            `ArraySource(examples, labels, spec=...)`.
         output_dir: String or path. Directory to write; all workers must see it.
         image_size: Integer, pixels of the (square) images, or tuple `(height, width)`. Demo sets and arrays have a default.
         format: Dict of arguments of `ImageFormat`, how images look and how they come to: `channels` (by default 3, for
             arrays their own), `crop`, `resize_filter`, `background`, `encoding`, `jpeg_quality`, `max_source_pixels`,
-            `decoding`, `levels`. Or an `ExampleFormat`, such as an `ImageFormat`, which says all of it.
+            `decoding`, `levels`. For sound, arguments of `AudioFormat`. Or an `ExampleFormat`, such as an `ImageFormat`, which says
+            all of it.
         splits: Dict of split name to float in (0, 1]. Fractions that sum to 1, by default `{"train": 1.0}`. The split of an
             example is a function of its content and the seed, so that copies can never lie on both sides.
         labels: Boolean. Whether to keep the labels of the source.
@@ -114,11 +116,15 @@ def prepare_dataset(
         labels=labels, deduplicate=deduplicate, pyramid=pyramid, force=force, progress=progress, dry_run=dry_run
     )
     source = open_source(source)
-    example_format = _choose_format(source, image_size, format, _take(options, FORMAT_OPTIONS))
+    example_format = _choose_format(
+        source, image_size, format, _take(options, (*FORMAT_OPTIONS, *_options_of(source.format_class)))
+    )
+    source.format = example_format
     beam_options = _join("beam", beam, _take(options, BEAM_OPTIONS), BEAM_OPTIONS)
     if options:
         own = [name for name in inspect.signature(prepare_dataset).parameters if name not in ("options", "source")]
-        raise unknown_name("argument of prepare_dataset", next(iter(options)), [*own, *FORMAT_OPTIONS, *BEAM_OPTIONS])
+        known = [*own, *(_options_of(source.format_class) or FORMAT_OPTIONS), *BEAM_OPTIONS]
+        raise unknown_name("argument of prepare_dataset", next(iter(options)), known)
     choose_runner(**beam_options)  # Which refuses what there is not, before anything is read.
     spec = example_format.spec
     if pyramid and spec.kind != "image":
@@ -178,7 +184,7 @@ def _join(group: str, members: Mapping | None, alone: dict, names: Sequence[str]
     """The entries of a group together with those that were passed by themselves."""
     if members is not None and not isinstance(members, Mapping):
         expected = {
-            "format": "a dict of arguments of ImageFormat, or an ExampleFormat",
+            "format": "a dict of arguments of ImageFormat, or of the format of other examples, or an ExampleFormat",
             "beam": "a dict with `runner` and `pipeline_options`",
         }
         raise UserError(f"`{group}` must be {expected[group]}. Received: {group}={members!r}")
@@ -197,17 +203,23 @@ def _choose_format(source: Source, image_size, format, alone: dict) -> ExampleFo
     """How the raw inputs of the source become examples."""
     if image_size is not None:
         alone = {"image_size": image_size, **alone}
+    own_options = _options_of(source.format_class)
     if isinstance(format, ExampleFormat):
         if alone:
             raise UserError(f"`{next(iter(alone))}` must be left out, or be a part of `format`. Received both.")
         return format
-    chosen = _join("format", format, alone, ("image_size", *FORMAT_OPTIONS))
+    chosen = _join("format", format, alone, own_options or ("image_size", *FORMAT_OPTIONS))
     if source.spec is None:
         return _image_format(source, **chosen)
-    if chosen:
-        units = source.spec.unit[1]
-        raise UserError(f"`{next(iter(chosen))}` is for images, and {source.name!r} holds {units}: leave it out.")
-    return source.make_format()
+    foreign = [name for name in chosen if name not in own_options]
+    if foreign:
+        raise UserError(f"`{foreign[0]}` is for images, and {source.name!r} holds {source.spec.unit[1]}: leave it out.")
+    return source.make_format(**chosen)
+
+
+def _options_of(format_class: type[ExampleFormat] | None) -> tuple[str, ...]:
+    """The arguments of a source's own format, if it has one."""
+    return () if format_class is None else tuple(field.name for field in dataclasses.fields(format_class))
 
 
 def _image_format(source: Source, image_size=None, **settings) -> ImageFormat:

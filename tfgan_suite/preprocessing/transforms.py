@@ -179,10 +179,10 @@ class PrepareBlock(beam.DoFn):
             return raw
         example_format = self._plan.example_format
         try:
-            example = example_format.prepare(raw)
+            example, others = example_format.prepare_for_record(raw)
         except ExampleRefused as refusal:
             return refusal
-        record = encode_record(example_format.spec, example, item.name, item.label)
+        record = encode_record(example_format.spec, example, item.name, item.label, others)
         return hashlib.sha256(example.tobytes()).hexdigest(), record
 
 

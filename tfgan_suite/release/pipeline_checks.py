@@ -77,7 +77,7 @@ def check_scores(config, info, num_real=None):
     """
     extractor = config.evaluate.get("extractor", _EVALUATE_DEFAULTS["extractor"])
     channels = info.spec.shape[-1]
-    if info.spec.kind == "image" and channels not in FeatureExtractor.channels:
+    if info.spec.is_picture and channels not in FeatureExtractor.channels:
         raise UserError(
             f"`data.channels` must be one of {', '.join(map(str, FeatureExtractor.channels))}, since no extractor looks at "
             f"others. Received: {channels} channels"

@@ -177,7 +177,7 @@ def resolve(config, info):
             f"`horizontal_flip` is for images, and the data set {info.name!r} holds {info.spec.unit[1]}: leave it out. "
             "Received: horizontal_flip=True"
         )
-    if "image_shape" in known and info.spec.kind != "image":
+    if "image_shape" in known and not info.spec.is_picture:
         raise UserError(f"{cls.__name__} makes images. The data set {info.name!r} holds {info.spec.unit[1]}.")
     from_data = {
         "image_shape": info.spec.shape,
@@ -206,7 +206,7 @@ def resolve(config, info):
 
 def _levels_of(cls, config, info, known):
     """Levels that a model of images takes from its data; refuses those that it cannot have."""
-    if info.spec.kind != "image" or "image_shape" not in known:
+    if not info.spec.is_picture or "image_shape" not in known:
         return None
     levels = info.spec.levels
     if "levels" not in known and "spec" not in known and levels < 256:
@@ -265,6 +265,8 @@ def make_model(config, info):
     recipe = resolve(config, info)
     model = recipe.build()
     model.class_names = info.class_names
+    if info.spec.is_picture and model.spec.is_picture and info.spec.shape == model.spec.shape:
+        model.depict(info.spec)
     _check_examples(model, info)
     if config.freeze:
         model.freeze(*(part.strip() for part in config.freeze.split(",")))

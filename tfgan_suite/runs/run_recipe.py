@@ -50,7 +50,9 @@ def describe_run(config, info, model, recipe, ticks, initialization=None):
         },
         # The names of the classes are the data's, and frozen layers are named in `initialization`.
         "compile": {
-            name: value for name, value in model.get_compile_config().items() if name not in ("class_names", "frozen")
+            name: value
+            for name, value in model.get_compile_config().items()
+            if name not in ("class_names", "frozen", "depicts")
         },
         "preset": {"name": recipe.preset, "config": preset.get("config"), "training": preset.get("training")},
         "training": {

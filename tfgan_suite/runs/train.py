@@ -201,7 +201,7 @@ def _fit(model, config, opened, calls, callbacks, progress):
 
 def _collapse_probe(config, opened, model):
     """What monitors compare samples with: real examples, and some that are not trained on, if there is another split."""
-    of_images = model.spec.kind == "image"
+    of_images = model.spec.is_picture
     if not of_images and not model.can(Discriminates):
         if config.on_collapse != "note":  # The default asks for what there is; anything else asks for a monitor.
             raise UserError(

@@ -7,7 +7,12 @@ import operator
 from tfgan_suite.foundation.errors import UserError, unknown_name
 
 # Kinds that the suite brings, and the module that registers each one. It is imported when the kind is first met.
-_BUILT_IN = {"image": "tfgan_suite.specs.image_spec", "token": "tfgan_suite.specs.token_spec"}
+_BUILT_IN = {
+    "image": "tfgan_suite.specs.image_spec",
+    "log_mel": "tfgan_suite.specs.log_mel_spec",
+    "token": "tfgan_suite.specs.token_spec",
+    "waveform": "tfgan_suite.specs.waveform_spec",
+}
 _REGISTERED = {}
 # Values may lie this share of the range outside of it: rounding.
 _ROUNDING = 1 / 255
@@ -32,6 +37,10 @@ class ExampleSpec:
         model_range: Tuple of two floats between which values inside of models lie, or `None` for any finite ones.
         is_compressed: Boolean. Whether what `encode` returns is compressed already, so that GZIP gains little on it.
         takes_integers: Boolean. Whether `fit` takes examples as integers, of the same values, as well.
+        is_picture: Boolean. Whether an example at the edge is a uint8 picture `[height, width, channels]`, which models and
+            scores of images take: an image, or a spectrogram.
+        sample_rate_hz: Integer, the samples per second of a kind that can be heard, which then has `to_samples`; `None` of any
+            other.
         shape: Tuple of integers. The shape of one example, without the batch.
 
     Example: a kind for points in the plane.
@@ -54,6 +63,8 @@ class ExampleSpec:
     model_range = None
     is_compressed = False
     takes_integers = False
+    is_picture = False
+    sample_rate_hz = None
 
     def __init__(self, shape):
         try:
@@ -191,6 +202,14 @@ class ExampleSpec:
         raise UserError(
             f"{type(self).__name__} has no `draw`, so pictures of {self.unit[1]} cannot be made. Implement it in your spec."
         )
+
+    def to_samples(self, examples):
+        """Sound of a batch of examples, float32 `[batch, num_samples]` in [-1, 1], of a kind that can be heard.
+
+        Args:
+            examples: Tensor or array of `edge_dtype`. Usable in graphs.
+        """
+        raise UserError(f"{type(self).__name__} has no `to_samples`: {self.unit[1]} cannot be heard.")
 
     def to_file(self, example):
         """The content of a file (with `file_suffix`) that holds one example, as bytes."""

@@ -43,6 +43,7 @@ class ImageSpec(ExampleSpec):
     edge_dtype = "uint8"
     file_suffix = ".png"
     model_range = (-1.0, 1.0)
+    is_picture = True
 
     def __init__(self, shape, encoding="png", jpeg_quality=95, levels=256):
         super().__init__(shape)

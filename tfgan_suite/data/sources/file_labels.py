@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from tfgan_suite.data.dataset_info import RefusedExample
-from tfgan_suite.data.image_files import SUFFIXES
+from tfgan_suite.data.file_kinds import SUFFIXES
 from tfgan_suite.data.sources.class_folders import folders_of, read_class_folders
 from tfgan_suite.data.sources.label_files import LABEL_FILES, METADATA_FILES, parse_label_file
 from tfgan_suite.foundation.errors import UserError

@@ -1,4 +1,4 @@
-"""Image files in a directory or a zip archive. `file_labels.py` finds their labels."""
+"""Files of one kind, such as images, in a directory or a zip archive. `file_labels.py` finds their labels."""
 
 import functools
 import hashlib
@@ -10,19 +10,14 @@ from pathlib import Path, PurePosixPath
 
 from tfgan_suite.data.dataset_info import RefusedExample
 from tfgan_suite.data.example_refused import ExampleRefused
-from tfgan_suite.data.image_files import (
-    MAX_SOURCE_BYTES,
-    OTHER_IMAGE_SUFFIXES,
-    SIGNATURE_BYTES,
-    SUFFIXES,
-    looks_like_image,
-)
+from tfgan_suite.data.file_kinds import IMAGES, SIGNATURE_BYTES, FileKind
+from tfgan_suite.data.image_files import MAX_SOURCE_BYTES
 from tfgan_suite.data.sources.file_labels import label_files_of
 from tfgan_suite.data.sources.source import Source, SourceItem, SourceListing, SourceReader
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.paths import local_path
 
-# Files that usually lie next to images. Of anything else without an image's suffix, the content decides.
+# Files that usually lie next to others. Of anything else without a suffix of its kind, the content decides.
 SIDE_SUFFIXES = (
     ".txt",
     ".md",
@@ -55,9 +50,10 @@ SYSTEM_FOLDERS = (
 class _FileSource(Source):
     """What folders and zip archives share: sorting out files, labels, samples."""
 
-    def __init__(self, path: str | os.PathLike):
+    def __init__(self, path: str | os.PathLike, files: FileKind = IMAGES):
         self.path = local_path(path)
-        self.name = self.path.resolve().stem or "images"
+        self.files = files
+        self.name = self.path.resolve().stem or files.several
 
     def list_items(self, use_labels, limit):
         """Lists by relative path. With a limit, takes a sample by the hash of the path."""
@@ -95,20 +91,25 @@ class _FileSource(Source):
         return content
 
     def _side_file(self, name: str, address) -> ExampleRefused | None:
-        """Sorts out files that are not meant to be images."""
+        """Sorts out files that are not meant to be examples."""
+        files = self.files
         parts = name.split("/")
         if any(_is_hidden(part) for part in parts if part != "."):
             return ExampleRefused("hidden_file", "A hidden file.")
         suffix = os.path.splitext(parts[-1])[1].lower()
         if suffix in SIDE_SUFFIXES or parts[-1].lower() in SIDE_NAMES:
-            return ExampleRefused("side_file", "A file of another kind next to the images.")
-        if suffix in SUFFIXES or suffix in OTHER_IMAGE_SUFFIXES:
+            return ExampleRefused("side_file", f"A file of another kind next to the {files.several}.")
+        if suffix in files.suffixes or suffix in files.other_suffixes:
             return None
         try:
             start = self._read_bytes(address, SIGNATURE_BYTES)
         except (OSError, ExampleRefused):
             return None  # The reader will say why.
-        return None if looks_like_image(start) else ExampleRefused("side_file", "Neither named as an image nor one.")
+        return (
+            None
+            if files.signatures.match(start)
+            else ExampleRefused("side_file", f"Neither named as {files.one} nor one.")
+        )
 
     def _walk(self) -> Iterator[tuple[str, object]]:
         """Yields (relative path with slashes, address or the reason why it cannot be read)."""
@@ -120,7 +121,7 @@ class _FileSource(Source):
 
 
 class FolderSource(_FileSource):
-    """Image files below a directory.
+    """Files of one kind below a directory, by default images.
 
     Symbolic links to files and to directories elsewhere are followed; links back into the directory, or to one that
     holds it, are set aside.
@@ -163,8 +164,10 @@ class FolderSource(_FileSource):
             return ExampleRefused("not_a_file", "A device, pipe or socket, not a file.")
         if _is_hidden(entry.name):
             return ExampleRefused("hidden_file", "A hidden directory.")
-        if entry.name.lower().endswith(SUFFIXES):
-            return ExampleRefused("not_a_file", "A directory with an image's name. Rename it to have its files read.")
+        if entry.name.lower().endswith(self.files.suffixes):
+            return ExampleRefused(
+                "not_a_file", f"A directory with the name of {self.files.one}. Rename it to have its files read."
+            )
         if entry.is_symlink():
             target = Path(os.path.realpath(entry.path))
             if target == root or root in target.parents or target in root.parents:
@@ -213,7 +216,7 @@ class FileReader(SourceReader):
 
 
 class ZipSource(_FileSource):
-    """Image files in a zip archive. They are read from it in place; nothing is ever unpacked to the disk."""
+    """Files of one kind in a zip archive, by default images. They are read from it in place; nothing is ever unpacked to the disk."""
 
     kind = "zip"
 

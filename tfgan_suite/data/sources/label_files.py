@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
-from tfgan_suite.data.image_files import SUFFIXES
+from tfgan_suite.data.file_kinds import SUFFIXES
 from tfgan_suite.foundation.errors import UserError
 
 # A file that states labels is taken for that; metadata may be about anything.

@@ -5,6 +5,8 @@
 | `"digits"`, `"avatars"`                     | the two demo sets                                  |
 | `"stacked-digits"`                          | three digits each in red, green and blue           |
 | `"textures"`, `"textures:NAME,NAME"`        | patches of photographs that packages ship          |
+| `"audio:PATH"`                              | sound files in a directory or a `.zip` file        |
+| `"spoken_digits"`                           | spoken digits, of synthetic voices                 |
 | `"tfds:NAME"`, `"tfds:NAME:SPLIT"`          | TensorFlow Datasets; NAME may have a version       |
 | `"tfds:PATH"`, a builder                    | the same, prepared already                         |
 | a name registered with `register_source`    | what it was registered for                         |
@@ -48,6 +50,18 @@ def _textures(names: str = "") -> Source:
     return TextureSource(names.split(",") if names else None)
 
 
+def _audio(path: str) -> Source:
+    from tfgan_suite.data.sources.audio_source import AudioSource
+
+    return AudioSource(path)
+
+
+def _spoken_digits() -> Source:
+    from tfgan_suite.data.sources.spoken_digits_source import SpokenDigitsSource
+
+    return SpokenDigitsSource()
+
+
 def _tfds(text: str) -> Source:
     """NAME, NAME:SPLIT, NAME:VERSION, NAME:VERSION:SPLIT, where a directory may stand for the name and version."""
     from tfgan_suite.data.sources.tfds_source import TfdsSource
@@ -62,10 +76,12 @@ _NAMED = {
     "stacked-digits": _stacked_digits,
     "avatars": _avatars,
     "textures": _textures,
+    "spoken_digits": _spoken_digits,
+    "audio": _audio,
     "tfds": _tfds,
 }
 # What stands for them in messages.
-_SPELLINGS = {"tfds": "tfds:NAME"}
+_SPELLINGS = {"audio": "audio:PATH", "tfds": "tfds:NAME"}
 
 
 def register_source(name: str, make_source: Callable[..., Source]) -> None:

@@ -78,6 +78,9 @@ class Source:
         name: String. Its short name.
         license: String. The license of the examples.
         spec: `ExampleSpec`, what one example is; `None` for a source of images, whose size is for the user to choose.
+        format_class: Class of `ExampleFormat` whose arguments the user may choose, for a source with a `spec`; `None` where
+            there is nothing to choose.
+        format: `ExampleFormat` that was chosen; it is set before anything is listed.
         is_cpu_bound: Boolean. Whether reading keeps the processor busy in Python. Rendering holds the interpreter's lock:
             such a source gains from worker processes, not from threads.
     """
@@ -86,15 +89,17 @@ class Source:
     name: str
     license: str = "not stated by the source"
     spec: ExampleSpec | None = None
+    format_class: type[ExampleFormat] | None = None
+    format: ExampleFormat | None = None
     is_cpu_bound: bool = False
 
     def default_settings(self, image_size: tuple[int, int] | None) -> dict:
         """Settings that suit a source of images: some of `image_size` and the arguments of `ImageFormat`."""
         return {"channels": 3, "crop": "center"}
 
-    def make_format(self) -> ExampleFormat:
-        """How raw inputs become examples, for a source with a `spec`."""
-        return ExampleFormat(self.spec)
+    def make_format(self, **chosen) -> ExampleFormat:
+        """How raw inputs become examples, for a source with a `spec`; `chosen` are arguments of its `format_class`."""
+        return ExampleFormat(self.spec) if self.format_class is None else self.format_class(**chosen)
 
     def list_items(self, use_labels: bool, limit: int | None) -> SourceListing:
         """Lists what there is, in an order that does not depend on the machine.

@@ -47,7 +47,7 @@ class FeatureExtractor:
     """
 
     # Kinds of examples that it takes (`ExampleSpec.kind`).
-    kinds = ("image",)
+    kinds = ("image", "log_mel")
     # Numbers of channels of the images that it takes.
     channels = (1, 3, 4)
     resize_description = BICUBIC_DESCRIPTION

@@ -69,7 +69,8 @@ def evaluate(
             for an extractor of images, for the classifier of the data its Inception Score, share of confident samples and
             agreement; bits per dimension of a model that has a likelihood, and the error of one that reconstructs.
         extractor: `"efficientnet-lite0"`, `"dataset-classifier"`, a `FeatureExtractor`, or a list of these. It is loaded
-            only if a metric looks at features or logits.
+            only if a metric looks at features or logits. Without `metrics`, the default stands for `"dataset-classifier"`
+            where a prepared set holds sounds with classes.
         split: String. The split of a prepared directory.
         num_images: Integer >= 2. How many examples to generate; by default as many as there are real ones, or the
             metric's own number. All real examples, and all given ones, are always used.

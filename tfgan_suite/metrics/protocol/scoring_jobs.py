@@ -34,8 +34,7 @@ _EXTRACTOR_CLASSES = {
 }
 EXTRACTORS = tuple(_EXTRACTOR_CLASSES)
 Extractors = str | FeatureExtractor | Sequence[str | FeatureExtractor]
-# The kind of example that the extractors made of names take.
-_NAMED_KIND = FeatureExtractor.kinds[0]
+_DEFAULT_EXTRACTOR = "efficientnet-lite0"
 # Metrics that fit a model which has an ability.
 _MODEL_METRICS = {BitsPerDimension: HasLikelihood, ReconstructionError: Reconstructs}
 
@@ -136,13 +135,13 @@ def plan_scores(
     fitting = [] if model is None else _default_model_metrics(model)
     kind = real.spec.kind
     if metrics is None:
-        requested = [one for one in _as_list(extractor) if kind in _kinds(one)]
+        requested = [one for one in _as_list(_default_for(extractor, kind, real, data)) if kind in _kinds(one)]
         extractors = make_extractors(requested, data, real.split, progress)
         plan = ScoringPlan(
             [
                 ScoringJob(one, metric)
                 for one in extractors
-                for metric in _default_metrics(type(one), bool(one.num_classes), labelled)
+                for metric in _default_metrics(type(one), bool(one.num_classes), labelled, kind)
             ],
             [ScoringJob(outputs, metric) for metric in fitting],
             [],
@@ -218,11 +217,19 @@ def needs_extractor(metrics: Iterable[Metric] | None, kind: str) -> bool:
         metrics: List of `Metric`, or `None` for those that fit.
         kind: String. The kind of the examples.
     """
-    return kind == _NAMED_KIND if metrics is None else any(metric.inputs & FEATURE_INPUTS for metric in metrics)
+    if metrics is None:
+        return kind in FeatureExtractor.kinds
+    return any(metric.inputs & FEATURE_INPUTS for metric in metrics)
+
+
+def _default_for(extractor: Extractors, kind: str, real: RealExamples, data) -> Extractors:
+    """In the place of the default, a network of photographs, the classifier of the data for sounds that have classes."""
+    learns = kind == "log_mel" and real.class_counts is not None and is_prepared(data)
+    return "dataset-classifier" if extractor == _DEFAULT_EXTRACTOR and learns else extractor
 
 
 def _kinds(extractor: str | FeatureExtractor) -> tuple[str, ...]:
-    return (_NAMED_KIND,) if isinstance(extractor, str) else extractor.kinds
+    return FeatureExtractor.kinds if isinstance(extractor, str) else extractor.kinds
 
 
 def _check_metric(
@@ -260,9 +267,13 @@ def _check_metric(
         )
 
 
-def _default_metrics(extractor_class: type[FeatureExtractor], classifies: bool, labelled: bool) -> list[Metric]:
+def _default_metrics(
+    extractor_class: type[FeatureExtractor], classifies: bool, labelled: bool, kind: str = "image"
+) -> list[Metric]:
     if issubclass(extractor_class, DatasetClassifier):
-        return [InceptionScore(), ConfidentShare(), *([ClassAgreement()] if labelled else [])]
+        # Of sound there is no other network whose features could be compared.
+        distances = [FrechetDistance()] if kind == "log_mel" else []
+        return [*distances, InceptionScore(), ConfidentShare(), *([ClassAgreement()] if labelled else [])]
     if issubclass(extractor_class, StackedDigitsClassifier):
         return [ModeCoverage(), ConfidentShare()]
     return [FrechetDistance(), KernelDistance(), *([InceptionScore()] if classifies else [])]
