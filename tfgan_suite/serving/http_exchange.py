@@ -152,7 +152,7 @@ def _response(request, status, content_type, answer, headers):
         headers={"Content-Type": content_type, "Server": SERVER_NAME, **headers},
         zlib_executor_size=LARGE_BYTES,
     )
-    if len(answer) >= _MIN_GZIP_BYTES and not content_type.startswith("image/"):
+    if len(answer) >= _MIN_GZIP_BYTES and not content_type.startswith(("image/", "audio/", "video/")):
         response.headers["Vary"] = "Accept-Encoding"
         if _accepts_gzip(request.headers.get("Accept-Encoding", "")):
             response.enable_compression(web.ContentCoding.gzip)

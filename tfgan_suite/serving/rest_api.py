@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from tensorflow.core.framework import types_pb2
 
 from tfgan_suite.serving import json_requests, json_responses
+from tfgan_suite.serving.file_answers import file_answer
 from tfgan_suite.serving.large_bodies import LARGE_BYTES, in_turn
 from tfgan_suite.serving.model_repository import ModelRepository
 from tfgan_suite.serving.serving_error import ServingError, invalid_argument
@@ -23,6 +24,7 @@ _MODEL = r"(?i:/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>[0-9]+)|/labe
 _CALL = re.compile(_MODEL + r":(?P<verb>classify|regress|predict))")
 _STATUS = re.compile(_MODEL + r"(?:/(?P<part>metadata))?)")
 _HEALTH = re.compile("/(?:(?P<live>livez|health/live)|healthz?|readyz|health/ready)")
+JSON = "application/json"
 _LARGE_OUTPUTS = LARGE_BYTES // 4  # Elements: a number is about four characters.
 _METHOD_NAMES = {"classify": "classification", "regress": "regression"}
 
@@ -45,8 +47,9 @@ async def answer_request(
     path: str,
     body: bytes,
     wait: Callable[[concurrent.futures.Future], Awaitable] = asyncio.wrap_future,
-) -> bytes:
-    """Answers a request with JSON.
+    accept: str = "",
+) -> tuple[str, bytes]:
+    """Answers a request with JSON, or with the file that it asks for.
 
     Args:
         repository: A `ModelRepository`. The models to serve.
@@ -54,9 +57,10 @@ async def answer_request(
         path: String. Path of the URL, such as `"/v1/models/NAME:predict"`.
         body: Bytes. The request's body.
         wait: Callable. See `ModelRepository.predict_async`.
+        accept: String. The request's header `Accept`.
 
     Returns:
-        Bytes of the JSON document.
+        Tuple of the media type, and the bytes of the JSON document or of the file.
 
     Raises:
         ServingError: If the request is refused or fails.
@@ -64,7 +68,12 @@ async def answer_request(
     path = path.partition("?")[0]
     reads = method in ("GET", "HEAD")
     if method == "POST" and (call := _CALL.fullmatch(path)):
-        return await _call(repository, call, body, wait)
+        return await _call(repository, call, body, wait, accept)
+    return JSON, _answer_about(repository, method, path, reads)
+
+
+def _answer_about(repository, method, path, reads) -> bytes:
+    """Answers whatever calls no model."""
     if reads and (status := _STATUS.fullmatch(path)):
         target = _target(status)
         return _metadata(repository, *target) if status["part"] else _status(repository, *target)
@@ -92,16 +101,18 @@ def _target(match):
     return urllib.parse.unquote(match["name"]), None if version is None else int(version), label
 
 
-async def _call(repository, match, body, wait) -> bytes:
+async def _call(repository, match, body, wait, accept) -> tuple[str, bytes]:
     if len(body) > LARGE_BYTES:
         parsed = await in_turn(_parse, repository, match, body)
     else:
         parsed = _parse(repository, match, body)
     servable, signature_name, inputs, request_format = parsed
     outputs = await repository.predict_async(servable, signature_name, inputs, wait=wait)
+    if (file := file_answer(outputs, accept)) is not None:
+        return file
     if sum(array.size for array in outputs.values()) > _LARGE_OUTPUTS:
-        return await in_turn(json_responses.encode_outputs, outputs, request_format)
-    return json_responses.encode_outputs(outputs, request_format)
+        return JSON, await in_turn(json_responses.encode_outputs, outputs, request_format)
+    return JSON, json_responses.encode_outputs(outputs, request_format)
 
 
 def _parse(repository, match, body):

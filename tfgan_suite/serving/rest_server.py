@@ -50,5 +50,5 @@ class _Handler(HttpHandler):
                 self.response_headers["Access-Control-Allow-Methods"] = methods
                 self.response_headers["Access-Control-Allow-Headers"] = "*"
                 self.response_headers["Access-Control-Max-Age"] = "86400"
-        answer = await answer_request(self.repository, self.command, self.path, body, self.futures.result)
-        return "application/json", answer
+        accept = self.headers.get("Accept", "")
+        return await answer_request(self.repository, self.command, self.path, body, self.futures.result, accept)

@@ -5,6 +5,7 @@ import contextlib
 import gc
 import json
 import logging
+import re
 import signal
 import threading
 
@@ -156,7 +157,8 @@ class Server:
         for name in self.repository.model_names:
             for status in self.repository.status(name):
                 signatures = status.servable.signature_defs if status.servable else {}
-                chosen = next((key for key in ("generate_png", "generate") if key in signatures), None)
+                as_file = [key for key in signatures if re.fullmatch("generate_(png|wav)", key)]
+                chosen = next((key for key in (*as_file, "generate") if key in signatures), None)
                 if chosen:
                     values = {"seed": 1, "count": 1, **status.servable.sampling_defaults, "labels": []}
                     inputs = {key: value for key, value in values.items() if key in signatures[chosen].inputs}
