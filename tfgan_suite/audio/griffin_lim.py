@@ -1,5 +1,7 @@
 """From log-mel spectrograms back to sound, inside a graph: Griffin and Lim's search for the phases that are missing."""
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 
@@ -10,6 +12,32 @@ NUM_ITERATIONS = 60
 # Of the fast form, whose authors found 0.99 to be the best.
 _MOMENTUM = 0.99
 _TINY = 1e-8
+
+
+@functools.lru_cache(maxsize=16)
+def inversion_of(log_mel: LogMel, num_frames: int):
+    """`invert_log_mel` as a `tf.function`, each clip of a batch by itself.
+
+    One graph serves Python and what is exported: operation by operation, or in a batch of another size, the last bit would be
+    another.
+
+    Args:
+        log_mel: `LogMel`.
+        num_frames: Integer.
+
+    Returns:
+        A `tf.function` from float32 `[batch, num_bands, num_frames]` to float32 `[batch, num_frames * hop_length]`.
+    """
+
+    def invert(values):
+        return invert_log_mel(values[None], log_mel)[0]
+
+    def invert_each(values):
+        samples = tf.TensorSpec([num_frames * log_mel.hop_length], tf.float32)
+        return tf.map_fn(invert, values, fn_output_signature=samples)
+
+    signature = [tf.TensorSpec([None, log_mel.num_bands, num_frames], tf.float32)]
+    return tf.function(invert_each, input_signature=signature, autograph=False)
 
 
 def invert_log_mel(values, log_mel: LogMel, num_iterations: int = NUM_ITERATIONS):

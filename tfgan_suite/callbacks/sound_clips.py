@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfgan_suite.audio.wav_files import encode_sequence
 from tfgan_suite.drawing.image_grid import class_columns
 from tfgan_suite.foundation.event_log import EventLog
 from tfgan_suite.foundation.files import write_atomically
@@ -52,11 +53,11 @@ class SoundClips(keras.callbacks.Callback):
         examples_seen = int(np.asarray(model.examples_seen))
         path = self.directory / f"{examples_seen:012d}.wav"
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, tf.audio.encode_wav(tf.reshape(samples, [-1, 1]), spec.sample_rate_hz).numpy())
+        write_atomically(path, encode_sequence(samples, spec.sample_rate_hz).numpy())
         if self.event_log is not None:
             with self.event_log.writing():
                 tf.summary.audio(
-                    "samples",
+                    "sounds",  # The pictures have the name "samples", and a name has one kind.
                     samples[..., None],
                     spec.sample_rate_hz,
                     step=examples_seen,

@@ -20,10 +20,13 @@ def add_parser(subparsers):
             "tfgan-suite sample runs/digits --through-classes 5 --labels 1,7,4",
             "tfgan-suite sample runs/avatars --truncation-sweep 7 --count 4",
             "tfgan-suite sample runs/digits --count 1,000 --separate pictures",
+            "tfgan-suite sample runs/spoken_digits --labels two,zero --output two_zero.wav",
         ),
     )
     parser.add_argument("model", help="a run, a .keras file or an exported model")
-    parser.add_argument("--output", default="samples.png", metavar="FILE", help="the grid (default: samples.png)")
+    parser.add_argument(
+        "--output", default="samples.png", metavar="FILE", help="the grid (default: samples.png); of sound also a .wav"
+    )
     parser.add_argument(
         "--count", type=arguments.positive_int, help="number of examples; by default a grid of eight rows"
     )

@@ -22,7 +22,7 @@ _PAGE_FILES = {
     "/judge.css": ("judge.css", "text/css; charset=utf-8"),
     "/judge.js": ("judge.js", "text/javascript; charset=utf-8"),
 }
-_PICTURE = re.compile("/pictures/([0-9a-f]{20})[.]png")
+_PICTURE = re.compile("/pictures/([0-9a-f]{20})([.]png|[.]wav)")
 _MAX_BODY_BYTES = 4096
 _TIMEOUT_SECONDS = 60.0
 
@@ -65,7 +65,7 @@ class JudgeServer(HttpServer):
 class _Handler(HttpHandler):
     session: Session
     extra_headers = {
-        "Content-Security-Policy": "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; "
+        "Content-Security-Policy": "default-src 'none'; img-src 'self' data:; media-src 'self'; style-src 'self'; script-src 'self'; "
         "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",
@@ -88,7 +88,7 @@ class _Handler(HttpHandler):
         if path == "/api/trial":
             names = urllib.parse.parse_qs(query).get("rater", [""])
             return _json(self.session.next_trial(names[0]))
-        return "image/png", self._picture(path)
+        return "audio/wav" if path.endswith(".wav") else "image/png", self._picture(path)
 
     def _refuse_other_sites(self):
         """Refuses requests from other sites, which must neither read nor answer, whatever they call this host."""
@@ -110,7 +110,7 @@ class _Handler(HttpHandler):
 
     def _picture(self, path) -> bytes:
         match = _PICTURE.fullmatch(path)
-        file = self.session.study.picture_path(match[1]) if match else None
+        file = self.session.study.picture_path(match[1], match[2]) if match else None
         if file is None:
             raise not_found("Page not found.")
         return file.read_bytes()

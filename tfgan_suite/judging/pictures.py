@@ -26,11 +26,13 @@ class PictureSet:
         images: List of uint8 arrays `[height, width, 3]`.
         labels: Integer array `[count]`, or `None` without classes.
         origin: Dict of JSON values. What is known about the origin of the images.
+        sounds: List of bytes, a WAV file for each image, where they are spectrograms; else `None`.
     """
 
     images: list[np.ndarray]
     labels: np.ndarray | None
     origin: dict
+    sounds: list[bytes] | None = None
 
 
 def load_pictures(
@@ -71,7 +73,9 @@ def _of_model(path, count, seed, truncation, image_size):
         labels = np.random.default_rng(seed).permutation(np.arange(count) % model.num_classes)
     images = model.generate(count, labels, truncation=truncation, seed=seed)
     origin = {**origin_of(model), "truncation": truncation}
-    return PictureSet([_drawn(model.spec, image, image_size) for image in images], labels, origin)
+    return PictureSet(
+        [_drawn(model.spec, image, image_size) for image in images], labels, origin, _sounds_of(model.spec, images)
+    )
 
 
 def _of_prepared_set(path, count, split, seed, image_size):
@@ -81,11 +85,13 @@ def _of_prepared_set(path, count, split, seed, image_size):
     for images, labels in real.batches():
         for row in set(range(first, first + len(images))) & set(wanted):
             label = 0 if labels is None else int(labels[row - first])
-            found[row] = (_drawn(real.spec, images[row - first], image_size), label)
+            found[row] = (images[row - first], label)
         first += len(images)
     images, labels = zip(*(found[row] for row in wanted))
     origin = {"dataset": real.name, "dataset_fingerprint": real.fingerprint, "split": split}
-    return PictureSet(list(images), None if real.class_counts is None else np.array(labels), origin)
+    labels = None if real.class_counts is None else np.array(labels)
+    drawn = [_drawn(real.spec, image, image_size) for image in images]
+    return PictureSet(drawn, labels, origin, _sounds_of(real.spec, images))
 
 
 def _of_source(path, count, seed, image_size):
@@ -111,6 +117,11 @@ def _choose(available: int, count: int, path, seed: int) -> list[int]:
     if available < count:
         raise UserError(f"{str(path)!r} must contain at least {count} images. Received: {available} images")
     return np.random.default_rng(seed).permutation(available)[:count].tolist()
+
+
+def _sounds_of(spec, examples) -> list[bytes] | None:
+    """Real ones go through the spectrogram too: what is judged is the model, not the way from a spectrogram to sound."""
+    return None if spec.sample_rate_hz is None else [spec.to_file(np.asarray(example)) for example in examples]
 
 
 def _drawn(spec, example, image_size) -> np.ndarray:

@@ -37,6 +37,7 @@ class Session:
             "prompt": _PROMPTS[self.study.question],
             "choices": self._choices(),
             "display_milliseconds": settings["display_milliseconds"],
+            "has_sounds": self.study.has_sounds,
             "num_trials": settings["num_items"] + settings["num_repeats"] + settings["num_checks"],
         }
 

@@ -117,10 +117,16 @@ class Study:
     def question(self) -> str:
         return self.settings["question"]
 
-    def picture_path(self, name: str) -> Path | None:
-        """Returns the file of an image, or `None` if the study has no image with this name."""
+    @property
+    def has_sounds(self) -> bool:
+        """Whether each picture, a spectrogram, can be heard."""
+        return self.content.get("has_sounds", False)  # Studies of earlier versions have none.
+
+    def picture_path(self, name: str, suffix: str = ".png") -> Path | None:
+        """Returns the file of an image, or of its sound (`".wav"`), or `None` if the study has no image with this name."""
         known = {picture for item in self.items for picture in item.pictures}
-        return self.directory / "pictures" / f"{name}.png" if name in known else None
+        is_there = name in known and (suffix == ".png" or self.has_sounds)
+        return self.directory / "pictures" / f"{name}{suffix}" if is_there else None
 
     def trials(self, rater: str) -> list[Trial]:
         """Returns a rater's trials: all items in random order, interspersed with attention checks and repeats.
@@ -201,6 +207,7 @@ def make_study(directory, **settings) -> Study:
         "format_version": _FORMAT_VERSION,
         "settings": settings,
         "sources": {name: picture_set.origin for name, picture_set in pictures.items()},
+        "has_sounds": _have_sounds(pictures),
         "items": [dataclasses.asdict(item) for item in items],
         "versions": library_versions(),
     }
@@ -256,7 +263,18 @@ def _load_all(settings) -> dict[str, PictureSet]:
             f"sizes, such as {', '.join(f'{height}x{width}' for height, width in sorted(shapes)[:4])}. "
             "Set --image-size."
         )
+    if len({picture_set.sounds is None for picture_set in found.values()}) > 1:
+        raise UserError("All sources must be of sound, or none. Received: " + ", ".join(map(repr, paths)))
+    if _have_sounds(found) and settings["display_milliseconds"] is not None:
+        raise UserError(
+            "`display_milliseconds` must be `None` for sounds, which take their own time. Received: "
+            f"display_milliseconds={settings['display_milliseconds']}"
+        )
     return found
+
+
+def _have_sounds(pictures: dict[str, PictureSet]) -> bool:
+    return all(picture_set.sounds is not None for picture_set in pictures.values())
 
 
 class _Items:
@@ -325,11 +343,23 @@ class _Items:
         if key not in self._names:
             name = hashlib.sha256(f"{self._settings['seed']} {key}".encode()).hexdigest()[:20]
             source, row = key
+            first, sound = next(iter(self._pictures.values())), None
             if source == CHECK_SOURCE:
-                shape = next(iter(self._pictures.values())).images[0].shape
-                image = self._generator.integers(0, 256, shape, np.uint8)
+                image = self._generator.integers(0, 256, first.images[0].shape, np.uint8)
+                if first.sounds is not None:
+                    sound = _as_noise(first.sounds[0], self._generator)
             else:
                 image = self._pictures[source].images[row]
+                sound = first.sounds and self._pictures[source].sounds[row]
             save_png(image, self._directory / f"{name}.png")
+            if sound is not None:
+                (self._directory / f"{name}.wav").write_bytes(sound)
             self._names[key] = name
         return self._names[key]
+
+
+def _as_noise(wav: bytes, generator) -> bytes:
+    """White noise as long as a WAV file of 16 bits, with its header."""
+    start = wav.index(b"data") + 8
+    noise = generator.integers(-8192, 8192, (len(wav) - start) // 2, np.int16)
+    return wav[:start] + noise.astype("<i2").tobytes()

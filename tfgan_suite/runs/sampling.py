@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from tfgan_suite.audio.wav_files import encode_sequence
 from tfgan_suite.drawing.image_grid import MAX_COLUMNS, class_columns, make_grid, save_png
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.files import write_atomically
 from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.foundation.randomness import fold
 from tfgan_suite.generative import latents as latent_distributions
@@ -157,12 +159,13 @@ def write_samples(
     separate_dir=None,
     **sampling,
 ):
-    """Writes a grid of generated examples as PNG.
+    """Writes a grid of generated examples as PNG, or clips of sound that follow each other as WAV.
 
     Args:
         model: A `GenerativeModel`.
-        path: String. Path of the grid, a `.png`.
-        count: Integer. Examples, or rows of interpolations and sweeps; by default a grid of eight rows, or a row a class.
+        path: String. Path of the grid, a `.png`; or of the sound, a `.wav`.
+        count: Integer. Examples, or rows of interpolations and sweeps; by default a grid of eight rows, or a row a class. Of
+            sound by default one row.
         seed: Integer. The same seed gives the same examples.
         labels: As in `sample_labels`.
         columns: Integer. Columns of the grid; by default one a class.
@@ -183,11 +186,16 @@ def write_samples(
         List of the paths of what was written, the grid first.
 
     Raises:
-        UserError: An argument out of range, something that the model cannot do, or a path that is not a `.png`.
+        UserError: An argument out of range, something that the model cannot do, or a path that is not a `.png`, nor the
+            `.wav` of a model of sound.
     """
     path, separate_dir = local_path(path), None if separate_dir is None else local_path(separate_dir)
-    if path.suffix.lower() != ".png":
-        raise UserError(f"`path` must be an output file NAME.png. Received: path={str(path)!r}")
+    is_sound = path.suffix.lower() == ".wav" and model.spec.sample_rate_hz is not None
+    if path.suffix.lower() != ".png" and not is_sound:
+        either = ".png" if model.spec.sample_rate_hz is None else ".png or NAME.wav"
+        raise UserError(f"`path` must be an output file NAME{either}. Received: path={str(path)!r}")
+    if is_sound and count is None:
+        count = class_columns(model) if not (interpolate or through_classes or per_class or sweep) else 1
     if sum(map(bool, (interpolate, through_classes, per_class, sweep))) > 1:
         raise UserError(
             "At most one of `interpolate`, `through_classes`, `per_class` and `sweep` must be given. Received several."
@@ -208,12 +216,16 @@ def write_samples(
         sweep=sweep,
         sampling=sampling,
     )
-    grid = make_grid(draw_all(model, examples), min(columns, len(examples)))
-    grid = grid.repeat(scale, axis=0).repeat(scale, axis=1)
-    if per_class:
-        rows = labels_in_turn(model, labels, num_given(model, labels))
-        grid = name_rows(grid, [class_names[label] if class_names else str(label) for label in rows])
-    save_png(grid, path)
+    if is_sound:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, encode_sequence(model.spec.to_samples(examples), model.spec.sample_rate_hz).numpy())
+    else:
+        grid = make_grid(draw_all(model, examples), min(columns, len(examples)))
+        grid = grid.repeat(scale, axis=0).repeat(scale, axis=1)
+        if per_class:
+            rows = labels_in_turn(model, labels, num_given(model, labels))
+            grid = name_rows(grid, [class_names[label] if class_names else str(label) for label in rows])
+        save_png(grid, path)
     paths = [path]
     if separate_dir is not None:
         separate_dir.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,6 @@
 """LogMelSpec: a clip of sound as an example, which models see as a picture: its log-mel spectrogram."""
 
 import dataclasses
-import functools
 
 import numpy as np
 
@@ -71,24 +70,9 @@ class LogMelSpec(ImageSpec):
 
         Each clip is computed by itself, so that it is the same to the bit in a batch of any size.
         """
-        return self._to_samples(examples)
+        from tfgan_suite.audio.griffin_lim import inversion_of
 
-    @functools.cached_property
-    def _to_samples(self):
-        """One graph for Python and for what is exported: operation by operation, the last bit would be another."""
-        import tensorflow as tf
-
-        from tfgan_suite.audio.griffin_lim import invert_log_mel
-
-        def invert(values):
-            return invert_log_mel(values[None, ..., 0], self.log_mel)[0]
-
-        def to_samples(examples):
-            values = self.to_model(examples)
-            return tf.map_fn(invert, values, fn_output_signature=tf.TensorSpec([self.num_samples], tf.float32))
-
-        signature = [tf.TensorSpec([None, *self.shape], tf.uint8)]
-        return tf.function(to_samples, input_signature=signature, autograph=False)
+        return inversion_of(self.log_mel, self.shape[1])(self.to_model(examples)[..., 0])
 
     def to_file(self, example):
         return self.to_files(np.asarray(example)[None])[0].numpy()
@@ -109,6 +93,3 @@ class LogMelSpec(ImageSpec):
 
     def get_config(self):
         return {"shape": list(self.shape), "log_mel": dataclasses.asdict(self.log_mel), "encoding": self.encoding}
-
-    def __getstate__(self):
-        return {name: value for name, value in self.__dict__.items() if name != "_to_samples"}  # Graphs stay at home.

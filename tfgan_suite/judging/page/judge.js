@@ -112,6 +112,7 @@ async function present(next) {
     stage.className = "stage";
     image.alt = isPair() ? `${CHOICES[study.choices[index]]} picture` : "The picture to judge";
     stage.append(image, cross());
+    if (study.has_sounds) stage.append(player(trial.pictures[index]));
     stage.addEventListener("click", () => looking.waiting ? glance() : isPair() && choose(index));
     return stage;
   }));
@@ -133,6 +134,15 @@ async function load(name) {
     throw new Error("A picture could not be loaded. Your answers so far have been saved.");
   }
   return image;
+}
+
+// What a spectrogram sounds like. To listen is not to choose.
+function player(name) {
+  const sound = document.createElement("audio");
+  sound.controls = true;
+  sound.src = `/pictures/${name}.wav`;
+  sound.addEventListener("click", (event) => event.stopPropagation());
+  return sound;
 }
 
 // Enlarges small pictures by a whole factor, so that each pixel is a square.

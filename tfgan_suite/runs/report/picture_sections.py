@@ -16,17 +16,17 @@ from tfgan_suite.runs.sampling import draw_all, interpolate_images, sample_label
 _FILM_ROWS = 10
 _NUM_HELD_OUT = 12
 _SLIDER_FRAMES = 24
-_SEED = 1
+SEED = 1
 
 
 def samples(model, sampling):
     columns = class_columns(model)
-    examples = model.generate(8 * columns, sample_labels(model, 8 * columns), seed=_SEED, **sampling)
+    examples = model.generate(8 * columns, sample_labels(model, 8 * columns), seed=SEED, **sampling)
     columns_text = "One column a class. " if has_classes(model) else ""
     weights_text = ", from the averaged weights" if model.averages else ""
     return section(
         "Samples",
-        f'<p class="soft">{columns_text}Not selected: the first {8 * columns} of seed {_SEED}{weights_text}.</p>'
+        f'<p class="soft">{columns_text}Not selected: the first {8 * columns} of seed {SEED}{weights_text}.</p>'
         + image_tag(make_grid(draw_all(model, examples), columns), "Grid of samples", "wide"),
     )
 
@@ -36,15 +36,15 @@ def film(run, model):
     frames = sorted((run.directory / "images").glob("[0-9]*.png"))
     if len(frames) < 2:
         return ""
-    height, unit = draw_all(model, model.generate(1, seed=_SEED)).shape[1], model.spec.unit[1]
+    height, unit = draw_all(model, model.generate(1, seed=SEED)).shape[1], model.spec.unit[1]
     rows = 8 if height <= 32 else 3
-    shown = [(f"{int(path.stem):,} {unit}", _read_rows(path, height, rows)) for path in _spread(frames, _SLIDER_FRAMES)]
+    shown = [(f"{int(path.stem):,} {unit}", _read_rows(path, height, rows)) for path in spread(frames, _SLIDER_FRAMES)]
     slider_frames = json.dumps([(caption, data_url(image)) for caption, image in shown])
     caption, last = shown[-1]
     strip = "".join(
         f"<span>{format_number(int(path.stem))}</span>"
         + image_tag(_read_rows(path, height, 1), f"After {path.stem} {unit}")
-        for path in _spread(frames, _FILM_ROWS)
+        for path in spread(frames, _FILM_ROWS)
     )
     return section(
         "How it learned",
@@ -62,7 +62,7 @@ def interpolations(model, sampling):
         return ""
     rows = class_columns(model) if has_classes(model) else 6
     steps = 9
-    grid = make_grid(draw_all(model, interpolate_images(model, rows, steps, seed=_SEED, **sampling)), steps)
+    grid = make_grid(draw_all(model, interpolate_images(model, rows, steps, seed=SEED, **sampling)), steps)
     text = "Each row keeps one class and goes" if model.num_classes else "Each row goes"
     return section(
         "Interpolations",
@@ -72,12 +72,12 @@ def interpolations(model, sampling):
 
 
 def real_and_generated(run, model, sampling):
-    if not _data_is_there(run):
+    if not data_is_there(run):
         return ""
     columns = class_columns(model)
     count = 4 * columns
     real = _real_examples(run, model, columns, 4, by_class=has_classes(model))
-    fake = draw_all(model, model.generate(count, sample_labels(model, count), seed=_SEED + 1, **sampling))
+    fake = draw_all(model, model.generate(count, sample_labels(model, count), seed=SEED + 1, **sampling))
     figures = "".join(
         f"<figure>{image_tag(make_grid(images, columns), caption, 'wide')}<figcaption>{caption}</figcaption></figure>"
         for images, caption in ((real, "Real, from the training data"), (fake, "Generated"))
@@ -86,10 +86,10 @@ def real_and_generated(run, model, sampling):
 
 
 def reconstructions(run, model):
-    if not model.can(Reconstructs) or not _data_is_there(run):
+    if not model.can(Reconstructs) or not data_is_there(run):
         return ""
     examples, labels, origin = _held_out(run, model)
-    made = model.spec.to_edge(model.reconstruct(model.spec.to_model(examples), labels, seed=_SEED)).numpy()
+    made = model.spec.to_edge(model.reconstruct(model.spec.to_model(examples), labels, seed=SEED)).numpy()
     return section(
         "Reconstructions",
         f'<p class="soft">Above: real {model.spec.unit[1]} of {origin}. Below: what the model makes of them.</p>'
@@ -99,13 +99,13 @@ def reconstructions(run, model):
 
 def completions(run, model):
     """The first half of real examples, completed twice."""
-    if not model.can(Completes) or not _data_is_there(run):
+    if not model.can(Completes) or not data_is_there(run):
         return ""
     examples, labels, origin = _held_out(run, model)
     size = model.spec.shape[0]
     mask = np.zeros(model.spec.shape[:-1], bool)
     mask[: size // 2] = True
-    completed = [model.complete(examples, mask, labels, seed=_SEED + number) for number in range(2)]
+    completed = [model.complete(examples, mask, labels, seed=SEED + number) for number in range(2)]
     return section(
         "Completions",
         f'<p class="soft">Above: real {model.spec.unit[1]} of {origin}. Below: two completions of their first {size // 2} '
@@ -126,13 +126,13 @@ def _rows(model, *examples):
     return make_grid(draw_all(model, np.concatenate(examples)), len(examples[0]))
 
 
-def _data_is_there(run):
+def data_is_there(run):
     return (Path(run.config.data_dir) / "dataset_info.json").is_file()
 
 
 def _real_examples(run, model, columns, rows, by_class):
     """Drawings of real examples in a grid's order, with `by_class` a column a class."""
-    _, dataset = load_dataset(run.config.data_dir, "train", 64, seed=_SEED, repeat=False, drop_remainder=False)
+    _, dataset = load_dataset(run.config.data_dir, "train", 64, seed=SEED, repeat=False, drop_remainder=False)
     by_column = [[] for _ in range(columns)]
     number = 0
     for examples, labels in dataset:
@@ -147,7 +147,7 @@ def _real_examples(run, model, columns, rows, by_class):
     return np.stack([column[row] if row < len(column) else blank for row in range(rows) for column in by_column])
 
 
-def _spread(items, count):
+def spread(items, count):
     """At most `count` of `items`, evenly spread, the first and the last included."""
     if len(items) <= count:
         return list(items)

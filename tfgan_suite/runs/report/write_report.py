@@ -21,6 +21,7 @@ from tfgan_suite.runs.report.picture_sections import (
     samples,
 )
 from tfgan_suite.runs.report.result_sections import curves, header, score_table, served, title
+from tfgan_suite.runs.report.sound_sections import sounds
 from tfgan_suite.runs.run_files import RunFiles, load_model
 from tfgan_suite.specs.example_spec import ExampleSpec
 
@@ -65,6 +66,7 @@ def write_report(run_dir, path=None, **sampling):
         pictures += [reconstructions(run, model), completions(run, model), real_and_generated(run, model, sampling)]
     sections = [
         header(run, model, history, demo, _left_out(model, drawn)),
+        sounds(run, model, sampling),
         *pictures,
         curves(history, model),
         score_table(run.scores),
