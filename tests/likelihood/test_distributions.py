@@ -7,6 +7,7 @@ import tensorflow as tf
 from scipy import stats
 
 from tests.golden_vectors import assert_near, load_golden
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.likelihood.distributions import Bernoulli, DiscretizedGaussian, DiscretizedLogisticMixture
 from tfgan_suite.likelihood.level_grid import check_levels, to_levels, to_values
 
@@ -61,13 +62,26 @@ def test_masses_sum_to_one(num_levels, distribution):
         assert abs(float(tf.reduce_sum(masses)) - 1.0) < 2e-4
 
 
-def test_masses_of_colors_sum_to_one():
-    num_levels = 4
+@pytest.mark.parametrize("num_levels", [2, 3, 5])
+@pytest.mark.parametrize("components", [1, 2])
+def test_masses_of_colors_sum_to_one(num_levels, components):
     grid = np.stack(np.meshgrid(*[range(num_levels)] * 3, indexing="ij"), -1).reshape(-1, 1, 1, 3)
-    mixture = DiscretizedLogisticMixture(2)
-    parameters = np.random.default_rng(0).normal(0, 1, [1, 1, 1, 20]).astype("float32").repeat(len(grid), 0)
+    mixture = DiscretizedLogisticMixture(components)
+    parameters = (
+        np.random.default_rng(0).normal(0, 1, [1, 1, 1, 10 * components]).astype("float32").repeat(len(grid), 0)
+    )
     masses = tf.exp(mixture.log_mass(to_values(grid, num_levels), tf.constant(parameters), num_levels))
     assert abs(float(tf.reduce_sum(masses)) - 1.0) < 2e-4
+
+
+@pytest.mark.parametrize("num_levels", [2, 3, 17, 256])
+def test_levels_as_float32_are_on_the_grid_and_levels_of_another_scale_are_not(num_levels):
+    levels = np.arange(num_levels)
+    for values in (levels / ((num_levels - 1) / 2) - 1, (levels / (num_levels - 1)) * 2 - 1):
+        np.testing.assert_array_equal(to_levels(check_levels(values.astype("float32"), num_levels), num_levels), levels)
+    for values in (levels / 255, levels / max(num_levels, 3)):  # With three levels these lie near 0, the middle one.
+        with pytest.raises(UserError, match=f"grid of {num_levels} levels"):
+            check_levels(values.astype("float32"), num_levels)
 
 
 @pytest.mark.parametrize("mean", [-1.3, -0.2, 0.9])

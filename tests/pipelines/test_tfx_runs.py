@@ -3,6 +3,7 @@
 The tests share one directory and its metadata, and run in the order in which they stand.
 """
 
+import functools
 import json
 import os
 import subprocess
@@ -13,8 +14,11 @@ import numpy as np
 import pytest
 
 from tests.tiny_pipeline import write_blank_images, write_images
+from tfgan_suite.data.loader import read_split
 from tfgan_suite.exports.model_card import CARD_JSON
 from tfgan_suite.exports.saved_model import load_generator
+from tfgan_suite.metrics import BitsPerDimension
+from tfgan_suite.metrics.protocol.evaluation import evaluate
 from tfgan_suite.release import DataAnomalyError, PipelineConfig
 from tfgan_suite.runs.run_files import load_model
 from tfgan_suite.runs.train import train
@@ -169,3 +173,25 @@ def test_a_reader_of_the_lineage_who_has_enough(first_run):
     result = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True)
     os.close(writing)
     assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_a_model_with_a_likelihood_is_gated_on_its_bits_per_dimension(content, run, directory, monkeypatch):
+    """By the scores that `evaluate` measures on the export, which are those of the run's model."""
+    bits_alone = functools.partial(evaluate, metrics=[BitsPerDimension()])  # No extractor is needed.
+    monkeypatch.setattr("pipelines.evaluate_generator.evaluate", bits_alone)
+    content["name"] = "tiny_vae"
+    content["train"].update(preset="vae", model={"base_channels": 4, "latent_size": 2, "dense_units": 4})
+    content["gate"] = {"thresholds": {"bits_per_dimension_train_24": 1.0}}
+    _, pushed, lines = run(content)
+    assert pushed is None and "bits_per_dimension_train_24 is" in "\n".join(lines)
+    assert "expected at most 1." in "\n".join(lines) and not (directory / "saved_models" / "tiny_vae").exists()
+    content["gate"] = {"thresholds": {"bits_per_dimension_train_24": 10.0}}
+    states, pushed, _ = run(content)
+    assert {"Trainer", "InfraValidate"} <= nodes(states, "cached") and pushed.endswith("tiny_vae/1")
+    (row,) = json.loads(Path(pushed, CARD_JSON).read_text())["scores"]
+    assert row["name"] == "bits_per_dimension_train_24" and row["protocol"]["likelihood"] == "lower_bound"
+    trained = max((directory / "root/tfx/artifacts/Trainer/model_run").iterdir(), key=lambda path: int(path.name))
+    data_dir = json.loads(Path(pushed, "lineage.json").read_text())["data"]["directory"]
+    ((images, labels, _),) = read_split(data_dir)
+    bits = load_model(trained).bits_per_dimension(images, labels)
+    assert row["value"] == pytest.approx(np.mean(bits), rel=1e-3)  # Samples differ.

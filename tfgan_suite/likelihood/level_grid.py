@@ -6,8 +6,8 @@ import tensorflow as tf
 from tfgan_suite.foundation.errors import UserError
 
 # How far a float may lie from a level, as a share of the distance between two levels. What went through float32 and back
-# is off by a millionth; bfloat16, a resize or JPEG by far more.
-_TOLERANCE = 0.01
+# is off by a hundred-thousandth; bfloat16, a resize or JPEG by far more, and so are few levels that were divided by 255.
+_TOLERANCE = 1e-3
 
 
 def to_values(levels, num_levels):
