@@ -86,21 +86,28 @@ def _read(state, overrides):
     layouts = {name: overrides.get(name, _default(name)) for name in ("encoder", "decoder")}
     size = int(re.match(r"\s*(\d+)", layouts["encoder"])[1])
     config["image_shape"] = overrides.get("image_shape", (size, size, channels))
-    widths, bottleneck = {size: first.shape[0]}, None
+    widths, within = {size: first.shape[0]}, []
     for index, block in enumerate(encoder_layout(layouts["encoder"])):
         kernel = state.get(f"encoder.enc_blocks.{index}.c1.weight")
         if kernel is not None:
             widths[block.resolution] = kernel.shape[1]
-            bottleneck = bottleneck or kernel.shape[0] / kernel.shape[1]
+            within.append(kernel.shape[:2])
     for index, block in enumerate(decoder_layout(layouts["decoder"])):
         kernel = state.get(f"decoder.dec_blocks.{index}.z_proj.weight")
         if kernel is not None:
             widths[block.resolution] = kernel.shape[0]
     maps = [array.shape[2] for name, array in state.items() if name.startswith("decoder.bias_xs.")]
     config["widths"] = {resolution: width for resolution, width in widths.items() if width != config["width"]}
-    config["bottleneck"] = bottleneck or 0.25
+    config["bottleneck"] = _bottleneck(within)
     config["largest_bias"] = max(maps, default=0)
     return {**config, **overrides}  # What does not agree will not fit the shapes.
+
+
+def _bottleneck(within):
+    """The share that gives all these channels within blocks when it is rounded down; the paper's if that does."""
+    smallest = max((middle / channels for middle, channels in within), default=0.0)
+    too_large = min(((middle + 1) / channels for middle, channels in within), default=1.0)
+    return 0.25 if smallest <= 0.25 < too_large else 0.5 * (smallest + too_large)
 
 
 def _default(name):

@@ -121,6 +121,19 @@ def test_states_that_do_not_fit():
         vdvae_from_state(state, encodr="8x1")
 
 
+def test_state_of_other_shapes():
+    """Widths that no bottleneck divides, one component, few maps."""
+    layouts = {"encoder": "4x1,4d2,2d2", "decoder": "1x1,2m1,4m2"}
+    sizes = {"width": 10, "widths": {2: 14}, "latent_channels": 3, "components": 1, "largest_bias": 2}
+    model = tg.VDVAE((4, 4, 3), **sizes, bottleneck=0.45, levels=3, **layouts)
+    assert {block.middle_channels: block.channels for block in model.encoder.blocks} == {4: 10, 6: 14}
+    state = vdvae_state(model)
+    again = vdvae_state(vdvae_from_state(state, levels=3, **layouts))
+    assert state.keys() == again.keys()
+    for name, array in state.items():
+        np.testing.assert_array_equal(again[name], array)
+
+
 def make_vdvae(optimizer="auto", num_classes=None, **choices):
     model = tg.VDVAE(**TINY, num_classes=num_classes)
     # Learned maps and the last convolutions of priors begin with zeros, behind which nothing would move in the first step.
