@@ -140,7 +140,11 @@ def check_abilities(model, examples, labels):
         ),
         abilities.Reconstructs: (lambda: model.reconstruct(examples, labels), (count, *model.spec.shape)),
         abilities.Completes: (
-            lambda: model.complete(examples, np.zeros([count, *model.spec.shape[:-1]], bool), labels),
+            lambda: model.complete(examples, np.zeros([count, *model.spec.positions], bool), labels),
+            (count, *model.spec.shape),
+        ),
+        abilities.GeneratesFromDraws: (
+            lambda: model.generate_from(np.full([count, *model.draws_shape], 0.4, "float32"), labels),
             (count, *model.spec.shape),
         ),
         abilities.HasLikelihood: (lambda: model.log_prob(examples, labels), (count,)),

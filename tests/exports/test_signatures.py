@@ -61,7 +61,7 @@ MODELS = {
     "every ability, no classes": (lambda: Cloud(None), [*OF_ALL, "generate_txt", *OF_EXAMPLES]),
     "PixelCNN": (
         lambda: tg.PixelCNN(image_shape=(4, 4, 1), blocks=1, filters=2, num_classes=3),
-        ["generate", "generate_png", "complete", "log_prob"],
+        ["generate", "generate_png", "complete", "log_prob", "anomaly_score"],
     ),
     "VQVAE": (
         lambda: tg.VQVAE(image_shape=(8, 8, 1), code_levels=(4, 3), channels=4, residual_blocks=1),

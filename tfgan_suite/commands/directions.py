@@ -1,6 +1,7 @@
 """`tfgan-suite directions`: what changes most in a model's images, found in closed form (SeFa)."""
 
 from tfgan_suite.commands import arguments
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.terminal import say
 
 
@@ -9,16 +10,35 @@ def add_parser(subparsers):
         "directions",
         help="find what changes most in a model's images",
         description="Finds the directions that a model reacts to most (SeFa) and writes a picture: a row a direction, the unchanged "
-        "image in the middle. In W for a StyleGAN2, among the latents for other models.",
+        "image in the middle. In W for a StyleGAN2, among the latents for other models. With --from-labels: the directions towards "
+        "the classes of a set, for models that encode.",
         epilog=arguments.examples(
             "tfgan-suite directions runs/avatars",
             "tfgan-suite directions runs/avatars --layers middle --count 8 --reach 5 --save middle.npz",
             "tfgan-suite directions runs/digits --labels 3 --reach 2",
+            "tfgan-suite directions runs/glow --from-labels data/digits --images 2",
         ),
     )
     parser.add_argument("model", help="a run or a .keras file")
     parser.add_argument("--output", default="directions.png", metavar="FILE", help="default: directions.png")
-    parser.add_argument("--count", type=arguments.positive_int, default=6, help="number of directions (default: 6)")
+    parser.add_argument("--count", type=arguments.positive_int, help="number of directions (default: 6)")
+    parser.add_argument(
+        "--from-labels",
+        metavar="DATA",
+        help="a set with classes: a direction for each of them, and its images are moved",
+    )
+    parser.add_argument(
+        "--examples",
+        type=arguments.positive_int,
+        default=1000,
+        help="with --from-labels: how many to encode (default: 1000)",
+    )
+    parser.add_argument(
+        "--method",
+        choices=["means", "boundary"],
+        default="means",
+        help="with --from-labels: `means` (default), to the mean of the class; `boundary`, across the plane that separates it",
+    )
     parser.add_argument(
         "--layers",
         type=arguments.layers,
@@ -45,17 +65,26 @@ def run(args):
 
     model = run_files.load_model(args.model)
     require(model, HasLatents, "Directions")
+    shared = {"reach": args.reach, "steps": args.steps, "images": args.images, "save_path": args.save}
+    if args.from_labels is not None:
+        given = [name for name in ("count", "layers", "labels") if getattr(args, name) is not None]
+        if given:
+            raise UserError(
+                f"With --from-labels there is a direction for each class of the data. Leave out: --{', --'.join(given)}"
+            )
+        paths = pictures.write_label_directions(
+            model, args.output, args.from_labels, examples=args.examples, method=args.method, **shared
+        )
+        say(" and ".join(str(path) for path in paths))
+        return
     paths = pictures.write_directions(
         model,
         args.output,
-        count=args.count,
+        count=args.count or 6,
         layers=args.layers,
-        reach=args.reach,
-        steps=args.steps,
-        images=args.images,
         labels=args.labels,
         truncation=args.truncation,
-        save_path=args.save,
         seed=args.seed,
+        **shared,
     )
     say(" and ".join(str(path) for path in paths))

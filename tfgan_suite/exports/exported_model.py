@@ -123,7 +123,7 @@ class ExportedModel(
         return self._loaded.model_reconstruct(examples=examples, **self._label_tensors(labels))
 
     def complete(self, examples, mask, labels=None, seed=0, **sampling):
-        mask = check_mask(mask, len(examples), self.spec.shape)
+        mask = check_mask(mask, len(examples), self.spec.positions)
         if np.asarray(examples).dtype == self.spec.edge_dtype:
             examples = self.spec.to_model(examples)
         sampling = {name: [value] for name, value in resolve_sampling(self, sampling).items()}

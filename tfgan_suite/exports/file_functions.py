@@ -6,8 +6,15 @@ import tensorflow as tf
 from tfgan_suite.exports.exported_model import ExportedModel
 from tfgan_suite.exports.signatures.checks import look_up, look_up_labels
 from tfgan_suite.foundation.errors import UserError
-from tfgan_suite.foundation.randomness import fold, normal
-from tfgan_suite.generative.abilities import Encodes, HasLatents, HasLikelihood, Reconstructs, require
+from tfgan_suite.foundation.randomness import fold, normal, uniform
+from tfgan_suite.generative.abilities import (
+    Encodes,
+    GeneratesFromDraws,
+    HasLatents,
+    HasLikelihood,
+    Reconstructs,
+    require,
+)
 
 
 class FileFunction:
@@ -21,12 +28,14 @@ class FileFunction:
         ability: The `Ability` that a model needs for it.
         output: String. The name of its output.
         survives_int8: Boolean. Whether it makes sense with activations of 8 bits.
+        has_loops: Boolean. Whether it has loops, which converters take as such, and neither branches nor linear algebra.
     """
 
     name = None
     ability = None
     output = None
     survives_int8 = True
+    has_loops = False
 
     def __init__(self, model):
         self.model = model
@@ -108,6 +117,26 @@ class GenerateFunction(FileFunction):
             return None
         limits = tf.constant([np.iinfo(dtype).min, np.iinfo(dtype).max], tf.as_dtype(dtype))
         return tuple(np.asarray(spec.to_model(limits), np.float64))
+
+
+class GenerateFromDrawsFunction(FileFunction):
+    """Uniform draws, a temperature for each example, and labels where there are classes, to examples as inside of models."""
+
+    name = "generate"
+    ability = GeneratesFromDraws
+    survives_int8, has_loops = False, True
+    output, output_shape, bounds = GenerateFunction.output, GenerateFunction.output_shape, GenerateFunction.bounds
+
+    @property
+    def inputs(self):
+        return self._with_labels({"draws": ("float32", self.model.draws_shape), "temperature": ("float32", ())})
+
+    def call(self, draws, temperature, labels=None):
+        return self.model.generate_from(draws, self._labels(labels), temperature=temperature)
+
+    def draw(self, count, seed, purpose):
+        draws = uniform([count, *self.model.draws_shape], fold(tf.constant(seed, tf.int64), purpose, "draws"))
+        return {"draws": draws, "temperature": tf.ones([count]), **self._draw_labels(count, seed, purpose)}
 
 
 class _ExampleFunction(FileFunction):
@@ -205,8 +234,8 @@ class LogProbFunction(_ExampleFunction):
         return {**inputs, "noise": normal([count, *shape], fold(tf.constant(seed, tf.int64), purpose, "noise"))}
 
 
-_FUNCTIONS = (GenerateFunction, EncodeFunction, ReconstructFunction, LogProbFunction)
-FILE_FUNCTIONS = tuple(function.name for function in _FUNCTIONS)
+_FUNCTIONS = (GenerateFunction, GenerateFromDrawsFunction, EncodeFunction, ReconstructFunction, LogProbFunction)
+FILE_FUNCTIONS = tuple(dict.fromkeys(function.name for function in _FUNCTIONS))
 
 
 def file_function(model, name, format) -> FileFunction:
@@ -220,7 +249,8 @@ def file_function(model, name, format) -> FileFunction:
     Raises:
         UserError: The model cannot do that, or files cannot hold it.
     """
-    (kind,) = [function for function in _FUNCTIONS if function.name == name]
+    kinds = [function for function in _FUNCTIONS if function.name == name]
+    kind = next((one for one in kinds if model.can(one.ability)), kinds[0])
     others = [function.name for function in _FUNCTIONS if model.can(function.ability)]
     if not model.can(kind.ability) and others:
         without_latents = "; what it draws without latents is in a SavedModel only" if name == "generate" else ""

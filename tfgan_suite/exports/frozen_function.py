@@ -29,7 +29,8 @@ def freeze(function, batch_size=None):
     """
     specs = {name: tf.TensorSpec([batch_size, *shape], dtype) for name, (dtype, shape) in function.inputs.items()}
     live = named_function(function.call, specs).get_concrete_function()
-    frozen = _choose_branches(_precompute(convert_variables_to_constants_v2(live)))
+    frozen = convert_variables_to_constants_v2(live, lower_control_flow=not function.has_loops)
+    frozen = frozen if function.has_loops else _choose_branches(_precompute(frozen))
 
     def frozen_output_of(**inputs):
         (output,) = frozen(*inputs.values())

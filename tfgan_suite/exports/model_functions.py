@@ -102,7 +102,7 @@ def _of_completion(model):
     options = _option_specs(model, [None])
     specs = {
         "examples": tf.TensorSpec([None, *batch.shape[1:]], batch.dtype),
-        "mask": tf.TensorSpec([None, *batch.shape[1:-1]], tf.bool),
+        "mask": tf.TensorSpec([None, *model.spec.positions], tf.bool),
         "seed": tf.TensorSpec([None], tf.int64),
         **label_specs(model, [None]),
         **options,

@@ -81,7 +81,7 @@ class Completes(Ability):
 
         Args:
             examples: Array `[batch, *spec.shape]`, of the spec's `edge_dtype` or as they are inside of models.
-            mask: Boolean `[batch, *spec.shape[:-1]]`, or without the batch for all alike. True where they are given.
+            mask: Boolean `[batch, *spec.positions]`, or without the batch for all alike. True where they are given.
             labels: Integers `[batch]` of a model with classes.
             seed: Integer.
             **sampling: The model's sampling options.
@@ -96,12 +96,34 @@ class Completes(Ability):
 
         Args:
             examples: Float tensor `[batch, *spec.shape]`, as they are inside of models.
-            mask: Boolean `[batch, *spec.shape[:-1]]`.
+            mask: Boolean `[batch, *spec.positions]`.
             seed: int64 `[1]`, of which and its place each example's draws follow; or `[batch]`, with which each of them is
                 completed as it would be alone.
             labels: int32 `[batch]`, or `None`.
             **sampling: The model's sampling options, float32 `[1]` or `[batch]`.
         """
+
+
+class GeneratesFromDraws(Ability):
+    """Makes examples of random numbers that are given, for engines that draw in other ways or not at all.
+
+    Attributes:
+        draws_shape: Tuple of integers. The shape of an example's draws.
+    """
+
+    verb = "generate from given draws"
+    methods = ("generate_from",)
+    draws_shape = None
+
+    def generate_from(self, draws, labels=None, **sampling):
+        """Examples as they are inside of models.
+
+        Args:
+            draws: float32 `[batch, *draws_shape]`, uniform in [0, 1).
+            labels: int32 `[batch]`, or `None`.
+            **sampling: The model's sampling options, each a float32 scalar or `[batch]`.
+        """
+        raise NotImplementedError
 
 
 class Tokenizes(Ability):
@@ -231,6 +253,7 @@ ABILITIES = (
         Encodes,
         Reconstructs,
         Completes,
+        GeneratesFromDraws,
         Tokenizes,
         HasLikelihood,
         Discriminates,

@@ -41,12 +41,12 @@ class InterpolatesExamples:
                 "pair. Received: labels=None"
             )
         labels = self._checked_labels(labels, len(first))
-        ends = [np.reshape(self.encode(self._to_model(one), labels), [len(one), -1]) for one in (first, second)]
+        ends = [np.asarray(self.encode(self._to_model(one), labels)) for one in (first, second)]
         rows = [
             latent_distributions.interpolate(start, end, steps, spherical=self.latents_on_a_shell)
             for start, end in zip(*ends, strict=True)
         ]
-        latents = tf.reshape(tf.constant(np.array(rows)), [-1, *self.latent_shape])
+        latents = tf.constant(np.concatenate(rows))
         labels = None if labels is None else tf.repeat(labels, steps)
         return tf.reshape(self.decode(latents, labels), [-1, steps, *self.spec.shape])
 

@@ -125,14 +125,14 @@ def interpolate(start: np.ndarray, end: np.ndarray, steps: int, spherical: bool 
     """Latents on the way from `start` to `end`, both included.
 
     Args:
-        start: float `[latent_size]`.
-        end: float `[latent_size]`.
+        start: float `[*latent_shape]`.
+        end: The same.
         steps: How many, >= 2.
         spherical: Along the great circle, with the length changing linearly: right for normal latents, whose mass
             lies on a shell (White, "Sampling Generative Networks" (2016), section 2). Otherwise a straight line.
 
     Returns:
-        float32 `[steps, latent_size]`.
+        float32 `[steps, *latent_shape]`.
 
     Example:
 
@@ -142,11 +142,11 @@ def interpolate(start: np.ndarray, end: np.ndarray, steps: int, spherical: bool 
     if steps < 2:
         raise ValueError(f"`steps` must be >= 2, to include both ends. Received: steps={steps}")
     start, end = np.asarray(start, np.float64), np.asarray(end, np.float64)
-    fractions = np.linspace(0.0, 1.0, steps)[:, None]  # [steps, 1]
+    fractions = np.linspace(0.0, 1.0, steps).reshape([steps] + [1] * start.ndim)
     if not spherical:
         return ((1.0 - fractions) * start + fractions * end).astype(np.float32)
-    lengths = np.linalg.norm(start), np.linalg.norm(end)
-    cosine = np.clip(np.dot(start, end) / max(lengths[0] * lengths[1], 1e-12), -1.0, 1.0)
+    lengths = np.linalg.norm(start.ravel()), np.linalg.norm(end.ravel())
+    cosine = np.clip(np.vdot(start, end) / max(lengths[0] * lengths[1], 1e-12), -1.0, 1.0)
     angle = np.arccos(cosine)
     if angle < 1e-6 or np.pi - angle < 1e-6:  # No unique great circle.
         return interpolate(start, end, steps)

@@ -42,6 +42,16 @@ class SeededSampling:
         base = fold(seed, "generate", self.drawn)
         return tf.random.stateless_uniform([count, 2], base, minval=None, maxval=None, dtype=tf.int32, alg="philox")
 
+    def seeds_of_requests(self, seed, count):
+        """As `example_seeds` of one seed, int64 `[1]`; of one for each example, `[count]`, those of examples that are alone."""
+        return tf.cond(
+            tf.equal(tf.size(seed), 1),
+            lambda: self.example_seeds(count, tf.reshape(seed, [-1])[0]),
+            lambda: tf.map_fn(
+                lambda own: self.example_seeds(1, own)[0], seed, fn_output_signature=tf.TensorSpec([2], tf.int32)
+            ),
+        )
+
     def _generate_without_latents(self, count, labels, seed, batch_size, sampling):
         if labels is None:
             labels = self.sample_labels(count, fold(seed, "generate", "labels"))

@@ -1,4 +1,4 @@
-"""Writes the output of the latent tools' commands: a style mixing table, a loop, directions, or a projection."""
+"""Writes the output of the latent tools' commands: a style mixing table, a loop, directions, a projection or an encoding."""
 
 from pathlib import Path
 
@@ -13,10 +13,13 @@ from tfgan_suite.foundation.files import replaced_whole
 from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.foundation.randomness import fold
 from tfgan_suite.latent_tools.animation import check_animation, loop_frames, write_animation
+from tfgan_suite.latent_tools.encoding import encode_example, encode_examples
+from tfgan_suite.latent_tools.label_directions import find_label_directions
 from tfgan_suite.latent_tools.projection import project
 from tfgan_suite.latent_tools.sefa import direction_grid, find_directions
 from tfgan_suite.latent_tools.style_mixing import mix_styles
 from tfgan_suite.latent_tools.style_space import StyleSpace, has_style_space, labels_in_turn
+from tfgan_suite.metrics.protocol.real_examples import RealExamples
 
 # Number of latents from which the spread along a direction is measured, and the default reach in units of this spread.
 _NUM_SPREAD_SAMPLES = 1000
@@ -145,15 +148,65 @@ def write_directions(
     if reach is None:
         space = StyleSpace(model) if has_style_space(model) else None
         labels_of_samples = labels_in_turn(model, None, len(latents))
-        codes = space.map(latents, labels_of_samples)[:, 0] if space else latents
+        codes = space.map(latents, labels_of_samples)[:, 0] if space else latents.reshape([len(latents), -1])
         reach = _DEFAULT_REACH * (codes @ directions.vectors.T).std(axis=0)
     labels = labels_in_turn(model, labels, images)
     save_png(direction_grid(model, directions, latents[:images], labels, reach, steps, truncation), paths[0])
-    if save_path is not None:
-        paths.append(local_path(save_path).with_suffix(".npz"))
-        paths[-1].parent.mkdir(parents=True, exist_ok=True)
-        directions.save(paths[-1])
-    return paths
+    return [*paths, *_save_directions(directions, save_path)]
+
+
+def write_label_directions(
+    model, path, data, *, examples=1000, method="means", reach=None, steps=7, images=1, save_path=None
+):
+    """Finds the directions towards the classes of a set and writes their effects as PNG. See `find_label_directions`.
+
+    Args:
+        model: A `GenerativeModel` that encodes.
+        path: String or path of the `.png` file to write.
+        data: A prepared directory with classes, or another set of examples that `evaluate` takes.
+        examples: Integer >= 2. Number of examples of the set to find the directions from.
+        method: String, `"means"` or `"boundary"`.
+        reach: Float or `None`. How far to move along each direction. Defaults to the distance of the means.
+        steps: Integer >= 2. Number of examples per row.
+        images: Integer >= 1. Number of examples to move, the first ones of the set.
+        save_path: String, path, or `None`. The `.npz` file to which the directions are also written.
+
+    Returns:
+        List of the paths of the files.
+
+    Raises:
+        UserError: If an argument is out of range, the set has no classes or does not fit the model, or the model does not
+            support it.
+    """
+    paths = [_check_png(path)]
+    real = RealExamples(data, "train", 256, model.spec)
+    if real.class_counts is None or not real.spec.matches(model.spec):
+        described = [spec.describe() for spec in (model.spec, real.spec)]
+        raise UserError(
+            f"`data` must hold {real.spec.unit[1]} with classes, of the model's kind: {described[0]}. Received: {described[1]}, "
+            + ("without classes" if real.class_counts is None else "with classes")
+        )
+    held, labels = [], []
+    for batch, batch_labels in real.batches():
+        held.append(batch)
+        labels.append(batch_labels)
+        if sum(map(len, held)) >= examples:
+            break
+    held, labels = np.concatenate(held)[:examples], np.concatenate(labels)[:examples]
+    directions = find_label_directions(model, held, labels, method)
+    reach = directions.strengths if reach is None else reach
+    latents = encode_examples(model, held[:images])
+    save_png(direction_grid(model, directions, latents, reach=reach, steps=steps), paths[0])
+    return [*paths, *_save_directions(directions, save_path)]
+
+
+def _save_directions(directions, path):
+    if path is None:
+        return []
+    path = local_path(path).with_suffix(".npz")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    directions.save(path)
+    return [path]
 
 
 def write_projection(model, image_path, path, **search):
@@ -185,15 +238,42 @@ def write_projection(model, image_path, path, **search):
     return path, styles_path, projection
 
 
-def read_image(path, image_shape):
+def write_encoding(model, image_path, path, label=None):
+    """Encodes an image, and writes it next to what the model makes of its latents as PNG, and the latents as `.npz`.
+
+    Args:
+        model: A model of images that encodes.
+        image_path: String or path of an image file, which is center-cropped and resized to the model's shape.
+        path: String or path of the `.png` file to write.
+        label: Integer or name of a class, for a conditional model.
+
+    Returns:
+        Tuple of the path of the `.png` file, the path of the `.npz` file (with `latents` and `squared_error`), and the
+        `Encoded`.
+
+    Raises:
+        UserError: If the model does not encode images, the image cannot be read, or the label does not fit.
+    """
+    path = _check_png(path)
+    image = read_image(image_path, model.image_shape, model.spec.levels)
+    encoded = encode_example(model, image, label)
+    save_png(make_grid(np.stack([model.spec.draw(one) for one in (image, encoded.example)]), columns=2), path)
+    latents_path = path.with_suffix(".npz")
+    with replaced_whole(latents_path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, latents=encoded.latents, squared_error=encoded.squared_error)
+    return path, latents_path, encoded
+
+
+def read_image(path, image_shape, levels=256):
     """Reads an image, center-crops it, and resizes it, with the decoder and the filter of `prepare_dataset`.
 
     Args:
         path: String or path of a JPEG, PNG, WebP, GIF or BMP file.
         image_shape: Tuple `(height, width, channels)` with 1, 3, or 4 channels.
+        levels: Integer in [2, 256]. Whole levels of a value.
 
     Returns:
-        uint8 array of shape `image_shape`.
+        uint8 array of shape `image_shape`, from 0 to `levels - 1`.
 
     Raises:
         UserError: If the file does not exist, or is not an image.
@@ -211,7 +291,7 @@ def read_image(path, image_shape):
     cut = min(image.width / width, image.height / height)
     cut_width, cut_height = round(width * cut), round(height * cut)
     left, top = (image.width - cut_width) // 2, (image.height - cut_height) // 2
-    return ImageFormat(*image_shape).prepare(image.crop((left, top, left + cut_width, top + cut_height)))
+    return ImageFormat(*image_shape, levels=levels).prepare(image.crop((left, top, left + cut_width, top + cut_height)))
 
 
 def _check_png(path):

@@ -18,10 +18,10 @@ class Directions:
     """Directions in W or in the latent space, most effective first.
 
     Attributes:
-        vectors: Float32 array `[count, size]`. Orthonormal vectors. Their signs are arbitrary; the largest entry is
-            made positive.
+        vectors: Float32 array `[count, size]`. Vectors of length one. Those of `find_directions` are orthonormal, with
+            arbitrary signs; the largest entry is made positive.
         strengths: Float32 array `[count]`. How much a step of length one along each direction changes the output of the
-            first affine maps.
+            first affine maps; of directions of labels, how far the class lies from the others.
         in_w: Boolean. Whether the directions are in W.
         layers: Tuple of integers, or `None`. The styles that the directions were computed from, and apply to. `None`
             for directions in the latent space.
@@ -62,7 +62,7 @@ class Directions:
         """Moves styles or latents along a direction.
 
         Args:
-            codes: Float array. In W, styles `[count, num_ws, w_size]`; otherwise, latents `[count, latent_size]`.
+            codes: Float array. In W, styles `[count, num_ws, w_size]`; otherwise, latents `[count, *latent_shape]`.
             index: Integer. Index of the direction.
             distance: Float. How far to move. May be negative.
 
@@ -73,7 +73,7 @@ class Directions:
         if self.in_w:
             codes[:, list(self.layers)] += np.float32(distance) * self.vectors[index]
         else:
-            codes += np.float32(distance) * self.vectors[index]
+            codes += np.float32(distance) * self.vectors[index].reshape(codes.shape[1:])
         return codes
 
 
@@ -194,7 +194,7 @@ def direction_grid(model, directions, latents, labels=None, reach=3.0, steps=5, 
     Args:
         model: The model that `directions` were computed for.
         directions: A `Directions`.
-        latents: Float array `[count, latent_size]`.
+        latents: Float array `[count, *latent_shape]`.
         labels: Int32 array `[count]`, or `None` for a model without classes.
         reach: Float, or float array `[directions]`. How far to move along each direction.
         steps: Integer >= 2. Number of images per row. If it is odd, the middle image is the original one.
@@ -239,6 +239,7 @@ def _generator_of(model):
     if network is None:
         raise UserError(
             f"`model` must have its network at hand, but the `latent_network` of {type(model).__name__} is None. Use a run or "
-            "a .keras file; a model of your own sets `latent_network` to the network that latents go into."
+            "a .keras file; a model of your own sets `latent_network` to the network that latents go into. Of a flow they go "
+            "into layers of all sizes: find directions of labels instead (`find_label_directions`, `--from-labels DATA`)."
         )
     return network

@@ -21,6 +21,18 @@ class Cache(NamedTuple):
     block: tuple
 
 
+class Place(NamedTuple):
+    """What attention needs to know of a position: the same for layers of one size, for which it is worked out once.
+
+    Attributes:
+        is_here: Boolean `[block_size, 1]`, true at its place in its block.
+        bias: float32 `[positions + block_size]`, 0 at positions that are seen and -infinity at others.
+    """
+
+    is_here: tf.Tensor
+    bias: tf.Tensor
+
+
 class CachedAttention(keras.layers.Layer):
     """Base of multi-head self-attention over a sequence: whole, a position at a time, or a block of positions at a time.
 
@@ -47,23 +59,31 @@ class CachedAttention(keras.layers.Layer):
             scores = tf.where(visible, scores, -np.inf)
         return tf.matmul(tf.nn.softmax(scores), values)
 
-    def mix_step(self, queries, keys, values, block, slot, cache):
+    def place(self, block, slot, cache):
+        """The `Place` of a position.
+
+        Args:
+            block: int32 scalar. Which block of positions it is in.
+            slot: int32 scalar. Its place in the block.
+            cache: A `Cache` of this layer.
+        """
+        slots = np.arange(cache.block[0].shape[2], dtype=np.int32)
+        return Place(tf.equal(slots, slot)[:, None], _bias(slots <= slot, block, cache))
+
+    def mix_step(self, queries, keys, values, place, cache):
         """What one position of a causal layer gets.
 
         Args:
             queries: float32 `[batch, heads, 1, head_size]`, those at this position; keys and values alike.
-            block: int32 scalar. Which block of positions it is in.
-            slot: int32 scalar. Its place in the block.
+            place: The `Place` of the position.
             cache: A `Cache`, into which `end_block` has taken all blocks before.
 
         Returns:
             float32 `[batch, heads, 1, head_size]`, and the cache with this position.
         """
-        slots = np.arange(cache.block[0].shape[2], dtype=np.int32)
         # Written by a choice of every element, since no slice is updated in all exports.
-        here = tf.equal(slots, slot)[:, None]
-        keys, values = (tf.where(here, one, old) for one, old in zip((keys, values), cache.block))
-        return self._mix_with_past(queries, keys, values, slots <= slot, block, cache)
+        keys, values = (tf.where(place.is_here, one, old) for one, old in zip((keys, values), cache.block))
+        return self._mix_with_past(queries, keys, values, place.bias, cache)
 
     def mix_block(self, queries, keys, values, block, cache):
         """What all positions of a block get at once.
@@ -77,21 +97,14 @@ class CachedAttention(keras.layers.Layer):
             float32 `[batch, heads, block_size, head_size]`, and the cache with this block.
         """
         visible = np.tril(np.ones([queries.shape[2]] * 2, bool))
-        return self._mix_with_past(queries, keys, values, visible, block, cache)
+        return self._mix_with_past(queries, keys, values, _bias(visible, block, cache), cache)
 
-    def _mix_with_past(self, queries, keys, values, visible, block, cache):
+    def _mix_with_past(self, queries, keys, values, bias, cache):
         past_keys, past_values = cache.past
-        block_of_past = _block_of_past(cache)
-        scores = tf.concat(
-            [
-                tf.where(block_of_past < block, tf.matmul(queries, past_keys, transpose_b=True), -np.inf),
-                tf.where(visible, tf.matmul(queries, keys, transpose_b=True), -np.inf),
-            ],
-            axis=-1,
-        )  # [batch, heads, positions, past + block]
-        weights = tf.nn.softmax(scores)
-        past = len(block_of_past)
-        mixed = tf.matmul(weights[..., :past], past_values) + tf.matmul(weights[..., past:], values)
+        scores = [tf.matmul(queries, one, transpose_b=True) for one in (past_keys, keys)]
+        weights = tf.nn.softmax(tf.concat(scores, axis=-1) + bias)  # [batch, heads, positions, past + block]
+        of_past, of_block = tf.split(weights, [past_keys.shape[2], keys.shape[2]], axis=-1)
+        mixed = tf.matmul(of_past, past_values) + tf.matmul(of_block, values)
         return mixed, Cache(cache.past, (keys, values))
 
     def end_block(self, block, cache):
@@ -125,6 +138,12 @@ class CachedAttention(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "num_heads": self.num_heads, "length": self.length, "causal": self.causal}
+
+
+def _bias(visible, block, cache):
+    """0 at what is seen of the past and, by `visible` `[..., block_size]`, of the block; -infinity elsewhere."""
+    past = tf.broadcast_to(_block_of_past(cache) < block, [*visible.shape[:-1], cache.past[0].shape[2]])
+    return tf.where(tf.concat([past, visible], axis=-1), 0.0, -np.inf)
 
 
 def _block_of_past(cache):

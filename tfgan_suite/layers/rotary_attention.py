@@ -53,25 +53,43 @@ class RotaryAttention(CachedAttention):
         self._cosines, self._sines = np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
 
     def call(self, inputs):
-        heads = self._heads(inputs, [self.length], self._cosines, self._sines)
-        return self._join(self.mix(*heads), tf.shape(inputs))
+        heads = self.heads_first(tf.cast(self.to_heads(inputs), tf.float32), [self.length])
+        queries, keys = tf.unstack(_rotate(heads[:2], self._cosines, self._sines))
+        mixed = self.heads_last(self.mix(queries * self.head_size**-0.5, keys, heads[2]), tf.shape(inputs))
+        return self.from_heads(tf.cast(mixed, self.compute_dtype))
 
-    def step(self, inputs, block, slot, cache):
-        """One position of a causal layer, `[batch, width]`; the rest is as in `mix_step`."""
+    def place(self, block, slot, cache):
+        """A `Place`, and the rotation there as a matrix: a step is many small operations, of which one matrix product is few.
+
+        Returns:
+            The `Place`, and float32 `[3, head_size, head_size]`, by which queries, keys and values are multiplied.
+        """
         position = block * CACHE_BLOCK + slot
-        cosines, sines = tf.gather(self._cosines, position), tf.gather(self._sines, position)
-        heads = self._heads(inputs, [1], cosines, sines)
-        mixed, cache = self.mix_step(*heads, block, slot, cache)
-        return self._join(mixed, [tf.shape(inputs)[0], inputs.shape[-1]]), cache
+        cosines, sines = (tf.gather(np.tile(one, 2)[..., None], position) for one in (self._cosines, self._sines))
+        same = np.eye(self.head_size, dtype=np.float32)
+        turned = np.eye(self.head_size, k=self.head_size // 2, dtype=np.float32)
+        turned -= turned.T
+        scales = np.float32([self.head_size**-0.5, 1.0, 0.0])[:, None, None]  # Values are not rotated.
+        rotations = scales * same * cosines + scales * turned * sines + np.stack([0.0 * same, 0.0 * same, same])
+        return super().place(block, slot, cache), rotations
 
-    def _heads(self, inputs, positions, cosines, sines):
-        """Queries, keys and values, float32 `[batch, heads, positions, head_size]`."""
-        heads = self.heads_first(tf.cast(self.to_heads(inputs), tf.float32), positions)
-        queries, keys = tf.unstack(_rotate(heads[:2], cosines, sines))  # Together: a step is many small operations.
-        return queries * self.head_size**-0.5, keys, heads[2]
+    def step(self, inputs, place, cache):
+        """One position of a causal layer.
 
-    def _join(self, mixed, shape):
-        return self.from_heads(tf.cast(self.heads_last(mixed, shape), self.compute_dtype))
+        Args:
+            inputs: Float `[batch, width]`, those at this position.
+            place: What `place` says of it, of any layer of this size.
+            cache: A `Cache`, into which `end_block` has taken all blocks before.
+
+        Returns:
+            Outputs `[batch, width]`, and the cache with this position.
+        """
+        place, rotations = place
+        heads = tf.reshape(tf.cast(self.to_heads(inputs), tf.float32), [-1, 3, self.num_heads, self.head_size])
+        heads = tf.unstack(tf.matmul(heads, rotations)[..., None, :], axis=1)  # Each [batch, heads, 1, head_size].
+        mixed, cache = self.mix_step(*heads, place, cache)
+        mixed = tf.reshape(mixed, [-1, inputs.shape[-1]])  # Of one position the heads lie side by side.
+        return self.from_heads(tf.cast(mixed, self.compute_dtype)), cache
 
     def get_config(self):
         return {**super().get_config(), "seed": self.seed}

@@ -63,9 +63,9 @@ class TransformerBlock(keras.layers.Layer):
     def call(self, inputs):
         return self._transform(inputs + self.attention(self.normalize_1(inputs)))
 
-    def step(self, inputs, block, slot, cache):
+    def step(self, inputs, place, cache):
         """One position `[batch, width]` of a causal block, as `RotaryAttention.step`."""
-        attended, cache = self.attention.step(self.normalize_1(inputs), block, slot, cache)
+        attended, cache = self.attention.step(self.normalize_1(inputs), place, cache)
         return self._transform(inputs + attended), cache
 
     def _transform(self, values):

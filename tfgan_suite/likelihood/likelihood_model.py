@@ -7,14 +7,15 @@ import tensorflow as tf
 from tfgan_suite.engine.trained_model import TrainedModel
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.number_kinds import is_count
-from tfgan_suite.generative.abilities import HasLikelihood
+from tfgan_suite.generative.abilities import HasLikelihood, ScoresAnomalies
+from tfgan_suite.likelihood.anomaly_scores import ScoresByLikelihood
 from tfgan_suite.likelihood.level_grid import check_levels, lies_on_levels, to_levels
 from tfgan_suite.likelihood.noise import ExampleNoise, GivenNoise, seeds_of_levels
 
 _IMAGES_AT_A_TIME = 64
 
 
-class LikelihoodModel(HasLikelihood, TrainedModel):
+class LikelihoodModel(ScoresByLikelihood, HasLikelihood, ScoresAnomalies, TrainedModel):
     """A model of images of whole levels, and of how likely they are.
 
     What is scored is an image of whole levels, `spec.levels` of them, and the score is the natural logarithm of its

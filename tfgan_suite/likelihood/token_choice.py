@@ -25,14 +25,14 @@ def choose_tokens(logits, draws, temperature=1.0, top_k=0.0, top_p=1.0):
     lower token comes first. A temperature of 0 is the likeliest token. All is computed in float32.
 
     Args:
-        logits: Float `[..., vocabulary_size]`.
-        draws: float32 `[...]`, uniform in [0, 1).
-        temperature: Float scalar >= 0.
-        top_k: Float scalar, a whole number >= 0.
-        top_p: Float scalar in [0, 1].
+        logits: Float `[batch, ..., vocabulary_size]`.
+        draws: float32 `[batch, ...]`, uniform in [0, 1).
+        temperature: Float >= 0, a scalar or one for each row, `[batch]`.
+        top_k: The same, a whole number >= 0.
+        top_p: The same, in [0, 1].
 
     Returns:
-        int32 `[...]`.
+        int32 `[batch, ...]`.
 
     Example: three tokens of 0.5, 0.3 and 0.2; 0.6 of what is left is drawn.
 
@@ -44,15 +44,23 @@ def choose_tokens(logits, draws, temperature=1.0, top_k=0.0, top_p=1.0):
     Neural Text Degeneration" (2020), section 3.1.
     """
     logits = tf.cast(logits, tf.float32)
-    temperature, top_k, top_p = (tf.cast(one, tf.float32) for one in (temperature, top_k, top_p))
+    among_all = isinstance(top_k, int | float) and top_k == 0 and isinstance(top_p, int | float) and top_p == 1
+    of_rows = [-1, *[1] * (logits.shape.rank - 1)]
+    temperature, top_k, top_p = (tf.reshape(tf.cast(one, tf.float32), of_rows) for one in (temperature, top_k, top_p))
     likeliest = tf.argmax(logits, axis=-1, output_type=tf.int32)
     scaled = (logits - tf.reduce_max(logits, axis=-1, keepdims=True)) / tf.maximum(temperature, 1e-6)
-    drawn = tf.cond(
-        (top_k > 0.0) | (top_p < 1.0),
-        lambda: _draw_among_top(scaled, draws, top_k, top_p),
-        lambda: _draw(tf.nn.softmax(scaled), draws),
-    )
-    return tf.where(temperature > 0.0, drawn, likeliest)
+    among_top = (top_k > 0.0) | (top_p < 1.0)
+
+    def draw_each():
+        # Rows of all tokens are drawn as they would be without the others.
+        chosen = _draw_among_top(scaled, draws, top_k, top_p)
+        return tf.where(among_top[..., 0], chosen, _draw(tf.nn.softmax(scaled), draws))
+
+    if among_all:  # Known beforehand: no condition, which not all engines have.
+        drawn = _draw(tf.nn.softmax(scaled), draws)
+    else:
+        drawn = tf.cond(tf.reduce_any(among_top), draw_each, lambda: _draw(tf.nn.softmax(scaled), draws))
+    return tf.where(temperature[..., 0] > 0.0, drawn, likeliest)
 
 
 def _draw_among_top(logits, draws, top_k, top_p):
@@ -70,8 +78,6 @@ def _draw_among_top(logits, draws, top_k, top_p):
 def _draw(weights, draws):
     """Indices, each with probability proportional to its weight."""
     bounds = tf.cumsum(weights, axis=-1)
-    passed = tf.cast(bounds <= draws[..., None] * bounds[..., -1:], tf.int32)
-    indices = tf.reduce_sum(passed, axis=-1)
-    # Rounding may pass the last one that has a weight.
-    last = weights.shape[-1] - 1 - tf.argmax(tf.cast(tf.reverse(weights, [-1]) > 0.0, tf.int32), -1, tf.int32)
-    return tf.minimum(indices, last)
+    # Rounding passes none where all of the weight has been seen, so that what is drawn has a weight.
+    passed = (bounds <= draws[..., None] * bounds[..., -1:]) & (bounds < bounds[..., -1:])
+    return tf.reduce_sum(tf.cast(passed, tf.int32), axis=-1)

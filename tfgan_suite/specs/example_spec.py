@@ -75,6 +75,11 @@ class ExampleSpec:
             raise UserError(f"`shape` must be integers >= 1. Received: shape={self.shape}")
 
     @property
+    def positions(self):
+        """Tuple of integers. The shape of a mask of what is given of an example: the channels of a position go together."""
+        return self.shape[:-1]
+
+    @property
     def num_bytes(self):
         """Integer. The bytes of one example of `edge_dtype`, not encoded."""
         import numpy as np

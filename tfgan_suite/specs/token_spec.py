@@ -43,6 +43,10 @@ class TokenSpec(ExampleSpec):
         self.vocabulary_size = int(vocabulary_size)
 
     @property
+    def positions(self):
+        return self.shape
+
+    @property
     def model_range(self):
         return 0.0, float(self.vocabulary_size - 1)
 
@@ -69,6 +73,10 @@ class TokenSpec(ExampleSpec):
 
     def check_values(self, examples):
         super().check_values(examples)
+        self.check_whole(examples)
+
+    def check_whole(self, examples):
+        """Raises a `UserError` if an array holds numbers that are not whole."""
         if examples.size and (np.asarray(examples) != np.floor(examples)).any():
             odd = np.asarray(examples)[np.asarray(examples) != np.floor(examples)][0]
             raise UserError(f"Batches must be whole tokens. Received: {odd:g}")

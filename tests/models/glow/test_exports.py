@@ -28,6 +28,7 @@ def test_a_saved_model_has_both_directions(model, tmp_path):
     np.testing.assert_allclose(latents, model.encode(values, LABELS), atol=1e-4)
     np.testing.assert_allclose(exported(latents, LABELS), values, atol=1e-4)
     np.testing.assert_allclose(exported.log_prob(values, LABELS), model.log_prob(images, LABELS), rtol=1e-5)
+    np.testing.assert_allclose(exported.anomaly_score(values), model.anomaly_score(images), rtol=1e-5)
     options = {"labels": LABELS, "seed": 2, "temperature": 0.7}
     np.testing.assert_array_equal(exported.generate(3, **options), model.generate(3, **options))
     signature = exported.call_signature("encode", images=images, labels=LABELS)["latents"]

@@ -8,9 +8,13 @@ import pytest
 import tensorflow as tf
 
 import tfgan_suite as tg
+from tests.exports.test_export_network import require
 from tests.models.token_transformer.naive_sampling import sample_naively
 from tests.test_case import run_model_test, run_replica_test
 from tfgan_suite.data.dataset_info import DatasetInfo, SplitInfo
+from tfgan_suite.exports.export_network import export_network
+from tfgan_suite.exports.litert_file import LiteRTFile
+from tfgan_suite.exports.onnx_file import OnnxFile
 from tfgan_suite.exports.saved_model import export_saved_model, load_generator
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.runs.recipe import make_model
@@ -175,6 +179,51 @@ def test_it_can_be_served(tmp_path):
     np.testing.assert_allclose(model.log_prob_given(tokens, tf.constant([0, 1, 2, 0])), served, rtol=1e-5)
 
 
+FILES = {"onnx": OnnxFile, "litert": LiteRTFile}
+
+
+@pytest.mark.parametrize(
+    "cls, format",
+    [
+        pytest.param(cls, format, marks=() if (cls, format) == (tg.TokenTransformer, "litert") else pytest.mark.slow)
+        for cls in (tg.TokenTransformer, tg.MaskedTokenTransformer)
+        for format in FILES
+    ],
+)
+def test_files_generate_the_same_tokens(cls, format, tmp_path):
+    """Of given draws, over more than one block of positions; the loop over tokens is inside of the file."""
+    require(format)
+    model = shaken(make(cls, spec={"shape": [20], "vocabulary_size": 5}))
+    file = FILES[format](export_network(model, tmp_path / "tokens", format).read_bytes())
+    draws = np.random.default_rng(0).random([5, *model.draws_shape]).astype("float32")
+    labels = np.array([0, 1, 2, 1, 0], "int32")
+    for temperature in (1.0, 0.5, 0.0):
+        made = file(draws=draws, temperature=np.full([5], temperature, "float32"), labels=labels)
+        np.testing.assert_array_equal(made, model.generate_from(draws, labels, temperature=temperature))
+    assert len(np.unique(file(draws=draws, temperature=np.ones([5], "float32"), labels=labels))) == 5
+
+
+def test_draws_that_are_given_make_what_they_make_of_seeds():
+    model = shaken(make())
+    seeds, labels = model.example_seeds(6, 3), tf.range(6) % 3
+    made = model.generate_from(model.draws_of(seeds), labels, temperature=0.8)
+    np.testing.assert_array_equal(made, model.draw(seeds, labels, temperature=0.8))
+
+
+@pytest.mark.parametrize("cls", [tg.TokenTransformer, tg.MaskedTokenTransformer])
+def test_options_for_each_sequence_are_as_if_alone(cls):
+    model = shaken(make(cls))
+    tokens, mask = np.random.default_rng(0).integers(0, 5, [3, 6]), np.arange(6) < 2
+    labels, seeds = np.array([0, 1, 2], "int32"), [4, 5, 4]
+    options = {"temperature": [1.0, 0.5, 0.0], "top_k": [0.0, 2.0, 0.0], "top_p": [1.0, 1.0, 0.5]}
+    options |= {"steps": [8.0, 2.0, 3.0], "confidence_noise": [1.0, 4.0, 0.0]} if "Masked" in cls.__name__ else {}
+    together = model.fill_in(tokens, np.tile(mask, [3, 1]), tf.constant(seeds, tf.int64), labels, **options)
+    for i, seed in enumerate(seeds):
+        own = {name: values[i] for name, values in options.items()}
+        alone = model.complete(tokens[i : i + 1], mask, labels[i : i + 1], seed=seed, **own)
+        np.testing.assert_array_equal(together[i : i + 1], alone)
+
+
 @pytest.mark.parametrize("name", ["token_transformer", "masked_token_transformer"])
 def test_a_run_makes_the_model_for_its_data(name):
     """The constructor takes the spec and the classes of the data, and what `--set` says."""
@@ -182,6 +231,21 @@ def test_a_run_makes_the_model_for_its_data(name):
     config = TrainConfig("data/any", "runs/any", preset=name, model={"width": 8, "num_blocks": 1, "num_heads": 2})
     model, _, _ = make_model(config, info)
     assert model.spec == info.spec and model.num_classes == 2 and model.width == 8
+
+
+def parameters_of(vocabulary_size, width, blocks, num_classes):
+    """Of a masked transformer, by hand: four maps of attention, two of twice four widths with biases, two gains; and the rest."""
+    block = 4 * width**2 + 8 * width**2 + 5 * width + 2 * width
+    tables = (vocabulary_size + 1 + num_classes) * width
+    return blocks * block + tables + width + (width + 1) * vocabulary_size
+
+
+def test_parameters_of_maskgit():
+    model = make(tg.MaskedTokenTransformer)
+    assert model.network.count_params() == parameters_of(5, 8, 2, 3)
+    config = tg.MaskedTokenTransformer.presets["maskgit_imagenet_256"]["config"]
+    sizes = config["spec"]["vocabulary_size"], config["width"], config["num_blocks"], config["num_classes"]
+    assert round(parameters_of(*sizes) / 1e6, 1) == 172.3
 
 
 def test_bits_per_byte():

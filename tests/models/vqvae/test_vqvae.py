@@ -155,3 +155,23 @@ def test_what_does_not_fit_is_refused():
     encoder = keras.Sequential([keras.Input([8, 8, 1]), keras.layers.Conv2D(5, 4, 4)])
     with pytest.raises(ValueError, match="vectors of the quantizer's size, 2"):
         tg.VQVAE(encoder, image_shape=(8, 8, 1), code_levels=(4, 3))
+
+
+def test_parameters_of_the_published_sizes():
+    """Of strided convolutions, two residual blocks each, and maps to and from codes of 64 numbers, by hand."""
+    model = tg.VQVAE.from_preset("vqvae_cifar10_32")
+
+    def convolution(size, inputs, outputs):
+        return size**2 * inputs * outputs + outputs
+
+    blocks = 2 * (convolution(3, 128, 32) + convolution(1, 32, 128))
+    encoder = (
+        convolution(4, 3, 64) + convolution(4, 64, 64) + convolution(3, 64, 128) + blocks + convolution(1, 128, 64)
+    )
+    decoder = (
+        convolution(3, 64, 128) + blocks + convolution(4, 128, 64) + convolution(4, 64, 64) + convolution(3, 64, 3)
+    )
+    assert model.encoder.count_params() + model.decoder.count_params() == encoder + decoder == 587_651
+    assert (model.quantizer.num_codes, model.latent_shape) == (512, (8, 8, 64))
+    copy = tg.VQVAE.from_config(model.get_config())
+    assert type(copy.quantizer) is tg.quantizers.EMAVectorQuantizer

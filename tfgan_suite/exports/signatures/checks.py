@@ -24,6 +24,17 @@ def check_batch(name, values, shape, max_count):
     return require(tf.reduce_all(tf.math.is_finite(values)), f"{name} must be finite numbers.", values, values)
 
 
+def check_examples(spec, values, max_count):
+    """`check_batch` of examples of the spec's `edge_dtype`; of tokens, whose integers could be any, also within their range."""
+    units = spec.unit[1]
+    values = check_batch(units, values, [None, *spec.shape], max_count)
+    if not spec.takes_integers:
+        return values
+    low, high = (int(limit) for limit in spec.model_range)
+    ends = [tf.reduce_min(values), tf.reduce_max(values)]
+    return require((ends[0] >= low) & (ends[1] <= high), f"{units} must be from {low} to {high}.", ends, values)
+
+
 def check_labels(labels, count, model):
     """Vector of labels, one for each of `count` examples, all within the model's classes."""
     labels = tf.reshape(labels, [-1])

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfgan_suite.exports.signatures.checks import check_batch, check_labels, check_options, require
+from tfgan_suite.exports.signatures.checks import check_examples, check_labels, check_options, require
 from tfgan_suite.exports.signatures.named_function import label_specs, named_function
 from tfgan_suite.exports.signatures.signature import Signature
 from tfgan_suite.generative.abilities import Completes
@@ -24,10 +24,10 @@ class Complete(Signature):
 
     def function(self, max_count):
         model, spec = self.model, self.model.spec
-        units, shape, positions = spec.unit[1], [None, *spec.shape], [None, *spec.shape[:-1]]
+        units, shape, positions = spec.unit[1], [None, *spec.shape], [None, *spec.positions]
 
         def outputs_of(mask, seed, labels=None, **inputs):
-            examples = check_batch(units, inputs.pop(units), shape, max_count)
+            examples = check_examples(spec, inputs.pop(units), max_count)
             count = tf.shape(examples)[0]
             mask = tf.ensure_shape(mask, positions)
             sizes = [tf.shape(mask)[0], count]
@@ -55,7 +55,7 @@ class Complete(Signature):
         spec = self.model.spec
         inputs = {
             spec.unit[1]: np.zeros([count, *spec.shape], spec.edge_dtype),
-            "mask": np.zeros([count, *spec.shape[:-1]], bool),
+            "mask": np.zeros([count, *spec.positions], bool),
             "seed": np.arange(count, dtype=np.int64),
         }
         for option in self.model.sampling_options:

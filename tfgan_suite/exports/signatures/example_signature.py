@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfgan_suite.exports.signatures.checks import check_batch, check_labels
+from tfgan_suite.exports.signatures.checks import check_examples, check_labels
 from tfgan_suite.exports.signatures.named_function import label_specs, named_function
 from tfgan_suite.exports.signatures.signature import Signature
 
@@ -37,7 +37,7 @@ class ExampleSignature(Signature):
         units, shape = spec.unit[1], [None, *spec.shape]
 
         def outputs_of(labels=None, **inputs):
-            examples = check_batch(units, inputs[units], shape, max_count)
+            examples = check_examples(spec, inputs[units], max_count)
             if labels is not None:
                 labels = check_labels(labels, tf.shape(examples)[0], model)
             return self.outputs(spec.to_model(examples), labels)

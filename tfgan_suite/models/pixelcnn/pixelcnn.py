@@ -185,7 +185,7 @@ class PixelCNN(InitializedFromData, Completes, SeededSampling, LikelihoodModel):
         images, shape = tf.convert_to_tensor(images), self.spec.shape
         if tuple(images.shape[1:]) != shape:
             raise UserError(f"Images must be of shape {shape} after the batch. Received: {tuple(images.shape[1:])}")
-        mask = check_mask(mask, len(images), shape)
+        mask = check_mask(mask, len(images), self.spec.positions)
         temperature = resolve_sampling(self, {"temperature": temperature})["temperature"]
         labels = self._labels_of(labels, len(images))
         given = check_levels(_with_lowest(images, mask), self.spec.levels)
@@ -193,14 +193,7 @@ class PixelCNN(InitializedFromData, Completes, SeededSampling, LikelihoodModel):
         return self._complete_function(self.example_seeds(len(images), seed), [temperature], *rows).numpy()
 
     def fill_in(self, examples, mask, seed, labels=None, temperature=1.0):
-        count = tf.shape(examples)[0]
-        seeds = tf.cond(
-            tf.equal(tf.size(seed), 1),
-            lambda: self.example_seeds(count, tf.reshape(seed, [-1])[0]),
-            lambda: tf.map_fn(
-                lambda own: self.example_seeds(1, own)[0], seed, fn_output_signature=tf.TensorSpec([2], tf.int32)
-            ),
-        )
+        seeds = self.seeds_of_requests(seed, tf.shape(examples)[0])
         given = check_levels(_with_lowest(examples, mask), self.spec.levels)
         temperature = tf.reshape(tf.cast(temperature, tf.float32), [-1])
         return self._complete_function(seeds, temperature, given, mask, *([] if labels is None else [labels]))

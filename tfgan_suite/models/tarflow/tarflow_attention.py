@@ -43,13 +43,13 @@ class TarFlowAttention(CachedAttention):
         return self._join(self.mix(*self._heads(inputs, [inputs.shape[1]], None)), inputs)
 
     def step(self, inputs, block, slot, cache, sharpness=None):
-        """One position `[batch, width]`; the rest is as in `mix_step`.
+        """One position `[batch, width]`; the rest is as in `place` and `mix_step`.
 
         Args:
             sharpness: float32 `[batch]`, one over the temperature of each row's attention; `None` for 1.
         """
         heads = self._heads(inputs, [1], sharpness)
-        mixed, cache = self.mix_step(*heads, block, slot, cache)
+        mixed, cache = self.mix_step(*heads, self.place(block, slot, cache), cache)
         return self._join(mixed, inputs), cache
 
     def block(self, inputs, block, cache, sharpness=None):

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tfgan_suite.engine.adam import Adam
 from tfgan_suite.engine.update import Objective
 from tfgan_suite.foundation.number_kinds import is_number
+from tfgan_suite.generative.abilities import GeneratesFromDraws
 from tfgan_suite.generative.sampling_options import SamplingOption
 from tfgan_suite.likelihood.noise import BatchNoise, ExampleNoise
 from tfgan_suite.likelihood.token_choice import TEMPERATURE, TOP_K, TOP_P, choose_tokens
@@ -25,7 +26,7 @@ CONFIDENCE_NOISE = SamplingOption(
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
-class MaskedTokenTransformer(TokenModel):
+class MaskedTokenTransformer(GeneratesFromDraws, TokenModel):
     """MaskGIT: a transformer that sees all tokens, those that are unknown as such, and guesses these.
 
     `generate` begins with no token. In each of `steps` passes it draws all unknown tokens, and keeps the ones that it is surest
@@ -121,34 +122,58 @@ class MaskedTokenTransformer(TokenModel):
 
     # === Sampling ===
 
-    def draw(
+    @property
+    def draws_shape(self):
+        return (STEPS.default, 2, self.num_tokens_of_example)
+
+    def generate_from(self, draws, labels=None, **sampling):
+        """Float32 tokens, in as many passes as by default: draws hold for each what chooses tokens and how sure they are."""
+
+        def draws_of(step):
+            return tf.unstack(tf.gather(draws, step, axis=1), axis=1)
+
+        return tf.cast(self._draw(draws_of, tf.shape(draws)[0], labels, **sampling), tf.float32)
+
+    def draw(self, seeds, labels=None, **sampling):
+        length, noise = self.num_tokens_of_example, ExampleNoise(seeds)
+
+        def draws_of(step):
+            own = noise.sample(step)
+            return own.uniform("tokens", [length]), own.uniform("confidence", [length])
+
+        return self._draw(draws_of, tf.shape(seeds)[0], labels, **sampling)
+
+    def _draw(
         self,
-        seeds,
-        labels=None,
+        draws_of,
+        count,
+        labels,
         temperature=1.0,
         top_k=0.0,
         top_p=1.0,
-        steps=8.0,
-        confidence_noise=4.5,
+        steps=STEPS.default,
+        confidence_noise=CONFIDENCE_NOISE.default,
         given=None,
         mask=None,
     ):
         """Sequences in a few passes of the network."""
-        length, count, noise = self.num_tokens_of_example, tf.shape(seeds)[0], ExampleNoise(seeds)
+        length = self.num_tokens_of_example
         tokens = tf.fill([count, length], self.unknown)
         if given is not None:
             tokens = tf.where(tf.reshape(mask, [-1, length]), tf.reshape(given, [-1, length]), tokens)
         num_unknown = tf.reduce_sum(tf.cast(tf.equal(tokens, self.unknown), tf.float32), axis=1, keepdims=True)
-        steps = tf.maximum(tf.round(steps), 1.0)
+        # One for all sequences, or one for each.
+        steps = tf.maximum(tf.round(tf.reshape(tf.cast(steps, tf.float32), [-1, 1])), 1.0)
+        confidence_noise = tf.reshape(confidence_noise, [-1, 1])
 
         def draw_some(step, tokens):
-            own = noise.sample(step)
+            chosen_by, sure_by = draws_of(step)
             unknown = tf.equal(tokens, self.unknown)
             logits = self.logits_of(tokens, labels)
-            drawn = choose_tokens(logits, own.uniform("tokens", [length]), temperature, top_k, top_p)
+            drawn = choose_tokens(logits, chosen_by, temperature, top_k, top_p)
             log_probability = tf.gather(tf.nn.log_softmax(logits), drawn, batch_dims=2)
             share = tf.cast(step + 1, tf.float32) / steps
-            gumbel = -tf.math.log(-tf.math.log(own.uniform("confidence", [length])))
+            gumbel = -tf.math.log(-tf.math.log(sure_by))
             confidence = log_probability + confidence_noise * (1.0 - share) * gumbel
             # At least one token is decided in each step, and all of them in the last one.
             left = tf.reduce_sum(tf.cast(unknown, tf.float32), axis=1, keepdims=True)
@@ -160,7 +185,7 @@ class MaskedTokenTransformer(TokenModel):
             return step + 1, tf.where(unknown & (ranks < tf.cast(masked, tf.int32)), self.unknown, drawn)
 
         _, tokens = tf.while_loop(
-            lambda step, _: step < tf.cast(steps, tf.int32),
+            lambda step, _: step < tf.cast(tf.reduce_max(steps), tf.int32),
             draw_some,
             (tf.constant(0), tokens),
             shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, length])),

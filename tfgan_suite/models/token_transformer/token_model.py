@@ -10,14 +10,16 @@ from tfgan_suite.engine.adam import Adam
 from tfgan_suite.engine.trained_model import TrainedModel
 from tfgan_suite.engine.update import Update
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.generative.abilities import Completes
+from tfgan_suite.generative.masks import check_mask
 from tfgan_suite.generative.sampling_options import resolve_sampling
-from tfgan_suite.generative.seeded_sampling import SeededSampling
+from tfgan_suite.generative.seeded_sampling import SEEDS, SeededSampling
 from tfgan_suite.models.token_transformer.token_transformer_network import TokenTransformerNetwork
 from tfgan_suite.specs.example_spec import spec_from_config, spec_to_config
 from tfgan_suite.specs.token_spec import TokenSpec
 
 
-class TokenModel(SeededSampling, TrainedModel):
+class TokenModel(Completes, SeededSampling, TrainedModel):
     """Base of models of tokens with a `TokenTransformerNetwork`. A subclass implements `objective` and `draw`.
 
     Args:
@@ -109,7 +111,7 @@ class TokenModel(SeededSampling, TrainedModel):
         """Fills in what is not given of sequences.
 
         Args:
-            tokens: Integers `[batch, *spec.shape]`. Those that are not given are of no effect.
+            tokens: Integers or whole floats `[batch, *spec.shape]`. Those that are not given are of no effect.
             mask: Boolean `[batch, *spec.shape]`, or `spec.shape` for all alike. True where tokens are given.
             labels: Integers `[batch]` of a conditional model.
             seed: Integer. Example i depends on the seed and i.
@@ -121,16 +123,13 @@ class TokenModel(SeededSampling, TrainedModel):
         Raises:
             UserError: Tokens, mask, labels or options that do not fit.
         """
-        tokens, mask = np.asarray(tokens), np.asarray(mask)
+        tokens = np.asarray(tokens)
         shape = (len(tokens), *self.spec.shape)
-        if tokens.shape != shape or not np.issubdtype(tokens.dtype, np.integer):
+        if tokens.shape != shape or tokens.dtype.kind not in "iuf":
             raise UserError(f"`tokens` must be integers of shape {shape}. Received: {tokens.dtype}, {tokens.shape}")
-        if mask.dtype != bool or mask.shape not in (shape, self.spec.shape):
-            raise UserError(
-                f"`mask` must be boolean of shape {self.spec.shape} or {shape}. Received: {mask.dtype}, {mask.shape}"
-            )
-        mask = np.broadcast_to(mask, shape)
+        mask = check_mask(mask, len(tokens), self.spec.positions)
         given = np.where(mask, tokens, 0)
+        self.spec.check_whole(given)
         if given.min(initial=0) < 0 or given.max(initial=0) >= self.spec.vocabulary_size:
             raise UserError(
                 f"`tokens` must be from 0 to {self.spec.vocabulary_size - 1} where they are given. Received: from "
@@ -139,19 +138,27 @@ class TokenModel(SeededSampling, TrainedModel):
         labels = self._checked_labels(labels, len(tokens))
         if labels is None:
             labels = self.sample_labels(len(tokens), self.example_seeds(1, seed)[0])
-        options = self._option_tensors(resolve_sampling(self, sampling))
-        seeds = self.example_seeds(len(tokens), seed)
-        known = {"given": tf.constant(given, tf.int32), "mask": tf.constant(mask)}
-        return self._complete_function(seeds, labels, options, known).numpy()
+        options = {name: [value] for name, value in resolve_sampling(self, sampling).items()}
+        return self.fill_in(given, mask, tf.constant([seed], tf.int64), labels, **options).numpy()
+
+    def fill_in(self, examples, mask, seed, labels=None, **sampling):
+        given = tf.where(mask, tf.cast(examples, tf.int32), 0)
+        seeds = self.seeds_of_requests(seed, tf.shape(given)[0])
+        rows = [given, mask, *([] if labels is None else [labels])]
+        return self._complete_function(seeds, self._option_tensors(sampling), *rows)
 
     @property
     def _complete_function(self):
         if "_function_of_completion" not in self.__dict__:
-            function = tf.function(
-                lambda seeds, labels, options, known: self.draw(seeds, labels, **options, **known),
-                autograph=False,
-                reduce_retracing=True,
-            )
+
+            def complete(seeds, sampling, given, mask, labels=None):
+                return self.draw(seeds, labels, **sampling, given=given, mask=mask)
+
+            options = {option.name: tf.TensorSpec([None], tf.float32) for option in self.sampling_options}
+            shape = [None, *self.spec.shape]
+            known = tf.TensorSpec(shape, tf.int32), tf.TensorSpec(shape, tf.bool)
+            signature = [SEEDS, options, *known, *self._label_specs]
+            function = tf.function(complete, input_signature=signature, autograph=False)
             # Beside Keras's attribute tracking: a function is no state.
             object.__setattr__(self, "_function_of_completion", function)
         return self.__dict__["_function_of_completion"]

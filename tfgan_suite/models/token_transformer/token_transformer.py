@@ -3,14 +3,16 @@
 import math
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfgan_suite.engine.chart import Chart
 from tfgan_suite.engine.update import Objective
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.randomness import fold, uniform
-from tfgan_suite.generative.abilities import HasLikelihood
+from tfgan_suite.generative.abilities import GeneratesFromDraws, HasLikelihood
 from tfgan_suite.layers.cached_attention import CACHE_BLOCK
+from tfgan_suite.likelihood.anomaly_scores import ScoresByLikelihood
 from tfgan_suite.likelihood.token_choice import TEMPERATURE, TOP_K, TOP_P, choose_tokens
 from tfgan_suite.models.token_transformer.token_model import TokenModel
 from tfgan_suite.models.token_transformer.token_transformer_presets import PRESETS
@@ -19,7 +21,7 @@ _EXAMPLES_AT_A_TIME = 64
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
-class TokenTransformer(HasLikelihood, TokenModel):
+class TokenTransformer(ScoresByLikelihood, HasLikelihood, GeneratesFromDraws, TokenModel):
     """An autoregressive transformer over tokens of any kind: bytes, codes of a `VQVAE`, notes.
 
     `log_prob` is the exact likelihood. `generate` draws token by token; keys and values of earlier tokens are kept, so that all
@@ -162,10 +164,20 @@ class TokenTransformer(HasLikelihood, TokenModel):
             fn_output_signature=tf.TensorSpec([length], tf.float32),
         )
 
-    def draw(self, seeds, labels=None, temperature=1.0, top_k=0.0, top_p=1.0, given=None, mask=None):
+    @property
+    def draws_shape(self):
+        return (self.num_tokens_of_example,)
+
+    def generate_from(self, draws, labels=None, **sampling):
+        return tf.cast(self._draw(draws, labels, **sampling), tf.float32)
+
+    def draw(self, seeds, labels=None, **sampling):
+        return self._draw(self.draws_of(seeds), labels, **sampling)
+
+    def _draw(self, draws, labels, temperature=1.0, top_k=0.0, top_p=1.0, given=None, mask=None):
         """Sequences token by token, each layer worked out once at each position."""
-        network, length, count = self.ema_network, self.num_tokens_of_example, tf.shape(seeds)[0]
-        by_position = {"draws": tf.transpose(self.draws_of(seeds))}
+        network, length, count = self.ema_network, self.num_tokens_of_example, tf.shape(draws)[0]
+        by_position, positions = {"draws": tf.transpose(draws)}, np.arange(length, dtype=np.int32)
         if given is not None:
             by_position["given"] = tf.transpose(tf.reshape(given, [-1, length]))
             by_position["mask"] = tf.transpose(tf.reshape(mask, [-1, length]))
@@ -177,28 +189,28 @@ class TokenTransformer(HasLikelihood, TokenModel):
             token = choose_tokens(logits, own["draws"], temperature, top_k, top_p)
             if given is not None:
                 token = tf.where(own["mask"], own["given"], token)
-            return slot + 1, network.embed_token(token), caches, tokens.write(position, token)
+            # By a choice of every element, since neither slices nor lists are updated in all exports.
+            tokens = tf.where(tf.equal(positions, position), token[:, None], tokens)
+            return slot + 1, network.embed_token(token), caches, tokens
 
         def draw_block(block, *state):
             end = tf.minimum(CACHE_BLOCK, length - block * CACHE_BLOCK)
             _, values, caches, tokens = _loop(end, lambda slot, *state: draw_token(block, slot, *state), state)
             return block + 1, values, network.end_block(block, caches), tokens
 
-        tokens = tf.TensorArray(tf.int32, length, element_shape=[None])
-        state = network.start(count, labels), network.initial_caches(count), tokens
+        state = network.start(count, labels), network.initial_caches(count), tf.zeros([count, length], tf.int32)
         *_, tokens = _loop(-(-length // CACHE_BLOCK), draw_block, state)
-        return tf.reshape(tf.transpose(tokens.stack()), [-1, *self.spec.shape])
+        return tf.reshape(tokens, [-1, *self.spec.shape])
 
 
 def _loop(count, body, state):
     """A loop of `count` turns over a state of values, caches and tokens, with an open batch; `body` gets the turn first."""
-    values, caches, _ = state
-    shapes = tf.nest.map_structure(lambda one: tf.TensorShape([None, *one.shape[1:]]), (values, caches))
+    shapes = tf.nest.map_structure(lambda one: tf.TensorShape([None, *one.shape[1:]]), state)
     return tf.while_loop(
         lambda turn, *_: turn < count,
         body,
         (tf.constant(0), *state),
-        shape_invariants=(tf.TensorShape([]), *shapes, tf.TensorShape(None)),
+        shape_invariants=(tf.TensorShape([]), *shapes),
         parallel_iterations=1,
     )
 

@@ -100,9 +100,9 @@ class TokenTransformerNetwork(keras.Model):
         Returns:
             Logits float32 `[batch, vocabulary_size]`, and the caches.
         """
-        kept = []
+        place, kept = self.blocks[0].attention.place(block, slot, caches[0]), []
         for layer, cache in zip(self.blocks, caches):
-            values, cache = layer.step(values, block, slot, cache)
+            values, cache = layer.step(values, place, cache)
             kept.append(cache)
         return self._logits(values), kept
 

@@ -13,7 +13,7 @@ from tfgan_suite.engine.trained_model import TrainedModel
 from tfgan_suite.engine.training_phase import TrainingPhase
 from tfgan_suite.engine.update import Objective
 from tfgan_suite.foundation.errors import UserError
-from tfgan_suite.generative.abilities import Reconstructs, Tokenizes
+from tfgan_suite.generative.abilities import GeneratesFromDraws, Reconstructs, Tokenizes
 from tfgan_suite.generative.seeded_sampling import SeededSampling
 from tfgan_suite.models.catalogue import model_class
 from tfgan_suite.models.two_stage.two_stage_presets import PRESETS
@@ -34,7 +34,7 @@ class TwoStagePhase(TrainingPhase):
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
-class TwoStageModel(SeededSampling, Reconstructs, Tokenizes, TrainedModel):
+class TwoStageModel(SeededSampling, GeneratesFromDraws, Reconstructs, Tokenizes, TrainedModel):
     """A tokenizer such as `VQVAE` and a prior of its tokens such as `TokenTransformer`: generates tokens, and decodes them.
 
     `tfgan_suite.train` trains the tokenizer first, then the prior on its tokens; a tokenizer that has been trained already stays as
@@ -258,6 +258,17 @@ class TwoStageModel(SeededSampling, Reconstructs, Tokenizes, TrainedModel):
     def draw(self, seeds, labels=None, **sampling):
         tokens = self.prior.draw(seeds, labels, **sampling)
         return self.spec.to_edge(self.tokenizer.decode_tokens(tokens))
+
+    @property
+    def draws_shape(self):
+        return self.prior.draws_shape
+
+    def can(self, ability):
+        return super().can(ability) and (ability is not GeneratesFromDraws or self.prior.can(ability))
+
+    def generate_from(self, draws, labels=None, **sampling):
+        tokens = tf.cast(self.prior.generate_from(draws, labels, **sampling), tf.int32)
+        return self.tokenizer.decode_tokens(tokens)
 
     def reconstruct(self, examples, labels=None, seed=None):
         return self.tokenizer.reconstruct(examples)

@@ -87,6 +87,8 @@ class VQVAE(CodebookReports, InterpolatesExamples, HasLatents, Encodes, Reconstr
         self._brought = [name for name, network in (("encoder", encoder), ("decoder", decoder)) if network is not None]
         self._discriminator_is_brought = isinstance(discriminator, keras.layers.Layer)
         policy = kwargs.get("dtype")
+        if isinstance(quantizer, dict):
+            quantizer = keras.saving.deserialize_keras_object(quantizer)
         quantizer = FiniteScalarQuantizer(self.code_levels) if quantizer is None else quantizer
         if not isinstance(quantizer, Quantizer):
             raise ValueError(f"`quantizer` must be a quantizers.Quantizer. Received: quantizer={quantizer!r}")

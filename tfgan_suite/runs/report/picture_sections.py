@@ -103,7 +103,7 @@ def completions(run, model):
         return ""
     examples, labels, origin = _held_out(run, model)
     size = model.spec.shape[0]
-    mask = np.zeros(model.spec.shape[:-1], bool)
+    mask = np.zeros(model.spec.positions, bool)
     mask[: size // 2] = True
     completed = [model.complete(examples, mask, labels, seed=SEED + number) for number in range(2)]
     return section(
