@@ -182,14 +182,9 @@ def test_it_can_be_served(tmp_path):
 FILES = {"onnx": OnnxFile, "litert": LiteRTFile}
 
 
-@pytest.mark.parametrize(
-    "cls, format",
-    [
-        pytest.param(cls, format, marks=() if (cls, format) == (tg.TokenTransformer, "litert") else pytest.mark.slow)
-        for cls in (tg.TokenTransformer, tg.MaskedTokenTransformer)
-        for format in FILES
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("format", FILES)
+@pytest.mark.parametrize("cls", [tg.TokenTransformer, tg.MaskedTokenTransformer])
 def test_files_generate_the_same_tokens(cls, format, tmp_path):
     """Of given draws, over more than one block of positions; the loop over tokens is inside of the file."""
     require(format)
