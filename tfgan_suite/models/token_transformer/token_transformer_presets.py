@@ -37,7 +37,9 @@ MASKED_PRESETS = {
     "masked_tokens_8x8": {
         "description": "Grids of 8x8 tokens of 240 codes, as those of vqvae_digits_32, in eight passes.",
         "reference": "MaskGIT (Chang et al. 2022), small.",
-        "expected": "Not measured yet.",
+        "expected": "On codes of digits, after 6,400 of the 100,000 examples, in 80 seconds of one thread of a CPU: 22 % of the "
+        "masked tokens of held-out digits are guessed right, and samples are strokes, some of which are digits. The rest of the "
+        "training has not been measured.",
         "config": {"spec": {"shape": [8, 8], "vocabulary_size": 240}, "width": 128, "num_blocks": 4, "num_heads": 4},
         "training": {"batch_size": 32, "total_images": 100_000, "conditional": False},
     },

@@ -42,7 +42,9 @@ PRESETS = {
     "vqvae_avatars_64": {
         "description": "Cartoon avatars in color as 256 tokens of 1,000 codes.",
         "reference": "van den Oord et al. (2017), with the finite scalar quantization of Mentzer et al. (2023).",
-        "expected": "Not measured yet.",
+        "expected": "After 20,064 of the 100,000 images, in 4 minutes of one thread of a CPU: a mean squared error of 0.027 on "
+        "held-out avatars, whose faces and outlines are there, with blurred lines; 65 % of the codes occur in 458 of them, and 73 % "
+        "in 2,048 that it was trained on. The rest of the training has not been measured.",
         "config": {"image_shape": (64, 64, 3), "code_levels": (8, 5, 5, 5), "channels": 64},
         "training": {"batch_size": 32, "total_images": 100_000, "conditional": False},
         "compile": _faster,
