@@ -37,7 +37,7 @@ def run_layer_test(layer_class, config, inputs, expected_shape):
         loss = tf.reduce_sum(tf.square(outputs) * np.random.default_rng(0).normal(size=outputs.shape))
     assert tuple(outputs.shape) == tuple(expected_shape)
     for variable, gradient in zip(layer.trainable_variables, tape.gradient(loss, layer.trainable_variables)):
-        assert gradient is not None and np.abs(gradient).max() > 0, variable.path
+        assert gradient is not None and np.abs(tf.convert_to_tensor(gradient)).max() > 0, variable.path
     again = layer_class.from_config(layer.get_config())
     assert again.get_config() == layer.get_config()
     for policy in ("mixed_bfloat16", "mixed_float16"):

@@ -62,6 +62,7 @@ PUBLIC = [
     "LogMel",
     "LogMelSpec",
     "Objective",
+    "TextSpec",
     "TokenSpec",
     "TrainedModel",
     "Update",

@@ -55,6 +55,7 @@ _PUBLIC = {
     "ImageSpec": "tfgan_suite.specs.image_spec",
     "LogMel": "tfgan_suite.audio.log_mel",
     "LogMelSpec": "tfgan_suite.specs.log_mel_spec",
+    "TextSpec": "tfgan_suite.specs.text_spec",
     "TokenSpec": "tfgan_suite.specs.token_spec",
     "WaveformSpec": "tfgan_suite.specs.waveform_spec",
     "register_example_spec": "tfgan_suite.specs.example_spec",

@@ -23,6 +23,7 @@ from tfgan_suite.callbacks.sample_statistics import SampleStatistics
 from tfgan_suite.callbacks.scores import Scores
 from tfgan_suite.callbacks.stability_monitor import StabilityMonitor
 from tfgan_suite.callbacks.stop_on_non_finite import NonFiniteError, StopOnNonFinite
+from tfgan_suite.callbacks.text_samples import TextSamples
 from tfgan_suite.callbacks.training_log import TrainingLog
 from tfgan_suite.drawing.image_grid import make_grid
 from tfgan_suite.engine.alerts import Alert, Rule
@@ -51,6 +52,7 @@ __all__ = [
     "Stop",
     "StopOnNonFinite",
     "StoppedByAlert",
+    "TextSamples",
     "TrainingInterrupted",
     "TrainingLog",
     "collapse_rules",

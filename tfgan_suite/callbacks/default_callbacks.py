@@ -10,13 +10,13 @@ from tfgan_suite.callbacks.scores import Scores
 from tfgan_suite.callbacks.sound_clips import SoundClips
 from tfgan_suite.callbacks.stability_monitor import StabilityMonitor
 from tfgan_suite.callbacks.stop_on_non_finite import StopOnNonFinite
+from tfgan_suite.callbacks.text_samples import TextSamples
 from tfgan_suite.callbacks.training_log import TrainingLog
 from tfgan_suite.foundation.choices import ALERT_ACTIONS
 from tfgan_suite.foundation.errors import unknown_name
 from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.foundation.terminal import say
 from tfgan_suite.generative.abilities import Discriminates
-from tfgan_suite.specs.example_spec import ExampleSpec
 
 
 def default_callbacks(
@@ -90,8 +90,10 @@ def default_callbacks(
     if score is not None:
         callbacks.append(Scores(score, every_ticks=score_every_ticks))
     callbacks += monitors
-    if model is None or type(model.spec).draw is not ExampleSpec.draw:
+    if model is None or model.spec.is_drawn:
         callbacks.append(ImageGrid(run_dir / "images", log_dir=log_dir, seed=seed))
+    elif model.spec.is_written:
+        callbacks.append(TextSamples(run_dir / "texts", log_dir=log_dir, seed=seed))
     else:
         left_out.append(f"ImageGrid ({model.spec.unit[1]} have no `draw`)")
     if model is not None and model.spec.sample_rate_hz is not None:

@@ -16,6 +16,8 @@ def add_parser(subparsers):
             "tfgan-suite prepare stacked-digits data/stacked",
             "tfgan-suite prepare digits data/binary --levels 2",
             "tfgan-suite prepare textures:brick,grass,gravel data/textures --image-size 64 --pyramid",
+            "tfgan-suite prepare moby-dick data/moby --split train=0.9 --split test=0.1",
+            "tfgan-suite prepare text:books data/books --format window_bytes=256 --split train=0.9 --split test=0.1",
             "tfgan-suite prepare photos data/photos --image-size 64 --split train=0.9 --split test=0.1",
             "tfgan-suite prepare faces.zip data/faces --image-size 64 --encoding webp --max-refused-fraction 0.2",
             "tfgan-suite prepare spoken_digits data/spoken_digits",
@@ -26,8 +28,8 @@ def add_parser(subparsers):
     parser.add_argument(
         "source",
         help="a directory, .zip or .npz of images, tfds:NAME or tfds:NAME:SPLIT (NAME may have a version, or be a path), digits, "
-        "stacked-digits, avatars, textures, audio:PATH for a directory or .zip of sounds, spoken_digits, or the name of a source "
-        "that you registered",
+        "stacked-digits, avatars, textures, audio:PATH for a directory or .zip of sounds, spoken_digits, text:PATH for a directory, "
+        ".zip or file of text, moby-dick, or the name of a source that you registered",
     )
     parser.add_argument("output_dir", help="directory to write")
     parser.add_argument("--image-size", type=arguments.size, metavar="PIXELS", help="64, or 64x48 for height x width")
@@ -47,7 +49,7 @@ def add_parser(subparsers):
     )  # fmt: skip
     parser.add_argument(
         "--format", type=arguments.assignment, action="append", default=[], metavar="NAME=VALUE",
-        help="an argument of the format of examples that are no images, such as those of AudioFormat; may be given several times",
+        help="an argument of the format of examples that are no images, such as those of AudioFormat and TextFormat; may be given several times",
     )  # fmt: skip
     parser.add_argument(
         "--split",

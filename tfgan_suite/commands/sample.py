@@ -1,6 +1,7 @@
-"""`tfgan-suite sample`: samples of a model, drawn as a picture."""
+"""`tfgan-suite sample`: samples of a model, drawn as a picture or written as text."""
 
 from tfgan_suite.commands import arguments
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.terminal import say
 
 
@@ -21,11 +22,14 @@ def add_parser(subparsers):
             "tfgan-suite sample runs/avatars --truncation-sweep 7 --count 4",
             "tfgan-suite sample runs/digits --count 1,000 --separate pictures",
             "tfgan-suite sample runs/spoken_digits --labels two,zero --output two_zero.wav",
+            'tfgan-suite sample runs/moby --prompt "Call me" --bytes 1000 --sampling temperature=0.8 --output call.txt',
         ),
     )
     parser.add_argument("model", help="a run, a .keras file or an exported model")
     parser.add_argument(
-        "--output", default="samples.png", metavar="FILE", help="the grid (default: samples.png); of sound also a .wav"
+        "--output",
+        metavar="FILE",
+        help="the grid (default: samples.png), or the text (default: samples.txt); of sound also a .wav",
     )
     parser.add_argument(
         "--count", type=arguments.positive_int, help="number of examples; by default a grid of eight rows"
@@ -38,6 +42,10 @@ def add_parser(subparsers):
         help="classes by number or name, repeated as needed; `all` (default): one a column",
     )
     arguments.add_sampling(parser)
+    parser.add_argument("--prompt", metavar="TEXT", help="of text: what each text begins with")
+    parser.add_argument(
+        "--bytes", type=arguments.positive_int, metavar="N", help="of text: bytes after the prompt (default: a window)"
+    )
     parser.add_argument("--columns", type=arguments.positive_int)
     parser.add_argument("--scale", type=arguments.positive_int, default=1, help="enlarge each pixel of the grid")
     kinds = parser.add_mutually_exclusive_group()
@@ -76,9 +84,16 @@ def run(args):
     from tfgan_suite.runs import run_files, sampling
 
     model = run_files.load_model(args.model)
+    if model.spec.is_written:
+        _write_texts(model, args)
+        return
+    if args.prompt is not None or args.bytes is not None:
+        raise UserError(
+            f"--prompt and --bytes are for text, and this model makes {model.spec.unit[1]}: leave them out."
+        )
     paths = sampling.write_samples(
         model,
-        args.output,
+        args.output or "samples.png",
         count=args.count,
         seed=args.seed,
         labels=args.labels,
@@ -92,6 +107,27 @@ def run(args):
         class_names=run_files.class_names(args.model, model),
         sweep=args.truncation_sweep,
         class_truncation=args.class_truncation,
+        separate_dir=args.separate,
+        **arguments.sampling_of(args),
+    )
+    say(f"{paths[0]}" + (f" and {len(paths) - 1:,} files in {args.separate}" if args.separate else ""))
+
+
+def _write_texts(model, args):
+    from tfgan_suite.runs.text_files import write_texts
+
+    of_pictures = ("columns", "interpolate", "through_classes", "per_class", "truncation_sweep", "class_truncation")
+    for name in of_pictures:
+        if getattr(args, name):
+            raise UserError(f"--{name.replace('_', '-')} is for pictures, and this model writes text: leave it out.")
+    paths = write_texts(
+        model,
+        args.output or "samples.txt",
+        prompt=args.prompt,
+        count=args.count,
+        num_bytes=args.bytes,
+        seed=args.seed,
+        labels=args.labels,
         separate_dir=args.separate,
         **arguments.sampling_of(args),
     )

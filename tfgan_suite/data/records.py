@@ -24,6 +24,12 @@ For clips of sound that models see as spectrograms (`specs/log_mel_spec.py`) the
 | `.../flac`           | bytes | the clip: a FLAC file, 16 bits, one channel |
 | `.../sample_rate_hz` | int64 | its samples per second                     |
 
+For text (`specs/text_spec.py`), whose `text/source` is a document and the first byte of the window in it, `book.txt:512`:
+
+| feature      | type  | content                      |
+|--------------|-------|------------------------------|
+| `text/bytes` | bytes | the window, all of one length |
+
 Writing needs neither TensorFlow nor protobuf, so that Beam workers start quickly: the few wire-format rules of an
 Example are spelled out below (and checked against `tf.train.Example` in the tests). Reading is `parse_records`.
 """

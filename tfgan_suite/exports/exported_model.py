@@ -17,12 +17,14 @@ from tfgan_suite.generative.abilities import (
 )
 from tfgan_suite.generative.generative_model import GenerativeModel
 from tfgan_suite.generative.masks import check_mask
+from tfgan_suite.generative.prompted_text import PromptedText
 from tfgan_suite.generative.sampling_options import SamplingOption, resolve_sampling
 from tfgan_suite.generative.texture_model import TextureModel
 from tfgan_suite.specs.example_spec import spec_from_config
 
 
 class ExportedModel(
+    PromptedText,
     HasLatents,
     Encodes,
     Reconstructs,
@@ -147,6 +149,18 @@ class ExportedModel(
             raise UserError(f"`samples` must be 1 for an exported model. Received: samples={samples}")
         labels = self._label_tensors(labels)
         return self._loaded.model_log_prob(examples=examples, seed=tf.cast(seed, tf.int64), **labels)
+
+    def continue_text(self, prompts, seeds, num_bytes, labels=None, **sampling):
+        return self._loaded.model_continue_text(
+            prompts=prompts,
+            seeds=seeds,
+            num_bytes=tf.cast(num_bytes, tf.int32),
+            **self._sampling_tensors(sampling),
+            **self._label_tensors(labels),
+        )
+
+    def byte_log_prob(self, examples, labels=None):
+        return self._loaded.model_byte_log_prob(examples=examples, **self._label_tensors(labels))
 
     def discriminate(self, examples, labels=None, training=False):
         return self._loaded.model_discriminate(examples=examples, **self._label_tensors(labels))

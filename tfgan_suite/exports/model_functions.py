@@ -14,6 +14,7 @@ from tfgan_suite.generative.abilities import (
     Reconstructs,
     ScoresAnomalies,
     Tokenizes,
+    WritesText,
 )
 
 _COUNT = tf.TensorSpec([], tf.int32)
@@ -110,6 +111,21 @@ def _of_completion(model):
     return {"model_complete": _positional(model, model.fill_in, specs, by_name=options)}
 
 
+def _of_text(model):
+    options = _option_specs(model, [])
+    specs = {
+        "prompts": tf.TensorSpec([None], tf.string),
+        "seeds": tf.TensorSpec([None, 2], tf.int32),
+        "num_bytes": tf.TensorSpec([], tf.int32),
+        **label_specs(model, [None]),
+        **options,
+    }
+    return {
+        "model_continue_text": _positional(model, model.continue_text, specs, by_name=options),
+        **_of_examples("byte_log_prob")(model),
+    }
+
+
 def _of_tokens(model):
     tokens = {"tokens": tf.TensorSpec([None, *model.token_shape], tf.int32)}
     return {
@@ -125,6 +141,7 @@ _FUNCTIONS = {
     Completes: _of_completion,
     Tokenizes: _of_tokens,
     HasLikelihood: _of_examples("log_prob", takes_seed=True),
+    WritesText: _of_text,
     Discriminates: _of_examples("discriminate"),
     ScoresAnomalies: _of_examples("anomaly_score", takes_labels=False),
     MakesTextures: _of_textures,

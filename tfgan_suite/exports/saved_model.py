@@ -64,6 +64,7 @@ def export_saved_model(
     | `complete` | examples, mask bool, seed int64 and sampling options `[1]` or `[batch]`, labels int32 `[batch]` | examples |
     | `log_prob` | examples, labels int32 `[batch]` | log_prob float32 `[batch]` |
     | `anomaly_score` | examples | anomaly_score float32 `[batch]` |
+    | `generate_text` | prompt string `[batch]`, seed int64, num_bytes int32 and sampling options `[1]` or `[batch]` | text and txt_bytes string `[batch]` |
 
     Examples are called as the spec says: `images` for models of images. They are of the spec's `edge_dtype` (uint8 for
     images), except for the output of `serving_default`, which is as it is inside of models (float32 in [-1, 1] for images).

@@ -179,6 +179,32 @@ class HasLikelihood(Ability):
         return self.log_prob(examples, labels)
 
 
+class WritesText(Ability):
+    """Continues text, and says how likely each of its bytes is given those before it."""
+
+    verb = "continue text"
+    methods = ("continue_text", "byte_log_prob")
+
+    def continue_text(self, prompts, seeds, num_bytes, labels=None, **sampling):
+        """What follows after prompts, inside of a graph. Row i depends on its own inputs only.
+
+        Args:
+            prompts: String tensor `[batch]`, of any bytes.
+            seeds: int32 `[batch, 2]`.
+            num_bytes: int32, a scalar or `[batch]`. How many bytes are to follow.
+            labels: int32 `[batch]`, or `None`.
+            **sampling: The model's sampling options, float32, scalars or `[batch]`.
+
+        Returns:
+            String tensor `[batch]`, without the prompts.
+        """
+        raise NotImplementedError
+
+    def byte_log_prob(self, examples, labels=None):
+        """Natural logarithm of the probability of each byte given those before it in its example, float32 `[batch, bytes]`."""
+        raise NotImplementedError
+
+
 class Discriminates(Ability):
     """Tells real examples from made ones.
 
@@ -256,6 +282,7 @@ ABILITIES = (
         GeneratesFromDraws,
         Tokenizes,
         HasLikelihood,
+        WritesText,
         Discriminates,
         ScoresAnomalies,
         HasStyles,

@@ -8,6 +8,12 @@ from tfgan_suite.foundation.randomness import fold
 SEEDS = tf.TensorSpec([None, 2], tf.int32)
 
 
+def example_seeds(count, seed, drawn="examples"):
+    """The seeds of examples, int32 `[count, 2]`: that of example i depends on the seed, i and what is drawn alone."""
+    base = fold(seed, "generate", drawn)
+    return tf.random.stateless_uniform([count, 2], base, minval=None, maxval=None, dtype=tf.int32, alg="philox")
+
+
 class SeededSampling:
     """What a model without latents samples by. It stands before `GenerativeModel` among the bases; a subclass implements `draw`.
 
@@ -39,8 +45,7 @@ class SeededSampling:
 
     def example_seeds(self, count, seed):
         """The seed of each example, int32 `[count, 2]`: that of example i depends on the seed and i alone."""
-        base = fold(seed, "generate", self.drawn)
-        return tf.random.stateless_uniform([count, 2], base, minval=None, maxval=None, dtype=tf.int32, alg="philox")
+        return example_seeds(count, seed, self.drawn)
 
     def seeds_of_requests(self, seed, count):
         """As `example_seeds` of one seed, int64 `[1]`; of one for each example, `[count]`, those of examples that are alone."""

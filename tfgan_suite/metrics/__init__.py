@@ -1,5 +1,6 @@
 """Scores of generative models, as functions of features and as objects for `tfgan_suite.evaluate`."""
 
+from tfgan_suite.metrics.bits_per_byte import BitsPerByte
 from tfgan_suite.metrics.bits_per_dimension import BitsPerDimension, bits_per_dimension, dequantize
 from tfgan_suite.metrics.classification_accuracy import (
     ClassificationAccuracy,
@@ -42,6 +43,7 @@ from tfgan_suite.metrics.streaming import StreamingFrechetDistance, StreamingInc
 
 __all__ = [
     "Activations",
+    "BitsPerByte",
     "BitsPerDimension",
     "ClassAgreement",
     "ClassificationAccuracy",

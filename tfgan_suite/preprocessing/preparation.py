@@ -48,8 +48,8 @@ SHARD_RAW_BYTES = 64 * 2**20
 GZIP_RAW_BYTES = 256 * 1024
 # The description lists this many of the inputs that were set aside for one reason.
 MAX_LISTED_OF_A_REASON = 100
-# What is no example, and lies or is listed beside them: set aside, but not counted towards `max_refused_fraction`.
-HARMLESS_REASONS = ("hidden_file", "side_file", "annotation", "missing_file", "silent_window")
+# What is no example, and lies or is listed beside them, or is a copy: set aside, but not counted towards `max_refused_fraction`.
+HARMLESS_REASONS = ("hidden_file", "side_file", "annotation", "missing_file", "silent_window", "duplicate_document")
 _NAMES_SHOWN = 10
 
 

@@ -67,16 +67,17 @@ def prepare_dataset(
             `metadata.jsonl` or `dataset.json`), a `.zip` of the same, a `.npz` file, a uint8 array, a tuple
             `(images, labels)`, `"tfds:NAME"` or a builder of TensorFlow Datasets, `"digits"`, `"stacked-digits"`,
             `"avatars"`, `"textures"`, or a `Source`. Sound comes from `"audio:PATH"`, a directory or a `.zip` file of sound files, and
-            from `"spoken_digits"`. Examples of other kinds come from a `Source` with a `spec`, such as
-            `ArraySource(examples, labels, spec=...)`.
+            from `"spoken_digits"`; text from `"text:PATH"`, a directory, a `.zip` file or a file of text, and from `"moby-dick"`.
+            Examples of other kinds come from a `Source` with a `spec`, such as `ArraySource(examples, labels, spec=...)`.
         output_dir: String or path. Directory to write; all workers must see it.
         image_size: Integer, pixels of the (square) images, or tuple `(height, width)`. Demo sets and arrays have a default.
         format: Dict of arguments of `ImageFormat`, how images look and how they come to: `channels` (by default 3, for
             arrays their own), `crop`, `resize_filter`, `background`, `encoding`, `jpeg_quality`, `max_source_pixels`,
-            `decoding`, `levels`. For sound, arguments of `AudioFormat`. Or an `ExampleFormat`, such as an `ImageFormat`, which says
+            `decoding`, `levels`. For sound, arguments of `AudioFormat`, and for text of `TextFormat`. Or an `ExampleFormat`, such as an `ImageFormat`, which says
             all of it.
         splits: Dict of split name to float in (0, 1]. Fractions that sum to 1, by default `{"train": 1.0}`. The split of an
-            example is a function of its content and the seed, so that copies can never lie on both sides.
+            example is a function of its content and the seed, so that copies can never lie on both sides. That of text is a
+            function of its document or its position.
         labels: Boolean. Whether to keep the labels of the source.
         limit: Integer >= 1. Take this many examples (a sample by hash of the name; for `"avatars"` and `"stacked-digits"`
             the number to draw). `None` takes all.

@@ -78,8 +78,19 @@ class PreparePlan:
     def journal_path(self, shard: str) -> Path:
         return Path(self.work_dir, "journal", f"{shard}.json")
 
-    def order(self, key: str) -> str:
-        return hashlib.sha256(f"{self.seed}:{key}".encode()).hexdigest()
+    def order(self, key: str, place: float | None = None) -> str:
+        """What decides split, shard and order of an example: hex digits, the first 13 of them its split."""
+        digits = hashlib.sha256(f"{self.seed}:{key}".encode()).hexdigest()
+        if place is None:
+            return digits
+        # Examples of one split have the same digits for it, those of its middle: all others are in the order of their hashes.
+        begin, middle = 0.0, 0.0
+        for _, fraction, _ in self.splits:
+            middle = begin + fraction / 2
+            begin += fraction
+            if place < begin:
+                break
+        return f"{int(middle * 16**13):013x}{digits[13:]}"
 
     def shard_of(self, order: str) -> str:
         """The file that an example belongs to, a function of its content alone."""
@@ -147,7 +158,7 @@ class PrepareBlock(beam.DoFn):
                 refused.append((item.name, result.reason, result.message))
                 continue
             key, record = result
-            rows.append(Row(self._plan.order(key), key, item.name, item.label, block, offset, len(record)))
+            rows.append(Row(self._plan.order(key, item.place), key, item.name, item.label, block, offset, len(record)))
             records.append(record)
             offset += len(record)
         content = b"".join(records)

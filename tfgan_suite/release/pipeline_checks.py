@@ -4,8 +4,11 @@ import inspect
 import re
 from pathlib import Path
 
+from tfgan_suite.data.sources.open_source import names_text
 from tfgan_suite.data.sources.source import Source, SourceItem, SourceListing
+from tfgan_suite.data.text_format import TextFormat
 from tfgan_suite.foundation.errors import UserError, unknown_name
+from tfgan_suite.metrics.bits_per_byte import held_out_split
 from tfgan_suite.metrics.features.efficientnet_lite0 import EfficientNetLite0
 from tfgan_suite.metrics.features.feature_extractor import FeatureExtractor
 from tfgan_suite.metrics.protocol.evaluation import check_counts, evaluate
@@ -33,6 +36,17 @@ class _AnySource(Source):
         return SourceListing(items, [], ("0", "1") if use_labels else ())
 
 
+class _AnyText(_AnySource):
+    """Stands for a source of text that is not read yet."""
+
+    format_class = TextFormat
+    spec = TextFormat().spec
+
+    def list_items(self, use_labels, limit):
+        # So many that no split is empty.
+        return SourceListing([SourceItem(str(number), None, number) for number in range(1000)], [], ())
+
+
 def check_settings(config):
     """Refuses a `PipelineConfig` whose steps would refuse it. Reads no data, and needs none.
 
@@ -45,7 +59,7 @@ def check_settings(config):
     data, evaluation = config.data, config.evaluate
     train_config = config.train_config(Path(config.root) / "runs")
     model_class = check_names(train_config)
-    info = _list_data(config, _AnySource())
+    info = _list_data(config, _AnyText() if names_text(data["source"]) else _AnySource())
     for split in ("train", evaluation.get("split", "train")):
         if split not in info.splits:
             raise UserError(
@@ -87,8 +101,12 @@ def check_scores(config, info, num_real=None):
         raise UserError("`evaluate.extractor` must not be 'dataset-classifier' for data without classes.")
     arguments = resolve(config.train_config(config.root), info).arguments
     labelled = bool(info.num_classes) and arguments.get("num_classes") is not None
-    compared, outputs = default_score_names(extractors, find_model(config.train["preset"])[0], labelled)
+    model_class, _ = find_model(config.train["preset"])
+    compared, outputs = default_score_names(extractors, model_class, labelled, info.spec.kind)
     split = config.evaluate.get("split", _EVALUATE_DEFAULTS["split"])
+    if info.spec.kind == "text":
+        split = held_out_split(info, split)
+        num_real = None if num_real is None else info.split(split).num_examples
     num_fake = config.evaluate.get("num_images") or num_real
     stems = {name: num_fake for name in compared} | {f"{name}_{split}": num_real for name in outputs}
     expected = [f"{stem}_{'COUNT' if count is None else count_text(count)}" for stem, count in stems.items()]
@@ -115,7 +133,7 @@ def check_pipeline(config):
     if schema_path.exists():
         DataSchema.load(schema_path)
     extractor = config.evaluate.get("extractor", _EVALUATE_DEFAULTS["extractor"])
-    if "efficientnet-lite0" in extractor:
+    if "efficientnet-lite0" in extractor and not names_text(config.data["source"]):
         EfficientNetLite0.check_installed()
     if config.data["source"].startswith("tfds:"):
         return None

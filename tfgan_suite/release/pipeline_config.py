@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 
 from tfgan_suite.data.images import ImageFormat
+from tfgan_suite.data.text_format import TextFormat
 from tfgan_suite.exports.saved_model import NAME_RULE, is_model_name
 from tfgan_suite.foundation.errors import MissingExtraError, UserError
 from tfgan_suite.foundation.paths import expand_home, local_path
@@ -21,7 +22,7 @@ _OWN_TRAIN_FIELDS = ("data_dir", "run_dir", "score_every_ticks")
 _PUSH_ARGUMENTS = {"directory": str, "description": str | None, "license": str | None}
 _FORMAT_ARGUMENTS = {
     field.name: field.type | None for field in dataclasses.fields(ImageFormat) if field.name in FORMAT_OPTIONS
-}
+} | {field.name: field.type | None for field in dataclasses.fields(TextFormat)}
 _BEAM_ARGUMENTS = {"runner": str | None, "pipeline_options": list | dict | None}
 
 

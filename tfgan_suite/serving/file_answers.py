@@ -3,7 +3,9 @@
 from tfgan_suite.serving.serving_error import ServingError
 
 # Media types by the suffix of files, which outputs carry in their names: `wav_bytes`.
-MEDIA_TYPES = {"gif": "image/gif", "mp4": "video/mp4", "png": "image/png", "wav": "audio/wav"}
+MEDIA_TYPES = {"gif": "image/gif", "mp4": "video/mp4", "png": "image/png", "txt": "text/plain", "wav": "audio/wav"}
+# What is said once more as text in JSON.
+_TEXT = "text"
 
 
 def file_answer(outputs: dict, accept: str) -> tuple[str, bytes] | None:
@@ -27,7 +29,7 @@ def file_answer(outputs: dict, accept: str) -> tuple[str, bytes] | None:
     accepted = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
     for suffix, media_type in MEDIA_TYPES.items():
         files = outputs.get(f"{suffix}_bytes")
-        if files is None or media_type not in accepted or len(outputs) > 1:
+        if files is None or media_type not in accepted or outputs.keys() - {f"{suffix}_bytes", _TEXT}:
             continue
         if files.size != 1:
             raise ServingError(

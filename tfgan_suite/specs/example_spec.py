@@ -10,6 +10,7 @@ from tfgan_suite.foundation.errors import UserError, unknown_name
 _BUILT_IN = {
     "image": "tfgan_suite.specs.image_spec",
     "log_mel": "tfgan_suite.specs.log_mel_spec",
+    "text": "tfgan_suite.specs.text_spec",
     "token": "tfgan_suite.specs.token_spec",
     "waveform": "tfgan_suite.specs.waveform_spec",
 }
@@ -215,6 +216,27 @@ class ExampleSpec:
             examples: Tensor or array of `edge_dtype`. Usable in graphs.
         """
         raise UserError(f"{type(self).__name__} has no `to_samples`: {self.unit[1]} cannot be heard.")
+
+    def to_text(self, example):
+        """The words of an example of a kind that is shown as text, a string; such a kind has no `draw`.
+
+        Args:
+            example: NumPy array of `edge_dtype` and `shape`.
+
+        Raises:
+            UserError: The kind is not shown as text.
+        """
+        raise UserError(f"{type(self).__name__} has no `to_text`: {self.unit[1]} are not shown as text.")
+
+    @property
+    def is_drawn(self):
+        """Boolean. Whether examples are shown as pictures, by `draw`."""
+        return type(self).draw is not ExampleSpec.draw
+
+    @property
+    def is_written(self):
+        """Boolean. Whether examples are shown as text, by `to_text`."""
+        return type(self).to_text is not ExampleSpec.to_text
 
     def to_file(self, example):
         """The content of a file (with `file_suffix`) that holds one example, as bytes."""

@@ -59,7 +59,7 @@ class _FileSource(Source):
         """Lists by relative path. With a limit, takes a sample by the hash of the path."""
         addresses, others, refused = {}, {}, []
         for raw_name, address in self._walk():
-            name = _printable(raw_name)
+            name = printable(raw_name)
             reason = address if isinstance(address, ExampleRefused) else self._side_file(name, address)
             if reason is None and name in addresses:
                 reason = ExampleRefused("repeated_name", "Another file's name is shown in the same way.")
@@ -110,6 +110,13 @@ class _FileSource(Source):
             if files.signatures.match(start)
             else ExampleRefused("side_file", f"Neither named as {files.one} nor one.")
         )
+
+    def every_file(self) -> Iterator[tuple[str, object]]:
+        """Yields (name as it is shown, address or `ExampleRefused`) of all files, whatever they are, in the order of names."""
+        for raw_name, address in sorted(self._walk(), key=lambda pair: pair[0]):
+            if any(_is_hidden(part) for part in raw_name.split("/") if part != "."):
+                address = ExampleRefused("hidden_file", "A hidden file.")
+            yield printable(raw_name), address
 
     def _walk(self) -> Iterator[tuple[str, object]]:
         """Yields (relative path with slashes, address or the reason why it cannot be read)."""
@@ -321,7 +328,7 @@ def _is_hidden(part: str) -> bool:
     return part.startswith(".") or part.lower() in SYSTEM_FOLDERS
 
 
-def _printable(name: str) -> str:
+def printable(name: str) -> str:
     r"""A name with `\xe9` for each byte that is no UTF-8: it can be written anywhere. The address keeps the bytes."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 

@@ -7,6 +7,8 @@
 | `"textures"`, `"textures:NAME,NAME"`        | patches of photographs that packages ship          |
 | `"audio:PATH"`                              | sound files in a directory or a `.zip` file        |
 | `"spoken_digits"`                           | spoken digits, of synthetic voices                 |
+| `"text:PATH"`, a `.txt` or `.md` file       | text of a directory, a `.zip` file or a single file |
+| `"moby-dick"`, `"moby-dick:PATH"`           | a book that a package ships, in PATH               |
 | `"tfds:NAME"`, `"tfds:NAME:SPLIT"`          | TensorFlow Datasets; NAME may have a version       |
 | `"tfds:PATH"`, a builder                    | the same, prepared already                         |
 | a name registered with `register_source`    | what it was registered for                         |
@@ -62,6 +64,24 @@ def _spoken_digits() -> Source:
     return SpokenDigitsSource()
 
 
+def _text(path: str = "") -> Source:
+    from tfgan_suite.data.sources.file_sources import FolderSource, ZipSource
+    from tfgan_suite.data.sources.text_source import SingleFile, TextSource
+
+    path = local_path(path)
+    if not path.exists() or str(path) == ".":
+        raise UserError(f"`source` must be text:PATH of a directory or a file of text. Received: {str(path)!r}")
+    if path.is_dir():
+        return TextSource(FolderSource(path))
+    return TextSource(ZipSource(path) if path.suffix.lower() == ".zip" else SingleFile(path))
+
+
+def _moby_dick(path: str = "") -> Source:
+    from tfgan_suite.data.sources.moby_dick import open_moby_dick
+
+    return open_moby_dick(path or None)
+
+
 def _tfds(text: str) -> Source:
     """NAME, NAME:SPLIT, NAME:VERSION, NAME:VERSION:SPLIT, where a directory may stand for the name and version."""
     from tfgan_suite.data.sources.tfds_source import TfdsSource
@@ -79,9 +99,11 @@ _NAMED = {
     "spoken_digits": _spoken_digits,
     "audio": _audio,
     "tfds": _tfds,
+    "text": _text,
+    "moby-dick": _moby_dick,
 }
 # What stands for them in messages.
-_SPELLINGS = {"audio": "audio:PATH", "tfds": "tfds:NAME"}
+_SPELLINGS = {"audio": "audio:PATH", "text": "text:PATH", "tfds": "tfds:NAME"}
 
 
 def register_source(name: str, make_source: Callable[..., Source]) -> None:
@@ -161,7 +183,20 @@ def open_source(source) -> Source:
         from tfgan_suite.data.sources.array_source import open_npz
 
         return open_npz(path)
-    raise UserError(f"`source` must be a directory, or a .zip or .npz file. Received: {str(path)!r}")
+    if names_text(path.name):
+        return _text(str(path))
+    raise UserError(f"`source` must be a directory, or a .zip, .npz or .txt file. Received: {str(path)!r}")
+
+
+def names_text(source: str) -> bool:
+    """Whether a name or path of a source stands for text.
+
+    Example:
+
+    >>> names_text("text:books"), names_text("notes.md"), names_text("digits")
+    (True, True, False)
+    """
+    return source.partition(":")[0] in ("text", "moby-dick") or source.lower().endswith((".txt", ".md"))
 
 
 def _is_load_data(source) -> bool:

@@ -15,11 +15,16 @@ class SourceItem(NamedTuple):
     """One example to prepare: its name within the source, its label (`None`: no labels) and where the reader finds it.
 
     The address is a JSON value: a path, a number, a list of them.
+
+    `place` decides the split of an example that belongs with others, such as a window of a text: a float in [0, 1), where it
+    lies among all examples. The first split takes those from 0 to its share, the next one goes on from there. `None`: a hash of
+    the example decides.
     """
 
     name: str
     label: int | None
     address: object
+    place: float | None = None
 
 
 class SourceListing(NamedTuple):

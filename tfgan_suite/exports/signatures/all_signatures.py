@@ -8,6 +8,7 @@ from tfgan_suite.exports.signatures.encode import Encode
 from tfgan_suite.exports.signatures.encode_tokens import EncodeTokens
 from tfgan_suite.exports.signatures.generate import Generate
 from tfgan_suite.exports.signatures.generate_files import GenerateFiles
+from tfgan_suite.exports.signatures.generate_text import GenerateText
 from tfgan_suite.exports.signatures.generate_texture_files import GenerateTextureFiles
 from tfgan_suite.exports.signatures.generate_textures import GenerateTextures
 from tfgan_suite.exports.signatures.log_prob import LogProb
@@ -17,7 +18,7 @@ from tfgan_suite.exports.signatures.textures import Textures
 
 SIGNATURES = (
     *(ServingDefault, Generate, GenerateFiles, Discriminate, Encode, Reconstruct, Complete, LogProb, AnomalyScore),
-    *(EncodeTokens, DecodeTokens),
+    *(EncodeTokens, DecodeTokens, GenerateText),
     *(Textures, GenerateTextures, GenerateTextureFiles),
 )
 

@@ -6,8 +6,9 @@ import os
 from collections.abc import Iterable, Sequence
 
 from tfgan_suite.foundation.errors import UserError, unknown_name
-from tfgan_suite.generative.abilities import HasLikelihood, Reconstructs
+from tfgan_suite.generative.abilities import HasLikelihood, Reconstructs, WritesText
 from tfgan_suite.generative.generative_model import GenerativeModel
+from tfgan_suite.metrics.bits_per_byte import BitsPerByte
 from tfgan_suite.metrics.bits_per_dimension import BitsPerDimension
 from tfgan_suite.metrics.classifier_scores import ClassAgreement, ConfidentShare
 from tfgan_suite.metrics.features.dataset_classifier import DatasetClassifier
@@ -132,7 +133,7 @@ def plan_scores(
     """
     outputs = None if model is None else ModelOutputs(model)
     metrics = None if metrics is None else _list_of_metrics(metrics)
-    fitting = [] if model is None else _default_model_metrics(model)
+    fitting = [] if model is None else _default_model_metrics(model, data)
     kind = real.spec.kind
     if metrics is None:
         requested = [one for one in _as_list(_default_for(extractor, kind, real, data)) if kind in _kinds(one)]
@@ -143,10 +144,10 @@ def plan_scores(
                 for one in extractors
                 for metric in _default_metrics(type(one), bool(one.num_classes), labelled, kind)
             ],
-            [ScoringJob(outputs, metric) for metric in fitting],
-            [],
+            [ScoringJob(outputs, metric) for metric in fitting if not isinstance(metric, ModelMetric)],
+            [metric for metric in fitting if isinstance(metric, ModelMetric)],
         )  # fmt: skip
-        if not (plan.compared or plan.outputs):
+        if not (plan.compared or plan.outputs or plan.measured):
             raise UserError(
                 f"`metrics` must be given: none is computed by default for {real.spec.unit[1]} without a model that has a "
                 f"likelihood or reconstructions. Received: metrics=None, extractor={extractor!r}"
@@ -279,12 +280,14 @@ def _default_metrics(
     return [FrechetDistance(), KernelDistance(), *([InceptionScore()] if classifies else [])]
 
 
-def _default_model_metrics(model: GenerativeModel) -> list[Metric]:
+def _default_model_metrics(model: GenerativeModel, data) -> list[Metric]:
+    if model.can(WritesText) and model.num_classes is None and is_prepared(data):
+        return [BitsPerByte()]  # Windows by themselves would begin without context.
     return [metric() for metric, ability in _MODEL_METRICS.items() if model.can(ability)]
 
 
 def default_score_names(
-    extractor: str | Sequence[str], model_class: type[GenerativeModel], labelled: bool
+    extractor: str | Sequence[str], model_class: type[GenerativeModel], labelled: bool, kind: str = "image"
 ) -> tuple[list[str], list[str]]:
     """The scores that `evaluate` computes if no metrics are given, before there is a model or an extractor.
 
@@ -292,6 +295,7 @@ def default_score_names(
         extractor: String or list of strings out of `EXTRACTORS`.
         model_class: A subclass of `GenerativeModel`.
         labelled: Boolean. Whether real and generated examples have classes.
+        kind: String. The kind of the examples.
 
     Returns:
         Two lists of names without the count of examples: scores of generated images, and scores of what the model makes of
@@ -305,6 +309,8 @@ def default_score_names(
     >>> default_score_names("efficientnet-lite0", DCGAN, labelled=True)
     (['frechet_distance', 'kernel_distance', 'inception_score'], [])
     """
+    if kind == "text" and issubclass(model_class, WritesText) and not labelled:
+        return [], [BitsPerByte.name]
     compared = [
         f"{extractor_class.name_prefix}{name}"
         for extractor_class in map(_extractor_class, _as_list(extractor))

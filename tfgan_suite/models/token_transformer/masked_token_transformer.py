@@ -191,7 +191,7 @@ class MaskedTokenTransformer(GeneratesFromDraws, TokenModel):
             shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, length])),
             parallel_iterations=1,
         )
-        return tf.reshape(tokens, [-1, *self.spec.shape])
+        return self.spec.to_edge(tf.reshape(tokens, [-1, *self.spec.shape]))
 
     def get_config(self):
         return {**super().get_config(), "label_smoothing": self.label_smoothing}

@@ -30,6 +30,7 @@ class TokenModel(Completes, SeededSampling, TrainedModel):
         num_classes: Integer, or `None` for an unconditional model.
         label_weights: List of floats, the relative frequency of each class among generated labels; `None` for all alike.
         seed: Integer. Seed for the initial weights, and base seed for all randomness in training.
+        network: Dict of further arguments of the network.
 
     Raises:
         ValueError: A spec of another kind, or a width that does not fit the heads.
@@ -49,6 +50,7 @@ class TokenModel(Completes, SeededSampling, TrainedModel):
         num_classes=None,
         label_weights=None,
         seed=0,
+        network=None,
         **kwargs,
     ):
         if isinstance(spec, dict):
@@ -60,7 +62,7 @@ class TokenModel(Completes, SeededSampling, TrainedModel):
         self.width = width
         self.num_blocks = num_blocks
         self.num_heads = num_heads
-        network = TokenTransformerNetwork(
+        layers = TokenTransformerNetwork(
             self.num_tokens_of_example,
             spec.vocabulary_size,
             width,
@@ -70,10 +72,11 @@ class TokenModel(Completes, SeededSampling, TrainedModel):
             self.causal,
             seed,
             dtype=kwargs.get("dtype"),
+            **(network or {}),
         )
         labels = None if num_classes is None else keras.Input([], dtype="int32")
         tokens = keras.Input([self.num_tokens_of_example], dtype="int32")
-        self.add_network("network", network, (tokens, labels), averaged=True)
+        self.add_network("network", layers, (tokens, labels), averaged=True)
         self.built = True
 
     @property

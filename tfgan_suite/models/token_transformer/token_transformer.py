@@ -9,11 +9,14 @@ import tensorflow as tf
 from tfgan_suite.engine.chart import Chart
 from tfgan_suite.engine.update import Objective
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.number_kinds import is_count
 from tfgan_suite.foundation.randomness import fold, uniform
-from tfgan_suite.generative.abilities import GeneratesFromDraws, HasLikelihood
+from tfgan_suite.generative.abilities import GeneratesFromDraws, HasLikelihood, WritesText, require
+from tfgan_suite.generative.prompted_text import PromptedText
 from tfgan_suite.layers.cached_attention import CACHE_BLOCK
 from tfgan_suite.likelihood.anomaly_scores import ScoresByLikelihood
 from tfgan_suite.likelihood.token_choice import TEMPERATURE, TOP_K, TOP_P, choose_tokens
+from tfgan_suite.models.token_transformer.text_continuation import continue_text
 from tfgan_suite.models.token_transformer.token_model import TokenModel
 from tfgan_suite.models.token_transformer.token_transformer_presets import PRESETS
 
@@ -21,11 +24,12 @@ _EXAMPLES_AT_A_TIME = 64
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
-class TokenTransformer(ScoresByLikelihood, HasLikelihood, GeneratesFromDraws, TokenModel):
+class TokenTransformer(PromptedText, ScoresByLikelihood, HasLikelihood, GeneratesFromDraws, TokenModel):
     """An autoregressive transformer over tokens of any kind: bytes, codes of a `VQVAE`, notes.
 
     `log_prob` is the exact likelihood. `generate` draws token by token; keys and values of earlier tokens are kept, so that all
-    tokens together are about one pass of the network. `complete` continues what is given.
+    tokens together are about one pass of the network. `complete` continues what is given. Of text (`TextSpec`),
+    `generate(prompt="Call me")` continues prompts to any length.
 
     Args:
         spec: A `TokenSpec`, or a dict of its arguments. By default 256 bytes.
@@ -33,11 +37,14 @@ class TokenTransformer(ScoresByLikelihood, HasLikelihood, GeneratesFromDraws, To
         num_blocks: Integer >= 1. Blocks of attention and dense layers.
         num_heads: Integer >= 1. Heads of the attention.
         num_classes: Integer, or `None` for an unconditional model.
+        ngram_sizes: Tuple of integers >= 2. Lengths of runs of tokens that have vectors of their own, besides single ones; see
+            `NgramEmbedding`. Of text they save a small model most of its training.
+        ngram_buckets: Integer in [2, 2^20]. Vectors for each of these lengths.
         label_weights: List of floats, the relative frequency of each class among generated labels; `None` for all alike.
         seed: Integer. Seed for the initial weights, and base seed for all randomness in training.
 
     Raises:
-        ValueError: A spec of another kind, or a width that does not fit the heads.
+        ValueError: A spec of another kind, a width that does not fit the heads, or sizes or buckets out of range.
 
     Example:
 
@@ -55,6 +62,43 @@ class TokenTransformer(ScoresByLikelihood, HasLikelihood, GeneratesFromDraws, To
     presets = PRESETS
     sampling_options = (TEMPERATURE, TOP_K, TOP_P)
     logged = ("loss", "bits_per_token")
+
+    def __init__(
+        self,
+        spec=None,
+        *,
+        width=128,
+        num_blocks=4,
+        num_heads=4,
+        ngram_sizes=(),
+        ngram_buckets=16381,
+        num_classes=None,
+        label_weights=None,
+        seed=0,
+        **kwargs,
+    ):
+        self.ngram_sizes = tuple(ngram_sizes)
+        if not all(is_count(size) and size >= 2 for size in self.ngram_sizes) or len({*ngram_sizes}) < len(ngram_sizes):
+            raise ValueError(f"`ngram_sizes` must be different integers >= 2. Received: ngram_sizes={ngram_sizes!r}")
+        if not is_count(ngram_buckets) or not 2 <= ngram_buckets <= 2**20:
+            raise ValueError(
+                f"`ngram_buckets` must be an integer in [2, 2^20]. Received: ngram_buckets={ngram_buckets!r}"
+            )
+        self.ngram_buckets = ngram_buckets
+        super().__init__(
+            spec,
+            width=width,
+            num_blocks=num_blocks,
+            num_heads=num_heads,
+            num_classes=num_classes,
+            label_weights=label_weights,
+            seed=seed,
+            network={"ngram_sizes": self.ngram_sizes, "ngram_buckets": ngram_buckets},
+            **kwargs,
+        )
+
+    def can(self, ability):
+        return super().can(ability) and (ability is not WritesText or self.spec.kind == "text")
 
     # === Likelihood ===
 
@@ -144,6 +188,11 @@ class TokenTransformer(ScoresByLikelihood, HasLikelihood, GeneratesFromDraws, To
             num_bytes = self.num_tokens_of_example
         return -self.log_prob(examples, labels).numpy() / (num_bytes * math.log(2.0))
 
+    def byte_log_prob(self, examples, labels=None):
+        require(self, WritesText, "A likelihood of bytes")
+        tokens = self.flat_tokens(examples)
+        return _log_probabilities(self.logits_of(tokens, labels), tokens)
+
     def curves(self):
         return [
             Chart("Bits per token", {"exact": "bits_per_token"}, "bits", "What a token costs. Lower is better."),
@@ -191,7 +240,8 @@ class TokenTransformer(ScoresByLikelihood, HasLikelihood, GeneratesFromDraws, To
                 token = tf.where(own["mask"], own["given"], token)
             # By a choice of every element, since neither slices nor lists are updated in all exports.
             tokens = tf.where(tf.equal(positions, position), token[:, None], tokens)
-            return slot + 1, network.embed_token(token), caches, tokens
+            values, caches = network.embed(token, caches)
+            return slot + 1, values, caches, tokens
 
         def draw_block(block, *state):
             end = tf.minimum(CACHE_BLOCK, length - block * CACHE_BLOCK)
@@ -200,7 +250,27 @@ class TokenTransformer(ScoresByLikelihood, HasLikelihood, GeneratesFromDraws, To
 
         state = network.start(count, labels), network.initial_caches(count), tf.zeros([count, length], tf.int32)
         *_, tokens = _loop(-(-length // CACHE_BLOCK), draw_block, state)
-        return tf.reshape(tokens, [-1, *self.spec.shape])
+        return self.spec.to_edge(tf.reshape(tokens, [-1, *self.spec.shape]))
+
+    def continue_text(self, prompts, seeds, num_bytes, labels=None, **sampling):
+        """What follows after prompts, inside of a graph.
+
+        A window of the model is written at a time. The first one begins with the last half window of the prompt, or all of a
+        shorter one; each later one with the last half of the window before it. So a byte follows half a window or more of text.
+        """
+        require(self, WritesText, "A continuation")
+
+        def draw(seeds, given, mask):
+            return self.draw(seeds, labels, **sampling, given=given, mask=mask)
+
+        return continue_text(draw, self.num_tokens_of_example, prompts, seeds, num_bytes)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "ngram_sizes": list(self.ngram_sizes),
+            "ngram_buckets": self.ngram_buckets,
+        }
 
 
 def _loop(count, body, state):

@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from tfgan_suite.layers.ngram_embedding import NgramEmbedding
 from tfgan_suite.layers.transformer_block import TransformerBlock
 
 
@@ -21,6 +22,8 @@ class TokenTransformerNetwork(keras.Model):
         num_heads: Integer >= 1.
         num_classes: Integer >= 1, or `None`. A class gives the start, or is added to every position.
         causal: Boolean.
+        ngram_sizes: Tuple of integers >= 2. The runs of tokens that a causal network embeds besides single ones.
+        ngram_buckets: Integer. Vectors for each of these sizes, as in `NgramEmbedding`.
         seed: Integer. Base seed of the initial weights.
 
     Call arguments:
@@ -41,6 +44,8 @@ class TokenTransformerNetwork(keras.Model):
         num_classes=None,
         causal=True,
         seed=0,
+        ngram_sizes=(),
+        ngram_buckets=16381,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -52,6 +57,8 @@ class TokenTransformerNetwork(keras.Model):
         self.num_classes = num_classes
         self.causal = causal
         self.seed = seed
+        self.ngram_sizes = tuple(ngram_sizes)
+        self.ngram_buckets = ngram_buckets
         dtype = self.dtype_policy
 
         def embedding(count, number, name):
@@ -61,6 +68,11 @@ class TokenTransformerNetwork(keras.Model):
         self.embed_token = embedding(vocabulary_size + (0 if causal else 1), 0, "embed_token")
         # Without classes there is one start.
         self.embed_class = embedding(num_classes or 1, 1, "embed_class")
+        self.embed_ngrams = None
+        if self.ngram_sizes:
+            self.embed_ngrams = NgramEmbedding(
+                self.ngram_sizes, ngram_buckets, width, seed=seed + 3, dtype=dtype, name="embed_ngrams"
+            )
         self.blocks = [
             TransformerBlock(
                 num_heads, length, causal, seed=seed + 10 * (index + 1), dtype=dtype, name=f"block_{index}"
@@ -77,7 +89,10 @@ class TokenTransformerNetwork(keras.Model):
         )
 
     def call(self, tokens, labels=None, training=False):
-        values = self.embed_token(tf.cast(tokens, tf.int32))
+        tokens = tf.cast(tokens, tf.int32)
+        values = self.embed_token(tokens)
+        if self.embed_ngrams is not None:
+            values += self.embed_ngrams(tokens)
         start = self.start(tf.shape(tokens)[0], labels)[:, None]
         values = tf.concat([start, values[:, :-1]], axis=1) if self.causal else values + start
         for block in self.blocks:
@@ -104,15 +119,33 @@ class TokenTransformerNetwork(keras.Model):
         for layer, cache in zip(self.blocks, caches):
             values, cache = layer.step(values, place, cache)
             kept.append(cache)
-        return self._logits(values), kept
+        return self._logits(values), [*kept, *caches[len(kept) :]]
+
+    def embed(self, token, caches):
+        """What a causal network sees at the position after a token.
+
+        Args:
+            token: int32 `[batch]`.
+            caches: List of the caches of all layers.
+
+        Returns:
+            Float `[batch, width]`, and the caches.
+        """
+        values = self.embed_token(token)
+        if self.embed_ngrams is None:
+            return values, caches
+        vectors, recent = self.embed_ngrams.step(token, caches[-1])
+        return values + vectors, [*caches[:-1], recent]
 
     def end_block(self, block, caches):
         """The caches after a block of positions."""
-        return [layer.attention.end_block(block, cache) for layer, cache in zip(self.blocks, caches)]
+        kept = [layer.attention.end_block(block, cache) for layer, cache in zip(self.blocks, caches)]
+        return [*kept, *caches[len(kept) :]]
 
     def initial_caches(self, batch_size):
-        """Caches of no positions, a list of one for each layer."""
-        return [layer.attention.initial_cache(batch_size) for layer in self.blocks]
+        """Caches of no positions: a list of one for each layer, and of one for runs of tokens where these are embedded."""
+        caches = [layer.attention.initial_cache(batch_size) for layer in self.blocks]
+        return caches if self.embed_ngrams is None else [*caches, self.embed_ngrams.initial_recent(batch_size)]
 
     def _logits(self, values):
         return self.to_logits(tf.cast(self.normalize(values), tf.float32))
@@ -128,5 +161,7 @@ class TokenTransformerNetwork(keras.Model):
             "num_classes": self.num_classes,
             "causal": self.causal,
             "seed": self.seed,
+            "ngram_sizes": list(self.ngram_sizes),
+            "ngram_buckets": self.ngram_buckets,
             "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
         }

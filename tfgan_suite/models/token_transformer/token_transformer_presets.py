@@ -1,7 +1,9 @@
 """TokenTransformer's presets: architecture, training, reference, and expected result."""
 
 from tfgan_suite.engine.adam import Adam
-from tfgan_suite.engine.schedule import LinearSchedule
+from tfgan_suite.engine.schedule import CosineSchedule, LinearSchedule
+
+_TEXT_IMAGES = 21_000
 
 
 def _maskgit(model):
@@ -9,7 +11,26 @@ def _maskgit(model):
     return {"optimizer": Adam(warm_up, beta_1=0.9, beta_2=0.96, weight_decay=0.045)}
 
 
+def _text_training(model):
+    return {"optimizer": Adam(CosineSchedule(3e-3, 0.0, _TEXT_IMAGES), beta_1=0.9, beta_2=0.98)}
+
+
 PRESETS = {
+    "token_transformer_text_128": {
+        "description": "Text in windows of 128 bytes, with vectors for runs of two to five bytes, on a CPU.",
+        "reference": "A decoder with rotary positions (Su et al. 2021), and hashed n-grams (Pagnoni et al. 2024).",
+        "expected": "Not measured yet.",
+        "config": {
+            "spec": {"kind": "text", "shape": [128]},
+            "width": 128,
+            "num_blocks": 2,
+            "num_heads": 4,
+            "ngram_sizes": (2, 3, 4, 5),
+            "ngram_buckets": 32749,
+        },
+        "training": {"batch_size": 16, "total_images": _TEXT_IMAGES, "conditional": False},
+        "compile": _text_training,
+    },
     "token_transformer_bytes_256": {
         "description": "Stretches of 256 bytes, such as text, on a CPU.",
         "reference": "A decoder with rotary positions (Su et al. 2021) and RMS normalization.",

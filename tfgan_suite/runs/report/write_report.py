@@ -11,6 +11,7 @@ from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.foundation.small_files import read_json
 from tfgan_suite.generative.abilities import HasLatents
 from tfgan_suite.generative.sampling_options import resolve_sampling
+from tfgan_suite.runs.report import text_sections
 from tfgan_suite.runs.report.origin_sections import data_card, making, next_steps
 from tfgan_suite.runs.report.picture_sections import (
     completions,
@@ -23,7 +24,6 @@ from tfgan_suite.runs.report.picture_sections import (
 from tfgan_suite.runs.report.result_sections import curves, header, score_table, served, title
 from tfgan_suite.runs.report.sound_sections import sounds
 from tfgan_suite.runs.run_files import RunFiles, load_model
-from tfgan_suite.specs.example_spec import ExampleSpec
 
 TEMPLATE = Path(__file__).with_name("template.html")
 DEMO_FILE = "demo.json"
@@ -59,8 +59,11 @@ def write_report(run_dir, path=None, **sampling):
     demo_path = run.directory / DEMO_FILE
     demo = read_json(demo_path, "the state of a demo") if demo_path.is_file() else {}
     sampling = resolve_sampling(model, sampling)
-    drawn = type(model.spec).draw is not ExampleSpec.draw
+    drawn = model.spec.is_drawn
     pictures = []
+    if model.spec.is_written:
+        pictures = [text_sections.samples(model, sampling), text_sections.film(run, model)]
+        pictures.append(text_sections.continuations(run, model, sampling))
     if drawn:
         pictures = [samples(model, sampling), film(run, model), interpolations(model, sampling)]
         pictures += [reconstructions(run, model), completions(run, model), real_and_generated(run, model, sampling)]
@@ -86,6 +89,6 @@ def write_report(run_dir, path=None, **sampling):
 def _left_out(model, drawn):
     """A sentence about the sections that this model cannot have, or ""."""
     name = type(model).__name__
-    if not drawn:
+    if not drawn and not model.spec.is_written:
         return f"Left out: all pictures, since {model.spec.unit[1]} have no `draw`."
     return "" if model.can(HasLatents) else f"Left out: interpolations, since {name} has no latents."
