@@ -2,6 +2,7 @@
 #
 #   make demo               digits: prepare, train, score, export, serve, report     (about ten minutes the first time)
 #   make demo DATA=avatars  the same in colour, at 64x64
+#   make demo DATA=spoken_digits  the same of sound: half a second at 8 kHz, of synthetic voices
 #   make demo FAST=1        a short form of either
 #   make test               the quick tests
 #   make test-slow          the tests that take minutes

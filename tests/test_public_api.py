@@ -42,6 +42,7 @@ PUBLIC = [
     "VAEGAN",
     "VDVAE",
     "VQVAE",
+    "WaveGAN",
     "all_presets",
     "load_model",
     "register_model",

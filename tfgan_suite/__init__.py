@@ -35,6 +35,7 @@ _PUBLIC = {
     "VAEGAN": "tfgan_suite.models.vaegan.vaegan",
     "VDVAE": "tfgan_suite.models.vdvae.vdvae",
     "VQVAE": "tfgan_suite.models.vqvae.vqvae",
+    "WaveGAN": "tfgan_suite.models.wavegan.wavegan",
     "TarFlow": "tfgan_suite.models.tarflow.tarflow",
     "TextureProGAN": "tfgan_suite.models.progan.texture_progan",
     "GenerativeModel": "tfgan_suite.generative.generative_model",

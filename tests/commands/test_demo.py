@@ -39,7 +39,7 @@ def digits():
 
 def test_plans_name_presets_and_sources_that_exist():
     presets = all_presets()
-    assert {data for data, _ in PLANS} == {"digits", "avatars"}
+    assert {data for data, _ in PLANS} == {"digits", "avatars", "spoken_digits"}
     for (data, fast), plan in PLANS.items():
         assert plan.preset in presets and plan.source == data
         total = plan.total_images or presets[plan.preset].presets[plan.preset]["training"]["total_images"]

@@ -16,6 +16,7 @@ from tfgan_suite.foundation.number_kinds import is_count
 from tfgan_suite.foundation.randomness import fold
 from tfgan_suite.generative import latents as latent_distributions
 from tfgan_suite.generative.abilities import Discriminates
+from tfgan_suite.specs.example_spec import spec_from_config, spec_to_config
 from tfgan_suite.specs.image_spec import ImageSpec
 
 
@@ -30,6 +31,7 @@ class AdversarialModel(AveragedGenerator, Discriminates, TrainedModel):
         discriminator,
         *,
         image_shape=None,
+        spec=None,
         latent_size=None,
         num_classes=None,
         label_weights=None,
@@ -43,7 +45,7 @@ class AdversarialModel(AveragedGenerator, Discriminates, TrainedModel):
         labels = None if num_classes is None else keras.Input([], dtype="int32")
         generator_inputs = (keras.Input(latent_shape), labels)
         super().__init__(
-            ImageSpec(image_shape or _image_shape_of(generator, generator_inputs)),
+            spec or ImageSpec(image_shape or _image_shape_of(generator, generator_inputs)),
             num_classes=num_classes,
             label_weights=label_weights,
             seed=seed,
@@ -222,7 +224,7 @@ class AdversarialModel(AveragedGenerator, Discriminates, TrainedModel):
         return {
             "name": self.name,
             **serialize_parts({"generator": self.generator, "discriminator": self.discriminator}),
-            "image_shape": self.image_shape,
+            **({"image_shape": self.image_shape} if self.spec.is_picture else {"spec": spec_to_config(self.spec)}),
             "latent_size": self.latent_size,
             "num_classes": self.num_classes,
             "label_weights": self.label_weights,
@@ -232,6 +234,8 @@ class AdversarialModel(AveragedGenerator, Discriminates, TrainedModel):
 
     @classmethod
     def from_config(cls, config):
+        if isinstance(config.get("spec"), dict):
+            config = {**config, "spec": spec_from_config(config["spec"])}
         return cls(**deserialize_parts(config, ("generator", "discriminator", "latent_distribution")))
 
 

@@ -47,6 +47,7 @@ class GAN(AdversarialModel):
             in [-1, 1].
         discriminator: A `keras.Model`. Maps such images to logits `[batch]` or `[batch, 1]`.
         image_shape: Tuple `(height, width, channels)`; by default the generator's output shape.
+        spec: `ExampleSpec` of what the generator makes, where that is no image.
         latent_size: Integer; by default the size of the generator's first input, which a subclassed network does not tell.
         num_classes: Integer, the number of classes of a conditional pair, or `None`.
         label_weights: List of floats, the relative frequency of each class among generated labels; `None` for all alike.

@@ -143,8 +143,8 @@ def _squared_gradient_norms(discriminate, images, labels):
     with tf.GradientTape() as tape:
         tape.watch(images)
         logits = tf.reduce_sum(discriminate(images, labels))
-    gradients = tf.cast(tape.gradient(logits, images), tf.float32)  # [batch, height, width, channels]
-    return tf.reduce_sum(tf.square(gradients), axis=[1, 2, 3])
+    gradients = tf.cast(tape.gradient(logits, images), tf.float32)  # [batch, *shape of an example]
+    return tf.reduce_sum(tf.square(gradients), axis=list(range(1, images.shape.rank)))
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
@@ -216,7 +216,7 @@ class GradientPenalty(DiscriminatorPenalty):
 
     def __call__(self, discriminate, real, fake, seed):
         mixing = draw_per_example(
-            lambda batch_size, seed: uniform([batch_size, 1, 1, 1], seed),
+            lambda batch_size, seed: uniform([batch_size] + [1] * (real.images.shape.rank - 1), seed),
             tf.shape(real.images)[0],
             seed,
         )

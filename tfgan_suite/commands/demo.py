@@ -12,9 +12,13 @@ def add_parser(subparsers):
             "tfgan-suite demo",
             "tfgan-suite demo --fast",
             "tfgan-suite demo --data avatars",
+            "tfgan-suite demo --data spoken_digits",
         ),
     )
-    parser.add_argument("--data", choices=("digits", "avatars"), default="digits", help="32x32 gray, or 64x64 color")
+    parser.add_argument(
+        "--data", choices=("digits", "avatars", "spoken_digits"), default="digits",
+        help="32x32 gray, 64x64 color, or half a second of sound",
+    )  # fmt: skip
     parser.add_argument("--fast", action="store_true", help="shorter training and fewer images for the scores")
     parser.add_argument("--output", default="runs/demo", metavar="DIR", help="default: runs/demo")
     return parser

@@ -58,14 +58,22 @@ PLANS = {
     ("avatars", True): DemoPlan(
         "avatars-fast", "avatars", 500, "dcgan_avatars_64", 8_000, 500, ("efficientnet-lite0",)
     ),
+    ("spoken_digits", False): DemoPlan(
+        "spoken_digits", "spoken_digits", None, "dcgan_spoken_digits_64", None, 2000, ("dataset-classifier",)
+    ),
+    ("spoken_digits", True): DemoPlan(
+        "spoken_digits-fast", "spoken_digits", 500, "dcgan_spoken_digits_64", 4_000, 500, ("dataset-classifier",)
+    ),
 }
+DATA = tuple(dict.fromkeys(data for data, _ in PLANS))
 
 
 def run_demo(data="digits", *, fast=False, output_dir="runs/demo"):
     """Runs the demo, or what is left of it.
 
     Args:
-        data: String, `"digits"` (handwritten, 32 x 32, gray) or `"avatars"` (drawn, 64 x 64, color).
+        data: String, `"digits"` (handwritten, 32 x 32, gray), `"avatars"` (drawn, 64 x 64, color) or `"spoken_digits"` (half a
+            second of sound, of synthetic voices).
         fast: Boolean. Whether to train shorter, on fewer images.
         output_dir: String. Gets `data/`, a run, `saved_models/` and `report.html`.
 
@@ -81,7 +89,7 @@ def run_demo(data="digits", *, fast=False, output_dir="runs/demo"):
     PosixPath('runs/demo/report.html')
     """
     if (data, fast) not in PLANS:
-        raise unknown_name("demo data", data, ["digits", "avatars"])
+        raise unknown_name("demo data", data, DATA)
     return Demo(PLANS[data, fast], output_dir).run()
 
 
@@ -176,8 +184,11 @@ class Demo:
             )
             say(evaluation)
             # What real images get, to read the scores by. The distances come from what was just gathered.
-            evaluate_real(self.data_dir, [metrics.FrechetDistance(), metrics.KernelDistance()], **options)
-            if "dataset-classifier" in self.plan.extractors:
+            first, *others = self.plan.extractors
+            evaluate_real(
+                self.data_dir, [metrics.FrechetDistance(), metrics.KernelDistance()], extractor=first, **options
+            )
+            if "dataset-classifier" in others:
                 evaluate_real(self.data_dir, extractor="dataset-classifier", **options)
 
         return "Score", work, (self.run_dir / "metrics.json").is_file
@@ -230,61 +241,59 @@ def ask_server(directory, model):
         A JSON value: `directory`, `verdict`, and `exchanges`, each with `protocol`, `request`, `response`, `png`, `caption`.
 
     Raises:
-        RuntimeError: The server's images are not those of the model.
+        RuntimeError: The server's examples are not those of the model.
     """
     from tfgan_suite.runs.report import encode_png
+    from tfgan_suite.runs.sampling import draw_all
     from tfgan_suite.serving.server import Server
 
     directory = Path(directory)
     labels = None if model.num_classes is None else [index % model.num_classes for index in range(_REQUEST_COUNT)]
+    units = model.spec.unit[1]
     expected = model.generate(_REQUEST_COUNT, labels, seed=_REQUEST_SEED)
+    picture = encode_png(make_grid(draw_all(model, expected), len(expected)))
     exchanges = []
     with Server(directory, rest_port=0, grpc_port=0) as server:
-        for protocol, ask in (("REST", _ask_rest), ("gRPC", _ask_grpc)):
+        files = model.spec.to_files(expected).numpy()
+        for protocol, ask, made in (("REST", _ask_rest, files), ("gRPC", _ask_grpc, expected)):
             start = time.perf_counter()
-            images, request, response = ask(server, directory.name, labels)
+            received, request, response = ask(server, directory.name, model.spec, labels)
             milliseconds = 1000 * (time.perf_counter() - start)
-            if images.shape != expected.shape or not np.array_equal(images, expected):
+            if received.shape != made.shape or not np.array_equal(received, made):
                 raise RuntimeError(
-                    f"The images that came over {protocol} are not those that Python makes of the same seed."
+                    f"The {units} that came over {protocol} are not those that Python makes of the same seed."
                 )
             exchanges.append(
                 {
                     "protocol": protocol,
                     "request": request,
                     "response": response,
-                    "png": encode_png(make_grid(images, len(images))),
-                    "caption": f"{len(images)} images, answered in {milliseconds:,.0f} ms",
+                    "png": picture,
+                    "caption": f"{len(received)} {units}, answered in {milliseconds:,.0f} ms",
                 }
             )
-    verdict = f"All {len(expected)} images equal those that Python makes of seed {_REQUEST_SEED}, over both wires."
+    verdict = f"All {len(expected)} {units} equal those that Python makes of seed {_REQUEST_SEED}, over both wires."
     return {"directory": str(directory), "verdict": verdict, "exchanges": exchanges}
 
 
-def _ask_rest(server, name, labels):
-    """Images uint8, the request as a command, the response shortened."""
+def _ask_rest(server, name, spec, labels):
+    """Files, the request as a command, the response shortened."""
     import base64
-    import io
-
-    from PIL import Image
 
     inputs = {"seed": _REQUEST_SEED, "count": _REQUEST_COUNT, "truncation": 1.0}
     if labels is not None:
         inputs["labels"] = labels
-    body = json.dumps({"signature_name": "generate_png", "inputs": inputs})
+    body = json.dumps({"signature_name": f"generate_{spec.file_suffix[1:]}", "inputs": inputs})
     url = f"{server.rest_url}/v1/models/{name}:predict"
     with urllib.request.urlopen(urllib.request.Request(url, body.encode()), timeout=60) as answer:
         status, text = answer.status, answer.read().decode()
-    images = []
-    for value in json.loads(text)["outputs"]:
-        array = np.asarray(Image.open(io.BytesIO(base64.b64decode(value["b64"]))))
-        images.append(array[..., None] if array.ndim == 2 else array)
+    files = np.array([base64.b64decode(value["b64"]) for value in json.loads(text)["outputs"]], object)
     shortened = text if len(text) < 160 else f"{text[:120]} ... {text[-12:]}"
-    return np.stack(images), f"curl -s -d '{body}' {url}", f"HTTP {status}, {len(text):,} bytes\n{shortened}"
+    return files, f"curl -s -d '{body}' {url}", f"HTTP {status}, {len(text):,} bytes\n{shortened}"
 
 
-def _ask_grpc(server, name, labels):
-    """Images uint8, the request as text, the response in words."""
+def _ask_grpc(server, name, spec, labels):
+    """Examples, the request as text, the response in words."""
     import grpc
     import tensorflow as tf
     from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
@@ -303,11 +312,12 @@ def _ask_grpc(server, name, labels):
         request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
     with grpc.insecure_channel(f"{server.host}:{server.grpc_port}") as channel:
         response = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(request, timeout=60)
-    images = tf.make_ndarray(response.outputs["images"])
+    units = spec.unit[1]
+    examples = tf.make_ndarray(response.outputs[units])
     shown = ", ".join(f"{key}={np.asarray(value).tolist()}" for key, value in values.items())
-    spec = response.model_spec
+    answered = response.model_spec
     return (
-        images,
+        examples,
         f"PredictionService.Predict on {server.host}:{server.grpc_port}\nmodel_spec: {name}, generate\n{shown}",
-        f"model_spec: {spec.name}, version {spec.version.value}\nimages: uint8 {list(images.shape)}",
+        f"model_spec: {answered.name}, version {answered.version.value}\n{units}: {examples.dtype} {list(examples.shape)}",
     )

@@ -24,6 +24,7 @@ MODELS = {
     "vaegan": ("tfgan_suite.models.vaegan.vaegan", "VAEGAN"),
     "vdvae": ("tfgan_suite.models.vdvae.vdvae", "VDVAE"),
     "vqvae": ("tfgan_suite.models.vqvae.vqvae", "VQVAE"),
+    "wavegan": ("tfgan_suite.models.wavegan.wavegan", "WaveGAN"),
 }
 _REGISTERED = {}
 _IMPORTED = []
