@@ -43,7 +43,7 @@ PRESETS = {
         "spectrograms as images: Donahue et al. (2019), section 3.2.",
         "expected": "Not measured yet.",
         "config": {"image_shape": (64, 64, 1), "num_classes": 10, "base_channels": 16, "kernel_size": 4},
-        "training": {"batch_size": 32, "total_images": 40_000},
+        "training": {"batch_size": 32, "total_images": 30_000},
         "compile": _penalized_training,
     },
     "dcgan_avatars_64": {
