@@ -33,6 +33,7 @@ PUBLIC = [
     "PixelCNN",
     "ProGAN",
     "ProGANSchedule",
+    "R3GAN",
     "StyleGAN2",
     "TarFlow",
     "TextureProGAN",

@@ -28,6 +28,7 @@ _PUBLIC = {
     "PixelCNN": "tfgan_suite.models.pixelcnn.pixelcnn",
     "ProGAN": "tfgan_suite.models.progan.progan",
     "ProGANSchedule": "tfgan_suite.models.progan.progan_schedule",
+    "R3GAN": "tfgan_suite.models.r3gan.r3gan",
     "StyleGAN2": "tfgan_suite.models.stylegan2.stylegan2",
     "TokenTransformer": "tfgan_suite.models.token_transformer.token_transformer",
     "TwoStageModel": "tfgan_suite.models.two_stage.two_stage_model",

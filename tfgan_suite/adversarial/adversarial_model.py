@@ -79,6 +79,7 @@ class AdversarialModel(AveragedGenerator, Discriminates, TrainedModel):
             "augmentation": None,
             "ema": ExponentialMovingAverage(),
             "discriminator_steps": 1,
+            "separate_batches": False,
             "reuse_fakes": False,
         }
 
@@ -93,6 +94,7 @@ class AdversarialModel(AveragedGenerator, Discriminates, TrainedModel):
         augmentation="auto",
         ema="auto",
         discriminator_steps="auto",
+        separate_batches="auto",
         reuse_fakes="auto",
         microbatch_size=None,
         steps_per_execution=1,
@@ -116,6 +118,9 @@ class AdversarialModel(AveragedGenerator, Discriminates, TrainedModel):
             ema: An `ExponentialMovingAverage` of the generator.
             discriminator_steps: Integer k >= 1. Discriminator updates for each generator update. Each takes every k-th image
                 of the batch, so the batch size is k times that of one update.
+            separate_batches: Boolean. Whether the generator's update compares its fakes with real images of its own rather than
+                with those of the last discriminator update. The batch size is then k + 1 times that of one update. For losses
+                that compare, such as `losses.Relativistic`, and not with `reuse_fakes`.
             reuse_fakes: Boolean. Whether the generator's update scores the last discriminator update's fakes again rather
                 than drawing fresh ones: one generator pass less. With microbatches they are made again from their latents.
             microbatch_size: Integer, or `None` for all of an update's images at once. Images that a network is trained on at
@@ -143,6 +148,7 @@ class AdversarialModel(AveragedGenerator, Discriminates, TrainedModel):
             augmentation=augmentation,
             ema=ema,
             discriminator_steps=discriminator_steps,
+            separate_batches=separate_batches,
             reuse_fakes=reuse_fakes,
         )
         for name, kind in (
@@ -157,6 +163,7 @@ class AdversarialModel(AveragedGenerator, Discriminates, TrainedModel):
         self.generator_penalties = chosen["generator_penalties"]
         self.augmentation = chosen["augmentation"]
         self.discriminator_steps = int(chosen["discriminator_steps"])
+        self.separate_batches = bool(chosen["separate_batches"])
         self.reuse_fakes = bool(chosen["reuse_fakes"])
         optimizers = {name: chosen.pop(f"{name}_optimizer") for name in ("generator", "discriminator")}
         self.finish_compile(
@@ -285,8 +292,15 @@ def _check_choices(chosen):
         )
     if not is_count(steps):
         raise ValueError(f"`discriminator_steps` must be an integer >= 1. Received: discriminator_steps={steps!r}")
-    if not isinstance(chosen["reuse_fakes"], bool):
-        raise ValueError(f"`reuse_fakes` must be True or False. Received: reuse_fakes={chosen['reuse_fakes']!r}")
+    for name in ("separate_batches", "reuse_fakes"):
+        if not isinstance(chosen[name], bool):
+            raise ValueError(f"`{name}` must be True or False. Received: {name}={chosen[name]!r}")
+    if chosen["separate_batches"] and (chosen["reuse_fakes"] or not loss.uses_real_logits):
+        raise ValueError(
+            "`separate_batches=True` must go with a loss that compares fakes with real images in the generator's update, such as "
+            f"losses.Relativistic(), and with `reuse_fakes=False`. Received: loss={type(loss).__name__}, "
+            f"reuse_fakes={chosen['reuse_fakes']}"
+        )
 
 
 def _check_microbatch_size(microbatch_size, generator_penalties):

@@ -89,6 +89,7 @@ class GAN(AdversarialModel):
                 generator,
                 [self.generator_objective, *map(self._generator_penalty, every_step(by_generator))],
                 logs=("loss/generator", *_log_names(every_step(by_generator))),
+                has_own_share=self.separate_batches,
             ),
             *(
                 self._lazy(one, discriminator, "discriminator", self._discriminator_penalty(one))

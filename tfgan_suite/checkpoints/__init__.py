@@ -9,6 +9,7 @@ _PUBLIC = {
     "pixelcnn_from_state": "tfgan_suite.checkpoints.pixelcnn_state",
     "glow_from_state": "tfgan_suite.checkpoints.glow_state",
     "progan_from_state": "tfgan_suite.checkpoints.progan_state",
+    "r3gan_from_state": "tfgan_suite.checkpoints.r3gan_state",
     "realnvp_from_state": "tfgan_suite.checkpoints.realnvp_state",
     "tarflow_from_state": "tfgan_suite.checkpoints.tarflow_state",
     "vq_from_state": "tfgan_suite.checkpoints.vq_state",

@@ -15,6 +15,12 @@ class Adam(keras.optimizers.Adam):
 
     `beta_2`, as `learning_rate`, may also be a `Schedule`; not with `amsgrad=True`.
 
+    Args:
+        epsilon_hat: Boolean. Whether `epsilon` is added before the bias correction, as in Keras and in the last paragraph of the
+            paper's section 2, or after it, as in its algorithm 1 and in PyTorch. With `beta_1=0` and small gradients the first
+            steps differ visibly. Not `False` with `amsgrad=True`.
+        **kwargs: As for `keras.optimizers.Adam`.
+
     Example:
 
     >>> gan = DCGAN(image_shape=(32, 32, 1), base_channels=4)
@@ -26,10 +32,15 @@ class Adam(keras.optimizers.Adam):
     # Besides the learning rate.
     scheduled = ("beta_2",)
 
-    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False, **kwargs):
+    def __init__(
+        self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False, epsilon_hat=True, **kwargs
+    ):
         if amsgrad and isinstance(beta_2, Schedule):
             raise ValueError("`beta_2` must be a float with amsgrad=True. Received: a schedule.")
+        if amsgrad and not epsilon_hat:
+            raise ValueError("`epsilon_hat` must be True with amsgrad=True. Received: epsilon_hat=False")
         super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, **kwargs)
+        self.epsilon_hat = bool(epsilon_hat)
 
     def update_step(self, gradient, variable, learning_rate):
         if self.amsgrad:
@@ -39,21 +50,26 @@ class Adam(keras.optimizers.Adam):
         step = tf.cast(self.iterations + 1, dtype)
         index = self._get_variable_index(variable)
         beta_2 = value_now(self.beta_2)
+        beta_2_power = tf.pow(tf.cast(beta_2, dtype), step)
         tf.raw_ops.ResourceApplyAdam(
             var=_handle(variable),
             m=_handle(self._momentums[index]),
             v=_handle(self._velocities[index]),
             beta1_power=tf.pow(tf.cast(self.beta_1, dtype), step),
-            beta2_power=tf.pow(tf.cast(beta_2, dtype), step),
+            beta2_power=beta_2_power,
             lr=tf.cast(learning_rate, dtype),
             beta1=self.beta_1,
             beta2=beta_2,
-            epsilon=self.epsilon,
+            epsilon=self.epsilon if self.epsilon_hat else self.epsilon * tf.sqrt(1.0 - beta_2_power),
             grad=tf.cast(gradient, dtype),
         )
 
     def get_config(self):
-        return {**super().get_config(), "beta_2": number_to_config(self.beta_2)}
+        return {
+            **super().get_config(),
+            "beta_2": number_to_config(self.beta_2),
+            "epsilon_hat": self.epsilon_hat,
+        }
 
     @classmethod
     def from_config(cls, config, custom_objects=None):

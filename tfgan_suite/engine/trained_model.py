@@ -226,8 +226,9 @@ class TrainedModel(TrainingDeclarations, TransfersWeights, KerasLoop):
 
     @property
     def num_shares(self):
-        """Into how many shares a batch is divided: as many as the most updates of one kind in a step."""
-        return max([update.times or 1 for update in self.updates()], default=1)
+        """Into how many shares a batch is divided: as many as the most updates of one kind in a step, and one of its own."""
+        updates = self.updates()
+        return max([update.times or 1 for update in updates], default=1) + any(one.has_own_share for one in updates)
 
     def batch_multiple(self):
         """What a replica's batch must be a multiple of, for its shares and groups of examples to be those of one device."""

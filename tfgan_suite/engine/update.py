@@ -95,6 +95,8 @@ class Update:
             loss counts `interval` times, and it draws new random numbers.
         times: Integer >= 1, or `None`. How often it is done in a row, each time on its own share of the batch, every
             `times`-th example. `None` is once, on the last share.
+        has_own_share: Boolean. Whether the batch has one more share, the last, for this update with `times=None`, rather than
+            the last of those that other updates take as well.
         observe: Function of the rows of all its objectives for this replica, or `None`. Called before the weights change.
 
     Example: what a model with one network minimizes.
@@ -113,6 +115,7 @@ class Update:
     optimizer: str | None = None
     interval: int = 1
     times: int | None = None
+    has_own_share: bool = False
     observe: Callable | None = None
 
     @property

@@ -15,6 +15,7 @@ MODELS = {
     ),
     "pixelcnn": ("tfgan_suite.models.pixelcnn.pixelcnn", "PixelCNN"),
     "progan": ("tfgan_suite.models.progan.progan", "ProGAN"),
+    "r3gan": ("tfgan_suite.models.r3gan.r3gan", "R3GAN"),
     "stylegan2": ("tfgan_suite.models.stylegan2.stylegan2", "StyleGAN2"),
     "tarflow": ("tfgan_suite.models.tarflow.tarflow", "TarFlow"),
     "texture_progan": ("tfgan_suite.models.progan.texture_progan", "TextureProGAN"),

@@ -23,7 +23,8 @@ class AdaptiveAugmentation(keras.Layer):
 
     Args:
         transforms: String, or list of strings. Names of transforms or of sets of transforms. `"bgc"` (pixel blitting,
-            geometric, color) is the paper's choice; see `AugmentationPipeline` for the others.
+            geometric, color) is the paper's choice; see `AugmentationPipeline` for the others. Or a dict that maps names to the
+            factor in (0, 1] of their probability.
         target: Float in (-1, 1), or `None`. Target of the mean sign of the logits for real images; `None` fixes the
             probability.
         interval: Integer >= 1. Number of updates between adjustments.
@@ -70,7 +71,7 @@ class AdaptiveAugmentation(keras.Layer):
             raise ValueError(
                 f"`initial_probability` must be in [0, 1]. Received: initial_probability={initial_probability}"
             )
-        self.transforms = transforms if isinstance(transforms, str) else list(transforms)
+        self.transforms = transforms if isinstance(transforms, str | dict) else list(transforms)
         self.target = target
         self.interval = int(interval)
         self.speed_images = speed_images

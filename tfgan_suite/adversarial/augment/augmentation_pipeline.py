@@ -5,6 +5,7 @@ from tfgan_suite.adversarial.augment.corruption import add_noise, cut_out
 from tfgan_suite.adversarial.augment.draws import TRANSFORMS, draw
 from tfgan_suite.adversarial.augment.geometric import BLIT, GEOMETRIC, sample_positions, warp
 from tfgan_suite.adversarial.augment.image_filter import amplify_bands, band_gains
+from tfgan_suite.foundation.number_kinds import is_number
 
 _GROUPS = {"blit": BLIT, "geom": GEOMETRIC, "color": COLOR}
 # Names of sets of transforms: the paper's groups and their unions.
@@ -41,10 +42,11 @@ class AugmentationPipeline:
 
     Args:
         transforms: String, or list of strings. Names of transforms or of sets of transforms (`"blit"`, `"geom"`,
-            `"color"`, `"bg"`, `"bgc"`, `"bgcf"`, `"bgcfn"`, `"bgcfnc"`).
+            `"color"`, `"bg"`, `"bgc"`, `"bgcf"`, `"bgcfn"`, `"bgcfnc"`). Or a dict that maps such names to the factor in
+            (0, 1] of their probability.
 
     Raises:
-        ValueError: If a name is unknown.
+        ValueError: If a name is unknown, or a factor is out of range.
 
     Example:
 
@@ -59,6 +61,11 @@ class AugmentationPipeline:
 
     def __init__(self, transforms="bgc"):
         self.transforms = expand_transforms(transforms)
+        self.weights = {}
+        for name, weight in transforms.items() if isinstance(transforms, dict) else ():
+            if not is_number(weight) or not 0.0 < weight <= 1.0:
+                raise ValueError(f"`transforms` must map names to factors in (0, 1]. Received: {name!r}: {weight!r}")
+            self.weights.update(dict.fromkeys(expand_transforms(name), float(weight)))
 
     def draw(self, image_shape, batch_size, seed):
         """Returns the `Draws` for a batch of images of shape `image_shape`, `(height, width, channels)`.
@@ -71,7 +78,7 @@ class AugmentationPipeline:
         Returns:
             The `Draws`, for `apply`.
         """
-        return draw(image_shape, batch_size, seed, with_pixel_noise="noise" in self.transforms)
+        return draw(image_shape, batch_size, seed, with_pixel_noise="noise" in self.transforms, weights=self.weights)
 
     def apply(self, images, draws, probability):
         """Transforms images.

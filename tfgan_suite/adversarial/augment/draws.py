@@ -37,18 +37,24 @@ class Draws(NamedTuple):
         gates: Dict that maps each transform to a tuple of float32 `[batch]`, uniform on [0, 1). A gate is open, so its
             transform is applied, where this is less than the probability.
         pixel_noise: Standard normal, float32 `[batch, height, width, channels]`; `None` if no transform adds noise.
+        weights: Dict that maps transforms to factors of the probability; 1 for all others.
     """
 
     values: dict
     gates: dict
     pixel_noise: tf.Tensor | None = None
+    weights: dict = {}
+
+    def probability_of(self, name, probability):
+        """Returns the probability of one transform, where `probability` is that of a transform of weight 1."""
+        return self.weights.get(name, 1.0) * probability
 
     def is_open(self, name, probability, gate=0):
         """Returns whether the gate is open for each example, bool `[batch]`."""
-        return self.gates[name][gate] < probability
+        return self.gates[name][gate] < self.probability_of(name, probability)
 
 
-def draw(image_shape, batch_size, seed, with_pixel_noise=False):
+def draw(image_shape, batch_size, seed, with_pixel_noise=False, weights=None):
     """Draws for all transforms, so that each transform is independent of which others are enabled.
 
     Args:
@@ -56,6 +62,7 @@ def draw(image_shape, batch_size, seed, with_pixel_noise=False):
         batch_size: Integer, or an integer scalar tensor. Number of examples on this replica.
         seed: An int32 tensor of shape `[2]`.
         with_pixel_noise: Boolean. Whether to draw noise with the shape of the images.
+        weights: Dict that maps transforms to factors of the probability, or `None`.
 
     Returns:
         The `Draws`.
@@ -72,7 +79,7 @@ def draw(image_shape, batch_size, seed, with_pixel_noise=False):
         pixel_noise = draw_per_example(
             lambda count, seed: normal([count, *image_shape], seed), batch_size, fold(seed, "pixel_noise")
         )
-    return _deal(*(iter(tf.unstack(numbers, axis=1)) for numbers in (uniforms, normals, gates)), pixel_noise)
+    return _deal(*(iter(tf.unstack(numbers, axis=1)) for numbers in (uniforms, normals, gates)), pixel_noise, weights)
 
 
 def constant_draws(batch_size, uniform_value, normal_value):
@@ -81,11 +88,11 @@ def constant_draws(batch_size, uniform_value, normal_value):
     return _deal(*map(itertools.repeat, numbers))
 
 
-def _deal(uniforms, normals, gates, pixel_noise=None):
+def _deal(uniforms, normals, gates, pixel_noise=None, weights=None):
     """Distributes numbers to the transforms, from iterators of `[batch]` tensors."""
     values = {
         name: tuple(itertools.islice(uniforms if kind == _UNIFORM else normals, count))
         for name, (kind, count, _) in _DRAWS.items()
     }
     gates = {name: tuple(itertools.islice(gates, count)) for name, (*_, count) in _DRAWS.items()}
-    return Draws(values, gates, pixel_noise)
+    return Draws(values, gates, pixel_noise, weights or {})

@@ -34,8 +34,9 @@ def sample_positions(draws, transforms, probability, height, width):
     def rotation(index):
         # Two rotations, each with the probability that makes at least one of them as likely as any other transform.
         percentile = draws.values["rotation"][index]
-        each = 1.0 - tf.sqrt(1.0 - tf.clip_by_value(probability, 0.0, 1.0))
-        return tf.where(draws.is_open("rotation", each, index), (2.0 * percentile - 1.0) * math.pi, 0.0)
+        together = tf.clip_by_value(draws.probability_of("rotation", probability), 0.0, 1.0)
+        each = 1.0 - tf.sqrt(1.0 - together)
+        return tf.where(draws.gates["rotation"][index] < each, (2.0 * percentile - 1.0) * math.pi, 0.0)
 
     steps = []
     if "x_flip" in transforms:
