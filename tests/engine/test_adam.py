@@ -39,9 +39,28 @@ def test_a_schedule_of_the_rate_counts():
         np.testing.assert_allclose(one, other, rtol=2e-5, atol=1e-6)
 
 
+def test_epsilon_after_the_bias_correction():
+    """Algorithm 1 of the paper as it stands, with an epsilon that counts."""
+    config = {"learning_rate": 0.1, "beta_1": 0.5, "beta_2": 0.9, "epsilon": 0.3}
+    ours = run_steps(Adam(**config, epsilon_hat=False), steps=4)[:2]
+    generator = np.random.default_rng(0)
+    weights = [generator.normal(size=shape).astype("float32") for shape in ([3, 4], [5])]
+    moments = [np.zeros([2, *weight.shape]) for weight in weights]
+    for step in range(1, 5):
+        for weight, (first, second) in zip(weights, moments):
+            gradient = generator.normal(size=weight.shape).astype("float32")
+            first += 0.5 * (gradient - first)
+            second += 0.1 * (gradient**2 - second)
+            weight -= 0.1 * (first / (1 - 0.5**step)) / (np.sqrt(second / (1 - 0.9**step)) + 0.3)
+    for one, expected in zip(ours, weights):
+        np.testing.assert_allclose(one, expected, rtol=1e-4, atol=1e-6)
+    with pytest.raises(ValueError, match="`epsilon_hat` must be True with amsgrad=True"):
+        Adam(amsgrad=True, epsilon_hat=False)
+
+
 def test_its_config_makes_it_again():
-    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(Adam(3e-4, beta_1=0.5)))
-    assert type(again) is Adam and again.beta_1 == 0.5
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(Adam(3e-4, beta_1=0.5, epsilon_hat=False)))
+    assert type(again) is Adam and again.beta_1 == 0.5 and not again.epsilon_hat
     assert np.isclose(float(again.learning_rate), 3e-4)
 
 

@@ -104,9 +104,7 @@ class _Entry:
 def _built(network):
     """The network, its weights made."""
     if not network.built:
-        labels = () if network.num_classes is None else (np.zeros([1], "int32"),)
-        first = (network.latent_size,) if isinstance(network, R3GANGenerator) else network.image_shape
-        network(np.zeros([1, *first], "float32"), *labels)
+        network.build()
     return network
 
 

@@ -111,6 +111,18 @@ class R3GANDiscriminator(keras.Model):
                 name="class_vectors",
             )
 
+    def build(self, images_shape=None, labels_shape=None):
+        """Creates the weights. Their shapes are known, so no call is needed."""
+        self.from_image.build([None, *self.image_shape])
+        for stage, blocks in zip(self.stages, self.residual_blocks):
+            for block in blocks:
+                block.build([None, None, None, stage.width])
+            if str(stage.size) in self.transitions:
+                self.transitions[str(stage.size)].build([None, None, None, stage.width])
+        self.score.build([None, self.stages[-1].width])
+        if self.num_classes is not None:
+            self.class_vectors.build([None])
+
     def call(self, images, labels=None, training=False):
         features = self.from_image(images)
         for stage, blocks in zip(self.stages, self.residual_blocks):

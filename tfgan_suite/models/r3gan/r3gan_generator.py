@@ -122,6 +122,20 @@ class R3GANGenerator(MixesClasses, keras.Model):
             name="to_image",
         )
 
+    def build(self, latents_shape=None, labels_shape=None):
+        """Creates the weights. Their shapes are known, so no call is needed."""
+        inputs = self.latent_size
+        if self.num_classes is not None:
+            self.embed_class.build([None, self.num_classes])
+            inputs += self.class_size
+        self.weigh.build([None, inputs])
+        for before, stage, blocks in zip([None, *self.stages], self.stages, self.residual_blocks):
+            if str(stage.size) in self.transitions:
+                self.transitions[str(stage.size)].build([None, None, None, before.width])
+            for block in blocks:
+                block.build([None, None, None, stage.width])
+        self.to_image.build([None, None, None, self.stages[-1].width])
+
     def call(self, latents, labels=None, training=False):
         if self.num_classes is not None:
             labels = ops.convert_to_tensor(labels)
