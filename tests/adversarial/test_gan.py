@@ -302,3 +302,36 @@ def test_penalties_see_both_sides_with_their_labels_and_logits():
     for interval in (1, 2):
         gan = make_gan(3, discriminator_penalties=[Watching(1.0, interval)], run_eagerly=True)
         gan.fit(fixed_dataset(gan, 32, batches=1), verbose=0)
+
+
+def test_each_network_has_real_images_of_its_own():
+    """With `separate_batches` the discriminator sees the even rows, the generator is compared with the odd ones."""
+    seen = {}
+
+    class Spy(tg.GAN):
+        def compute_discriminator_loss(self, discriminate, real_images, fake_images, real_labels, fake_labels):
+            seen["discriminator"] = real_images[:, 0, 0, 0].numpy().tolist()
+            return super().compute_discriminator_loss(
+                discriminate, real_images, fake_images, real_labels, fake_labels
+            )
+
+        def compute_generator_loss(self, discriminate, fake_images, fake_labels, real_images, real_labels):
+            seen["generator"] = real_images[:, 0, 0, 0].numpy().tolist()
+            return super().compute_generator_loss(discriminate, fake_images, fake_labels, real_images, real_labels)
+
+    generator = keras.Sequential([keras.Input([2]), keras.layers.Dense(1), keras.layers.Reshape([1, 1, 1])])
+    discriminator = keras.Sequential([keras.Input([1, 1, 1]), keras.layers.Flatten(), keras.layers.Dense(1)])
+    images = np.linspace(-0.5, 0.5, 6).astype("float32")
+    for steps, expected in ((1, (0, 2, 4)), (2, (1, 4))):
+        gan = Spy(generator, discriminator, image_shape=(1, 1, 1))
+        gan.compile(
+            loss=tg.losses.Relativistic(), separate_batches=True, discriminator_steps=steps, run_eagerly=True
+        )
+        gan.train_on_batch(images.reshape([6, 1, 1, 1]))
+        # The last of the discriminator's shares, and the generator's own, the last of all.
+        assert seen["discriminator"] == [float(images[i]) for i in expected]
+        assert seen["generator"] == [float(images[i]) for i in range(steps, 6, steps + 1)]
+        assert int(gan.examples_seen.numpy()) == 6
+    for choices in ({"loss": tg.losses.NonSaturating()}, {"loss": tg.losses.Relativistic(), "reuse_fakes": True}):
+        with pytest.raises(ValueError, match="`separate_batches=True` must go with a loss that compares"):
+            gan.compile(separate_batches=True, **choices)

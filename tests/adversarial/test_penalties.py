@@ -3,8 +3,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import tfgan_suite as tg
 from tfgan_suite import penalties
 from tfgan_suite.adversarial.penalties import Batch
+from tfgan_suite.foundation.randomness import draw_per_example, uniform
 
 GENERATOR = np.random.default_rng(0)
 REAL = tf.constant(GENERATOR.normal(size=[5, 4, 4, 2]), tf.float32)
@@ -42,6 +44,62 @@ def test_r2_looks_at_the_fakes_each_with_its_own_class():
     values = penalties.R2(weight=2.0)(by_class, Batch(REAL, real_labels), Batch(FAKE, fake_labels), SEED)
     expected = np.sum(np.square(FAKE), axis=(1, 2, 3)) * np.square(1.0 + np.asarray(fake_labels))
     np.testing.assert_allclose(values, expected, rtol=1e-5)
+
+
+def test_finite_differences_are_the_gradients_on_average():
+    """Of a linear discriminator the value is gamma / 2 times the square of the gradient's product with the direction."""
+    real, fake = (Batch(tf.tile(images, [400, 1, 1, 1])) for images in (REAL, FAKE))
+    for approximate, exact, side in (
+        (penalties.ApproximateR1(weight=3.0), penalties.R1(weight=3.0), REAL),
+        (penalties.ApproximateR2(weight=3.0), penalties.R2(weight=3.0), FAKE),
+    ):
+        values = np.asarray(approximate(linear, real, fake, SEED))
+        np.testing.assert_allclose(values.mean(), np.mean(exact(linear, Batch(REAL), Batch(FAKE), SEED)), rtol=0.1)
+        # A squared normal number: its deviation is the root of 2 times its mean.
+        assert values.std() / values.mean() == pytest.approx(np.sqrt(2.0), rel=0.15)
+        values = np.asarray(approximate(quadratic, real, fake, SEED)).reshape(400, 5)
+        np.testing.assert_allclose(values.mean(axis=0), exact(quadratic, Batch(side), Batch(side), SEED), rtol=0.35)
+
+
+@pytest.mark.parametrize("policy, epsilon", [("mixed_float16", 0.01), ("mixed_bfloat16", 0.1)])
+def test_finite_differences_in_reduced_precision(policy, epsilon):
+    networks = [
+        keras.Sequential(
+            [
+                keras.Input([16, 16, 3]),
+                keras.layers.Conv2D(16, 4, strides=2, activation="leaky_relu", dtype=dtype),
+                keras.layers.Conv2D(16, 4, strides=2, activation="leaky_relu", dtype=dtype),
+                keras.layers.Flatten(dtype=dtype),
+                keras.layers.Dense(1, dtype="float32"),
+            ]
+        )
+        for dtype in ("float32", policy)
+    ]
+    networks[1].set_weights(networks[0].get_weights())
+    images = tf.constant(GENERATOR.uniform(-1, 1, [64, 16, 16, 3]), tf.float32)
+    penalty = penalties.ApproximateR1(weight=2.0, epsilon=epsilon)
+    full, reduced = (
+        np.mean([penalty(lambda images, _: network(images)[:, 0], Batch(images), None, [k, 1]) for k in range(8)])
+        for network in networks
+    )
+    assert reduced == pytest.approx(full, rel=0.05)
+    exact = np.mean(penalties.R1(weight=2.0)(lambda images, _: networks[0](images)[:, 0], Batch(images), None, SEED))
+    assert full == pytest.approx(exact, rel=0.2)
+
+
+def test_both_sides_of_a_difference_are_augmented_alike():
+    """A discriminator that does nothing but its augmentation's draws would make a difference of its own otherwise."""
+    generator = keras.Sequential([keras.Input([2]), keras.layers.Dense(16), keras.layers.Reshape([4, 4, 1])])
+    discriminator = keras.Sequential([keras.Input([4, 4, 1]), keras.layers.Flatten(), keras.layers.Dense(1)])
+    gan = tg.GAN(generator, discriminator)
+
+    def brighten(images, seed):
+        return images + draw_per_example(lambda count, seed: uniform([count, 1, 1, 1], seed), len(images), seed)
+
+    gan.compile(discriminator_penalties=[penalties.ApproximateR1(1.0)], augmentation=brighten, run_eagerly=True)
+    logs = gan.train_on_batch(np.zeros([4, 4, 4, 1], "float32"), return_dict=True)
+    norm = np.sum(np.square(discriminator.get_weights()[0]))
+    assert 0.0 < logs["penalty/approximate_r1"] < 20 * norm  # Else of the order of 1 / epsilon^2 = 10,000 times that.
 
 
 @pytest.mark.parametrize("target", [1.0, 750.0])

@@ -213,3 +213,12 @@ def test_a_preset_of_any_subclass_and_a_saved_model_come_from_preset(tmp_path):
         tg.DCGAN.from_preset(tmp_path, base_channels=4)
     with pytest.raises(tg.UserError, match="Unknown StyleGAN2 preset 'dcgan_digits_32'"):
         tg.StyleGAN2.from_preset("dcgan_digits_32")
+
+
+@pytest.mark.parametrize("num_classes", [None, 3])
+def test_arrays_in_an_eager_step(num_classes):
+    gan = make_gan(num_classes=num_classes)
+    gan.compile(run_eagerly=True)
+    examples, labels = np.zeros([4, *gan.spec.shape], "float32"), np.array([0, 1, 2, 0])
+    arguments = (examples,) if num_classes is None else (examples, labels)
+    assert np.isfinite(gan.train_on_batch(*arguments, return_dict=True)["loss/generator"])

@@ -180,6 +180,7 @@ class TrainedModel(TrainingDeclarations, TransfersWeights, KerasLoop):
                 f"Batches must be one array of {units}, or ({units}, labels). Received: a {type(examples).__name__} of "
                 f"{len(examples)}."
             )
+        examples = tf.convert_to_tensor(examples)  # An array, where Keras runs the step eagerly.
         self.spec.check_batch(examples, shape)
         examples = tf.cast(examples, tf.float32)
         if self.num_classes is None:
@@ -187,6 +188,7 @@ class TrainedModel(TrainingDeclarations, TransfersWeights, KerasLoop):
         if labels is None:
             units = self.spec.unit[1]
             raise ValueError(f"Batches must be ({units}, labels), since `num_classes` is set. Received: {units} alone")
+        labels = tf.convert_to_tensor(labels)
         if labels.shape.rank is not None:
             check_label_type(labels.dtype.name, tuple(labels.shape))
         return examples, tf.reshape(tf.cast(labels, tf.int32), [-1])

@@ -247,3 +247,19 @@ def test_refuses():
         pipeline.apply(tf.zeros([2, 4, 4, 2]), pipeline.draw((4, 4, 2), 2, SEED), 0.5)
     with pytest.raises(ValueError, match="at least 2 x 2"):
         pipeline.apply(tf.zeros([2, 1, 4, 3]), pipeline.draw((1, 4, 3), 2, SEED), 0.5)
+
+
+def test_weighted_transforms_are_rarer():
+    images = make_images([4000, 4, 4, 1])
+    # Cutting out always shows; its box covers at least one of 4x4 pixels.
+    for transforms, expected in (({"cutout": 0.25}, 0.2), ("cutout", 0.8), ({"bgc": 0.5, "cutout": 1.0}, 0.8)):
+        pipeline = AugmentationPipeline(transforms)
+        draws = pipeline.draw(images.shape[1:], 4000, SEED)
+        assert np.mean(draws.is_open("cutout", 0.8)) == pytest.approx(expected, abs=0.02)
+    changed = np.any(AugmentationPipeline({"cutout": 0.25}).apply(images, draws, 0.8) != images, axis=(1, 2, 3))
+    assert changed.mean() == pytest.approx(0.8, abs=0.03)  # The draws are those of a pipeline of weight 1.
+    half = AugmentationPipeline({"rotation": 0.5}).draw(images.shape[1:], 4000, SEED)
+    assert float(half.probability_of("rotation", 0.6)) == pytest.approx(0.3)
+    for wrong in ({"cutout": 0.0}, {"cutout": 1.5}, {"cutout": True}):
+        with pytest.raises(ValueError, match=r"`transforms` must map names to factors in \(0, 1\]. Received: 'cutout'"):
+            AugmentationPipeline(wrong)

@@ -14,6 +14,8 @@ from tfgan_suite.models.r3gan.r3gan_presets import PRESETS, burn_in, paper_gamma
 SMALL = {"latent_size": 6, "widths": (12, 8), "groups": (3, 2), "blocks": 1}
 
 
+
+
 def make_gan(num_classes=None, **choices):
     gan = tg.R3GAN(image_shape=(8, 8, 3), num_classes=num_classes, class_size=5, **SMALL)
     draws = np.random.default_rng(0)
@@ -44,10 +46,25 @@ def test_presets_have_the_papers_number_of_parameters(preset, generator, discrim
         assert sum(int(np.prod(variable.shape)) for variable in network.trainable_variables) == expected
 
 
-def test_contract(tmp_path):
-    run_gan_test(lambda: make_gan(3, augmentation=None), tmp_path)
+def test_a_file_keeps_its_training(tmp_path):
+    gan = make_gan(3)
+    gan.examples_seen.assign(10_000_000)
+    gan.save(tmp_path / "gan.keras")
+    again = tg.load_model(tmp_path / "gan.keras")
+    assert again.get_config() == gan.get_config() and again.get_compile_config() == gan.get_compile_config()
+    np.testing.assert_array_equal(again.generate(3, labels=[0, 1, 2]), gan.generate(3, labels=[0, 1, 2]))
+    for one, other in zip(gan.discriminator_penalties, again.discriminator_penalties):
+        assert float(one.weight()) == float(other.weight()) > 0.04
+    assert again.separate_batches and again.augmentation.pipeline.weights["hue"] == 0.5
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("num_classes", [None, 3])
+def test_contract(tmp_path, num_classes):
+    run_gan_test(lambda: make_gan(num_classes), tmp_path)
+
+
+@pytest.mark.slow
 def test_two_replicas_equal_one(two_replicas):
     def make():
         sgd = {f"{name}_optimizer": keras.optimizers.SGD(0.01) for name in ("generator", "discriminator")}

@@ -7,6 +7,7 @@ from tfgan_suite.adversarial.losses import Relativistic
 from tfgan_suite.models.r3gan.r3gan_discriminator import R3GANDiscriminator
 from tfgan_suite.models.r3gan.r3gan_generator import R3GANGenerator
 from tfgan_suite.models.r3gan.r3gan_presets import PRESETS, burn_in
+from tfgan_suite.models.r3gan.r3gan_stages import as_config
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
@@ -74,9 +75,7 @@ class R3GAN(GAN):
             seed=seed,
             **kwargs,
         )
-        self.widths = widths
-        self.groups = groups
-        self.blocks = blocks
+        self.widths, self.groups, self.blocks = map(as_config, (widths, groups, blocks))
         self.expansion = expansion
         self.class_size = class_size
 

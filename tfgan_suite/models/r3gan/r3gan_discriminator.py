@@ -6,7 +6,7 @@ from keras import ops
 from tfgan_suite.layers.convolution import Convolution
 from tfgan_suite.layers.resample import resample
 from tfgan_suite.models.r3gan.r3gan_block import R3GANBlock
-from tfgan_suite.models.r3gan.r3gan_stages import make_stages, scaled_normal
+from tfgan_suite.models.r3gan.r3gan_stages import as_config, make_stages, scaled_normal
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
@@ -48,9 +48,7 @@ class R3GANDiscriminator(keras.Model):
     ):
         super().__init__(**kwargs)
         self.image_shape = tuple(image_shape)
-        self.widths = widths
-        self.groups = groups
-        self.blocks = blocks
+        self.widths, self.groups, self.blocks = map(as_config, (widths, groups, blocks))
         self.expansion = expansion
         self.num_classes = num_classes
         self.seed = seed

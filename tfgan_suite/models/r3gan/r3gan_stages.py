@@ -57,6 +57,11 @@ def make_stages(image_shape, widths, groups, blocks, expansion):
     return stages
 
 
+def as_config(numbers):
+    """An integer as it is, several as a tuple, as they are after a file of JSON too."""
+    return numbers if isinstance(numbers, int) else tuple(numbers)
+
+
 def _one_per_stage(name, value, count, size):
     numbers = [value] * count if isinstance(value, int) else list(value)
     if len(numbers) != count or not all(isinstance(number, int) and number >= 1 for number in numbers):
