@@ -19,12 +19,24 @@ from tfgan_suite.exports.parity import measure_parity
 from tfgan_suite.exports.saved_model import load_generator
 from tfgan_suite.foundation.errors import MissingExtraError, UserError
 
+
+
+def lively_r3gan():
+    """With the last convolutions of its blocks not at zero, as they begin."""
+    gan = tg.R3GAN(image_shape=(16, 16, 3), num_classes=3, latent_size=8, widths=(12, 8, 8), groups=(3, 2, 2), blocks=1)
+    draws = np.random.default_rng(0)
+    for block in (block for blocks in gan.ema_generator.residual_blocks for block in blocks):
+        block.reduce.kernel.assign(0.2 * draws.normal(size=block.reduce.kernel.shape))
+    return gan
+
+
 MODELS = {
     "DCGAN": lambda: lively_gan(image_shape=(16, 16, 1), num_classes=3, seed=1),
     "StyleGAN2": lambda: tg.StyleGAN2(
         image_shape=(16, 16, 3), num_classes=3, latent_size=32, w_size=32, num_mapping_layers=2, channel_base=256
     ),
     "BigGAN": lambda: tg.BigGAN(image_shape=(32, 32, 3), num_classes=4, base_channels=4, shared_size=8, latent_size=16),
+    "R3GAN": lively_r3gan,
     "ProGAN": lambda: tg.ProGAN(image_shape=(16, 16, 3), latent_size=8, channel_base=64, max_channels=8),
 }
 

@@ -81,6 +81,24 @@ def _training(**arguments):
 
 
 PRESETS = {
+    "r3gan_digits_32": {
+        "description": "A small class-conditional pair for handwritten digits, on a CPU: 69,000 parameters each.",
+        "reference": "The paper's recipe at a twelfth of its width, with one block at each size and five times the learning rate.",
+        "expected": "Not measured yet.",
+        "config": {
+            "image_shape": (32, 32, 1),
+            "num_classes": 10,
+            "latent_size": 32,
+            "class_size": 16,
+            "widths": (64, 48, 24, 12),
+            "groups": (8, 6, 3, 2),
+            "blocks": 1,
+        },
+        "training": {"batch_size": 64, "total_images": 60_000},
+        "compile": _training(
+            images=60_000, gamma=0.2, learning_rate=1e-3, half_life_images=4_000, augmentation_probability=0
+        ),
+    },
     "r3gan_cifar10_32": {
         "description": "The paper's CIFAR-10 networks: 20.8 M and 21.3 M parameters, class-conditional.",
         "reference": "Huang et al. (2024): FID 1.96, with `--horizontal-flip`. Batches of 512 for each update, 250 M images of each by its table 9.",
