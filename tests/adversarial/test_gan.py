@@ -311,9 +311,7 @@ def test_each_network_has_real_images_of_its_own():
     class Spy(tg.GAN):
         def compute_discriminator_loss(self, discriminate, real_images, fake_images, real_labels, fake_labels):
             seen["discriminator"] = real_images[:, 0, 0, 0].numpy().tolist()
-            return super().compute_discriminator_loss(
-                discriminate, real_images, fake_images, real_labels, fake_labels
-            )
+            return super().compute_discriminator_loss(discriminate, real_images, fake_images, real_labels, fake_labels)
 
         def compute_generator_loss(self, discriminate, fake_images, fake_labels, real_images, real_labels):
             seen["generator"] = real_images[:, 0, 0, 0].numpy().tolist()
@@ -324,9 +322,7 @@ def test_each_network_has_real_images_of_its_own():
     images = np.linspace(-0.5, 0.5, 6).astype("float32")
     for steps, expected in ((1, (0, 2, 4)), (2, (1, 4))):
         gan = Spy(generator, discriminator, image_shape=(1, 1, 1))
-        gan.compile(
-            loss=tg.losses.Relativistic(), separate_batches=True, discriminator_steps=steps, run_eagerly=True
-        )
+        gan.compile(loss=tg.losses.Relativistic(), separate_batches=True, discriminator_steps=steps, run_eagerly=True)
         gan.train_on_batch(images.reshape([6, 1, 1, 1]))
         # The last of the discriminator's shares, and the generator's own, the last of all.
         assert seen["discriminator"] == [float(images[i]) for i in expected]

@@ -59,7 +59,9 @@ def test_epsilon_after_the_bias_correction():
 
 
 def test_its_config_makes_it_again():
-    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(Adam(3e-4, beta_1=0.5, epsilon_hat=False)))
+    again = keras.saving.deserialize_keras_object(
+        keras.saving.serialize_keras_object(Adam(3e-4, beta_1=0.5, epsilon_hat=False))
+    )
     assert type(again) is Adam and again.beta_1 == 0.5 and not again.epsilon_hat
     assert np.isclose(float(again.learning_rate), 3e-4)
 

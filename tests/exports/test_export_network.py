@@ -20,7 +20,6 @@ from tfgan_suite.exports.saved_model import load_generator
 from tfgan_suite.foundation.errors import MissingExtraError, UserError
 
 
-
 def lively_r3gan():
     """With the last convolutions of its blocks not at zero, as they begin."""
     gan = tg.R3GAN(image_shape=(16, 16, 3), num_classes=3, latent_size=8, widths=(12, 8, 8), groups=(3, 2, 2), blocks=1)

@@ -116,7 +116,9 @@ def _entries(network):
     def convolution(name, layer):
         entries[f"{name}.Layer.weight"] = _Entry(layer.kernel, 3, 2, 0, 1)
 
-    convolution("AggregationLayer" if generates else "ExtractionLayer", network.to_image if generates else network.from_image)
+    convolution(
+        "AggregationLayer" if generates else "ExtractionLayer", network.to_image if generates else network.from_image
+    )
     for index, (stage, blocks) in enumerate(zip(network.stages, network.residual_blocks)):
         place = f"MainLayers.{index}.Layers"
         ends = 0 if generates else len(blocks)  # Where the layer that is no block stands.
@@ -144,7 +146,9 @@ def _read_architecture(network_class, state):
     """What names and shapes tell, a dict of arguments of the network."""
     generates = network_class is R3GANGenerator
     ends = "AggregationLayer.Layer.weight" if generates else "ExtractionLayer.Layer.weight"
-    kernels = {tuple(map(int, match.groups())): array for name, array in state.items() if (match := _BLOCK.fullmatch(name))}
+    kernels = {
+        tuple(map(int, match.groups())): array for name, array in state.items() if (match := _BLOCK.fullmatch(name))
+    }
     count = 1 + max((stage for stage, _ in kernels), default=-1)
     blocks = [sum(own == stage for own, _ in kernels) for stage in range(count)]
     if ends not in state or state[ends].ndim != 4 or not all(blocks) or not count:

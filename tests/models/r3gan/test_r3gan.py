@@ -14,8 +14,6 @@ from tfgan_suite.models.r3gan.r3gan_presets import PRESETS, burn_in, paper_gamma
 SMALL = {"latent_size": 6, "widths": (12, 8), "groups": (3, 2), "blocks": 1}
 
 
-
-
 def make_gan(num_classes=None, **choices):
     gan = tg.R3GAN(image_shape=(8, 8, 3), num_classes=num_classes, class_size=5, **SMALL)
     draws = np.random.default_rng(0)
@@ -133,7 +131,10 @@ def test_gamma_by_size():
     "arguments, message",
     [
         ({"image_shape": (24, 24, 3)}, "a power of two from 4.*tfgan-suite prepare --image-size"),
-        ({"widths": (8, 8)}, "`widths` must be an integer >= 1, or 3 of them, for 4x4 to 16x16.*Received: widths=\\(8, 8\\)"),
+        (
+            {"widths": (8, 8)},
+            "`widths` must be an integer >= 1, or 3 of them, for 4x4 to 16x16.*Received: widths=\\(8, 8\\)",
+        ),
         ({"groups": 5}, "`groups` must divide the 16 channels within a block at 4x4"),
         ({"blocks": 0}, "`blocks` must be an integer >= 1"),
     ],

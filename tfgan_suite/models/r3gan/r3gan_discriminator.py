@@ -43,9 +43,7 @@ class R3GANDiscriminator(keras.Model):
     Reference: Huang et al., "The GAN is dead; long live the GAN!" (2024), section 3.
     """
 
-    def __init__(
-        self, image_shape, widths=768, groups=96, blocks=2, expansion=2, num_classes=None, seed=0, **kwargs
-    ):
+    def __init__(self, image_shape, widths=768, groups=96, blocks=2, expansion=2, num_classes=None, seed=0, **kwargs):
         super().__init__(**kwargs)
         self.image_shape = tuple(image_shape)
         self.widths, self.groups, self.blocks = map(as_config, (widths, groups, blocks))

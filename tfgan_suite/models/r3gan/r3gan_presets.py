@@ -47,15 +47,17 @@ def burn_in(
     def adam():
         # PyTorch's place for epsilon: with beta_1 = 0 it shows.
         return Adam(
-            cosine(learning_rate, learning_rate / 4), beta_1=0.0, beta_2=cosine(0.9, 0.99), epsilon=1e-8, epsilon_hat=False
+            cosine(learning_rate, learning_rate / 4),
+            beta_1=0.0,
+            beta_2=cosine(0.9, 0.99),
+            epsilon=1e-8,
+            epsilon_hat=False,
         )
 
     gamma = paper_gamma(model.spec.shape[0]) if gamma == "auto" else gamma
     augmentation = None
     if augmentation_probability:
-        augmentation = AdaptiveAugmentation(
-            _TRANSFORMS, target=None, schedule=cosine(0.0, augmentation_probability)
-        )
+        augmentation = AdaptiveAugmentation(_TRANSFORMS, target=None, schedule=cosine(0.0, augmentation_probability))
     return {
         "generator_optimizer": adam(),
         "discriminator_optimizer": adam(),
@@ -134,9 +136,7 @@ PRESETS = {
         "expected": "Not trained here: it takes months of a CPU.",
         "config": {"image_shape": (32, 32, 3), "num_classes": 1000, "widths": 1536, "groups": 96, "blocks": 2},
         "training": {"batch_size": 8192, "total_images": 2_000_000_000},
-        "compile": _training(
-            images=400_000_000, gamma=0.5, half_life_images=100_000_000, augmentation_probability=0.5
-        ),
+        "compile": _training(images=400_000_000, gamma=0.5, half_life_images=100_000_000, augmentation_probability=0.5),
     },
     "r3gan_imagenet_64": {
         "description": "The paper's ImageNet networks at 64x64: 103.6 M and 107.2 M parameters, class-conditional.",
@@ -144,8 +144,6 @@ PRESETS = {
         "expected": "Not trained here: it takes months of a CPU.",
         "config": {"image_shape": (64, 64, 3), "num_classes": 1000, "widths": 1536, "groups": 96, "blocks": 2},
         "training": {"batch_size": 8192, "total_images": 2_000_000_000},
-        "compile": _training(
-            images=400_000_000, gamma=1.0, half_life_images=100_000_000, augmentation_probability=0.4
-        ),
+        "compile": _training(images=400_000_000, gamma=1.0, half_life_images=100_000_000, augmentation_probability=0.4),
     },
 }
