@@ -64,7 +64,7 @@ PRESETS = {
     "vdvae_digits_32": {
         "description": "A small one for handwritten digits, 13 latents.",
         "reference": "Child (2021) at a sixth of its width and a third of its depth.",
-        "expected": "4,500 MNIST digits, 14,720 images, four minutes on one core: 1.054 bits per dimension of 500 "
+        "expected": "4,500 MNIST digits, 14,720 images, four minutes on one core: 1.05 bits per dimension of 500 "
         "held-out ones at 32x32 (the bound); samples are strokes, some of which are digits.",
         "config": {
             "image_shape": (32, 32, 1),
