@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 
 import tfgan_suite as tg
+from tests.exports.test_export_network import require
 from tests.test_case import assert_same_weights, random_batch, run_model_test, run_replica_test
 from tfgan_suite.callbacks import Progress, TrainingInterrupted
+from tfgan_suite.exports.export_network import export_network
+from tfgan_suite.exports.litert_file import LiteRTFile
+from tfgan_suite.exports.onnx_file import OnnxFile
 from tfgan_suite.exports.saved_model import export_saved_model, load_generator
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.runs.train_config import TrainConfig
@@ -113,3 +117,17 @@ def test_a_trained_tokenizer_stays_as_it_is():
     other = tg.TokenTransformer({"shape": [2, 2], "vocabulary_size": 13}, width=8, num_blocks=1, num_heads=2)
     with pytest.raises(ValueError, match="`prior` must be a model of TokenSpec"):
         tg.TwoStageModel(tokenizer, other)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("format", ["onnx", "litert"])
+@pytest.mark.parametrize("prior", ["token_transformer", "masked_token_transformer"])
+def test_files_generate_images(prior, format, tmp_path):
+    """Tokens of given draws, and what the tokenizer makes of them, in one file."""
+    require(format)
+    model = make(prior={**PRIOR, "model": prior})
+    file = (OnnxFile if format == "onnx" else LiteRTFile)(export_network(model, tmp_path / "m", format).read_bytes())
+    draws = np.random.default_rng(0).random([3, *model.draws_shape]).astype("float32")
+    labels = np.array([0, 2, 1], "int32")
+    made = file(draws=draws, temperature=np.float32([1.0, 0.5, 0.0]), labels=labels)
+    np.testing.assert_allclose(made, model.generate_from(draws, labels, temperature=[1.0, 0.5, 0.0]), atol=1e-5)
