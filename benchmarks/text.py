@@ -47,11 +47,11 @@ def compressed_bits(compress, train, test):
 
 
 def ngram_bits(train, test, order):
-    """Bits per byte of a byte n-gram with Witten and Bell's interpolation, counted on `train`.
+    """Bits per byte given the `order` bytes before it, with Witten and Bell's interpolation, counted on `train`.
 
     Reference: Witten and Bell, "The zero-frequency problem" (1991), method C.
     """
-    counts = [collections.defaultdict(collections.Counter) for _ in range(order)]
+    counts = [collections.defaultdict(collections.Counter) for _ in range(order + 1)]
     for length, contexts in enumerate(counts):
         for place in range(length, len(train)):
             contexts[train[place - length : place]][train[place]] += 1
@@ -77,7 +77,7 @@ def compare_bits(data, run):
         "bz2 -9": lambda text: bz2.compress(text, 9),
     }.items():
         print(f"  {name:24} {compressed_bits(compress, train, test):.3f}")
-    for order in (3, 4, 5):
+    for order in (2, 3, 4, 5):
         print(f"  byte n-gram, order {order:<7} {ngram_bits(train, test, order):.3f}", flush=True)
     if run is None:
         return

@@ -145,7 +145,7 @@ class BitsPerByte(ModelMetric):
         stride = self._stride or max(1, window_bytes // 2)
         stretches = list(_stretches(subject.data, split))
         num_bytes = sum(int(scored.sum()) for _, scored in stretches)
-        progress = ProgressLine("bytes", num_bytes, show_progress)
+        progress = ProgressLine("held-out text", num_bytes, show_progress, unit="bytes")
         windows = [one for text, scored in stretches for one in sliding_windows(text, scored, window_bytes, stride)]
         bits, counts = [], []
         log_prob = tf.function(
