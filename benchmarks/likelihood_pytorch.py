@@ -8,6 +8,7 @@ import math
 
 import torch
 from glow_pytorch import Glow
+from tarflow_pytorch import TarFlow
 from torch import nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import weight_norm
@@ -36,8 +37,8 @@ def mixture_loss(parameters, images):
 
 
 def make(name):
-    """The network of `"pixelcnn"`, `"vdvae"`, `"vae"` or `"glow"`, for digits."""
-    return {"pixelcnn": PixelCNN, "vdvae": VDVAE, "vae": VAE, "glow": Glow}[name]()
+    """The network of `"pixelcnn"`, `"vdvae"`, `"vae"`, `"glow"` or `"tarflow"`, for digits."""
+    return {"pixelcnn": PixelCNN, "vdvae": VDVAE, "vae": VAE, "glow": Glow, "tarflow": TarFlow}[name]()
 
 
 def count_parameters(module):

@@ -10,11 +10,13 @@ IMAGES[:, :, :4] //= 16
 VAE = {"image_shape": (8, 8, 1), "latent_size": 3, "base_channels": 8, "dense_units": 16}
 VDVAE = {"image_shape": (8, 8, 1), "width": 8, "latent_channels": 2, "components": 2}
 VDVAE |= {"encoder": "8x1,8d2,4d4,1x1", "decoder": "1x1,4m1,8m4"}
+TARFLOW = {"image_shape": (8, 8, 1), "width": 32, "num_blocks": 2, "layers_per_block": 1, "head_size": 16}
 PIXELCNN = {"image_shape": (8, 8, 1), "blocks": 1, "filters": 6}
 MODELS = [
     (tg.VAE, VAE),
     pytest.param(tg.VDVAE, VDVAE, marks=pytest.mark.slow),
     pytest.param(tg.PixelCNN, PIXELCNN, marks=pytest.mark.slow),
+    pytest.param(tg.TarFlow, TARFLOW, marks=pytest.mark.slow),
 ]
 
 

@@ -76,6 +76,27 @@ def test_encoding_and_decoding():
     np.testing.assert_array_equal(path[:, -1], images[2:])
 
 
+def test_classes_by_the_rule_of_bayes():
+    model = randomized(tg.TarFlow(**TINY, num_classes=3, label_weights=[1.0, 2.0, 1.0]), 0.1)
+    images = digit_like_images(4)
+    likelihoods = np.stack([model.log_prob(images, [label] * 4, samples=2, seed=5) for label in range(3)], axis=1)
+    joint = np.exp(likelihoods - likelihoods.max(axis=1, keepdims=True)) * [1.0, 2.0, 1.0]
+    expected = joint / joint.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(np.exp(model.classify(images, samples=2, seed=5)), expected, rtol=1e-6)
+    with pytest.raises(UserError, match="needs a model with classes"):
+        tg.TarFlow(**TINY).classify(images)
+
+
+def test_it_classifies_what_it_has_learned():
+    """Bars on the left or on the right: by the likelihood of each class."""
+    images = digit_like_images(128)
+    labels = (images[:, 3].argmax(axis=1)[:, 0] > 3).astype("int32")
+    model = tg.TarFlow(**TINY, num_classes=2)
+    model.compile(optimizer=tg.Adam(3e-3), ema=tg.ExponentialMovingAverage(half_life_images=100))
+    model.fit(tg.to_float(images[:96]), labels[:96], batch_size=32, epochs=12, verbose=0)
+    assert np.mean(model.classify(images[96:]).numpy().argmax(axis=1) == labels[96:]) > 0.9
+
+
 def test_a_new_model_is_the_identity():
     model = tg.TarFlow(**TINY)
     values = model.dequantize(tg.to_float(digit_like_images(2)), 0.25)

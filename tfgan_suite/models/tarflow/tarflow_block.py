@@ -110,7 +110,7 @@ class TarFlowBlock(keras.layers.Layer):
         # Nothing depends on the last token.
         hidden = self.embed(tokens[:, :-1], self.positions_in_order()[:-1], self.class_vectors(labels), training)
         for layer in self.layers:
-            hidden = layer.call(hidden)
+            hidden = layer.call(hidden, training)
         shift, log_scale = self.read(self.outputs(hidden))
         changed = tokens[:, 1:] - shift
         log_det = tf.zeros([tf.shape(tokens)[0]])

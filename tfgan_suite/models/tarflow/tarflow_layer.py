@@ -2,7 +2,7 @@
 
 import keras
 
-from tfgan_suite.layers.gelu import gelu
+from tfgan_suite.layers.gelu import fused_gelu, gelu
 from tfgan_suite.models.tarflow.linear import Linear
 from tfgan_suite.models.tarflow.normalization import Normalization
 from tfgan_suite.models.tarflow.tarflow_attention import TarFlowAttention
@@ -48,8 +48,8 @@ class TarFlowLayer(keras.layers.Layer):
         self.dense_2.build((*input_shape[:-1], self.expansion * width))
         self.dense_2.built = True
 
-    def call(self, inputs):
-        return self._transform(inputs + self.attention.call(self.normalize_1.call(inputs)))
+    def call(self, inputs, training=False):
+        return self._transform(inputs + self.attention.call(self.normalize_1.call(inputs)), training)
 
     def step(self, inputs, *place):
         """One position, as `TarFlowAttention.step`."""
@@ -61,8 +61,9 @@ class TarFlowLayer(keras.layers.Layer):
         attended, cache = self.attention.block(self.normalize_1.call(inputs), *place)
         return self._transform(inputs + attended), cache
 
-    def _transform(self, values):
-        return values + self.dense_2.call(gelu(self.dense_1.call(self.normalize_2.call(values))))
+    def _transform(self, values, training=False):
+        activation = fused_gelu if training else gelu
+        return values + self.dense_2.call(activation(self.dense_1.call(self.normalize_2.call(values))))
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape)
