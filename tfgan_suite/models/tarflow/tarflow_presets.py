@@ -22,8 +22,8 @@ def _paper_training(total_images):
 def _small_training(model):
     """A short warm-up and an average with a ramp-up: the networks are a hundredth of the paper's."""
     return {
-        "optimizer": GradientGuard(Adam(LinearSchedule(0.0, 2e-3, examples=3200), beta_1=0.9, beta_2=0.95)),
-        "ema": ExponentialMovingAverage(half_life_images=10_000, rampup_ratio=0.1),
+        "optimizer": GradientGuard(Adam(LinearSchedule(0.0, 1e-3, examples=3200), beta_1=0.9, beta_2=0.95)),
+        "ema": ExponentialMovingAverage(half_life_images=10_000, rampup_ratio=0.05),
     }
 
 
