@@ -90,6 +90,10 @@ class GenerateFunction(FileFunction):
     ability = HasLatents
 
     @property
+    def has_loops(self):
+        return getattr(self.model, "makes_in_loops", False)  # Of an exported model that is not known.
+
+    @property
     def inputs(self):
         return self._with_labels({"latents": ("float32", self.model.latent_shape)})
 

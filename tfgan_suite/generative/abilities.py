@@ -30,12 +30,14 @@ class HasLatents(Ability):
         latent_shape: Tuple of integers. The shape of one latent.
         latent_network: The network that latents go into; `None` where it is not at hand, as in an exported model.
         latents_on_a_shell: Boolean. Whether nearly all latents have about the same length, so that paths between them keep it.
+        makes_in_loops: Boolean. Whether it makes examples in loops, as part by part. Files for other engines then keep loops.
     """
 
     verb = "generate from latents"
     attributes = ("latent_shape", "latents_on_a_shell")
     latent_shape = None
     latents_on_a_shell = False
+    makes_in_loops = False
     latent_network = None
 
     @property

@@ -19,8 +19,7 @@ def invert_by_steps(block, latents, guidance):
     Returns:
         float32 `[batch, length, size]`, in the order of the block.
     """
-    length, steps = block.length, block.length - 1
-    by_position = tf.transpose(latents, [1, 0, 2])  # [length, batch, size]
+    steps, places = block.length - 1, np.arange(block.length, dtype=np.int32)[:, None]
     positions, class_vectors = block.positions_in_order(), block.class_vectors(guidance.labels)
 
     def make_token(number, slot, token, caches, tokens):
@@ -31,19 +30,19 @@ def invert_by_steps(block, latents, guidance):
             hidden, cache = layer.step(hidden, number, slot, cache, guidance.sharpness)
             kept.append(cache)
         outputs = guidance.combine(block.outputs(hidden), tf.cast(position + 1, tf.float32) / steps)
-        token = block.undo(tf.gather(by_position, position + 1), outputs)
-        return slot + 1, token, kept, tokens.write(position + 1, token)
+        token = block.undo(tf.gather(tokens, position + 1, axis=1), outputs)
+        # By a choice of every element, since neither slices nor lists are updated in all exports.
+        return slot + 1, token, kept, tf.where(tf.equal(places, position + 1), token[:, None], tokens)
 
     def make_tokens(number, *state):
         end = tf.minimum(CACHE_BLOCK, steps - number * CACHE_BLOCK)
         _, token, caches, tokens = _loop(end, lambda slot, *state: make_token(number, slot, *state), state)
         return number + 1, token, _end_block(block, number, caches), tokens
 
-    first = by_position[0]
-    tokens = tf.TensorArray(tf.float32, length, element_shape=[None, block.size]).write(0, first)
-    state = first, _initial_caches(block, guidance.rows(first), CACHE_BLOCK), tokens
+    first = latents[:, 0]
+    state = first, _initial_caches(block, guidance.rows(first), CACHE_BLOCK), latents
     *_, tokens = _loop(-(-steps // CACHE_BLOCK), make_tokens, state)
-    return tf.transpose(tokens.stack(), [1, 0, 2])
+    return tokens
 
 
 def invert_by_jacobi(block, latents, guidance, tolerance):
@@ -129,7 +128,7 @@ def _open_batch(value):
 
 
 def _loop(count, body, state):
-    """A loop of `count` turns over a token, caches and a `TensorArray`, with an open batch; `body` gets the turn first."""
+    """A loop of `count` turns over a token, caches and tokens, with an open batch; `body` gets the turn first."""
     state = tf.constant(0), *state
     return tf.while_loop(
         lambda turn, *_: turn < count,

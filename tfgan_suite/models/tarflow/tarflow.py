@@ -90,6 +90,7 @@ class TarFlow(FlowModel):
     """
 
     presets = PRESETS
+    makes_in_loops = True
     sampling_options = (
         *(TEMPERATURE, GUIDANCE, GUIDANCE_ANNEALING, ATTENTION_TEMPERATURE, DENOISING, JACOBI_TOLERANCE),
     )

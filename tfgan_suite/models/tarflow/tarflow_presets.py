@@ -69,7 +69,7 @@ PRESETS = {
     "tarflow_digits_28": {
         "description": "A small flow for handwritten digits: 2.4 M parameters.",
         "reference": f"{_TARFLOW}, with patches of 4, 4 blocks of 3 layers, 128 wide.",
-        "expected": "",
+        "expected": "5.18 bits per dimension of test images after 10,368 images, 3 minutes on one CPU core; samples are strokes.",
         "config": {
             "image_shape": (28, 28, 1),
             "patch_size": 4,
@@ -83,7 +83,7 @@ PRESETS = {
     "tarflow_avatars_32": {
         "description": "A small flow for drawn avatars in color, with noise for samples: 2.5 M parameters.",
         "reference": f"{_TARFLOW}, with patches of 4, 4 blocks of 3 layers, 128 wide, Gaussian noise of 0.05.",
-        "expected": "",
+        "expected": "Nothing was measured.",
         "config": {
             "image_shape": (32, 32, 3),
             "patch_size": 4,
