@@ -87,16 +87,6 @@ def test_classes_by_the_rule_of_bayes():
         tg.TarFlow(**TINY).classify(images)
 
 
-def test_it_classifies_what_it_has_learned():
-    """Bars on the left or on the right: by the likelihood of each class."""
-    images = digit_like_images(128)
-    labels = (images[:, 3].argmax(axis=1)[:, 0] > 3).astype("int32")
-    model = tg.TarFlow(**TINY, num_classes=2)
-    model.compile(optimizer=tg.Adam(3e-3), ema=tg.ExponentialMovingAverage(half_life_images=100))
-    model.fit(tg.to_float(images[:96]), labels[:96], batch_size=32, epochs=12, verbose=0)
-    assert np.mean(model.classify(images[96:]).numpy().argmax(axis=1) == labels[96:]) > 0.9
-
-
 def test_a_new_model_is_the_identity():
     model = tg.TarFlow(**TINY)
     values = model.dequantize(tg.to_float(digit_like_images(2)), 0.25)
