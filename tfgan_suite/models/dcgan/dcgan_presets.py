@@ -41,7 +41,9 @@ PRESETS = {
         "description": "A class-conditional pair for log-mel spectrograms of half a second of sound, such as spoken digits.",
         "reference": "The paper's recipe at an eighth of its width, with 4x4 kernels, batches of 32, and an R1 penalty; "
         "spectrograms as images: Donahue et al. (2019), section 3.2.",
-        "expected": "Not measured yet.",
+        "expected": "5,959 spoken digits, 30,016 clips, 3.6 minutes of one core: pocketsphinx, with a grammar of the ten words, "
+        "understands 43.5% as the digit asked for (200 clips), against 42.5% of the real ones, and 50.5% of those after "
+        "spectrogram and inversion; sevens and sixes are rarely understood, real or not.",
         "config": {"image_shape": (64, 64, 1), "num_classes": 10, "base_channels": 16, "kernel_size": 4},
         "training": {"batch_size": 32, "total_images": 30_000},
         "compile": _penalized_training,
