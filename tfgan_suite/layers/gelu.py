@@ -42,7 +42,7 @@ def fused_gelu(values):
 
 @tf.function(jit_compile=True, autograph=False, reduce_retracing=True)
 def _compiled_gelu(values):
-    return gelu(values)
+    return 0.5 * values * (1.0 + tf.math.erf(values * math.sqrt(0.5)))
 
 
 @tf.function(jit_compile=True, autograph=False, reduce_retracing=True)
