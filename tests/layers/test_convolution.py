@@ -27,7 +27,7 @@ def test_convolution_is_kerass(size):
 
 @pytest.mark.parametrize("size, strides", [(4, 1), (8, 2)])
 def test_groups_are_a_block_diagonal_kernel(size, strides):
-    """With the gradient of a gradient, as penalties need it: TensorFlow's own has none on every machine."""
+    """With the gradient of a gradient of all of it, as penalties need it: TensorFlow's own has none on every machine."""
     images, kernel = random_images([2, size, size, 6]), random_images([3, 3, 2, 9], seed=1)
     layer = Convolution(9, 3, strides=strides, padding="same", groups=3, use_bias=False)
     layer.build(images.shape)

@@ -2,7 +2,8 @@
 
 import keras
 
-from tfgan_suite.layers.convolve import convolve, convolve_groups, mix_channels
+from tfgan_suite.layers.convolve import convolve, mix_channels
+from tfgan_suite.layers.convolve_groups import convolve_groups
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")

@@ -1,4 +1,4 @@
-"""Convolutions that are also fast at small image sizes: `convolve`, `convolve_transpose`, and `convolve_groups`.
+"""Convolutions that are also fast at small image sizes: `convolve` and `convolve_transpose`.
 
 TensorFlow's convolutions rearrange the kernel in memory in every call. At 4x4 pixels, where kernels are larger than
 images, this costs more than the multiplications themselves. In that case, the functions here compute the same sums as a
@@ -12,8 +12,6 @@ import functools
 
 import numpy as np
 import tensorflow as tf
-
-from tfgan_suite.layers.resample import traced_for_xla
 
 # Up to this many pixels in the smaller image, the matrix product was faster, for batches of 8 to 64.
 _MAX_POSITIONS = 4 * 4
@@ -81,33 +79,6 @@ def convolve_transpose(inputs, kernel, output_size, strides=1, padding="SAME"):
         output_shape = [tf.shape(inputs)[0], *geometry.large_size, kernel.shape[2]]
         return tf.nn.conv2d_transpose(inputs, kernel, output_shape, strides, padding)
     return _transpose(inputs, kernel, geometry)
-
-
-def convolve_groups(inputs, kernel, groups, strides=1, padding="SAME"):
-    """`convolve` of each of several groups of channels by itself.
-
-    TensorFlow has no gradient of grouped convolutions on a CPU without oneDNN, and with it no gradient of the gradient on
-    all machines. There each group is a convolution of its own; on other devices and under XLA one operation does them all.
-
-    Args:
-        inputs: A tensor of shape `[batch, height, width, in_channels]`.
-        kernel: A tensor of shape `[kernel_height, kernel_width, in_channels / groups, out_channels]`.
-        groups: Integer >= 1. Number of groups; divides both numbers of channels.
-        strides: Integer >= 1. See `convolve`.
-        padding: String. See `convolve`.
-
-    Returns:
-        A tensor of shape `[batch, out_height, out_width, out_channels]`, with the dtype of `inputs`.
-
-    Example:
-
-    >>> convolve_groups(tf.ones([1, 4, 4, 6]), tf.ones([3, 3, 2, 9]), groups=3).shape
-    TensorShape([1, 4, 4, 9])
-    """
-    if tf.config.get_visible_devices("GPU") or traced_for_xla():
-        return tf.nn.conv2d(inputs, kernel, strides, padding)
-    parts = zip(tf.split(inputs, groups, axis=3), tf.split(kernel, groups, axis=3))
-    return tf.concat([convolve(own, taps, strides, padding) for own, taps in parts], axis=3)
 
 
 def mix_channels(inputs, kernel):
