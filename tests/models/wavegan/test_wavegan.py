@@ -58,6 +58,7 @@ def make_gan(**arguments):
     return gan
 
 
+@pytest.mark.slow
 def test_contract(tmp_path):
     # Of the paper's loss the last bias has no gradient, real and fake cancelling: here every weight has to move.
     run_gan_test(lambda: make_gan(loss=tg.losses.NonSaturating()), tmp_path)
@@ -70,6 +71,7 @@ def test_a_step_of_the_papers():
     assert np.isfinite([values[-1] for values in history.values()]).all() and history["penalty/gradient_penalty"][0] > 0
 
 
+@pytest.mark.slow
 def test_two_replicas_equal_one(two_replicas):
     def without_shuffle():
         gan = tg.WaveGAN(SPEC, latent_size=4, base_channels=2, max_shift=0)
