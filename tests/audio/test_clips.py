@@ -6,11 +6,12 @@ from scipy import signal
 
 from tests.audio.sounds import tone
 from tfgan_suite.audio import clips
-from tfgan_suite.audio.recording import Recording, UnusableSound
+from tfgan_suite.audio.recording import Recording
+from tfgan_suite.foundation.example_refused import ExampleRefused
 
 
 def refused(call, *arguments):
-    with pytest.raises(UnusableSound) as caught:
+    with pytest.raises(ExampleRefused) as caught:
         call(*arguments)
     return caught.value.reason
 

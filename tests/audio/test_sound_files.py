@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tests.audio.sounds import file_of, tone
-from tfgan_suite.audio.recording import UnusableSound
 from tfgan_suite.audio.sound_files import SIGNATURES, decode_flac, decode_sound, encode_flac, num_samples, to_int16
+from tfgan_suite.foundation.example_refused import ExampleRefused
 
 KINDS = {
     "WAV": "PCM_16", "FLAC": "PCM_24", "AIFF": "PCM_24", "OGG": "VORBIS", "MP3": "MPEG_LAYER_III", "RF64": "FLOAT",
@@ -13,7 +13,7 @@ KINDS = {
 
 
 def reason_of(data):
-    with pytest.raises(UnusableSound) as caught:
+    with pytest.raises(ExampleRefused) as caught:
         decode_sound(data)
     return caught.value.reason
 

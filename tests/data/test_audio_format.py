@@ -9,8 +9,8 @@ from tests.audio.sounds import file_of, sweep, tone
 from tfgan_suite.audio.recording import Recording
 from tfgan_suite.audio.sound_files import decode_flac, to_int16
 from tfgan_suite.data.audio_format import AudioFormat
-from tfgan_suite.data.example_refused import ExampleRefused
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.example_refused import ExampleRefused
 
 SMALL = {"sample_rate_hz": 8000, "fft_length": 256, "hop_length": 64, "num_frames": 16}  # 1,024 samples, 0.128 s
 

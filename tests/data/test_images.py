@@ -7,10 +7,10 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tfgan_suite.data.example_refused import ExampleRefused
 from tfgan_suite.data.image_files import SIGNATURE_BYTES, decode_image, looks_like_image
 from tfgan_suite.data.images import ImageFormat, transform_image
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.example_refused import ExampleRefused
 from tfgan_suite.specs.image_spec import ImageSpec
 
 RNG = np.random.default_rng(0)

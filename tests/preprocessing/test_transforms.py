@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfgan_suite.data.example_refused import ExampleRefused
 from tfgan_suite.data.images import ImageFormat
 from tfgan_suite.data.sources.source import SourceItem, SourceReader
+from tfgan_suite.foundation.example_refused import ExampleRefused
 from tfgan_suite.preprocessing import transforms
 from tfgan_suite.preprocessing.transforms import PreparePlan
 

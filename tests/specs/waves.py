@@ -7,10 +7,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan_suite.data.example_format import ExampleFormat
-from tfgan_suite.data.example_refused import ExampleRefused
 from tfgan_suite.data.sources.source import Source, SourceItem, SourceListing, SourceReader
 from tfgan_suite.engine.trained_model import TrainedModel
 from tfgan_suite.engine.update import Objective, Update
+from tfgan_suite.foundation.example_refused import ExampleRefused
 from tfgan_suite.specs.example_spec import ExampleSpec, register_example_spec
 
 

@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 
-from tfgan_suite.audio.recording import Recording, UnusableSound
+from tfgan_suite.audio.recording import Recording
 from tfgan_suite.foundation.errors import import_extra
+from tfgan_suite.foundation.example_refused import ExampleRefused
 
 # Quieter than this at its loudest, a recording is silence: two steps of 16 bits.
 _SILENCE = 2 / 32768
@@ -31,10 +32,10 @@ def check_sound(recording: Recording, max_clipped_fraction: float) -> None:
         max_clipped_fraction: Float in [0, 1]. The share of samples that may lie in flat runs at full scale.
 
     Raises:
-        UnusableSound: With reason `silent` or `clipped`.
+        ExampleRefused: With reason `silent` or `clipped`.
     """
     if is_silent(recording):
-        raise UnusableSound("silent", "It is silent from beginning to end.")
+        raise ExampleRefused("silent", "It is silent from beginning to end.")
     magnitudes = np.abs(recording.samples)
     peaks = magnitudes.max(axis=0)
     at_peak = (magnitudes >= peaks - 1e-4) & (peaks >= _FULL_SCALE)
@@ -47,21 +48,23 @@ def check_sound(recording: Recording, max_clipped_fraction: float) -> None:
         clipped[shift:] |= runs[:-shift]
     share = float(clipped.mean())
     if share > max_clipped_fraction:
-        raise UnusableSound("clipped", f"{share:.1%} of its samples are cut off at full scale.")
+        raise ExampleRefused("clipped", f"{share:.1%} of its samples are cut off at full scale.")
 
 
 def to_mono(recording: Recording) -> np.ndarray:
     """The mean of all channels, float32 `[count]`.
 
     Raises:
-        UnusableSound: With reason `channels_cancel`: the channels are each other's opposite.
+        ExampleRefused: With reason `channels_cancel`: the channels are each other's opposite.
     """
     samples = recording.samples
     if samples.shape[1] == 1:
         return samples[:, 0]
     mono = samples.mean(axis=1)
     if np.abs(mono).max() <= _SILENCE:
-        raise UnusableSound("channels_cancel", "Its channels are each other's opposite: nothing is left of their mean.")
+        raise ExampleRefused(
+            "channels_cancel", "Its channels are each other's opposite: nothing is left of their mean."
+        )
     return mono
 
 

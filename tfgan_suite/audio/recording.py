@@ -1,4 +1,4 @@
-"""Recording: samples with their rate, as a file holds them; UnusableSound: why one cannot be used."""
+"""Recording: samples with their rate, as a file holds them."""
 
 import dataclasses
 
@@ -16,20 +16,3 @@ class Recording:
 
     samples: np.ndarray
     sample_rate_hz: int
-
-
-class UnusableSound(ValueError):
-    """A recording that is to be set aside.
-
-    Args:
-        reason: String. For machines, such as `"silent"`.
-        message: String. For people, a sentence.
-    """
-
-    def __init__(self, reason: str, message: str):
-        super().__init__(reason, message)
-        self.reason = reason
-        self.message = message
-
-    def __str__(self):
-        return self.message

@@ -1,6 +1,6 @@
 """Sound files: which there are, how they are recognized, decoded, checked and written. libsndfile does the work.
 
-A file that cannot be used raises `UnusableSound` with a machine-readable reason; nothing is quietly repaired.
+A file that cannot be used raises `ExampleRefused` with a machine-readable reason; nothing is quietly repaired.
 """
 
 import io
@@ -8,8 +8,9 @@ import re
 
 import numpy as np
 
-from tfgan_suite.audio.recording import Recording, UnusableSound
+from tfgan_suite.audio.recording import Recording
 from tfgan_suite.foundation.errors import import_extra
+from tfgan_suite.foundation.example_refused import ExampleRefused
 
 FORMAT_NAMES = "WAV, FLAC, OGG, AIFF or MP3"
 SUFFIXES = (".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".aifc", ".mp3")
@@ -36,39 +37,39 @@ def decode_sound(data: bytes) -> Recording:
         A `Recording`.
 
     Raises:
-        UnusableSound: With reason `empty_file`, `not_a_sound`, `too_long`, `truncated`, `corrupt`, `no_samples`,
+        ExampleRefused: With reason `empty_file`, `not_a_sound`, `too_long`, `truncated`, `corrupt`, `no_samples`,
             `not_finite` or `unknown_range`.
         MissingExtraError: The package soundfile is not installed.
     """
     soundfile = import_soundfile()
     if not data:
-        raise UnusableSound("empty_file", "The file is empty (0 bytes).")
+        raise ExampleRefused("empty_file", "The file is empty (0 bytes).")
     try:
         file = soundfile.SoundFile(io.BytesIO(data))
     except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
         if SIGNATURES.match(data):
-            raise UnusableSound("corrupt", f"The header is corrupt: {_reason(error)}") from error
-        raise UnusableSound("not_a_sound", f"Not a {FORMAT_NAMES} file, whatever its name says.") from error
+            raise ExampleRefused("corrupt", f"The header is corrupt: {_reason(error)}") from error
+        raise ExampleRefused("not_a_sound", f"Not a {FORMAT_NAMES} file, whatever its name says.") from error
     with file:
         promised, rate = file.frames, file.samplerate
         if promised * file.channels > MAX_VALUES:
-            raise UnusableSound(
+            raise ExampleRefused(
                 "too_long", f"The header claims {promised:,} samples of {file.channels} channels, which is too much."
             )
         _check_whole(data)
         try:
             samples = file.read(dtype="float32", always_2d=True)  # [count, channels]
         except (soundfile.LibsndfileError, RuntimeError) as error:
-            raise UnusableSound("corrupt", f"It cannot be decoded: {_reason(error)}") from error
+            raise ExampleRefused("corrupt", f"It cannot be decoded: {_reason(error)}") from error
     if len(samples) < promised:
-        raise UnusableSound("truncated", f"It holds {len(samples):,} of the {promised:,} samples that it claims.")
+        raise ExampleRefused("truncated", f"It holds {len(samples):,} of the {promised:,} samples that it claims.")
     if not len(samples):
-        raise UnusableSound("no_samples", "It holds no samples.")
+        raise ExampleRefused("no_samples", "It holds no samples.")
     if not np.isfinite(samples).all():
-        raise UnusableSound("not_finite", "It has samples that are not finite.")
+        raise ExampleRefused("not_finite", "It has samples that are not finite.")
     peak = float(np.abs(samples).max())
     if peak > _MAX_PEAK:
-        raise UnusableSound("unknown_range", f"Its samples reach {peak:,.0f} times full scale: save it in [-1, 1].")
+        raise ExampleRefused("unknown_range", f"Its samples reach {peak:,.0f} times full scale: save it in [-1, 1].")
     return Recording(samples, rate)
 
 
@@ -112,12 +113,12 @@ def _check_whole(data: bytes) -> None:
         if claimed in (8, 8 + 0xFFFFFFFF):  # Written to a pipe: the length was not known.
             claimed = None
     if claimed is not None and len(data) + 1 < claimed:
-        raise UnusableSound("truncated", f"It has {len(data):,} of the {claimed:,} bytes that its header claims.")
+        raise ExampleRefused("truncated", f"It has {len(data):,} of the {claimed:,} bytes that its header claims.")
     if data[:4] == b"OggS":
         page = data[data.rfind(b"OggS") :]
         is_whole = len(page) > 26 and len(page) >= 27 + page[26] + sum(page[27 : 27 + page[26]])
         if not is_whole or not page[5] & 4:  # The bit of the last page of a stream.
-            raise UnusableSound("truncated", "Its last page is missing, or not whole.")
+            raise ExampleRefused("truncated", "Its last page is missing, or not whole.")
 
 
 def _reason(error) -> str:

@@ -21,6 +21,7 @@ from tfgan_suite.callbacks.progress import Progress
 from tfgan_suite.callbacks.sample_monitor import SampleMonitor
 from tfgan_suite.callbacks.sample_statistics import SampleStatistics
 from tfgan_suite.callbacks.scores import Scores
+from tfgan_suite.callbacks.sound_clips import SoundClips
 from tfgan_suite.callbacks.stability_monitor import StabilityMonitor
 from tfgan_suite.callbacks.stop_on_non_finite import NonFiniteError, StopOnNonFinite
 from tfgan_suite.callbacks.text_samples import TextSamples
@@ -48,6 +49,7 @@ __all__ = [
     "SampleStatistics",
     "Save",
     "Scores",
+    "SoundClips",
     "StabilityMonitor",
     "Stop",
     "StopOnNonFinite",

@@ -2,18 +2,17 @@
 
 import html
 
-import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgan_suite.foundation.event_log import EventLog
+from tfgan_suite.callbacks.shown_samples import ShownSamples
 from tfgan_suite.foundation.files import write_atomically
-from tfgan_suite.foundation.paths import local_path
 
 _DESCRIPTION = "Texts of the same seed throughout training."
+TEXT_SEPARATOR = "\n" + "-" * 80 + "\n"
 
 
-class TextSamples(keras.callbacks.Callback):
+class TextSamples(ShownSamples):
     """Writes examples of the same seed at the start and at each tick's end, as text files and in TensorBoard.
 
     For kinds of examples that are shown as text (`ExampleSpec.to_text`); `ImageGrid` is for those that are drawn.
@@ -26,37 +25,21 @@ class TextSamples(keras.callbacks.Callback):
         seed: Integer. Seed of the texts.
     """
 
+    suffix = ".txt"
+
     def __init__(self, directory, log_dir=None, count=4, every_ticks=1, seed=0):
-        super().__init__()
-        self.directory = local_path(directory)
-        self.event_log = None if log_dir is None else EventLog(log_dir)
+        super().__init__(directory, log_dir, every_ticks, seed)
         self.count = count
-        self.every_ticks = every_ticks
-        self.seed = seed
 
-    def on_train_begin(self, logs=None):
-        if int(np.asarray(self.model.examples_seen)) == 0:
-            self.write()
+    def labels(self):
+        return np.arange(self.count)
 
-    def on_epoch_end(self, epoch, logs=None):
-        if (epoch + 1) % self.every_ticks == 0:
-            self.write()
-
-    def write(self):
-        """Writes now, and returns the path of the file."""
-        classes = self.model.num_classes
-        labels = None if classes is None else np.arange(self.count) % classes
-        texts = list(map(self.model.spec.to_text, self.model.generate(self.count, labels=labels, seed=self.seed)))
-        examples_seen = int(np.asarray(self.model.examples_seen))
-        path = self.directory / f"{examples_seen:012d}.txt"
-        path.parent.mkdir(parents=True, exist_ok=True)
+    def write(self, examples, path):
+        texts = list(map(self.model.spec.to_text, examples))
         write_atomically(path, TEXT_SEPARATOR.join(texts))
-        if self.event_log is not None:
-            # TensorBoard reads Markdown, in which a text would lose its lines.
-            blocks = [f"<pre>{html.escape(text)}</pre>" for text in texts]
-            with self.event_log.writing():
-                tf.summary.text("samples", blocks, step=examples_seen, description=_DESCRIPTION)
-        return path
+        return texts
 
-
-TEXT_SEPARATOR = "\n" + "-" * 80 + "\n"
+    def summarize(self, written, step):
+        # TensorBoard reads Markdown, in which a text would lose its lines.
+        blocks = [f"<pre>{html.escape(text)}</pre>" for text in written]
+        tf.summary.text("samples", blocks, step=step, description=_DESCRIPTION)

@@ -8,10 +8,10 @@ import numpy as np
 
 from tfgan_suite.audio import clips, sound_files
 from tfgan_suite.audio.log_mel import LogMel
-from tfgan_suite.audio.recording import Recording, UnusableSound
+from tfgan_suite.audio.recording import Recording
 from tfgan_suite.data.example_format import ExampleFormat
-from tfgan_suite.data.example_refused import ExampleRefused
 from tfgan_suite.foundation.errors import UserError, unknown_name
+from tfgan_suite.foundation.example_refused import ExampleRefused
 from tfgan_suite.foundation.number_kinds import is_count, is_number
 from tfgan_suite.specs.log_mel_spec import LogMelSpec
 from tfgan_suite.specs.waveform_spec import WaveformSpec
@@ -115,10 +115,7 @@ class AudioFormat(ExampleFormat):
 
     def prepare_for_record(self, raw):
         """As `ExampleFormat.prepare_for_record`, of a file's bytes or a `Recording`; a spectrogram's record keeps the sound."""
-        try:
-            samples = self.clip(sound_files.decode_sound(raw) if isinstance(raw, bytes) else raw)
-        except UnusableSound as error:
-            raise ExampleRefused(error.reason, error.message) from error
+        samples = self.clip(sound_files.decode_sound(raw) if isinstance(raw, bytes) else raw)
         example = self.spec.from_samples(samples)
         if self.representation == "waveform":
             return example, {}
@@ -129,17 +126,17 @@ class AudioFormat(ExampleFormat):
         """The clip of a recording, float32 `[num_samples]`: of windows, the recording is one.
 
         Raises:
-            UnusableSound: The recording cannot be used.
+            ExampleRefused: The recording cannot be used.
         """
         if self.cut == "windows" and clips.is_silent(recording):
-            raise UnusableSound("silent_window", "This part of the recording is silent.")
+            raise ExampleRefused("silent_window", "This part of the recording is silent.")
         clips.check_sound(recording, self.max_clipped_fraction)
         samples = self.at_rate(recording)
         if self.cut != "windows" and self.trim_db is not None:
             samples = clips.trim(samples, self.sample_rate_hz, self.trim_db)
         count = self.spec.num_samples
         if self.cut == "whole" and len(samples) > count:
-            raise UnusableSound(
+            raise ExampleRefused(
                 "too_long",
                 f"It lasts {len(samples) / self.sample_rate_hz:.3g} seconds, and clips {count / self.sample_rate_hz:.3g}. Use "
                 "cut='first' or cut='windows'.",
@@ -150,10 +147,10 @@ class AudioFormat(ExampleFormat):
         """The whole recording as one channel of this rate, float32 `[count]`.
 
         Raises:
-            UnusableSound: With reason `low_sample_rate` or `channels_cancel`.
+            ExampleRefused: With reason `low_sample_rate` or `channels_cancel`.
         """
         if recording.sample_rate_hz < self.sample_rate_hz:
-            raise UnusableSound(
+            raise ExampleRefused(
                 "low_sample_rate",
                 f"It has {recording.sample_rate_hz:,} samples per second, and clips {self.sample_rate_hz:,}: nothing is there of "
                 "its upper part. Choose a lower sample_rate_hz.",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tfgan_suite.data.example_refused import ExampleRefused
+from tfgan_suite.foundation.example_refused import ExampleRefused
 from tfgan_suite.specs.example_spec import ExampleSpec, spec_to_config
 
 

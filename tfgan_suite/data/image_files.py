@@ -11,7 +11,7 @@ import PIL
 from PIL import Image
 
 from tfgan_suite.data import png_files
-from tfgan_suite.data.example_refused import ExampleRefused
+from tfgan_suite.foundation.example_refused import ExampleRefused
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
 FORMAT_NAMES = "JPEG, PNG, WebP, GIF, BMP, TIFF, PBM, PGM, PPM, JPEG 2000 or AVIF"

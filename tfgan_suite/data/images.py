@@ -11,9 +11,9 @@ from PIL import Image, ImageColor
 
 from tfgan_suite.data.area_average import area_average
 from tfgan_suite.data.example_format import ExampleFormat
-from tfgan_suite.data.example_refused import ExampleRefused
 from tfgan_suite.data.image_files import EXTENT, MAX_SOURCE_PIXELS, decode_image, to_mode
 from tfgan_suite.foundation.errors import UserError, unknown_name
+from tfgan_suite.foundation.example_refused import ExampleRefused
 from tfgan_suite.foundation.number_kinds import is_count
 from tfgan_suite.specs.image_spec import ENCODINGS, MODES, ImageSpec
 

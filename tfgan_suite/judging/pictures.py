@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tfgan_suite.data.example_refused import ExampleRefused
 from tfgan_suite.data.image_files import decode_image
 from tfgan_suite.data.images import ImageFormat, transform_image
 from tfgan_suite.data.sources.open_source import open_source
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.example_refused import ExampleRefused
 from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.metrics.protocol.generated_examples import origin_of
 from tfgan_suite.metrics.protocol.real_examples import RealExamples

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from tfgan_suite.data.example_refused import ExampleRefused
 from tfgan_suite.data.image_files import decode_image
 from tfgan_suite.data.images import ImageFormat
 from tfgan_suite.drawing.image_grid import make_grid, save_png
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.example_refused import ExampleRefused
 from tfgan_suite.foundation.files import replaced_whole
 from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.foundation.randomness import fold

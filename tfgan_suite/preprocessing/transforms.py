@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tfgan_suite.data.example_format import ExampleFormat
-from tfgan_suite.data.example_refused import ExampleRefused
 from tfgan_suite.data.records import encode_record, write_tfrecords
 from tfgan_suite.data.sources.source import Source, SourceItem, SourceReader
+from tfgan_suite.foundation.example_refused import ExampleRefused
 from tfgan_suite.foundation.files import file_sha256
 from tfgan_suite.foundation.small_files import DAMAGES
 from tfgan_suite.preprocessing.beam_import import beam

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfgan_suite.data.example_refused import ExampleRefused
 from tfgan_suite.data.sources.file_sources import FolderSource, ZipSource
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.example_refused import ExampleRefused
 
 
 def png(value: int = 0) -> bytes:

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from tfgan_suite.data.example_refused import ExampleRefused
 from tfgan_suite.data.sources.array_source import ArraySource
 from tfgan_suite.data.sources.open_source import open_source
 from tfgan_suite.data.sources.source import SourceItem, SourceReader, first_by_hash
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.example_refused import ExampleRefused
 
 IMAGES = np.zeros([3, 4, 4], np.uint8)
 

@@ -3,13 +3,13 @@
 import os
 
 from tfgan_suite.audio import sound_files
-from tfgan_suite.audio.recording import Recording, UnusableSound
+from tfgan_suite.audio.recording import Recording
 from tfgan_suite.data.audio_format import AudioFormat
-from tfgan_suite.data.example_refused import ExampleRefused
 from tfgan_suite.data.file_kinds import SOUNDS
 from tfgan_suite.data.sources.file_sources import FolderSource, ZipSource
 from tfgan_suite.data.sources.source import Source, SourceItem, SourceListing, SourceReader
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.example_refused import ExampleRefused
 from tfgan_suite.foundation.paths import local_path
 
 
@@ -106,5 +106,3 @@ class WindowReader(SourceReader):
             return self._format.at_rate(sound_files.decode_sound(self._files.read(item._replace(address=address))))
         except ExampleRefused as refusal:
             return refusal
-        except UnusableSound as error:
-            return ExampleRefused(error.reason, error.message)

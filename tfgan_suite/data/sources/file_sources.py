@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from tfgan_suite.data.dataset_info import RefusedExample
-from tfgan_suite.data.example_refused import ExampleRefused
 from tfgan_suite.data.file_kinds import IMAGES, SIGNATURE_BYTES, FileKind
 from tfgan_suite.data.image_files import MAX_SOURCE_BYTES
 from tfgan_suite.data.sources.file_labels import label_files_of
 from tfgan_suite.data.sources.source import Source, SourceItem, SourceListing, SourceReader
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.example_refused import ExampleRefused
 from tfgan_suite.foundation.paths import local_path
 
 # Files that usually lie next to others. Of anything else without a suffix of its kind, the content decides.

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tfgan_suite.data.dataset_info import RefusedExample
 from tfgan_suite.data.example_format import ExampleFormat
-from tfgan_suite.data.example_refused import ExampleRefused
+from tfgan_suite.foundation.example_refused import ExampleRefused
 from tfgan_suite.specs.example_spec import ExampleSpec
 
 

@@ -11,10 +11,10 @@ import numpy as np
 from tfgan_suite.audio.recording import Recording
 from tfgan_suite.audio.sound_files import import_soundfile
 from tfgan_suite.data.audio_format import AudioFormat
-from tfgan_suite.data.example_refused import ExampleRefused
 from tfgan_suite.data.sources import espeak
 from tfgan_suite.data.sources.source import Source, SourceItem, SourceListing, SourceReader
 from tfgan_suite.foundation.errors import MissingExtraError
+from tfgan_suite.foundation.example_refused import ExampleRefused
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 DEFAULT_COUNT = 6000

@@ -10,10 +10,10 @@ import itertools
 from typing import NamedTuple
 
 from tfgan_suite.data.dataset_info import RefusedExample
-from tfgan_suite.data.example_refused import ExampleRefused
 from tfgan_suite.data.sources.file_sources import FileReader, printable
 from tfgan_suite.data.sources.source import Source, SourceItem, SourceListing, SourceReader
 from tfgan_suite.data.text_format import TextFormat
+from tfgan_suite.foundation.example_refused import ExampleRefused
 from tfgan_suite.foundation.paths import local_path
 
 SUFFIXES = (".txt", ".md", ".markdown", ".text")
@@ -162,7 +162,7 @@ def check_text(content: bytes) -> None:
     >>> check_text("cafés".encode("latin-1"))
     Traceback (most recent call last):
     ...
-    tfgan_suite.data.example_refused.ExampleRefused: No UTF-8 from byte 3 on (0xe9).
+    tfgan_suite.foundation.example_refused.ExampleRefused: No UTF-8 from byte 3 on (0xe9).
     """
     if not content.strip(b" \t\r\n\f\v"):
         raise ExampleRefused("empty_document", f"{len(content)} bytes, none of which is more than a blank.")

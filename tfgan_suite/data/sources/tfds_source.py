@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from tfgan_suite.data.dataset_info import RefusedExample
-from tfgan_suite.data.example_refused import ExampleRefused
 from tfgan_suite.data.sources.source import Source, SourceItem, SourceListing, SourceReader, first_by_hash
 from tfgan_suite.foundation.errors import UserError, import_extra, unknown_name
+from tfgan_suite.foundation.example_refused import ExampleRefused
 from tfgan_suite.foundation.paths import local_path
 
 

@@ -12,13 +12,13 @@ import tensorflow as tf
 from PIL import Image
 
 from tfgan_suite.data.example_format import ExampleFormat
-from tfgan_suite.data.example_refused import ExampleRefused
 from tfgan_suite.data.image_files import decode_image
 from tfgan_suite.data.images import ImageFormat, transform_image
 from tfgan_suite.data.sources.array_source import ArraySource
 from tfgan_suite.data.sources.open_source import open_source
 from tfgan_suite.data.sources.source import Source, SourceItem, SourceListing
 from tfgan_suite.foundation.errors import UserError
+from tfgan_suite.foundation.example_refused import ExampleRefused
 from tfgan_suite.specs.example_spec import ExampleSpec
 from tfgan_suite.specs.image_spec import ImageSpec
 

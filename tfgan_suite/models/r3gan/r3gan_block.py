@@ -85,3 +85,23 @@ class R3GANBlock(keras.Layer):
             "seed": self.seed,
             "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
         }
+
+
+def make_blocks(stages, expansion, seed, dtype):
+    """The blocks of a network, a list for each of its stages."""
+    blocks_in_network = sum(stage.blocks for stage in stages)
+    return [
+        [
+            R3GANBlock(
+                stage.width,
+                stage.groups,
+                expansion,
+                blocks_in_network,
+                seed=seed + 1000 * stage.size + 10 * index,
+                dtype=dtype,
+                name=f"block_{stage.size}_{index}",
+            )
+            for index in range(stage.blocks)
+        ]
+        for stage in stages
+    ]

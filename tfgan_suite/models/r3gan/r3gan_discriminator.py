@@ -5,7 +5,7 @@ from keras import ops
 
 from tfgan_suite.layers.convolution import Convolution
 from tfgan_suite.layers.resample import resample
-from tfgan_suite.models.r3gan.r3gan_block import R3GANBlock
+from tfgan_suite.models.r3gan.r3gan_block import make_blocks
 from tfgan_suite.models.r3gan.r3gan_stages import as_config, make_stages, scaled_normal
 
 
@@ -52,7 +52,6 @@ class R3GANDiscriminator(keras.Model):
         self.seed = seed
 
         self.stages = make_stages(self.image_shape, widths, groups, blocks, expansion)[::-1]
-        blocks_in_network = sum(stage.blocks for stage in self.stages)
         dtype, last = self.dtype_policy, self.stages[-1].width
         self.from_image = Convolution(
             self.stages[0].width,
@@ -62,21 +61,7 @@ class R3GANDiscriminator(keras.Model):
             dtype=dtype,
             name="from_image",
         )
-        self.residual_blocks = [
-            [
-                R3GANBlock(
-                    stage.width,
-                    stage.groups,
-                    expansion,
-                    blocks_in_network,
-                    seed=seed + 1000 * stage.size + 10 * index,
-                    dtype=dtype,
-                    name=f"block_{stage.size}_{index}",
-                )
-                for index in range(stage.blocks)
-            ]
-            for stage in self.stages
-        ]
+        self.residual_blocks = make_blocks(self.stages, expansion, seed, dtype)
         # After a stage; none where the number of channels stays.
         self.transitions = {
             str(before.size): Convolution(

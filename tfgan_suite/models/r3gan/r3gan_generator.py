@@ -6,7 +6,7 @@ from keras import ops
 from tfgan_suite.generative.abilities import MixesClasses
 from tfgan_suite.layers.convolution import Convolution
 from tfgan_suite.layers.resample import resample
-from tfgan_suite.models.r3gan.r3gan_block import R3GANBlock
+from tfgan_suite.models.r3gan.r3gan_block import make_blocks
 from tfgan_suite.models.r3gan.r3gan_stages import as_config, make_stages, scaled_normal
 
 
@@ -68,7 +68,6 @@ class R3GANGenerator(MixesClasses, keras.Model):
         self.seed = seed
 
         self.stages = make_stages(self.image_shape, widths, groups, blocks, expansion)
-        blocks_in_network = sum(stage.blocks for stage in self.stages)
         dtype, first = self.dtype_policy, self.stages[0].width
         self.basis = self.add_weight(
             name="basis", shape=[4, 4, first], initializer=keras.initializers.RandomNormal(stddev=1.0, seed=seed)
@@ -96,21 +95,7 @@ class R3GANGenerator(MixesClasses, keras.Model):
             for before, after in zip(self.stages, self.stages[1:])
             if before.width != after.width
         }
-        self.residual_blocks = [
-            [
-                R3GANBlock(
-                    stage.width,
-                    stage.groups,
-                    expansion,
-                    blocks_in_network,
-                    seed=seed + 1000 * stage.size + 10 * index,
-                    dtype=dtype,
-                    name=f"block_{stage.size}_{index}",
-                )
-                for index in range(stage.blocks)
-            ]
-            for stage in self.stages
-        ]
+        self.residual_blocks = make_blocks(self.stages, expansion, seed, dtype)
         self.to_image = Convolution(
             self.image_shape[-1],
             1,

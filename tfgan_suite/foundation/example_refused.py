@@ -13,7 +13,7 @@ class ExampleRefused(Exception):
     >>> raise ExampleRefused("empty_file", "The file is empty (0 bytes).")
     Traceback (most recent call last):
     ...
-    tfgan_suite.data.example_refused.ExampleRefused: The file is empty (0 bytes).
+    tfgan_suite.foundation.example_refused.ExampleRefused: The file is empty (0 bytes).
     """
 
     def __init__(self, reason: str, message: str):
