@@ -18,7 +18,7 @@ def make(shape, num_classes=None):
     return randomized(tg.TarFlow(**{**TINY, **SHAPES[shape]}, num_classes=num_classes), 0.1)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", [pytest.param("one block", marks=pytest.mark.slow), "several blocks"])
 def test_all_ways_to_sample_agree(shape):
     model = make(shape, num_classes=3)
     network, labels = model.ema_network, tf.constant([0, 2, 1])

@@ -108,7 +108,7 @@ def test_each_token_depends_on_earlier_ones_alone():
         assert not below.any() and np.count_nonzero(above) == 16 * 17 // 2
 
 
-@pytest.mark.parametrize("num_classes", [None, 3])
+@pytest.mark.parametrize("num_classes", [pytest.param(None, marks=pytest.mark.slow), 3])
 def test_samples_are_finite_at_every_stage_of_training(num_classes):
     """At a rate that ruins the model: all samples are finite, with guidance too, and drawn once."""
     model = tg.TarFlow(**TINY, num_classes=num_classes)
@@ -145,19 +145,22 @@ def test_samples_are_finite_with_badly_scaled_weights():
     "kind, num_classes",
     [
         ("uniform", 3),
-        pytest.param("gaussian", None, marks=pytest.mark.slow),
-        pytest.param("volume_preserving", None, marks=pytest.mark.slow),
+        ("gaussian", None),
+        ("volume_preserving", None),
     ],
 )
+@pytest.mark.slow
 def test_contract(tmp_path, kind, num_classes):
     model = run_model_test(lambda: make_tarflow(tg.Adam(1e-3), num_classes, kind), tmp_path)
     assert model.likelihood == "lower_bound"
 
 
+@pytest.mark.slow
 def test_two_replicas_equal_one(two_replicas):
     run_replica_test(lambda: make_tarflow(keras.optimizers.SGD(1e-3), kind="volume_preserving"), two_replicas)
 
 
+@pytest.mark.slow
 def test_microbatches_equal_the_batch():
     whole, sliced = (
         make_tarflow(keras.optimizers.SGD(1e-3), 3, "volume_preserving", microbatch_size=size) for size in (None, 2)
@@ -177,6 +180,7 @@ def test_the_prior_of_a_volume_preserving_flow_follows_what_it_makes():
     assert np.abs(model.ema_network.prior.variance - 1.0).max() > 0.5
 
 
+@pytest.mark.slow
 def test_it_learns():
     images = tg.to_float(digit_like_images(64))
     model = tg.TarFlow(**TINY)
