@@ -67,6 +67,10 @@ MODELS = {
         lambda: tg.VQVAE(image_shape=(8, 8, 1), code_levels=(4, 3), channels=4, residual_blocks=1),
         [*OF_ALL, "generate_png", "encode", "reconstruct", "encode_tokens", "decode_tokens"],
     ),
+    "text": (
+        lambda: tg.TokenTransformer(tg.TextSpec((8,)), width=8, num_blocks=1, num_heads=2),
+        ["generate", "generate_txt", "complete", "log_prob", "generate_text"],
+    ),
     "no latents": (Dice, ["generate"]),
     "no latents, no classes": (lambda: Dice(None), ["generate"]),
 }
@@ -101,7 +105,7 @@ def test_warm_ups_are_answered_with_as_many_rows(models, name):
             assert all(np.ndim(values) >= 1 for values in inputs.values())
             outputs = function(**{key: tf.constant(value) for key, value in inputs.items()})
             rows = {len(values) for values in inputs.values()}
-            assert [len(output) for output in outputs.values()] == list(rows), signature.name
+            assert {len(output) for output in outputs.values()} == rows, signature.name
         assert signature.joining in ("rows", "seeded", "none")
 
 

@@ -388,7 +388,10 @@ def test_options_stand_in_their_group_or_by_themselves(tmp_path, image_folder):
         ({"format": {"crop": "pad"}, "crop": "pad"}, "`crop` must be passed once"),
         ({"beam": {"runner": None}, "runner": None}, "`runner` must be passed once"),
         ({"format": ImageFormat(8, 8)}, "`image_size` must be left out, or be a part of `format`"),
-        ({"format": "webp"}, "`format` must be a dict of arguments of ImageFormat, or an ExampleFormat"),
+        (
+            {"format": "webp"},
+            "`format` must be a dict of arguments of ImageFormat, or of the format of other examples, or an ExampleFormat",
+        ),
     ],
 )
 def test_options_that_do_not_fit_are_user_errors(tmp_path, image_folder, settings, message):
