@@ -129,10 +129,12 @@ def test_contract(tmp_path):
     assert model.likelihood == "exact"
 
 
+@pytest.mark.slow
 def test_two_replicas_equal_one(two_replicas):
     run_replica_test(lambda: make_pixelcnn(keras.optimizers.SGD(0.01)), two_replicas)
 
 
+@pytest.mark.slow
 def test_microbatches_equal_the_batch():
     # Small steps: the loss of a new model is so steep that larger ones magnify rounding, on some processors to 1e-3.
     whole = make_pixelcnn(keras.optimizers.SGD(0.005))

@@ -150,6 +150,7 @@ def test_contract(tmp_path, num_classes):
     run_model_test(lambda: make_vdvae(tg.Adam(1e-3), num_classes), tmp_path)
 
 
+@pytest.mark.slow
 def test_two_replicas_equal_one(two_replicas):
     run_replica_test(lambda: make_vdvae(keras.optimizers.SGD(0.05)), two_replicas)
 
