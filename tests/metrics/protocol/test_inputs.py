@@ -193,7 +193,10 @@ def test_sampling_options_are_the_models_own():
 @pytest.mark.parametrize(
     "metric, message",
     [
-        (FrechetDistance(), "'efficientnet-lite0' takes examples of the kind image or log_mel. Received: points. .* bits_per_dim"),
+        (
+            FrechetDistance(),
+            "'efficientnet-lite0' takes examples of the kind image or log_mel. Received: points. .* bits_per_dim",
+        ),
         (MultiScaleSimilarity(), "ms_ssim is computed on examples of the kind image. Received: points"),
         (PerceptualPathLength(), "kind image. Received: points"),
     ],
