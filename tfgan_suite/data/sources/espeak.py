@@ -69,8 +69,11 @@ class Speaker:
         if len(header) < 8:
             self.close()
             raise OSError(f"eSpeak NG ended without speaking {text!r} in the voice {voice!r}.")
-        size, rate = struct.unpack("=ii", header)
-        return self._helper.stdout.read(size), rate
+        rate, size = struct.unpack("=ii", header)
+        answer = self._helper.stdout.read(size)
+        if rate <= 0:
+            raise OSError(answer.decode())
+        return answer, rate
 
     def close(self):
         """Ends the helper."""
@@ -124,8 +127,11 @@ def _answer_one():
         if not byte:
             return False
         line += byte
-    samples, rate = _speak_by_library(*json.loads(line))
-    sys.stdout.buffer.write(struct.pack("=ii", len(samples), rate) + samples)
+    try:
+        answer, rate = _speak_by_library(*json.loads(line))
+    except (ImportError, OSError) as error:
+        answer, rate = str(error).encode(), 0  # No rate: the answer is the reason.
+    sys.stdout.buffer.write(struct.pack("=ii", rate, len(answer)) + answer)
     sys.stdout.buffer.flush()
     return True
 
@@ -135,11 +141,7 @@ def _help():
     while True:
         child = os.fork()
         if child == 0:
-            try:
-                os._exit(0 if _answer_one() else 1)
-            except BaseException as error:
-                print(error, file=sys.stderr, flush=True)
-                os._exit(1)
+            sys.exit(not _answer_one())
         if os.waitpid(child, 0)[1]:
             return
 
