@@ -68,6 +68,7 @@ PUBLIC = [
     "TokenSpec",
     "TrainedModel",
     "Update",
+    "VideoSpec",
     "WaveformSpec",
     "register_example_spec",
     # Scores, export

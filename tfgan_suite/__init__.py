@@ -59,6 +59,7 @@ _PUBLIC = {
     "LogMelSpec": "tfgan_suite.specs.log_mel_spec",
     "TextSpec": "tfgan_suite.specs.text_spec",
     "TokenSpec": "tfgan_suite.specs.token_spec",
+    "VideoSpec": "tfgan_suite.specs.video_spec",
     "WaveformSpec": "tfgan_suite.specs.waveform_spec",
     "register_example_spec": "tfgan_suite.specs.example_spec",
     # === Running ===

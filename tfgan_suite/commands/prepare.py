@@ -21,6 +21,7 @@ def add_parser(subparsers):
             "tfgan-suite prepare photos data/photos --image-size 64 --split train=0.9 --split test=0.1",
             "tfgan-suite prepare faces.zip data/faces --image-size 64 --encoding webp --max-refused-fraction 0.2",
             "tfgan-suite prepare spoken_digits data/spoken_digits",
+            "tfgan-suite prepare video:clips data/clips --image-size 64 --format frames_per_second=25",
             "tfgan-suite prepare audio:recordings data/recordings --format cut=windows --format sample_rate_hz=16000",
             "tfgan-suite prepare photos data/photos --image-size 64 --runner FlinkRunner --beam-option=--parallelism=8",
         ),

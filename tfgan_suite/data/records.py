@@ -24,6 +24,14 @@ For clips of sound that models see as spectrograms (`specs/log_mel_spec.py`) the
 | `.../flac`           | bytes | the clip: a FLAC file, 16 bits, one channel |
 | `.../sample_rate_hz` | int64 | its samples per second                     |
 
+For clips of video (`specs/video_spec.py`), whose rate stands in `dataset_info.json`:
+
+| feature            | type  | content                                                        |
+|--------------------|-------|----------------------------------------------------------------|
+| `video/frames`     | bytes | raw uint8 values: frame by frame, each as rows of pixels        |
+| `video/num_frames` | int64 | frames                                                         |
+| `video/height`     | int64 | pixels; likewise `video/width` and `video/channels`, 1 or 3     |
+
 For text (`specs/text_spec.py`), whose `text/source` is a document and the first byte of the window in it, `book.txt:512`:
 
 | feature      | type  | content                      |

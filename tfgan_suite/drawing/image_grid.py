@@ -39,6 +39,24 @@ def make_grid(images, columns, margin=2, background=255):
     return grid
 
 
+def make_clip_grid(clips, columns):
+    """Arranges clips in a grid, frame by frame.
+
+    Args:
+        clips: A uint8 array of shape `[count, num_frames, height, width, channels]`.
+        columns: Integer >= 1. Number of clips per row.
+
+    Returns:
+        A uint8 array of shape `[num_frames, grid_height, grid_width, channels]`.
+
+    Example:
+
+    >>> make_clip_grid(np.zeros([6, 16, 8, 8, 1], "uint8"), columns=3).shape
+    (16, 18, 28, 1)
+    """
+    return np.stack([make_grid(frames, columns) for frames in np.swapaxes(clips, 0, 1)])
+
+
 def save_png(image, path):
     """Writes a uint8 `[height, width, channels]` array as a PNG file."""
     path = local_path(path)

@@ -1,6 +1,6 @@
 """Tools for exploring the latents and styles of a trained generator."""
 
-from tfgan_suite.latent_tools.animation import closed_path, loop_frames, write_animation
+from tfgan_suite.latent_tools.animation import closed_path, loop_frames
 from tfgan_suite.latent_tools.class_interpolation import interpolate_classes
 from tfgan_suite.latent_tools.class_pictures import samples_per_class, write_class_loop
 from tfgan_suite.latent_tools.encoding import Encoded, encode_example, encode_examples
@@ -11,6 +11,7 @@ from tfgan_suite.latent_tools.sefa import Directions, direction_grid, find_direc
 from tfgan_suite.latent_tools.style_mixing import mix_styles
 from tfgan_suite.latent_tools.style_space import StyleSpace
 from tfgan_suite.latent_tools.truncation import class_centers, truncate
+from tfgan_suite.video.animation_files import write_animation
 
 __all__ = [
     "Directions",

@@ -1,24 +1,14 @@
-"""Animations: seamless loops through the latent space, as GIF and MP4."""
-
-import io
-import os
-import subprocess
+"""Animations: seamless loops through the latent space."""
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
 from tfgan_suite.drawing.image_grid import make_grid
-from tfgan_suite.foundation.errors import UserError, import_extra
-from tfgan_suite.foundation.files import write_atomically
-from tfgan_suite.foundation.paths import local_path
+from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.randomness import fold
 from tfgan_suite.generative.abilities import HasLatents, require
 from tfgan_suite.generative.sampling_options import resolve_sampling
 from tfgan_suite.latent_tools.style_space import StyleSpace, has_style_space, labels_in_turn
-
-ANIMATION_SUFFIXES = (".gif", ".mp4")
-_PALETTE_FRAMES = 16
 
 
 def closed_path(points, steps_per_point, keep_length=False):
@@ -133,87 +123,3 @@ def _path_among_latents(model, pictures, num_points, steps_per_point, labels, sa
         lambda latents: model.spec.to_edge(model(latents, labels, training=False, **sampling)), autograph=False
     )
     return lambda frame: np.stack([model.spec.draw(example) for example in make_images(path[frame]).numpy()])
-
-
-def write_animation(frames, path, frames_per_second=30):
-    """Writes frames as an endlessly looping GIF, or as an MP4 (H.264, which requires the extra `[video]`).
-
-    A GIF has 256 colors for the whole animation and stores frame durations in hundredths of a second, so 30 frames per
-    second become 33. Grayscale images are stored losslessly. Transparent images are placed on a white background.
-
-    Args:
-        frames: uint8 array `[count, height, width, channels]` with 1, 3, or 4 channels.
-        path: String or path of the file to write, `NAME.gif` or `NAME.mp4`.
-        frames_per_second: Float in [1, 50]. Frame rate.
-
-    Raises:
-        UserError: If the suffix is not supported, the frame rate is out of range, or ffmpeg fails. An existing file is
-            kept in this case.
-        MissingExtraError: If the file is an MP4, and `imageio-ffmpeg` is not installed.
-    """
-    path = local_path(path)
-    check_animation(path, frames_per_second)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if frames.shape[-1] == 4:
-        alpha = frames[..., 3:].astype(np.float32) / 255.0
-        frames = np.rint(frames[..., :3] * alpha + 255.0 * (1.0 - alpha)).astype(np.uint8)
-    if path.suffix.lower() == ".gif":
-        _write_gif(frames, path, frames_per_second)
-    else:
-        _write_mp4(frames, path, frames_per_second)
-
-
-def check_animation(path, frames_per_second):
-    """Checks the arguments of `write_animation` before the frames are generated.
-
-    Args:
-        path: String or path of the file to write.
-        frames_per_second: Float in [1, 50]. Frame rate.
-
-    Raises:
-        UserError: If the suffix is not supported, or the frame rate is out of range.
-        MissingExtraError: If the file is an MP4, and `imageio-ffmpeg` is not installed.
-    """
-    suffix = local_path(path).suffix.lower()
-    if suffix not in ANIMATION_SUFFIXES:
-        raise UserError(f"`path` must be a file NAME.gif or NAME.mp4. Received: path={str(path)!r}")
-    if not 1 <= frames_per_second <= 50:
-        raise UserError(f"`frames_per_second` must be in [1, 50]. Received: frames_per_second={frames_per_second}")
-    if suffix == ".mp4":
-        import_extra("imageio_ffmpeg", "video", "Writing MP4")
-
-
-def _write_gif(frames, path, frames_per_second):
-    if frames.shape[-1] == 1:
-        pictures = [Image.fromarray(frame[..., 0]) for frame in frames]
-    else:
-        # All frames share one palette; otherwise, flat areas would flicker.
-        shown = frames[:: -(-len(frames) // _PALETTE_FRAMES)]
-        palette = Image.fromarray(np.concatenate(shown)).quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=3)
-        pictures = [Image.fromarray(frame).quantize(palette=palette) for frame in frames]
-    milliseconds = 10 * round(100 / frames_per_second)
-    content = io.BytesIO()
-    pictures[0].save(content, "GIF", save_all=True, append_images=pictures[1:], duration=milliseconds, loop=0)
-    write_atomically(path, content.getvalue())
-
-
-def _write_mp4(frames, path, frames_per_second):
-    ffmpeg = import_extra("imageio_ffmpeg", "video", "Writing MP4").get_ffmpeg_exe()
-    # Players expect colors at half the resolution, which requires even sizes.
-    frames = np.pad(frames, [[0, 0], [0, frames.shape[1] % 2], [0, frames.shape[2] % 2], [0, 0]], "edge")
-    _, height, width, channels = frames.shape
-    pixels = ["-f", "rawvideo", "-pix_fmt", {1: "gray", 3: "rgb24"}[channels], "-s", f"{width}x{height}"]
-    coded = ["-c:v", "libx264", "-crf", "10", "-pix_fmt", "yuv420p", "-f", "mp4"]
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    # imageio-ffmpeg's own writer is not used because it does not report failures of the program.
-    command = [ffmpeg, "-y", "-v", "error", *pixels, "-r", str(frames_per_second), "-i", "-", *coded, str(temporary)]
-    try:
-        done = subprocess.run(command, input=np.ascontiguousarray(frames).data.cast("B"), capture_output=True)
-        if done.returncode:
-            raise UserError(
-                f"ffmpeg could not write {path}. It exited with code {done.returncode}: "
-                f"{done.stderr.decode(errors='replace').strip()}"
-            )
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -6,9 +6,9 @@ from PIL import Image, ImageDraw, ImageFont
 from tfgan_suite.drawing.image_grid import make_grid
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.paths import local_path
-from tfgan_suite.latent_tools.animation import check_animation, write_animation
 from tfgan_suite.latent_tools.class_interpolation import interpolate_classes
 from tfgan_suite.latent_tools.style_space import labels_in_turn, num_given
+from tfgan_suite.video.animation_files import check_animation, write_animation
 
 _GRID_MARGIN = 2
 _NAME_MARGIN = 4

@@ -12,7 +12,7 @@ from tfgan_suite.foundation.example_refused import ExampleRefused
 from tfgan_suite.foundation.files import replaced_whole
 from tfgan_suite.foundation.paths import local_path
 from tfgan_suite.foundation.randomness import fold
-from tfgan_suite.latent_tools.animation import check_animation, loop_frames, write_animation
+from tfgan_suite.latent_tools.animation import loop_frames
 from tfgan_suite.latent_tools.encoding import encode_example, encode_examples
 from tfgan_suite.latent_tools.label_directions import find_label_directions
 from tfgan_suite.latent_tools.projection import project
@@ -20,6 +20,7 @@ from tfgan_suite.latent_tools.sefa import direction_grid, find_directions
 from tfgan_suite.latent_tools.style_mixing import mix_styles
 from tfgan_suite.latent_tools.style_space import StyleSpace, has_style_space, labels_in_turn
 from tfgan_suite.metrics.protocol.real_examples import RealExamples
+from tfgan_suite.video.animation_files import check_animation, write_animation
 
 # Number of latents from which the spread along a direction is measured, and the default reach in units of this spread.
 _NUM_SPREAD_SAMPLES = 1000

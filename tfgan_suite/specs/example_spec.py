@@ -12,6 +12,7 @@ _BUILT_IN = {
     "log_mel": "tfgan_suite.specs.log_mel_spec",
     "text": "tfgan_suite.specs.text_spec",
     "token": "tfgan_suite.specs.token_spec",
+    "video": "tfgan_suite.specs.video_spec",
     "waveform": "tfgan_suite.specs.waveform_spec",
 }
 _REGISTERED = {}
@@ -42,6 +43,8 @@ class ExampleSpec:
             scores of images take: an image, or a spectrogram.
         sample_rate_hz: Integer, the samples per second of a kind that can be heard, which then has `to_samples`; `None` of any
             other.
+        frames_per_second: Float, the rate of a kind whose examples are uint8 clips `[num_frames, height, width, channels]`, which
+            are shown as animations; `None` of any other.
         shape: Tuple of integers. The shape of one example, without the batch.
 
     Example: a kind for points in the plane.
@@ -66,6 +69,7 @@ class ExampleSpec:
     takes_integers = False
     is_picture = False
     sample_rate_hz = None
+    frames_per_second = None
 
     def __init__(self, shape):
         try:

@@ -5,7 +5,7 @@ import hashlib
 import os
 import stat
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 from tfgan_suite.data.dataset_info import RefusedExample
@@ -48,11 +48,24 @@ SYSTEM_FOLDERS = (
 
 
 class _FileSource(Source):
-    """What folders and zip archives share: sorting out files, labels, samples."""
+    """What folders and zip archives share: sorting out files, labels, samples.
 
-    def __init__(self, path: str | os.PathLike, files: FileKind = IMAGES):
+    Args:
+        path: String or path.
+        files: `FileKind`. What the files are.
+        group: Function that makes examples of files, where one may be of several: of a dict of name to address to another
+            such dict, and a list of `RefusedExample`. By default each file is an example.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        files: FileKind = IMAGES,
+        group: Callable[[dict], tuple[dict, list[RefusedExample]]] | None = None,
+    ):
         self.path = local_path(path)
         self.files = files
+        self._group = group
         self.name = self.path.resolve().stem or files.several
 
     def list_items(self, use_labels, limit):
@@ -69,6 +82,9 @@ class _FileSource(Source):
             refused.append(RefusedExample(name, reason.reason, reason.message))
             if reason.reason == "side_file":
                 others[name] = address
+        if self._group is not None:
+            addresses, left_out = self._group(addresses)
+            refused += left_out
         found = label_files_of(
             sorted(addresses), list(others), lambda name: self._read_label_file(name, others[name]), use_labels
         )
@@ -118,6 +134,10 @@ class _FileSource(Source):
                 address = ExampleRefused("hidden_file", "A hidden file.")
             yield printable(raw_name), address
 
+    def empty_folders(self) -> list[str]:
+        """Names of the folders that hold nothing at all, in order."""
+        raise NotImplementedError
+
     def _walk(self) -> Iterator[tuple[str, object]]:
         """Yields (relative path with slashes, address or the reason why it cannot be read)."""
         raise NotImplementedError
@@ -157,6 +177,10 @@ class FolderSource(_FileSource):
                     folders.append((Path(entry.path), name + "/"))
                 else:
                     yield name, found
+
+    def empty_folders(self):
+        found = (Path(folder) for folder, folders, files in os.walk(self.path) if not folders and not files)
+        return sorted(printable(folder.relative_to(self.path).as_posix()) for folder in found)
 
     def _judge(self, entry: os.DirEntry, name: str, root: Path, seen: set):
         """The path of a regular file, `_DESCEND`, or the reason why the entry is set aside."""
@@ -259,6 +283,13 @@ class ZipSource(_FileSource):
             else:
                 yield name, number
             seen.add(name)
+
+    def empty_folders(self):
+        names = [_member_name(member) for member in self._members]
+        used = {str(parent) for name in names for parent in PurePosixPath(name).parents}
+        return sorted(
+            printable(name.rstrip("/")) for name in names if name.endswith("/") and name.rstrip("/") not in used
+        )
 
     def _read_bytes(self, address, count):
         return self._reader.read_start(address, count)

@@ -7,6 +7,8 @@
 | `"textures"`, `"textures:NAME,NAME"`        | patches of photographs that packages ship          |
 | `"audio:PATH"`                              | sound files in a directory or a `.zip` file        |
 | `"spoken_digits"`                           | spoken digits, of synthetic voices                 |
+| `"video:PATH"`                              | GIF and MP4 files and folders of frames, in a directory or a `.zip` file |
+| `"moving_digits"`                           | digits that move and bounce, drawn while preparing |
 | `"text:PATH"`, a `.txt` or `.md` file       | text of a directory, a `.zip` file or a single file |
 | `"moby-dick"`, `"moby-dick:PATH"`           | a book that a package ships, in PATH               |
 | `"tfds:NAME"`, `"tfds:NAME:SPLIT"`          | TensorFlow Datasets; NAME may have a version       |
@@ -64,6 +66,18 @@ def _spoken_digits() -> Source:
     return SpokenDigitsSource()
 
 
+def _video(path: str) -> Source:
+    from tfgan_suite.data.sources.video_source import VideoSource
+
+    return VideoSource(path)
+
+
+def _moving_digits() -> Source:
+    from tfgan_suite.data.sources.moving_digits_source import MovingDigitsSource
+
+    return MovingDigitsSource()
+
+
 def _text(path: str = "") -> Source:
     from tfgan_suite.data.sources.file_sources import FolderSource, ZipSource
     from tfgan_suite.data.sources.text_source import SingleFile, TextSource
@@ -98,12 +112,14 @@ _NAMED = {
     "textures": _textures,
     "spoken_digits": _spoken_digits,
     "audio": _audio,
+    "video": _video,
+    "moving_digits": _moving_digits,
     "tfds": _tfds,
     "text": _text,
     "moby-dick": _moby_dick,
 }
 # What stands for them in messages.
-_SPELLINGS = {"audio": "audio:PATH", "text": "text:PATH", "tfds": "tfds:NAME"}
+_SPELLINGS = {"audio": "audio:PATH", "text": "text:PATH", "tfds": "tfds:NAME", "video": "video:PATH"}
 
 
 def register_source(name: str, make_source: Callable[..., Source]) -> None:
