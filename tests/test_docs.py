@@ -25,12 +25,17 @@ def name_of(path):
     return str(path.relative_to(ROOT))
 
 
+# Pages whose examples trace large networks or many of them.
+SLOW_PAGES = {"docs/progressive_growing.md", "docs/r3gan.md"}
+
+
 def runnable_blocks():
     for page in PAGES:
         for number, (run, language, code) in enumerate(BLOCK.findall(page.read_text("utf-8")), start=1):
             if run:
                 assert language == "python"
-                yield pytest.param(code, id=f"{name_of(page)}-{number}")
+                marks = [pytest.mark.slow] if name_of(page) in SLOW_PAGES else []
+                yield pytest.param(code, id=f"{name_of(page)}-{number}", marks=marks)
 
 
 def anchors(page):

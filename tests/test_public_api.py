@@ -188,11 +188,21 @@ def test_docstring(name):
         assert ">>>" in text, f"{name} has no example"
 
 
+# Examples of networks with dozens of blocks, which take ten seconds and more to trace.
+SLOW_EXAMPLES = {
+    "tfgan_suite.checkpoints.vdvae_state",
+    "tfgan_suite.models.glow.glow",
+    "tfgan_suite.models.pixelcnn.pixelcnn",
+    "tfgan_suite.models.vaegan.vaegan",
+    "tfgan_suite.models.vdvae.vdvae",
+}
+
+
 def modules():
     skipped = ("tfgan_suite.commands",)
     for module in pkgutil.walk_packages(tg.__path__, "tfgan_suite."):
         if not module.name.startswith(skipped):
-            yield module.name
+            yield pytest.param(module.name, marks=[pytest.mark.slow] if module.name in SLOW_EXAMPLES else [])
 
 
 @pytest.mark.parametrize("module_name", list(modules()))

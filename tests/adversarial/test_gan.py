@@ -46,7 +46,7 @@ def sgd(rate=0.1):
     }
 
 
-@pytest.mark.parametrize("num_classes", [None, 3])
+@pytest.mark.parametrize("num_classes", [pytest.param(None, marks=pytest.mark.slow), 3])
 def test_contract(tmp_path, num_classes):
     run_gan_test(lambda: make_gan(num_classes), tmp_path)
 
@@ -148,7 +148,7 @@ def test_refuses_a_batch_that_cannot_be_shared():
 
 
 @pytest.mark.parametrize("training", [{}, everything()], ids=["plain", "everything"])
-@pytest.mark.parametrize("num_classes", [None, 3])
+@pytest.mark.parametrize("num_classes", [pytest.param(None, marks=pytest.mark.slow), 3])
 def test_two_replicas_equal_one(two_replicas, training, num_classes):
     run_replica_test(lambda: make_gan(num_classes, **training), two_replicas, steps=4)
 

@@ -93,6 +93,7 @@ def test_a_restart_anywhere_continues_the_stream_exactly(make_dataset, cache, sh
         np.testing.assert_array_equal(restarted_labels, labels[start : start + 42])
 
 
+@pytest.mark.slow
 def test_another_process_reads_the_same_stream(make_dataset):
     directory = make_dataset(50)
     options = {"batch_size": 10, "seed": 3, "horizontal_flip": True}

@@ -250,7 +250,7 @@ class Bonus(keras.layers.Layer):
         return inputs
 
 
-@pytest.mark.parametrize("steps", [1, 2])
+@pytest.mark.parametrize("steps", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_regularizers_of_weights_count_once_an_update(steps):
     """By their closed form: the gradient of 0.05 * ||W||^2 is 0.1 * W."""
     plain = make_gan(discriminator=make_discriminator(dense(4, seed=7)), discriminator_steps=steps)
@@ -326,7 +326,11 @@ def make_regularized(**choices):
     )
 
 
-@pytest.mark.parametrize("choices", [{}, {"discriminator_steps": 2, "reuse_fakes": True}], ids=["plain", "reused"])
+@pytest.mark.parametrize(
+    "choices",
+    [{}, pytest.param({"discriminator_steps": 2, "reuse_fakes": True}, marks=pytest.mark.slow)],
+    ids=["plain", "reused"],
+)
 def test_two_replicas_add_what_one_does(two_replicas, choices):
     run_replica_test(lambda: make_regularized(**choices), two_replicas)
 
@@ -408,8 +412,16 @@ NOISES = {
 }
 
 
-@pytest.mark.parametrize("kind", NOISES)
-@pytest.mark.parametrize("form", ["checkpoint", "keras"])
+@pytest.mark.parametrize(
+    "kind, form",
+    [
+        pytest.param(
+            kind, form, marks=[] if (kind, form) in {("nested", "checkpoint"), ("own", "keras")} else pytest.mark.slow
+        )
+        for kind in NOISES
+        for form in ("checkpoint", "keras")
+    ],
+)
 def test_a_run_with_layers_that_draw_is_resumed_exactly(kind, form, tmp_path):
     def make():
         return make_gan(make_generator(*NOISES[kind]()), make_discriminator(*NOISES[kind]()))

@@ -99,7 +99,7 @@ def test_two_replicas_train_what_one_device_does(name, rest, two_replicas):
     assert_equal_to_fixed_batches(MODELS[name], two_replicas, [8, rest])
 
 
-@pytest.mark.parametrize("steps_per_execution", [1, 2])
+@pytest.mark.parametrize("steps_per_execution", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_full_batches_of_unknown_size_on_two_replicas(two_replicas, steps_per_execution):
     def make():
         return make_gan(3, steps_per_execution=steps_per_execution)
@@ -107,7 +107,7 @@ def test_full_batches_of_unknown_size_on_two_replicas(two_replicas, steps_per_ex
     assert_equal_to_fixed_batches(make, two_replicas, [8, 8])
 
 
-@pytest.mark.parametrize("replicas", [1, 2])
+@pytest.mark.parametrize("replicas", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_rest_of_fewer_examples_than_updates_trains_all_of_them(replicas, request):
     """With three updates of the discriminator and a rest of one, each takes that one."""
     strategy = request.getfixturevalue("two_replicas") if replicas == 2 else tf.distribute.get_strategy()
@@ -121,7 +121,7 @@ def test_a_rest_of_fewer_examples_than_updates_trains_all_of_them(replicas, requ
     assert all(np.isfinite(np.asarray(weight)).all() for weight in gan.variables)
 
 
-@pytest.mark.parametrize("rest", [1, 6, 7])
+@pytest.mark.parametrize("rest", [pytest.param(1, marks=pytest.mark.slow), pytest.param(6, marks=pytest.mark.slow), 7])
 def test_microbatches_of_a_rest(rest):
     whole, sliced = everything(), everything(microbatch_size=4)
     data = tf.data.Dataset.from_tensor_slices(random_batch(whole, 8 + rest)).batch(8)
@@ -188,7 +188,7 @@ def test_examples_are_evaluated_on_latents_of_their_own():
 # === Precision ===
 
 
-@pytest.mark.parametrize("dtype", ["float16", "float64"])
+@pytest.mark.parametrize("dtype", ["float16", pytest.param("float64", marks=pytest.mark.slow)])
 def test_images_of_other_floats_are_trained_on_in_float32(dtype):
     choices = {"discriminator_penalties": [tg.penalties.GradientPenalty(), tg.penalties.R1(1.0)]}
     gan, expected = make_gan(**choices), make_gan(**choices)
@@ -198,7 +198,7 @@ def test_images_of_other_floats_are_trained_on_in_float32(dtype):
     assert_same_weights(gan, expected)
 
 
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("policy", [pytest.param("mixed_bfloat16", marks=pytest.mark.slow), "mixed_float16"])
 def test_all_penalties_in_mixed_precision(policy):
     before = keras.mixed_precision.dtype_policy()
     keras.mixed_precision.set_global_policy(policy)

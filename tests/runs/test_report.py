@@ -204,6 +204,7 @@ def test_unfinished_run_without_data_or_scores(tiny_run, tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_a_model_that_reconstructs_shows_what_it_makes_of_images_it_has_not_seen(tmp_path):
     images = np.random.default_rng(1).integers(0, 256, [24, 8, 8, 1]).astype(np.uint8)
     data = write_prepared_set(tmp_path / "data", images, splits={"train": 16, "test": 8})

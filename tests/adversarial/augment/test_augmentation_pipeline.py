@@ -84,7 +84,7 @@ def test_a_transform_does_not_depend_on_the_others():
     np.testing.assert_array_equal(contrast.apply(images, draws, 0.5), contrast.apply(images, alone, 0.5))
 
 
-@pytest.mark.parametrize("height, width", [(12, 12), (10, 17)])
+@pytest.mark.parametrize("height, width", [pytest.param(12, 12, marks=pytest.mark.slow), (10, 17)])
 def test_graph_and_xla_equal_eager(height, width):
     pipeline = AugmentationPipeline("bgcfnc")
     images = make_images([4, height, width, 3])
@@ -128,7 +128,7 @@ def test_first_derivative_is_the_adjoint(shape):
     np.testing.assert_allclose(np.sum(gradient * direction), np.sum(weights * moved), rtol=1e-4, atol=1e-3)
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("jit_compile", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_second_derivative(jit_compile):
     """An R1 penalty through the pipeline, with respect to a weight: against finite differences."""
     pipeline = AugmentationPipeline("bgcfnc")

@@ -59,7 +59,8 @@ def test_contract(variant, tmp_path):
     run_gan_test(make_gan, tmp_path)
 
 
-@pytest.mark.parametrize("rematerialize", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("rematerialize", [False, True])
 def test_two_replicas_equal_one(rematerialize, two_replicas):
     """Two discriminator steps, orthogonal regularisation, an augmentation; `u` and the moments among the variables."""
 
@@ -166,6 +167,7 @@ def test_labels_follow_their_weights(fresh_gan):
         np.testing.assert_allclose(np.bincount(labels, minlength=4) / 4000, expected, atol=0.03)
 
 
+@pytest.mark.slow
 def test_standing_statistics():
     """The averaged generator's moments become those of what it generates; nothing else moves."""
     gan = make(compile_arguments={"run_eagerly": True})  # Quicker than a graph for two steps.

@@ -85,7 +85,7 @@ def test_the_image_is_the_first_of_more_output_channels():
         make_generator(output_channels=2)
 
 
-@pytest.mark.parametrize("size, variant", [(64, "deep"), (512, "biggan")])
+@pytest.mark.parametrize("size, variant", [(64, "deep"), pytest.param(512, "biggan", marks=pytest.mark.slow)])
 def test_shapes(size, variant):
     """Without running it; the parity tests run the smaller sizes."""
     config = {"num_classes": 3, "base_channels": 8, "variant": variant, "attention_resolutions": (32,)}
@@ -145,7 +145,7 @@ def test_initial_kernels_are_orthogonal():
     assert abs(np.asarray(narrow.linear.kernel).std() - 0.02) < 2e-3
 
 
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("policy", [pytest.param("mixed_bfloat16", marks=pytest.mark.slow), "mixed_float16"])
 @pytest.mark.parametrize("variant", ["biggan", "deep"])
 def test_mixed_precision(policy, variant):
     latents, labels = np.random.default_rng(0).normal(size=[4, 16]).astype("float32"), np.array([0, 1, 2, 3])

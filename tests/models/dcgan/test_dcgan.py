@@ -26,8 +26,10 @@ def test_parameter_counts(config, generator, discriminator):
     assert number_of_parameters(gan.discriminator) == discriminator
 
 
-@pytest.mark.parametrize("num_classes", [None, 3])
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    "num_classes, channels",
+    [(3, 1), *(pytest.param(*one, marks=pytest.mark.slow) for one in [(None, 1), (None, 3), (3, 3)])],
+)
 def test_contract(tmp_path, num_classes, channels):
     def make_gan():
         gan = tg.DCGAN(image_shape=(16, 16, channels), num_classes=num_classes, base_channels=4, kernel_size=4)
@@ -37,7 +39,7 @@ def test_contract(tmp_path, num_classes, channels):
     run_gan_test(make_gan, tmp_path)
 
 
-@pytest.mark.parametrize("num_classes", [None, 3])
+@pytest.mark.parametrize("num_classes", [pytest.param(None, marks=pytest.mark.slow), 3])
 def test_two_replicas_equal_one(two_replicas, num_classes):
     def make_gan():
         gan = tg.DCGAN(image_shape=(16, 16, 1), num_classes=num_classes, base_channels=4, kernel_size=4)

@@ -103,7 +103,7 @@ def test_a_new_model_of_standard_latents_has_their_likelihood():
     np.testing.assert_allclose(model.log_mass(tg.to_float(images), None, 1, Quarter()), expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["glow", "realnvp"])
+@pytest.mark.parametrize("kind", ["glow", pytest.param("realnvp", marks=pytest.mark.slow)])
 def test_samples_are_finite_at_every_stage_of_training(kind):
     """At a rate that ruins the model: all samples are finite, and drawn once."""
     model = tg.Glow(**{**TINY, **KINDS[kind]})
@@ -136,10 +136,12 @@ def test_contract(tmp_path, kind, num_classes):
     assert model.likelihood == "lower_bound" and int(model.is_initialized) == 1
 
 
+@pytest.mark.slow
 def test_two_replicas_equal_one(two_replicas):
     run_replica_test(lambda: make_glow(keras.optimizers.SGD(1e-4)), two_replicas)
 
 
+@pytest.mark.slow
 def test_microbatches_equal_the_batch():
     whole, sliced = (make_glow(keras.optimizers.SGD(1e-4), microbatch_size=size) for size in (None, 2))
     examples, _ = random_batch(whole, 8)
@@ -181,6 +183,7 @@ def test_it_learns():
     assert np.abs(model.inverse(model.forward(values)[0]) - values).max() <= 1e-5
 
 
+@pytest.mark.slow
 def test_reduced_precision_is_for_training_alone():
     single, mixed = (randomized(tg.Glow(**TINY, dtype=dtype)) for dtype in ("float32", "mixed_bfloat16"))
     images = digit_like_images(4)

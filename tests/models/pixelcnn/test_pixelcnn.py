@@ -70,6 +70,7 @@ def test_initialization_from_data_of_the_authors(name):
         assert_near(state[weight], value)
 
 
+@pytest.mark.slow
 def test_a_model_of_other_shapes_from_its_state():
     """What names and shapes tell is told; the rest are overrides."""
     model = randomize(tg.PixelCNN(**{**TINY, "blocks": 2, "image_shape": (12, 8, 1)}, levels=3, num_classes=3))
@@ -107,7 +108,9 @@ def test_no_pixel_sees_itself_or_what_comes_after():
 
 
 @pytest.mark.parametrize(
-    ("levels", "distribution"), [(2, DiscretizedLogisticMixture(1)), (2, Bernoulli())], ids=["logistic", "bernoulli"]
+    ("levels", "distribution"),
+    [(2, DiscretizedLogisticMixture(1)), pytest.param(2, Bernoulli(), marks=pytest.mark.slow)],
+    ids=["logistic", "bernoulli"],
 )
 def test_masses_of_all_images_sum_to_one(levels, distribution):
     model = randomize(tg.PixelCNN(image_shape=(4, 4, 1), blocks=1, filters=2, distribution=distribution, levels=levels))
@@ -167,6 +170,7 @@ def test_initialization_is_done_once():
         make_pixelcnn(conditional=False).fit(iter([images]), verbose=0)
 
 
+@pytest.mark.slow
 def test_single_batches_and_own_loops_are_initialized_too():
     single, own = (make_pixelcnn(keras.optimizers.SGD(0.01), conditional=False) for _ in range(2))
     images, _ = random_batch(single, 4)
@@ -200,6 +204,7 @@ def test_what_it_cannot_do_is_refused_in_a_sentence(tmp_path, capsys):
         assert can in capsys.readouterr().err, command
 
 
+@pytest.mark.slow
 def test_dropout_is_of_the_step_and_the_example():
     model = randomize(make_pixelcnn(conditional=False))
     images = tf.repeat(random_batch(model, 1)[0], 3, axis=0)
@@ -242,6 +247,7 @@ def test_arguments(arguments, message):
         tg.PixelCNN(**{**TINY, **arguments})
 
 
+@pytest.mark.slow
 def test_it_learns():
     """Bars at four places: from the second row on nothing is left to say."""
     images = np.zeros([64, 8, 4, 1], "uint8")

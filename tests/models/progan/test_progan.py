@@ -39,13 +39,13 @@ def make_phase(level, size, fades=False, first_image=0, end_image=32, learning_r
     )
 
 
-@pytest.mark.parametrize("num_classes", [None, 3])
+@pytest.mark.parametrize("num_classes", [pytest.param(None, marks=pytest.mark.slow), 3])
 def test_contract(num_classes, tmp_path):
     """At one level, so that every weight takes part."""
     run_gan_test(lambda: make(4, num_classes), tmp_path)
 
 
-@pytest.mark.parametrize("num_classes", [None, 3])
+@pytest.mark.parametrize("num_classes", [pytest.param(None, marks=pytest.mark.slow), 3])
 def test_two_replicas_equal_one_within_a_fade(num_classes, two_replicas):
     def make_in_a_fade():
         gan = make(

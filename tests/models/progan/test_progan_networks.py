@@ -260,7 +260,8 @@ def test_mixed_precision_ends_in_float32(policy):
     assert 0 < np.abs(images - exact).max() < 0.1
 
 
-@pytest.mark.parametrize("num_classes", [pytest.param(None, marks=pytest.mark.slow), 3])
+@pytest.mark.slow
+@pytest.mark.parametrize("num_classes", [None, 3])
 def test_trains_in_the_common_gan(num_classes):
     """At full size, with the paper's loss and penalties; second derivatives and all."""
     gan = tg.GAN(

@@ -37,7 +37,8 @@ def lazy_penalties():
     }
 
 
-@pytest.mark.parametrize("num_classes", [None, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("num_classes", [None, 3])
 def test_contract(num_classes, tmp_path):
     """Goes on exactly, with w_average and the mean path length."""
     run_gan_test(lambda: make(num_classes, **lazy_penalties()), tmp_path)

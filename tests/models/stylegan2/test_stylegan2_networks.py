@@ -281,7 +281,7 @@ def test_config_and_saving(make, tmp_path):
 
 
 @pytest.mark.parametrize("policy, tolerance", [("mixed_bfloat16", 0.05), ("mixed_float16", 0.01)])
-@pytest.mark.parametrize("architecture", ["skip", "resnet"])
+@pytest.mark.parametrize("architecture", ["skip", pytest.param("resnet", marks=pytest.mark.slow)])
 def test_mixed_precision(policy, tolerance, architecture):
     """Images and logits near those of float32, finite gradients in float32, narrow types only at high resolutions."""
     config = {"image_shape": (32, 32, 3), "architecture": architecture, "conv_clamp": 256}

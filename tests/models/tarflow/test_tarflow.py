@@ -108,7 +108,8 @@ def test_each_token_depends_on_earlier_ones_alone():
         assert not below.any() and np.count_nonzero(above) == 16 * 17 // 2
 
 
-@pytest.mark.parametrize("num_classes", [pytest.param(None, marks=pytest.mark.slow), 3])
+@pytest.mark.slow
+@pytest.mark.parametrize("num_classes", [None, 3])
 def test_samples_are_finite_at_every_stage_of_training(num_classes):
     """At a rate that ruins the model: all samples are finite, with guidance too, and drawn once."""
     model = tg.TarFlow(**TINY, num_classes=num_classes)
@@ -191,6 +192,7 @@ def test_it_learns():
     assert np.abs(model.inverse(model.forward(values)[0]) - values).max() <= 1e-5
 
 
+@pytest.mark.slow
 def test_reduced_precision_is_for_training_alone():
     single, mixed = (randomized(tg.TarFlow(**TINY, dtype=dtype)) for dtype in ("float32", "mixed_bfloat16"))
     images = digit_like_images(4)

@@ -43,11 +43,12 @@ def test_contract(tmp_path):
     run_model_test(make, tmp_path)
 
 
+@pytest.mark.slow
 def test_contract_of_the_masked_one(tmp_path):
     run_model_test(lambda: make(tg.MaskedTokenTransformer), tmp_path)
 
 
-@pytest.mark.parametrize("cls", [tg.TokenTransformer, tg.MaskedTokenTransformer])
+@pytest.mark.parametrize("cls", [tg.TokenTransformer, pytest.param(tg.MaskedTokenTransformer, marks=pytest.mark.slow)])
 def test_two_replicas_equal_one(two_replicas, cls):
     # A token often occurs more than once in a batch: a gradient of slices would count wrongly.
     run_replica_test(lambda: make(cls, keras.optimizers.SGD(0.05)), two_replicas)

@@ -28,6 +28,7 @@ def everything():
     }
 
 
+@pytest.mark.slow
 def test_contract(tmp_path):
     run_model_test(make_vae, tmp_path)
 
@@ -36,7 +37,7 @@ def test_contract_with_everything(tmp_path):
     run_model_test(lambda: make_vae(conditional=False, **everything()), tmp_path)
 
 
-@pytest.mark.parametrize("choices", [dict, everything])
+@pytest.mark.parametrize("choices", [pytest.param(dict, marks=pytest.mark.slow), everything])
 def test_two_replicas_equal_one(two_replicas, choices):
     run_replica_test(lambda: make_vae(keras.optimizers.SGD(0.05), **choices()), two_replicas)
 
@@ -281,6 +282,7 @@ def test_training_refuses_images_between_levels(as_dataset):
     assert int(vae.steps) == 0
 
 
+@pytest.mark.slow
 def test_discrepancy_of_a_rest_on_two_replicas(two_replicas):
     """Batches of a size that only the run knows, the last one uneven, are worked on as on one device."""
     single = make_vae(keras.optimizers.SGD(0.05), **everything())

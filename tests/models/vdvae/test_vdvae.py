@@ -106,6 +106,7 @@ def test_state_goes_there_and_back(reference):
         np.testing.assert_array_equal(array, golden[f"w/{name}"])
 
 
+@pytest.mark.slow
 def test_states_that_do_not_fit():
     model = tg.VDVAE(**TINY)
     state, layouts = vdvae_state(model), {name: TINY[name] for name in ("encoder", "decoder")}
@@ -145,7 +146,8 @@ def make_vdvae(optimizer="auto", num_classes=None, **choices):
     return model
 
 
-@pytest.mark.parametrize("num_classes", [3, pytest.param(None, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("num_classes", [3, None])
 def test_contract(tmp_path, num_classes):
     run_model_test(lambda: make_vdvae(tg.Adam(1e-3), num_classes), tmp_path)
 
