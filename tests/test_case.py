@@ -45,6 +45,15 @@ def run_layer_test(layer_class, config, inputs, expected_shape):
         assert mixed(tf.cast(inputs, mixed.compute_dtype)).dtype == mixed.compute_dtype
 
 
+def count_trained_weights(make_network):
+    """How many numbers a network trains, of shapes alone: nothing is allocated."""
+    with keras.StatelessScope(initialize_variables=False):
+        network = make_network()
+        network.build()
+    keras.backend.clear_session(free_memory=False)  # Else Keras would make them, together with the next ones.
+    return sum(int(np.prod(variable.shape)) for variable in network.trainable_variables)
+
+
 def random_batch(model, batch_size, seed=0):
     """Examples and labels that fit the model, for `fit`."""
     generator = np.random.default_rng(seed)

@@ -28,6 +28,7 @@ PUBLIC = [
     "DCGAN",
     "GAN",
     "GenerativeModel",
+    "GAT",
     "Glow",
     "MaskedTokenTransformer",
     "PixelCNN",

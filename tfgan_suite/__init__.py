@@ -23,6 +23,7 @@ _PUBLIC = {
     "GAN": "tfgan_suite.adversarial.gan",
     "BigGAN": "tfgan_suite.models.biggan.biggan",
     "DCGAN": "tfgan_suite.models.dcgan.dcgan",
+    "GAT": "tfgan_suite.models.gat.gat",
     "Glow": "tfgan_suite.models.glow.glow",
     "MaskedTokenTransformer": "tfgan_suite.models.token_transformer.masked_token_transformer",
     "PixelCNN": "tfgan_suite.models.pixelcnn.pixelcnn",

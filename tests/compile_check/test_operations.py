@@ -109,7 +109,15 @@ def test_every_model_has_only_what_a_tpu_can_do(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "preset", ["dcgan_avatars_64", "progan_avatars_64", "biggan_imagenet_64", "stylegan2_few_images_64", "stylegan2"]
+    "preset",
+    [
+        "dcgan_avatars_64",
+        "gat_avatars_64",
+        "progan_avatars_64",
+        "biggan_imagenet_64",
+        "stylegan2_few_images_64",
+        "stylegan2",
+    ],
 )
 def test_presets_are_lowered(preset):
     """At 64 pixels, with what they train with: lazy penalties, path length, adaptive augmentation."""

@@ -6,6 +6,7 @@ import tensorflow as tf
 from tfgan_suite.adversarial import losses, penalties
 from tfgan_suite.adversarial.adversarial_rules import adversarial_charts, adversarial_measurements, adversarial_rules
 from tfgan_suite.adversarial.averaged_generator import AveragedGenerator, deserialize_parts, serialize_parts
+from tfgan_suite.adversarial.san_head import take_san_head
 from tfgan_suite.engine.adam import Adam
 from tfgan_suite.engine.added_losses import AddedLosses
 from tfgan_suite.engine.exponential_moving_average import ExponentialMovingAverage
@@ -23,6 +24,7 @@ from tfgan_suite.specs.image_spec import ImageSpec
 class AdversarialModel(AveragedGenerator, Discriminates, TrainedModel):
     """A generator, its average, a discriminator, and what `compile` chose for them. See `GAN` for the arguments."""
 
+    passed_on = ("dtype", "san_head")
     refuses_out_of_range = True  # A discriminator tells such images from all that is shown, served and scored.
 
     def __init__(
@@ -36,11 +38,14 @@ class AdversarialModel(AveragedGenerator, Discriminates, TrainedModel):
         num_classes=None,
         label_weights=None,
         latent_distribution=None,
+        san_head=False,
         seed=0,
         **kwargs,
     ):
         if latent_size is not None and not is_count(latent_size):
             raise ValueError(f"`latent_size` must be an integer >= 1. Received: latent_size={latent_size!r}")
+        if san_head:
+            take_san_head(discriminator)
         latent_shape = (_latent_size_of(generator) if latent_size is None else int(latent_size),)
         labels = None if num_classes is None else keras.Input([], dtype="int32")
         generator_inputs = (keras.Input(latent_shape), labels)
@@ -52,6 +57,7 @@ class AdversarialModel(AveragedGenerator, Discriminates, TrainedModel):
             **kwargs,
         )
         self.latent_shape = latent_shape
+        self.san_head = bool(san_head)
         self.latent_distribution = latent_distribution or latent_distributions.Normal()
         shapes = self._output_shapes()
         self.add_network("generator", generator, generator_inputs, averaged=True, output_shapes=shapes["generator"])
@@ -236,6 +242,7 @@ class AdversarialModel(AveragedGenerator, Discriminates, TrainedModel):
             "num_classes": self.num_classes,
             "label_weights": self.label_weights,
             **serialize_parts({"latent_distribution": self.latent_distribution}),
+            "san_head": self.san_head,
             "seed": self.seed,
         }
 

@@ -8,8 +8,8 @@ One step on one batch of real images:
 4. move the averaged generator, count the images.
 
 `GAN.updates` says this; what differs between models comes in as objects (networks, loss, penalties, augmentation, EMA) or
-by one of six hooks: `sample_latents`, `sample_labels`, `generate_fakes`, `discriminate`, `compute_discriminator_loss`,
-`compute_generator_loss`. Hooks take tensors and return tensors.
+by one of seven hooks: `sample_latents`, `sample_labels`, `generate_fakes`, `view`, `discriminate`,
+`compute_discriminator_loss`, `compute_generator_loss`. Hooks take tensors and return tensors.
 """
 
 from typing import NamedTuple
@@ -19,10 +19,12 @@ import tensorflow as tf
 
 from tfgan_suite.adversarial.adversarial_model import AdversarialModel
 from tfgan_suite.adversarial.penalties import Batch
+from tfgan_suite.adversarial.san_head import has_san_head
 from tfgan_suite.engine.added_losses import AddedLosses, not_counted
 from tfgan_suite.engine.networks import call_network
 from tfgan_suite.engine.update import Objective, Recorded, Update, WholeBatch
 from tfgan_suite.foundation.randomness import draw_per_example, fold
+from tfgan_suite.layers.san_dense import Directions
 
 
 class Fakes(NamedTuple):
@@ -52,6 +54,8 @@ class GAN(AdversarialModel):
         num_classes: Integer, the number of classes of a conditional pair, or `None`.
         label_weights: List of floats, the relative frequency of each class among generated labels; `None` for all alike.
         latent_distribution: A `latents.LatentDistribution`; by default standard normal.
+        san_head: Boolean. Whether the discriminator scores its features by `layers.SANDense` rather than by a head of its own.
+            For the suite's own discriminators; in one of yours, make that layer the last.
         seed: Integer. Base seed for all randomness in training.
 
     Raises:
@@ -75,12 +79,19 @@ class GAN(AdversarialModel):
         """Algorithm 1: the discriminator k times, the generator once; then the penalties that have an interval."""
         discriminator, generator = self.discriminator.trainable_variables, self.generator.trainable_variables
         by_discriminator, by_generator = self.discriminator_penalties, self.generator_penalties
+        of_direction = ("loss/direction",) if has_san_head(self.discriminator) else ()
         return [
             Update(
                 "discriminator",
                 discriminator,
                 self.discriminator_objective,
-                logs=("loss/discriminator", "logits/real", "logits/fake", *_log_names(every_step(by_discriminator))),
+                logs=(
+                    "loss/discriminator",
+                    *of_direction,
+                    "logits/real",
+                    "logits/fake",
+                    *_log_names(every_step(by_discriminator)),
+                ),
                 times=self.discriminator_steps,
                 observe=self._adapt_augmentation,
             ),
@@ -102,10 +113,13 @@ class GAN(AdversarialModel):
         """The discriminator's loss and its penalties, on real images and fresh fakes."""
         fakes = batch.kept["fakes"] = self._make_fakes(batch, batch.seed)
         fake_images = tf.stop_gradient(fakes.images)
-        losses, real_logits, fake_logits = self.compute_discriminator_loss(
-            self._training_discriminate(batch.seed), batch.examples, fake_images, batch.labels, fakes.labels
-        )
+        with Directions() as directions:
+            losses, real_logits, fake_logits = self.compute_discriminator_loss(
+                self._training_discriminate(batch.seed), batch.examples, fake_images, batch.labels, fakes.labels
+            )
         minimized = {"loss/discriminator": losses}
+        if directions:
+            minimized["loss/direction"] = directions.loss(real_logits, fake_logits)
         real, fake = Batch(batch.examples, batch.labels, real_logits), Batch(fake_images, fakes.labels, fake_logits)
         for penalty in every_step(self.discriminator_penalties):
             minimized[f"penalty/{penalty.name}"] = self._penalize(penalty, real, fake, batch.seed)
@@ -199,9 +213,7 @@ class GAN(AdversarialModel):
         """The discriminator in training mode, seen through the augmentation."""
 
         def discriminate(images, labels, score=self.discriminate):
-            if self.augmentation is not None:
-                images = self.augmentation(images, fold(seed, "augmentation"))
-            return score(images, labels, training=True)
+            return score(self.view(images, seed), labels, training=True)
 
         return discriminate
 
@@ -224,6 +236,10 @@ class GAN(AdversarialModel):
     def generate_fakes(self, latents, labels, seed):
         """The generator in training mode. `seed` is for networks that draw noise of their own."""
         return call_network(self.generator, latents, labels, training=True)
+
+    def view(self, images, seed):
+        """Images as the discriminator sees them in training, augmented; the same changes for the same `seed`, int32 `[2]`."""
+        return images if self.augmentation is None else self.augmentation(images, fold(seed, "augmentation"))
 
     def discriminate(self, images, labels=None, training=False):
         """Logits float32 `[batch]` of float images `[batch, height, width, channels]`; higher is more real."""

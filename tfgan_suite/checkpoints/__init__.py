@@ -7,6 +7,7 @@ _PUBLIC = {
     "stylegan2_from_state": "tfgan_suite.checkpoints.stylegan2_state",
     "biggan_from_state": "tfgan_suite.checkpoints.biggan_state",
     "pixelcnn_from_state": "tfgan_suite.checkpoints.pixelcnn_state",
+    "gat_from_state": "tfgan_suite.checkpoints.gat_state",
     "glow_from_state": "tfgan_suite.checkpoints.glow_state",
     "progan_from_state": "tfgan_suite.checkpoints.progan_state",
     "r3gan_from_state": "tfgan_suite.checkpoints.r3gan_state",

@@ -18,6 +18,7 @@ class KerasLoop(GenerativeModel):
     """The part of `TrainedModel` that Keras's own loops call: what is logged, the checks of the data, files of weights."""
 
     refuses_out_of_range = False
+    passed_on = ("dtype",)
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)

@@ -55,6 +55,7 @@ class TrainedModel(TrainingDeclarations, TransfersWeights, KerasLoop):
     Attributes:
         refuses_out_of_range: Boolean. Whether `fit` and `evaluate` refuse examples outside of the range that the spec gives
             models. If not, as for a model of any real numbers, they warn.
+        passed_on: Tuple of strings. Arguments of this class that constructors of subclasses pass on as they are.
         steps: Variable, int64 scalar. Steps since training began.
         examples_seen: Variable, int64 scalar. Real examples trained on, over all replicas.
         networks: Mapping of name to network, as handed to `add_network`.

@@ -8,6 +8,7 @@ from tfgan_suite.foundation.errors import UserError, unknown_name
 MODELS = {
     "biggan": ("tfgan_suite.models.biggan.biggan", "BigGAN"),
     "dcgan": ("tfgan_suite.models.dcgan.dcgan", "DCGAN"),
+    "gat": ("tfgan_suite.models.gat.gat", "GAT"),
     "glow": ("tfgan_suite.models.glow.glow", "Glow"),
     "masked_token_transformer": (
         "tfgan_suite.models.token_transformer.masked_token_transformer",

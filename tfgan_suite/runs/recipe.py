@@ -70,10 +70,11 @@ class Recipe:
 
 
 def _constructor_arguments(cls):
-    """Names of what a constructor takes; `dtype`, which goes to Keras, where it takes any."""
+    """Names of what a constructor takes, with those that it passes on to its bases where it takes any."""
     parameters = inspect.signature(cls).parameters.values()
     names = [one.name for one in parameters if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
-    return names + ["dtype"] * any(one.kind == one.VAR_KEYWORD for one in parameters)
+    takes_any = any(one.kind == one.VAR_KEYWORD for one in parameters)
+    return names + [name for name in cls.passed_on if takes_any and name not in names]
 
 
 def _check_constructor_names(cls, names):

@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from tfgan_suite.adversarial.san_head import TakesSANHead
 from tfgan_suite.layers.rematerialization import call_block
 from tfgan_suite.layers.self_attention import SelfAttention
 from tfgan_suite.layers.spectral_normalization import SpectralConvolution, SpectralDense, SpectralEmbedding
@@ -11,7 +12,7 @@ from tfgan_suite.models.biggan.biggan_blocks import DeepDiscriminatorBlock, Disc
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
-class BigGANDiscriminator(keras.Model):
+class BigGANDiscriminator(TakesSANHead, keras.Model):
     """Residual blocks down to 4x4, sum pooling, a linear logit, and the projection on the class vector.
 
     All weights are spectrally normalized. A call in training mode advances the power iteration by one step, so it is
@@ -106,6 +107,8 @@ class BigGANDiscriminator(keras.Model):
             self.num_classes, self.plan[-1].out_channels, seed=seed + 2, dtype="float32", name="class_vectors", **norm
         )
 
+    own_head = ("linear", "class_vectors")
+
     def layer_places(self):
         """What stands for the numbers of blocks in other sizes: numbers count from the image, these name the resolution."""
         places, side, count = {}, self.image_shape[0], 0
@@ -135,8 +138,11 @@ class BigGANDiscriminator(keras.Model):
             block.build([None, None, None, plan.in_channels])
             if plan.attention:
                 next(attentions).build([None, None, None, plan.out_channels])
-        self.linear.build([None, self.plan[-1].out_channels])
-        self.class_vectors.build([None])
+        if self.san_head is None:
+            self.linear.build([None, self.plan[-1].out_channels])
+            self.class_vectors.build([None])
+        else:
+            self.san_head.build([None, self.plan[-1].out_channels])
 
     def call(self, images, labels, training=False):
         features = tf.cast(images, self.compute_dtype)
@@ -150,6 +156,8 @@ class BigGANDiscriminator(keras.Model):
             if plan.attention:
                 features = call_block(next(attentions), rematerialized, features, training=training)
         features = tf.reduce_sum(tf.cast(tf.nn.relu(features), tf.float32), axis=[1, 2])  # [batch, out_channels]
+        if self.san_head is not None:
+            return self.san_head(features, labels)
         products = self.class_vectors(labels, training=training) * features
         return self.linear(features, training=training) + tf.reduce_sum(products, axis=1, keepdims=True)
 
@@ -168,4 +176,5 @@ class BigGANDiscriminator(keras.Model):
             "rematerialize": self.rematerialize,
             "seed": self.seed,
             "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
+            **self.head_config(),
         }

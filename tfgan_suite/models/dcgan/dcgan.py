@@ -93,6 +93,7 @@ class DCGAN(GAN):
             "max_channels": self.max_channels,
             "kernel_size": self.kernel_size,
             "label_weights": self.label_weights,
+            "san_head": self.san_head,
             "seed": self.seed,
             "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
         }

@@ -3,13 +3,14 @@
 import keras
 from keras import ops
 
+from tfgan_suite.adversarial.san_head import TakesSANHead
 from tfgan_suite.layers.batch_normalization import BatchNormalization
 from tfgan_suite.layers.convolution import Convolution
 from tfgan_suite.models.dcgan.dcgan_generator import normal_initializer, stage_channels
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
-class DCGANDiscriminator(keras.Model):
+class DCGANDiscriminator(TakesSANHead, keras.Model):
     """Strided convolutions down to 4x4, with leaky ReLU, and batch normalization except in the first; one linear logit.
 
     A conditional discriminator adds the inner product of the 4x4 features and a class embedding.
@@ -89,6 +90,8 @@ class DCGANDiscriminator(keras.Model):
         for convolve, normalize in zip(self.convolutions[1:], self.normalizations):
             features = ops.leaky_relu(normalize(convolve(features), training=training), 0.2)
         features = self.flatten(features)  # [batch, 4 * 4 * channels]
+        if self.san_head is not None:
+            return self.san_head(features, labels)
         logits = ops.cast(self.score(features), "float32")  # [batch, 1]
         if self.num_classes is not None:
             products = ops.cast(self.class_vectors(labels), "float32") * ops.cast(features, "float32")
@@ -105,4 +108,5 @@ class DCGANDiscriminator(keras.Model):
             "num_classes": self.num_classes,
             "seed": self.seed,
             "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
+            **self.head_config(),
         }

@@ -101,6 +101,7 @@ class ProGAN(AuxiliaryClassifierGAN):
                 minibatch_stddev_group_size=minibatch_stddev_group_size,
                 # Neighbours, so that two replicas see the groups that one device would.
                 minibatch_stddev_grouping="contiguous",
+                san_head=kwargs.get("san_head", False),
                 seed=seed + 100_000,
                 **shared,
             )

@@ -5,6 +5,7 @@ import functools
 import keras
 import tensorflow as tf
 
+from tfgan_suite.adversarial.san_head import TakesSANHead
 from tfgan_suite.layers.equalized_convolution import EqualizedConvolution
 from tfgan_suite.layers.equalized_dense import EqualizedDense
 from tfgan_suite.layers.fused_scaling import FusedDownscaleConvolution
@@ -16,7 +17,7 @@ _HE_GAIN = 2.0**0.5
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
-class ProGANDiscriminator(keras.Model):
+class ProGANDiscriminator(TakesSANHead, keras.Model):
     """Halves the features once per level, down to 4x4 and a logit, plus class logits if there are classes.
 
     Level 0 is the full size, and each further level is half the size of the previous one. All levels have their weights
@@ -35,6 +36,7 @@ class ProGANDiscriminator(keras.Model):
         minibatch_stddev_channels: Integer >= 0. Number of channels that show how much the images of a group differ.
         minibatch_stddev_grouping: String, one of `"strided"` (as in the paper's code) or `"contiguous"`, with which
             replicas whose batch is a multiple of the group size form the same groups as a single device.
+        san_head: Boolean. Whether a `SANDense` makes the logit. Not only later, by `use_san_head`, since the weights are made here.
         seed: Integer. Base seed of the initial weights.
 
     Call arguments:
@@ -70,6 +72,7 @@ class ProGANDiscriminator(keras.Model):
         minibatch_stddev_group_size=4,
         minibatch_stddev_channels=1,
         minibatch_stddev_grouping="strided",
+        san_head=False,
         seed=0,
         **kwargs,
     ):
@@ -113,8 +116,20 @@ class ProGANDiscriminator(keras.Model):
         channels, seed = self.channels_at(4), self.seed
         self.convolution = convolution(channels, seed=seed + 1, name="4x4_convolution")
         self.dense = EqualizedDense(channels, seed=seed + 2, **rectified, name="4x4_dense")
-        self.score_dense = EqualizedDense(1 + (num_classes or 0), seed=seed + 3, dtype="float32", name="4x4_score")
+        outputs = (num_classes or 0) + int(not san_head)
+        self.score_dense = None
+        if outputs:
+            self.score_dense = EqualizedDense(outputs, seed=seed + 3, dtype="float32", name="4x4_score")
+        if san_head:
+            self.use_san_head()
         self.build()
+
+    own_head = ()  # It also makes the logits of the classes.
+    san_classes = None
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
 
     def size_at(self, level):
         """Returns the height and width of a level's images."""
@@ -137,7 +152,9 @@ class ProGANDiscriminator(keras.Model):
         channels = self.channels_at(4)
         self.convolution.build([None, 4, 4, channels + self.minibatch_stddev_channels])
         self.dense.build([None, 16 * channels])
-        self.score_dense.build([None, channels])
+        for head in (self.score_dense, self.san_head):
+            if head is not None:
+                head.build([None, channels])
 
     def call(self, images, labels=None, training=False, level_of_detail=0.0):
         return self.score(images, level_of_detail)[0]
@@ -155,11 +172,11 @@ class ProGANDiscriminator(keras.Model):
         """
 
         def score_at(level, fade):
-            return self._outputs_at(reduce(images, 2**level), level, fade)
+            return self._features_at(reduce(images, 2**level), level, fade)
 
         images = tf.convert_to_tensor(images)
         self._check_images(images, 0)
-        return self._split(at_level_of_detail(level_of_detail, self.coarsest_level, score_at))
+        return self._score(at_level_of_detail(level_of_detail, self.coarsest_level, score_at))
 
     def score_at(self, images, level=0, fade=0.0):
         """Scores images at the size of one level; finer levels are not run.
@@ -176,7 +193,7 @@ class ProGANDiscriminator(keras.Model):
         check_level(level, fade, self.coarsest_level)
         images = tf.convert_to_tensor(images)
         self._check_images(images, level)
-        return self._split(self._outputs_at(images, level, fade))
+        return self._score(self._features_at(images, level, fade))
 
     def _check_images(self, images, level):
         expected = (self.size_at(level), self.size_at(level), self.image_shape[-1])
@@ -185,8 +202,8 @@ class ProGANDiscriminator(keras.Model):
                 f"`images` must have shape {expected} at level {level}. Received: images of shape {images.shape[1:]}"
             )
 
-    def _outputs_at(self, images, level, fade):
-        """Returns the logit and the class logits, concatenated, float32 `[batch, 1 + num_classes]`."""
+    def _features_at(self, images, level, fade):
+        """Returns what the last layer takes, `[batch, channels]`."""
         features = self.from_rgb[level](images)
         if level < self.coarsest_level:
             features = self._condense(features, level)
@@ -196,14 +213,17 @@ class ProGANDiscriminator(keras.Model):
         if self.minibatch_stddev is not None:
             features = self.minibatch_stddev(features)  # [batch, 4, 4, channels + 1]
         features = self.convolution(features)
-        features = self.dense(tf.reshape(features, [-1, 16 * features.shape[-1]]))
-        return self.score_dense(features)
+        return self.dense(tf.reshape(features, [-1, 16 * features.shape[-1]]))
 
     def _condense(self, features, level):
         features = self.down_convolutions[level](self.convolutions[level](features))
         return features if self.fused_scaling else reduce(features)  # [batch, size / 2, size / 2, ...]
 
-    def _split(self, outputs):
+    def _score(self, features):
+        if self.san_head is not None:
+            logits = self.san_head(features)[:, 0]
+            return logits, None if self.num_classes is None else self.score_dense(features)
+        outputs = self.score_dense(features)  # [batch, 1 + num_classes]
         return outputs[:, 0], None if self.num_classes is None else outputs[:, 1:]
 
     def get_config(self):
@@ -219,4 +239,5 @@ class ProGANDiscriminator(keras.Model):
             "minibatch_stddev_grouping": self.minibatch_stddev_grouping,
             "seed": self.seed,
             "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
+            **self.head_config(),
         }

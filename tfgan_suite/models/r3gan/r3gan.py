@@ -99,6 +99,7 @@ class R3GAN(GAN):
             "expansion": self.expansion,
             "class_size": self.class_size,
             "label_weights": self.label_weights,
+            "san_head": self.san_head,
             "seed": self.seed,
             "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
         }

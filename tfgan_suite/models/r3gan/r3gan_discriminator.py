@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from tfgan_suite.adversarial.san_head import TakesSANHead
 from tfgan_suite.layers.convolution import Convolution
 from tfgan_suite.layers.resample import resample
 from tfgan_suite.models.r3gan.r3gan_block import make_blocks
@@ -10,7 +11,7 @@ from tfgan_suite.models.r3gan.r3gan_stages import as_config, make_stages, scaled
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
-class R3GANDiscriminator(keras.Model):
+class R3GANDiscriminator(TakesSANHead, keras.Model):
     """Residual blocks down to 4x4, a learned basis that sums each channel over the pixels, and one linear logit.
 
     A conditional discriminator has as many linear outputs as the 4x4 features have channels, and takes their inner product with
@@ -100,6 +101,9 @@ class R3GANDiscriminator(keras.Model):
                 block.build([None, None, None, stage.width])
             if str(stage.size) in self.transitions:
                 self.transitions[str(stage.size)].build([None, None, None, stage.width])
+        if self.san_head is not None:
+            self.san_head.build([None, self.stages[-1].width])
+            return
         self.score.build([None, self.stages[-1].width])
         if self.num_classes is not None:
             self.class_vectors.build([None])
@@ -114,6 +118,8 @@ class R3GANDiscriminator(keras.Model):
                 transition = self.transitions.get(str(stage.size))
                 features = features if transition is None else transition(features)
         features = ops.sum(ops.cast(features, "float32") * self.basis, axis=[1, 2])  # [batch, channels]
+        if self.san_head is not None:
+            return self.san_head(features, labels)
         scores = self.score(features)
         if self.num_classes is None:
             return scores
@@ -130,4 +136,5 @@ class R3GANDiscriminator(keras.Model):
             "num_classes": self.num_classes,
             "seed": self.seed,
             "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
+            **self.head_config(),
         }

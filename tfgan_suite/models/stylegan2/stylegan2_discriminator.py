@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from tfgan_suite.adversarial.san_head import TakesSANHead
 from tfgan_suite.layers.equalized_convolution import EqualizedConvolution
 from tfgan_suite.layers.equalized_dense import EqualizedDense
 from tfgan_suite.layers.minibatch_stddev import MinibatchStddev
@@ -19,7 +20,7 @@ from tfgan_suite.models.stylegan2.stylegan2_mapping import StyleGAN2Mapping
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
-class StyleGAN2Discriminator(keras.Model):
+class StyleGAN2Discriminator(TakesSANHead, keras.Model):
     """Residual blocks down to the smallest level, a minibatch standard deviation channel, and two dense layers.
 
     The logit of a conditional discriminator is the inner product of its features and a mapping of the label.
@@ -158,6 +159,12 @@ class StyleGAN2Discriminator(keras.Model):
                 name="mapping",
             )
 
+    own_head = ("score", "mapping")
+
+    @property
+    def san_classes(self):
+        return self.num_classes or self.label_size
+
     def build(self, images_shape=None, labels_shape=None):
         """Creates all weights. Their shapes do not depend on the inputs."""
         height, width, channels = self.smallest_shape
@@ -167,6 +174,9 @@ class StyleGAN2Discriminator(keras.Model):
             self.from_rgb.build([None, height, width, self.image_shape[2]])
         self.convolution.build([None, height, width, channels + self.minibatch_stddev_channels])
         self.dense.build([None, height * width * channels])
+        if self.san_head is not None:
+            self.san_head.build([None, channels])
+            return
         self.score.build([None, channels])
         if self.mapping is not None:
             self.mapping.build()
@@ -184,6 +194,8 @@ class StyleGAN2Discriminator(keras.Model):
             features = self.minibatch_stddev(features)
         features = self.convolution(features)
         features = self.dense(tf.reshape(features, [-1, self.dense.kernel.shape[0]]))
+        if self.san_head is not None:
+            return self.san_head(features, labels)[:, 0]
         scores = self.score(features)  # [batch, 1], or [batch, channels] if conditional
         if self.mapping is None:
             return scores[:, 0]
@@ -210,4 +222,5 @@ class StyleGAN2Discriminator(keras.Model):
             "channels": self.channels,
             "seed": self.seed,
             "dtype": serialized_policy(self),
+            **self.head_config(),
         }

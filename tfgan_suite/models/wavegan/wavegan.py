@@ -80,6 +80,7 @@ class WaveGAN(GAN):
             "base_channels": self.base_channels,
             "kernel_size": self.kernel_size,
             "max_shift": self.max_shift,
+            "san_head": self.san_head,
             "seed": self.seed,
             "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
         }

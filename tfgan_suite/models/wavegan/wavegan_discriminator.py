@@ -3,12 +3,13 @@
 import keras
 from keras import ops
 
+from tfgan_suite.adversarial.san_head import TakesSANHead
 from tfgan_suite.layers.phase_shuffle import PhaseShuffle
 from tfgan_suite.models.wavegan.wavegan_generator import STRIDE, num_stages
 
 
 @keras.saving.register_keras_serializable("tfgan_suite")
-class WaveGANDiscriminator(keras.Model):
+class WaveGANDiscriminator(TakesSANHead, keras.Model):
     """Convolutions of stride 4 down to 16 samples, leaky ReLU and phase shuffle between them; one linear logit.
 
     Args:
@@ -61,13 +62,18 @@ class WaveGANDiscriminator(keras.Model):
             1, kernel_initializer=keras.initializers.GlorotUniform(seed + 50), dtype=self.dtype_policy, name="score"
         )
 
+    san_classes = None
+
     def call(self, samples, training=False):
         features = samples
         for stage, convolve in enumerate(self.convolutions):
             features = ops.leaky_relu(convolve(features), 0.2)  # [batch, length / 4, channels]
             if stage < len(self.shuffles):
                 features = self.shuffles[stage](features, training=training)
-        return ops.cast(self.score(self.flatten(features)), "float32")
+        features = self.flatten(features)
+        if self.san_head is not None:
+            return self.san_head(features)
+        return ops.cast(self.score(features), "float32")
 
     def get_config(self):
         return {
@@ -78,4 +84,5 @@ class WaveGANDiscriminator(keras.Model):
             "max_shift": self.max_shift,
             "seed": self.seed,
             "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
+            **self.head_config(),
         }
