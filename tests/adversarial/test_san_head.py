@@ -64,14 +64,26 @@ def test_it_takes_the_place_of_any_head(name, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in SMALL if name != "r3gan"])  # Its blocks begin at zero.
-def test_contract_of_every_gan_with_it(name, tmp_path):
+@pytest.mark.parametrize("name", ["dcgan", "wavegan"])
+def test_contract_of_gans_with_it(name, tmp_path):
     def make():
         gan = SMALL[name](san_head=True)
-        gan.compile()
+        gan.compile(loss=tg.losses.NonSaturating())  # Under Wasserstein's the bias would cancel out.
         return gan
 
     run_gan_test(make, tmp_path, batch_size=10 if name == "wavegan" else 8)  # Five updates of the critic there.
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["biggan", "progan", "r3gan", "stylegan2"])
+def test_a_step_of_every_gan_moves_it(name):
+    gan = SMALL[name](san_head=True)
+    gan.compile(run_eagerly=True)
+    before = head_of(gan).get_weights()
+    gan.train_on_batch(*random_batch(gan, 8))
+    kernel, scale, _ = head_of(gan).get_weights()
+    assert not np.array_equal(kernel, before[0]) and not np.array_equal(scale, before[1])
+    np.testing.assert_allclose(np.linalg.norm(kernel, axis=0), 1.0, rtol=1e-5)
 
 
 def test_a_step_moves_directions_by_the_means_and_keeps_their_length():
