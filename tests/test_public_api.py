@@ -31,6 +31,7 @@ PUBLIC = [
     "GAT",
     "Glow",
     "MaskedTokenTransformer",
+    "MoCoGAN",
     "PixelCNN",
     "ProGAN",
     "ProGANSchedule",

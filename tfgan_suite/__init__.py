@@ -26,6 +26,7 @@ _PUBLIC = {
     "GAT": "tfgan_suite.models.gat.gat",
     "Glow": "tfgan_suite.models.glow.glow",
     "MaskedTokenTransformer": "tfgan_suite.models.token_transformer.masked_token_transformer",
+    "MoCoGAN": "tfgan_suite.models.mocogan.mocogan",
     "PixelCNN": "tfgan_suite.models.pixelcnn.pixelcnn",
     "ProGAN": "tfgan_suite.models.progan.progan",
     "ProGANSchedule": "tfgan_suite.models.progan.progan_schedule",

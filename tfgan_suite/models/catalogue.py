@@ -14,6 +14,7 @@ MODELS = {
         "tfgan_suite.models.token_transformer.masked_token_transformer",
         "MaskedTokenTransformer",
     ),
+    "mocogan": ("tfgan_suite.models.mocogan.mocogan", "MoCoGAN"),
     "pixelcnn": ("tfgan_suite.models.pixelcnn.pixelcnn", "PixelCNN"),
     "progan": ("tfgan_suite.models.progan.progan", "ProGAN"),
     "r3gan": ("tfgan_suite.models.r3gan.r3gan", "R3GAN"),

@@ -1,0 +1,1 @@
+"""MoCoGAN: clips of video from content that stays and motion that goes on."""
