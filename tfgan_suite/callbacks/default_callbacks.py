@@ -12,6 +12,7 @@ from tfgan_suite.callbacks.stability_monitor import StabilityMonitor
 from tfgan_suite.callbacks.stop_on_non_finite import StopOnNonFinite
 from tfgan_suite.callbacks.text_samples import TextSamples
 from tfgan_suite.callbacks.training_log import TrainingLog
+from tfgan_suite.callbacks.video_clips import VideoClips
 from tfgan_suite.foundation.choices import ALERT_ACTIONS
 from tfgan_suite.foundation.errors import unknown_name
 from tfgan_suite.foundation.paths import local_path
@@ -38,7 +39,7 @@ def default_callbacks(
     """Checkpoints, pictures, logs, monitors and a stop at NaN, in the order in which they must run.
 
     Args:
-        run_dir: String. Gets `checkpoints/`, `images/`, of sounds `sounds/`, `tensorboard/`, `history.jsonl` and, if there are alerts,
+        run_dir: String. Gets `checkpoints/`, `images/`, of sounds `sounds/`, of clips `videos/`, `tensorboard/`, `history.jsonl` and, if there are alerts,
             `alerts.jsonl`.
         model: The model to be trained. If given, callbacks that need something it cannot do are left out, and one line says
             so.
@@ -98,6 +99,8 @@ def default_callbacks(
         left_out.append(f"ImageGrid ({model.spec.unit[1]} have no `draw`)")
     if model is not None and model.spec.sample_rate_hz is not None:
         callbacks.append(SoundClips(run_dir / "sounds", log_dir=log_dir, seed=seed))
+    if model is not None and model.spec.frames_per_second is not None:
+        callbacks.append(VideoClips(run_dir / "videos", log_dir=log_dir, seed=seed))
     callbacks += [TrainingLog(run_dir / "history.jsonl", log_dir, hyperparameters), checkpointing]
     if total_images is not None:
         callbacks.append(Progress(total_images))  # Last: what is printed as done is saved.

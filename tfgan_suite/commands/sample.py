@@ -22,6 +22,7 @@ def add_parser(subparsers):
             "tfgan-suite sample runs/avatars --truncation-sweep 7 --count 4",
             "tfgan-suite sample runs/digits --count 1,000 --separate pictures",
             "tfgan-suite sample runs/spoken_digits --labels two,zero --output two_zero.wav",
+            "tfgan-suite sample runs/moving_digits --output clips.gif",
             'tfgan-suite sample runs/moby --prompt "Call me" --bytes 1000 --sampling temperature=0.8 --output call.txt',
         ),
     )
@@ -29,7 +30,7 @@ def add_parser(subparsers):
     parser.add_argument(
         "--output",
         metavar="FILE",
-        help="the grid (default: samples.png), or the text (default: samples.txt); of sound also a .wav",
+        help="the grid (default: samples.png), or the text (default: samples.txt); of sound also a .wav, of clips a .gif or .mp4",
     )
     parser.add_argument(
         "--count", type=arguments.positive_int, help="number of examples; by default a grid of eight rows"

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tfgan_suite.audio.wav_files import encode_sequence
-from tfgan_suite.drawing.image_grid import MAX_COLUMNS, class_columns, make_grid, save_png
+from tfgan_suite.drawing.image_grid import MAX_COLUMNS, class_columns, make_clip_grid, make_grid, save_png
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.foundation.files import write_atomically
 from tfgan_suite.foundation.paths import local_path
@@ -16,6 +16,7 @@ from tfgan_suite.latent_tools.class_pictures import name_rows, samples_per_class
 from tfgan_suite.latent_tools.interpolation import interpolate_styles
 from tfgan_suite.latent_tools.style_space import StyleSpace, labels_in_turn, num_given
 from tfgan_suite.latent_tools.truncation import class_centers
+from tfgan_suite.video.animation_files import ANIMATION_SUFFIXES, check_animation, write_animation
 
 
 def sample_labels(model, count, labels=None):
@@ -159,11 +160,11 @@ def write_samples(
     separate_dir=None,
     **sampling,
 ):
-    """Writes a grid of generated examples as PNG, or clips of sound that follow each other as WAV.
+    """Writes a grid of generated examples as PNG, clips of sound that follow each other as WAV, or a grid of clips as GIF or MP4.
 
     Args:
         model: A `GenerativeModel`.
-        path: String. Path of the grid, a `.png`; or of the sound, a `.wav`.
+        path: String. Path of the grid, a `.png`; of sound, a `.wav`; or of clips that move, a `.gif` or `.mp4`.
         count: Integer. Examples, or rows of interpolations and sweeps; by default a grid of eight rows, or a row a class. Of
             sound by default one row.
         seed: Integer. The same seed gives the same examples.
@@ -187,13 +188,21 @@ def write_samples(
 
     Raises:
         UserError: An argument out of range, something that the model cannot do, or a path that is not a `.png`, nor the
-            `.wav` of a model of sound.
+            `.wav` of a model of sound, nor the `.gif` or `.mp4` of a model of clips.
+        MissingExtraError: The path is an `.mp4`, and imageio-ffmpeg is not installed.
     """
     path, separate_dir = local_path(path), None if separate_dir is None else local_path(separate_dir)
     is_sound = path.suffix.lower() == ".wav" and model.spec.sample_rate_hz is not None
-    if path.suffix.lower() != ".png" and not is_sound:
-        either = ".png" if model.spec.sample_rate_hz is None else ".png or NAME.wav"
-        raise UserError(f"`path` must be an output file NAME{either}. Received: path={str(path)!r}")
+    rate = model.spec.frames_per_second
+    is_animation = path.suffix.lower() in ANIMATION_SUFFIXES and rate is not None
+    if path.suffix.lower() != ".png" and not is_sound and not is_animation:
+        of_sound = "" if model.spec.sample_rate_hz is None else " or NAME.wav"
+        of_clips = "" if rate is None else ", NAME.gif or NAME.mp4"
+        raise UserError(f"`path` must be an output file NAME.png{of_sound}{of_clips}. Received: path={str(path)!r}")
+    if is_animation:
+        check_animation(path, rate)
+    if is_animation and per_class:
+        raise UserError("`per_class` writes names, for which `path` must be a .png. Received: path=" + repr(str(path)))
     if is_sound and count is None:
         count = class_columns(model) if not (interpolate or through_classes or per_class or sweep) else 1
     if sum(map(bool, (interpolate, through_classes, per_class, sweep))) > 1:
@@ -219,6 +228,9 @@ def write_samples(
     if is_sound:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, encode_sequence(model.spec.to_samples(examples), model.spec.sample_rate_hz).numpy())
+    elif is_animation:
+        frames = make_clip_grid(np.asarray(examples), min(columns, len(examples)))
+        write_animation(frames.repeat(scale, axis=1).repeat(scale, axis=2), path, rate)
     else:
         grid = make_grid(draw_all(model, examples), min(columns, len(examples)))
         grid = grid.repeat(scale, axis=0).repeat(scale, axis=1)

@@ -157,7 +157,7 @@ class Server:
         for name in self.repository.model_names:
             for status in self.repository.status(name):
                 signatures = status.servable.signature_defs if status.servable else {}
-                as_file = [key for key in signatures if re.fullmatch("generate_(png|wav)", key)]
+                as_file = [key for key in signatures if re.fullmatch("generate_(png|wav|gif)", key)]
                 chosen = next((key for key in (*as_file, "generate") if key in signatures), None)
                 if chosen:
                     values = {"seed": 1, "count": 1, **status.servable.sampling_defaults, "labels": []}

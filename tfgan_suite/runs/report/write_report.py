@@ -23,6 +23,7 @@ from tfgan_suite.runs.report.picture_sections import (
 )
 from tfgan_suite.runs.report.result_sections import curves, header, score_table, served, title
 from tfgan_suite.runs.report.sound_sections import sounds
+from tfgan_suite.runs.report.video_sections import clips
 from tfgan_suite.runs.run_files import RunFiles, load_model
 
 TEMPLATE = Path(__file__).with_name("template.html")
@@ -70,6 +71,7 @@ def write_report(run_dir, path=None, **sampling):
     sections = [
         header(run, model, history, demo, _left_out(model, drawn)),
         sounds(run, model, sampling),
+        clips(run, model, sampling),
         *pictures,
         curves(history, model),
         score_table(run.scores),
