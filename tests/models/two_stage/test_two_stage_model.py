@@ -33,6 +33,7 @@ def test_contract(tmp_path):
     run_model_test(make, tmp_path)
 
 
+@pytest.mark.slow
 def test_two_replicas_equal_one(two_replicas):
     run_replica_test(lambda: make(lambda: keras.optimizers.SGD(0.02)), two_replicas)
 

@@ -54,6 +54,7 @@ def test_contract_with_everything(tmp_path):
     run_model_test(lambda: make_linear_vaegan(**everything()), tmp_path)
 
 
+@pytest.mark.slow
 def test_two_replicas_equal_one(two_replicas):
     run_replica_test(lambda: make_linear_vaegan(0.001, reconstruction_weight=0.01), two_replicas)
 
@@ -205,6 +206,7 @@ def test_microbatches_equal_the_batch():
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_it_learns_to_reconstruct():
     """Bars at eight places: told apart by their latents, and nearer to themselves than to any other."""
     images = np.full([64, 8, 8, 1], -1.0, "float32")

@@ -38,6 +38,7 @@ def everything(make_optimizer=lambda: "auto"):
     )
 
 
+@pytest.mark.slow
 def test_contract(tmp_path):
     run_model_test(make_vqvae, tmp_path)
 
@@ -53,6 +54,7 @@ QUANTIZERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["fsq", "vq"])  # EMA is tested with everything.
 def test_two_replicas_equal_one(two_replicas, kind):
     run_replica_test(lambda: make_vqvae(keras.optimizers.SGD(0.01), QUANTIZERS[kind]()), two_replicas)
