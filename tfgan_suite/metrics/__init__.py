@@ -15,7 +15,9 @@ from tfgan_suite.metrics.features import (
     EfficientNetLite0,
     FeatureExtractor,
     Inception2015,
+    SmallDigitsClassifier,
     StackedDigitsClassifier,
+    StackedFrames,
     download_inception_2015,
 )
 from tfgan_suite.metrics.frechet_distance import FrechetDistance, frechet_distance, frechet_distance_from_statistics
@@ -25,6 +27,7 @@ from tfgan_suite.metrics.kernel_distance import KernelDistance, kernel_distance,
 from tfgan_suite.metrics.lpips import LPIPS, lpips
 from tfgan_suite.metrics.lpips_diversity import LPIPSDiversity, lpips_diversity
 from tfgan_suite.metrics.mode_coverage import ModeCoverage, mode_coverage
+from tfgan_suite.metrics.moving_digits import MovingDigits
 from tfgan_suite.metrics.ms_ssim import MultiScaleSimilarity, ms_ssim, ms_ssim_diversity
 from tfgan_suite.metrics.numerics.neighbours import nearest_neighbours
 from tfgan_suite.metrics.perceptual_path_length import (
@@ -65,13 +68,16 @@ __all__ = [
     "Metric",
     "ModeCoverage",
     "ModelMetric",
+    "MovingDigits",
     "MultiScaleSimilarity",
     "NumberOfDifferentBins",
     "PerceptualPathLength",
     "PrecisionRecall",
     "ReconstructionError",
     "SlicedWassersteinDistance",
+    "SmallDigitsClassifier",
     "StackedDigitsClassifier",
+    "StackedFrames",
     "StreamingFrechetDistance",
     "StreamingInceptionScore",
     "bits_per_dimension",
