@@ -160,7 +160,9 @@ def test_a_file_keeps_its_training(tmp_path):
 def test_contract(tmp_path, num_classes, san_head):
     def make():
         gan = tg.GAT(image_shape=(8, 4, 1), num_classes=num_classes, san_head=san_head, **SMALL)
-        gan.compile()
+        gan.compile(
+            loss=tg.losses.NonSaturating()
+        )  # In differences of logits the last bias cancels out, and never moves.
         return gan
 
     run_gan_test(make, tmp_path)
@@ -170,7 +172,7 @@ def test_contract(tmp_path, num_classes, san_head):
 def test_two_replicas_equal_one(two_replicas):
     def make():
         sgd = {f"{name}_optimizer": keras.optimizers.SGD(0.01) for name in ("generator", "discriminator")}
-        return make_gan(3, **sgd)
+        return make_gan(3, discriminator_penalties=None, **sgd)
 
     run_replica_test(make, two_replicas)
 

@@ -57,20 +57,21 @@ def _small_training(learning_rate, gamma, policies):
 PRESETS = {
     "gat_digits_32": {
         "description": "A small class-conditional pair of transformers for handwritten digits, on a CPU.",
-        "reference": "The paper's recipe at a sixth of the width of GAT-S, with four blocks, patches of 4x4 pixels, and penalties "
+        "reference": "The paper's recipe at a sixth of the width of GAT-S, with four blocks, patches of 8x8 pixels, and penalties "
         "on every fourth step.",
-        "expected": "Not measured yet.",
+        "expected": "14,144 images, 3.6 minutes of one core, 5,000 MNIST digits: strokes that differ by class, no digits to read yet. Longer "
+        "runs are not measured.",
         "config": {
             "image_shape": (32, 32, 1),
             "num_classes": 10,
             "latent_size": 32,
-            "patch_size": 4,
+            "patch_size": 8,
             "width": 64,
             "depth": 4,
             "num_heads": 4,
             "class_map_size": 64,
         },
-        "training": {"batch_size": 32, "total_images": 30_000},
+        "training": {"batch_size": 32, "total_images": 60_000},
         "compile": _small_training(1e-3, 0.1, ["translation"]),
     },
     "gat_avatars_64": {
