@@ -160,9 +160,8 @@ def test_a_file_keeps_its_training(tmp_path):
 def test_contract(tmp_path, num_classes, san_head):
     def make():
         gan = tg.GAT(image_shape=(8, 4, 1), num_classes=num_classes, san_head=san_head, **SMALL)
-        gan.compile(
-            loss=tg.losses.NonSaturating()
-        )  # In differences of logits the last bias cancels out, and never moves.
+        # In differences of logits the last bias cancels out, and never moves.
+        gan.compile(loss=tg.losses.NonSaturating())
         return gan
 
     run_gan_test(make, tmp_path)

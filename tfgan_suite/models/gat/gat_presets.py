@@ -59,8 +59,8 @@ PRESETS = {
         "description": "A small class-conditional pair of transformers for handwritten digits, on a CPU.",
         "reference": "The paper's recipe at a sixth of the width of GAT-S, with four blocks, patches of 8x8 pixels, and penalties "
         "on every fourth step.",
-        "expected": "14,144 images, 3.6 minutes of one core, 5,000 MNIST digits: strokes that differ by class, no digits to read yet. Longer "
-        "runs are not measured.",
+        "expected": "14,144 images, 3.6 minutes of one core, 5,000 MNIST digits: strokes that differ by class, no digits to read "
+        "yet. Longer runs are not measured.",
         "config": {
             "image_shape": (32, 32, 1),
             "num_classes": 10,
