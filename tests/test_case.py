@@ -187,6 +187,8 @@ def run_replica_test(make_gan, strategy, batch_size=8, steps=3, tolerance=1e-5):
     mirrored_history = mirrored.fit(data, verbose=0)
     assert int(mirrored.examples_seen.numpy()) == batch_size * steps
     for a, b in zip(single.variables, mirrored.variables):
+        if a.path.endswith("seed_generator_state"):  # Of Keras's layers: each update sets it, on each replica another.
+            continue
         scale = max(1e-3, np.abs(np.asarray(a)).max())
         for local in strategy.experimental_local_results(b.value):
             np.testing.assert_allclose(local.numpy(), np.asarray(a), rtol=0, atol=tolerance * scale, err_msg=a.path)
