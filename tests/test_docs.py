@@ -26,7 +26,7 @@ def name_of(path):
 
 
 # Pages whose examples trace large networks or many of them.
-SLOW_PAGES = {"docs/progressive_growing.md", "docs/r3gan.md"}
+SLOW_PAGES = {"docs/gat.md", "docs/progressive_growing.md", "docs/r3gan.md"}
 
 
 def runnable_blocks():
