@@ -31,7 +31,7 @@ class MoCoGANGenerator(keras.Model):
 
     The content is the same in all frames. A GRU, which begins in a state that is a latent itself, turns the noise into one motion
     latent after the other. Transposed convolutions with batch normalization draw each frame from content, class and motion. The
-    recurrence is written out, so that it leaves for ONNX, LiteRT and OpenVINO.
+    recurrence is written out, frame by frame.
 
     Args:
         clip_shape: Tuple `(num_frames, size, size, channels)`, where `size` is a power of two from 8 to 128.
