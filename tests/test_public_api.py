@@ -204,10 +204,13 @@ def modules():
     skipped = ("tfgan_suite.commands",)
     for module in pkgutil.walk_packages(tg.__path__, "tfgan_suite."):
         if not module.name.startswith(skipped):
-            yield pytest.param(module.name, marks=[pytest.mark.slow] if module.name in SLOW_EXAMPLES else [])
+            yield module.name
 
 
-@pytest.mark.parametrize("module_name", list(modules()))
+@pytest.mark.parametrize(
+    "module_name",
+    [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW_EXAMPLES else []) for name in modules()],
+)
 def test_examples_are_true(module_name, tmp_path, monkeypatch):
     try:
         module = importlib.import_module(module_name)

@@ -6,7 +6,7 @@ import tensorflow as tf
 from tfgan_suite.callbacks.shown_samples import ShownSamples
 from tfgan_suite.drawing.image_grid import class_columns, make_grid, save_png
 
-_DESCRIPTION = "Samples of the same latents throughout training. A column shows one class if there are classes."
+DESCRIPTION = "Samples of the same latents throughout training. A column shows one class if there are classes."
 
 
 class ImageGrid(ShownSamples):
@@ -31,15 +31,16 @@ class ImageGrid(ShownSamples):
         self.rows = rows
 
     def labels(self):
-        return np.tile(np.arange(self._num_columns()), self.rows)
+        return np.tile(np.arange(self.num_columns()), self.rows)
 
     def write(self, examples, path):
-        grid = make_grid(np.stack([self.model.spec.draw(example) for example in examples]), self._num_columns())
+        grid = make_grid(np.stack([self.model.spec.draw(example) for example in examples]), self.num_columns())
         save_png(grid, path)
         return grid
 
     def summarize(self, written, step):
-        tf.summary.image("samples", written[None], step=step, description=_DESCRIPTION)
+        tf.summary.image("samples", written[None], step=step, description=DESCRIPTION)
 
-    def _num_columns(self):
+    def num_columns(self):
+        """Integer. Examples in a row."""
         return self.columns or class_columns(self.model)
