@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from tfgan_suite.checkpoints.official_names import arrays_by_name, assign_by_name, drop_told
+from tfgan_suite.checkpoints.official_names import arrays_by_name, assign_by_name, built, drop_told
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.models.gat.gat_discriminator import GATDiscriminator
 from tfgan_suite.models.gat.gat_generator import GATGenerator
@@ -63,7 +63,7 @@ def gat_state(network, values=None):
     Returns:
         Dict of float32 arrays by name.
     """
-    return arrays_by_name(_built(network), _entries(network), values)
+    return arrays_by_name(built(network), _entries(network), values)
 
 
 def load_gat_state(network, state):
@@ -80,7 +80,7 @@ def load_gat_state(network, state):
     ignored = [
         name for name in state if _NOT_USED.fullmatch(name) or (generates and _NOT_USED_BY_GENERATORS.fullmatch(name))
     ]
-    assign_by_name(_built(network), _entries(network), state, ignored)
+    assign_by_name(built(network), _entries(network), state, ignored)
 
 
 class _Entry:
@@ -112,13 +112,6 @@ class _Entry:
 
 def _as_arrays(state):
     return {str(name): np.asarray(array) for name, array in state.items()}
-
-
-def _built(network):
-    """The network, its weights made."""
-    if not network.built:
-        network.build()
-    return network
 
 
 def _entries(network):

@@ -111,3 +111,10 @@ def _comparable(value):
     if isinstance(value, (list, tuple)):
         return tuple(map(_comparable, value))
     return round(float(value), 6) if isinstance(value, (int, float, np.number)) else value
+
+
+def built(network):
+    """The network, its weights made."""
+    if not network.built:
+        network.build()
+    return network

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from tfgan_suite.checkpoints.official_names import arrays_by_name, assign_by_name, drop_told
+from tfgan_suite.checkpoints.official_names import arrays_by_name, assign_by_name, built, drop_told
 from tfgan_suite.foundation.errors import UserError
 from tfgan_suite.models.r3gan.r3gan_discriminator import R3GANDiscriminator
 from tfgan_suite.models.r3gan.r3gan_generator import R3GANGenerator
@@ -68,7 +68,7 @@ def r3gan_state(network, values=None):
     Returns:
         Dict of float32 arrays by name.
     """
-    return arrays_by_name(_built(network), _entries(network), values)
+    return arrays_by_name(built(network), _entries(network), values)
 
 
 def load_r3gan_state(network, state):
@@ -81,7 +81,7 @@ def load_r3gan_state(network, state):
     Raises:
         UserError: If names are missing or unknown, or a shape does not fit.
     """
-    assign_by_name(_built(network), _entries(network), state)
+    assign_by_name(built(network), _entries(network), state)
 
 
 class _Entry:
@@ -99,13 +99,6 @@ class _Entry:
 
     def to_official(self, array):
         return array.astype(np.float32).transpose(self.order).reshape(self.official_shape)
-
-
-def _built(network):
-    """The network, its weights made."""
-    if not network.built:
-        network.build()
-    return network
 
 
 def _entries(network):

@@ -17,7 +17,8 @@ class ExponentialMovingAverage:
       `rampup_ratio * images_seen`, so that early in training the average quickly forgets its random initial weights.
     * With a fixed `decay`, averaging starts at `start_step`; until then, the weights are copied.
 
-    Trainable weights are averaged, and brought back to what Keras's constraint on them asks for. Other state is averaged too if `average_buffers` is true, and copied otherwise.
+    Trainable weights are averaged, and brought back to what Keras's constraint on them asks for. Other state is averaged too if
+    `average_buffers` is true, and copied otherwise.
 
     Args:
         half_life_images: Float > 0, a `Schedule`, or `"auto"`. Number of images after which the contribution of old weights has
